@@ -1,0 +1,107 @@
+/**
+ * Shape letters used everywhere: T steps, B batch, I inputs, H hidden units, O outputs, L layers, G gates, V vocabulary.
+ * All tensors are dense, row-major `Float32Array`s; the last letter is the one that is contiguous.
+ */
+
+/** A table look-up, `torch.nn.Embedding`. Only as the first layer: its input is tokens, `Int32Array` [T, B]. */
+export interface EmbeddingSpec {
+  readonly type: 'embedding';
+  /** Prefix of the parameter names; the type by default. */
+  readonly name?: string;
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+}
+
+interface RecurrentSpec {
+  readonly name?: string;
+  /** I; taken from the layer before when absent. */
+  readonly inputSize?: number;
+  /** H. */
+  readonly hiddenSize: number;
+  /** L, stacked on one another; default 1. */
+  readonly numLayers?: number;
+  /** Both `bias_ih` and `bias_hh`; default true. */
+  readonly bias?: boolean;
+}
+
+/** Elman network, `torch.nn.RNN`. */
+export interface RnnSpec extends RecurrentSpec {
+  readonly type: 'rnn';
+  /** Default `tanh`. */
+  readonly nonlinearity?: 'tanh' | 'relu';
+}
+
+/** Long short-term memory, `torch.nn.LSTM`; gates `input, forget, cell, output`. */
+export interface LstmSpec extends RecurrentSpec {
+  readonly type: 'lstm';
+  /**
+   * `diagonal`: the gates also see the cell state through a vector each (ONNX `P`, Gers et al. 2002).
+   * `cell`: the cell state takes the place of the hidden state in every recurrent product.
+   */
+  readonly peephole?: 'diagonal' | 'cell';
+  /** Coupled gates, forget = 1 - input (ONNX `input_forget`); the gates are then `input, cell, output`. */
+  readonly inputForget?: boolean;
+}
+
+/** Gated recurrent unit, `torch.nn.GRU`; gates `reset, update, new`. */
+export interface GruSpec extends RecurrentSpec {
+  readonly type: 'gru';
+  /** Whether the reset gate acts after the recurrent product (PyTorch, Keras; the default) or before it. */
+  readonly resetAfter?: boolean;
+}
+
+/** Affine map at every step, `torch.nn.Linear`. */
+export interface LinearSpec {
+  readonly type: 'linear';
+  readonly name?: string;
+  /** Taken from the layer before when absent. */
+  readonly inFeatures?: number;
+  readonly outFeatures: number;
+  readonly bias?: boolean;
+}
+
+export type LayerSpec = EmbeddingSpec | RnnSpec | LstmSpec | GruSpec | LinearSpec;
+
+/** What a model is, as plain JSON. */
+export interface ModelDescription {
+  readonly layers: readonly LayerSpec[];
+}
+
+/** A named array outside of any engine. `shape` has the meaning of PyTorch's tensor of the same name. */
+export interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Parameters (or gradients, or moments) by name, in the order of the layers. */
+export type StateDict = Map<string, Tensor>;
+
+/** State of one recurrent layer (all of its `numLayers`): each array is [L, B, H]. `c` only for an LSTM. */
+export interface LayerState {
+  readonly h: Float32Array;
+  readonly c?: Float32Array;
+}
+
+/** States by layer name. */
+export type ModelState = Readonly<Record<string, LayerState>>;
+
+/** Inputs of a model: features for most, tokens when the first layer is an embedding. */
+export type Input = Float32Array | Int32Array;
+
+export interface SequenceOptions {
+  /** T. */
+  readonly steps: number;
+  /** B; default 1. */
+  readonly batch?: number;
+  /** Whether `x` and the result are [B, T, ...] rather than [T, B, ...]; default false. */
+  readonly batchFirst?: boolean;
+  /** Initial states; zero where absent. */
+  readonly state?: ModelState;
+}
+
+export interface SequenceResult {
+  /** [T, B, O], or [B, T, O] with `batchFirst`. */
+  readonly output: Float32Array;
+  /** States after the last step. */
+  readonly state: ModelState;
+}
