@@ -1,0 +1,73 @@
+/** Why a text must not reach `JSON.parse`, as the end of a sentence; `undefined` when it may. */
+export type JsonFault =
+  | 'names the same thing twice'
+  | 'nests too deep'
+  | 'is not valid JSON'
+  | 'holds a number that is not a plain whole number';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/** Index behind the string that opens at `start`, or -1 when it never ends. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === BACKSLASH) at++;
+    else if (code === QUOTE) return at + 1;
+  }
+  return -1;
+}
+
+function decodeString(token: string): string | undefined {
+  try {
+    return JSON.parse(token) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+const SPACES = /[ \t\n\r]*/y;
+/** Everything of a number; JSON's other tokens do not begin like one. */
+const NUMBER = /[-+.0-9][-+.0-9a-zA-Z]*/y;
+const WHOLE = /^(?:0|[1-9][0-9]{0,15})$/;
+
+/**
+ * Looks for what `JSON.parse` would let pass: it keeps the last of two equal keys without a word, rounds numbers, and
+ * may overflow the stack. It does not check the grammar; `JSON.parse` does that afterwards. One pass, linear time.
+ */
+export function scanJson(text: string, maxDepth: number): JsonFault | undefined {
+  /** The keys of each open object; arrays have none. */
+  const open: (Set<string> | undefined)[] = [];
+  for (let at = 0; at < text.length;) {
+    const character = text[at]!;
+    if (character === '{' || character === '[') {
+      if (open.length === maxDepth) return 'nests too deep';
+      open.push(character === '{' ? new Set() : undefined);
+      at++;
+    } else if (character === '}' || character === ']') {
+      open.pop();
+      at++;
+    } else if (character === '"') {
+      const end = endOfString(text, at);
+      if (end < 0) return 'is not valid JSON';
+      SPACES.lastIndex = end;
+      SPACES.test(text);
+      if (text[SPACES.lastIndex] === ':') {
+        const key = decodeString(text.slice(at, end));
+        const keys = open.at(-1);
+        if (key === undefined || keys === undefined) return 'is not valid JSON';
+        if (keys.has(key)) return 'names the same thing twice';
+        keys.add(key);
+      }
+      at = end;
+    } else {
+      NUMBER.lastIndex = at;
+      const number = NUMBER.exec(text);
+      if (number !== null && !WHOLE.test(number[0])) {
+        return 'holds a number that is not a plain whole number';
+      }
+      at += number === null ? 1 : number[0].length;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,60 @@
+/**
+ * Strict UTF-8 by hand: an AudioWorklet has neither `TextDecoder` nor `TextEncoder`, and a model must load there too.
+ */
+
+/** Code units per `String.fromCharCode` call: far below every engine's limit on arguments. */
+const CHUNK = 4096;
+
+/** Smallest code point that needs 2, 3, 4 bytes; a smaller one in that many is an overlong form. */
+const MINIMUM = [0, 0, 0x80, 0x800, 0x10000];
+
+/** The text, or `undefined` where the bytes are not well-formed UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  let text = '';
+  let units: number[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const lead = bytes[at]!;
+    const length = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (length === 0 || lead > 0xf4 || at + length > bytes.length) return undefined;
+    let point = length === 1 ? lead : lead & (0x7f >> length);
+    for (let i = 1; i < length; i++) {
+      const byte = bytes[at + i]!;
+      if ((byte & 0xc0) !== 0x80) return undefined;
+      point = (point << 6) | (byte & 0x3f);
+    }
+    const isSurrogate = point >= 0xd800 && point <= 0xdfff;
+    if (point < MINIMUM[length]! || point > 0x10ffff || isSurrogate) return undefined;
+    at += length;
+    if (point < 0x10000) units.push(point);
+    else units.push(0xd7c0 + (point >> 10), 0xdc00 | (point & 0x3ff));
+    if (units.length >= CHUNK) {
+      text += String.fromCharCode(...units);
+      units = [];
+    }
+  }
+  return text + String.fromCharCode(...units);
+}
+
+/** The bytes of a text, which must not hold lone surrogates. */
+export function encodeUtf8(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length * 3);
+  let at = 0;
+  for (const character of text) {
+    const point = character.codePointAt(0)!;
+    if (point < 0x80) {
+      bytes[at++] = point;
+      continue;
+    }
+    const length = point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    bytes[at++] = ((0xf00 >> length) & 0xff) | (point >> (6 * (length - 1)));
+    for (let shift = 6 * (length - 2); shift >= 0; shift -= 6) {
+      bytes[at++] = 0x80 | ((point >> shift) & 0x3f);
+    }
+  }
+  return bytes.slice(0, at);
+}
+
+/** Whether a text holds half of a surrogate pair, which UTF-8 cannot say. */
+export function hasLoneSurrogate(text: string): boolean {
+  return /\p{Surrogate}/u.test(text);
+}
