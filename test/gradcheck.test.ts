@@ -1,0 +1,168 @@
+/**
+ * The float64 reference against central differences, at PyTorch's gradcheck defaults (eps 1e-6, atol 1e-5, rtol 1e-3).
+ * The gradients that other suites trust are proved here. A relu has no derivative at 0, so a case with a relu's input within
+ * 1e-6 of 0 would fail; none of these seeds gives one.
+ */
+import { describe, expect, it } from 'vitest';
+import type { ModelDescription } from '../src/types.ts';
+import { crossEntropy, mse } from './reference/loss.ts';
+import { cellForms, recurrentLayer } from './support/cells.ts';
+import { createProblem, gradientsOf, lossOf, type Problem } from './support/problem.ts';
+import { createRandom, type Random } from './support/random.ts';
+
+const EPS = 1e-6;
+const ATOL = 1e-5;
+const RTOL = 1e-3;
+const CASES_PER_FORM = 60;
+/** A directional derivative has less noise than the sum of its terms: far tighter, so that a vanished term shows. */
+const ATOL_DIRECTION = 1e-7;
+
+/** d loss() / d value[k] by central differences. */
+function slope(value: Float64Array, k: number, loss: () => number): number {
+  const kept = value[k]!;
+  value[k] = kept + EPS;
+  const above = loss();
+  value[k] = kept - EPS;
+  const below = loss();
+  value[k] = kept;
+  return (above - below) / (2 * EPS);
+}
+
+/** Checks every element of every gradient; returns how many. */
+function gradcheck(problem: Problem, label: string): number {
+  let checked = 0;
+  for (const { name, value, gradient } of gradientsOf(problem)) {
+    expect(gradient.length, `${label}: ${name}`).toBe(value.length);
+    for (let k = 0; k < value.length; k++) {
+      const numeric = slope(value, k, () => lossOf(problem));
+      const error = Math.abs(numeric - gradient[k]!);
+      if (!(error <= ATOL + RTOL * Math.abs(numeric))) {
+        expect.fail(`${label}: d/d ${name}[${k}] is ${gradient[k]}, by differences ${numeric}`);
+      }
+      checked++;
+    }
+  }
+  return checked;
+}
+
+function smallProblem(description: (random: Random) => ModelDescription, seed: number): Problem {
+  const random = createRandom(seed);
+  return createProblem(
+    description(random),
+    { steps: random.integer(1, 5), batch: random.integer(1, 3) },
+    random,
+    { scale: () => random.pick([0.5, 1, 1.5]) },
+  );
+}
+
+describe('gradcheck of the reference, element by element', () => {
+  for (const [name, form] of Object.entries(cellForms)) {
+    it(`${name}: ${CASES_PER_FORM} random cases`, () => {
+      let checked = 0;
+      for (let n = 0; n < CASES_PER_FORM; n++) {
+        const seed = 1000 + n;
+        const problem = smallProblem(
+          (random) => ({
+            layers: [
+              recurrentLayer(form, {
+                inputSize: random.integer(1, 6),
+                hiddenSize: random.integer(1, 6),
+                numLayers: 1 + (n % 2),
+                bias: n % 4 < 2,
+              }),
+            ],
+          }),
+          seed,
+        );
+        checked += gradcheck(problem, `${name}, seed ${seed}`);
+      }
+      expect(checked).toBeGreaterThan(1000);
+    });
+  }
+
+  it('embedding, two recurrent layers of different cells, linear', () => {
+    const forms = Object.values(cellForms);
+    for (let seed = 0; seed < 40; seed++) {
+      const problem = smallProblem(
+        (random) => ({
+          layers: [
+            {
+              type: 'embedding',
+              numEmbeddings: random.integer(1, 5),
+              embeddingDim: 3,
+            },
+            recurrentLayer(forms[seed % forms.length]!, {
+              hiddenSize: random.integer(1, 4),
+            }),
+            recurrentLayer({ type: 'lstm' }, { hiddenSize: random.integer(1, 4), bias: false }),
+            {
+              type: 'linear',
+              outFeatures: random.integer(1, 4),
+              bias: seed % 2 === 0,
+            },
+          ],
+        }),
+        seed,
+      );
+      gradcheck(problem, `stack, seed ${seed}`);
+    }
+  });
+
+  it('cross-entropy and mean squared error', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const random = createRandom(seed);
+      const [rows, width] = [random.integer(1, 6), random.integer(1, 6)];
+      const y = random.vector(rows * width, 3);
+      const classes = Array.from({ length: rows }, () => random.integer(0, width - 1));
+      const target = random.vector(y.length, 3);
+      for (const loss of [() => crossEntropy(y, classes), () => mse(y, target)]) {
+        const { gradient } = loss();
+        for (let k = 0; k < y.length; k++) {
+          expect(Math.abs(slope(y, k, () => loss().loss) - gradient[k]!)).toBeLessThan(ATOL);
+        }
+      }
+    }
+  });
+});
+
+describe('directional derivatives of the reference at full size', () => {
+  for (const [name, form] of Object.entries(cellForms)) {
+    it(`${name}: H 64, T 40, two layers`, () => {
+      const random = createRandom(7);
+      const problem = createProblem(
+        {
+          layers: [
+            recurrentLayer(form, {
+              inputSize: 33,
+              hiddenSize: 64,
+              numLayers: 2,
+            }),
+            { type: 'linear', outFeatures: 17 },
+          ],
+        },
+        { steps: 40, batch: 2 },
+        random,
+        { scale: (columns) => 1.5 / Math.sqrt(columns) },
+      );
+      for (const { name: what, value, gradient } of gradientsOf(problem)) {
+        // The step is measured along the direction, so the loss moves by about 1e-6 of a unit step whatever the length.
+        const direction = random.vector(value.length, 1);
+        const length = Math.hypot(...direction);
+        const kept = value.slice();
+        const at = (step: number): number => {
+          for (let k = 0; k < value.length; k++) {
+            value[k] = kept[k]! + (step * direction[k]!) / length;
+          }
+          return lossOf(problem);
+        };
+        const numeric = (at(EPS) - at(-EPS)) / (2 * EPS);
+        value.set(kept);
+        const analytic = gradient.reduce((sum, g, k) => sum + g * direction[k]!, 0) / length;
+        const error = Math.abs(numeric - analytic);
+        expect(error, `d/d ${what}: ${analytic}, by differences ${numeric}`).toBeLessThanOrEqual(
+          ATOL_DIRECTION + RTOL * Math.abs(numeric),
+        );
+      }
+    });
+  }
+});

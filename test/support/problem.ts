@@ -1,0 +1,115 @@
+import type { ModelDescription } from '../../src/types.ts';
+import {
+  backward,
+  forward,
+  layersOf,
+  parameterShapes,
+  zeroState,
+  type Parameters,
+  type State,
+} from '../reference/network.ts';
+import type { Vec } from '../reference/math.ts';
+import type { Dims } from '../reference/stack.ts';
+import type { Random } from './random.ts';
+
+/**
+ * A model with random parameters, an input, a non-zero initial state, and a random linear loss on every output and on the
+ * final h and c: L = <doutput, output> + <dstate, final state>. All numbers are float64.
+ */
+export interface Problem {
+  readonly description: ModelDescription;
+  readonly dims: Dims;
+  readonly parameters: Parameters;
+  readonly input: Vec;
+  readonly initial: State;
+  readonly doutput: Vec;
+  readonly dstate: State;
+}
+
+export interface ProblemOptions {
+  /** Half-width of the parameters, given the number of columns of the tensor; default 1. */
+  readonly scale?: (columns: number) => number;
+  readonly inputScale?: number;
+  readonly stateScale?: number;
+}
+
+function mapState(state: State, f: (length: number) => Vec): State {
+  return Object.fromEntries(
+    Object.entries(state).map(([name, { h, c }]) => [name, { h: f(h.length), c: f(c.length) }]),
+  );
+}
+
+export function createProblem(
+  description: ModelDescription,
+  dims: Dims,
+  random: Random,
+  { scale = () => 1, inputScale = 1, stateScale = 1 }: ProblemOptions = {},
+): Problem {
+  const parameters: Parameters = new Map();
+  for (const [name, shape] of parameterShapes(description)) {
+    const length = shape.reduce((a, b) => a * b, 1);
+    // A bias or a peephole enters a sum alone, whatever its length; a row of a matrix enters as a sum of products.
+    const columns = /bias|peephole/.test(name) ? 1 : shape[shape.length - 1]!;
+    parameters.set(name, {
+      shape,
+      data: random.vector(length, scale(columns)),
+    });
+  }
+  const rows = dims.steps * dims.batch;
+  const [first] = layersOf(description);
+  const input =
+    first!.kind === 'embedding'
+      ? Float64Array.from({ length: rows }, () => random.integer(0, first.count - 1))
+      : random.vector(rows * first!.inputSize, inputScale);
+  const zero = zeroState(description, dims.batch);
+  const initial = mapState(zero, (length) => random.vector(length, stateScale));
+  const outputs = forward(description, parameters, input, dims, initial).output.length;
+  return {
+    description,
+    dims,
+    parameters,
+    input,
+    initial,
+    doutput: random.vector(outputs, 1),
+    dstate: mapState(zero, (length) => random.vector(length, 1)),
+  };
+}
+
+const dot = (a: Vec, b: Vec): number => a.reduce((sum, value, k) => sum + value * b[k]!, 0);
+
+/** L of a problem, at its present numbers. */
+export function lossOf(p: Problem): number {
+  const { output, state } = forward(p.description, p.parameters, p.input, p.dims, p.initial);
+  let loss = dot(p.doutput, output);
+  for (const [name, { h, c }] of Object.entries(p.dstate)) {
+    loss += dot(h, state[name]!.h) + dot(c, state[name]!.c);
+  }
+  return loss;
+}
+
+/** Everything L can be differentiated by, with the reference's gradient beside it. Tokens are no such thing. */
+export function gradientsOf(p: Problem): { name: string; value: Vec; gradient: Vec }[] {
+  const { tape } = forward(p.description, p.parameters, p.input, p.dims, p.initial);
+  const result = backward(p.description, p.parameters, tape, p.doutput, p.dstate);
+  const list = [...p.parameters].map(([name, { data }]) => ({
+    name,
+    value: data,
+    gradient: result.gradients.get(name)!.data,
+  }));
+  if (result.input) list.push({ name: 'input', value: p.input, gradient: result.input });
+  for (const [name, { h, c }] of Object.entries(p.initial)) {
+    list.push({
+      name: `${name}: initial h`,
+      value: h,
+      gradient: result.state[name]!.h,
+    });
+    if (c.length) {
+      list.push({
+        name: `${name}: initial c`,
+        value: c,
+        gradient: result.state[name]!.c,
+      });
+    }
+  }
+  return list;
+}
