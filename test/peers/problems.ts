@@ -1,0 +1,65 @@
+/** Random single-layer problems for the comparison with other frameworks, and how far two results are apart. */
+import { createProblem, type Problem } from '../support/problem.ts';
+import { recurrentLayer, type CellForm } from '../support/cells.ts';
+import { createRandom } from '../support/random.ts';
+import type { RecurrentLayer } from './gates.ts';
+
+export interface PeerProblem extends Problem {
+  readonly spec: RecurrentLayer;
+  /** Of the layer: its parameters and its state carry it. */
+  readonly name: string;
+}
+
+export interface Sizes {
+  readonly features: number;
+  readonly hidden: number;
+  readonly steps: number;
+}
+
+/** Every number of it is exact in float32, so that all sides compute from the same. */
+export function createPeerProblem(form: CellForm, seed: number, most: Sizes): PeerProblem {
+  const random = createRandom(seed);
+  const hiddenSize = random.integer(1, most.hidden);
+  const spec = recurrentLayer(form, {
+    inputSize: random.integer(1, most.features),
+    hiddenSize,
+    numLayers: random.pick([1, 1, 2]),
+    bias: random.pick([true, true, true, false]),
+  }) as RecurrentLayer;
+  const dims = { steps: random.integer(1, most.steps), batch: random.integer(1, 5) };
+  // From timid to well into saturation, but never so large that the recurrence is chaotic: a relu would overflow, and
+  // rounding errors would grow with every step whoever computes it.
+  const gain = random.pick([0.5, 1, 1.5]);
+  const problem = createProblem({ layers: [spec] }, dims, random, {
+    scale: (columns) => gain / Math.sqrt(columns === 1 ? hiddenSize : columns),
+  });
+  const numbers = [
+    problem.input,
+    problem.doutput,
+    ...[...problem.parameters.values()].map(({ data }) => data),
+    ...[problem.initial, problem.dstate].flatMap((state) =>
+      Object.values(state).flatMap(({ h, c }) => [h, c]),
+    ),
+  ];
+  for (const values of numbers) values.forEach((value, k) => (values[k] = Math.fround(value)));
+  return { ...problem, spec, name: spec.type };
+}
+
+/** What a failure says of the case. */
+export function describeProblem({ spec, dims }: PeerProblem, seed: number): string {
+  return `seed ${seed}: ${JSON.stringify(spec)}, T ${dims.steps}, B ${dims.batch}`;
+}
+
+/** The largest difference, in units of the largest magnitude of `expected` or of 1 when that is smaller. */
+export function maxError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) return Infinity;
+  let difference = 0;
+  let scale = 1;
+  for (let k = 0; k < expected.length; k++) {
+    const d = Math.abs(actual[k]! - expected[k]!);
+    // Not `Math.max`, so that a NaN on either side counts as infinitely wrong.
+    if (!(d <= difference)) difference = Number.isNaN(d) ? Infinity : d;
+    scale = Math.max(scale, Math.abs(expected[k]!));
+  }
+  return difference / scale;
+}

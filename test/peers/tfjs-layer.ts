@@ -1,0 +1,124 @@
+/**
+ * A recurrent layer of gatefold as layers of TensorFlow.js, one for each of its `numLayers`. They keep the transposes, [I, G*H] and
+ * [H, G*H], and have one bias: the sum of gatefold's two, which is the same function as long as no gate stands between them.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import {
+  gatesOf,
+  reorderGates,
+  transpose,
+  type NamedTensors,
+  type RecurrentLayer,
+} from './gates.ts';
+
+export type TfjsLayer = ReturnType<(typeof tfl.layers)['lstm' | 'gru' | 'simpleRNN']>;
+
+/** Names of what TensorFlow.js has no layer for; undefined when the layer can be built. */
+export function missingInTfjs(spec: RecurrentLayer): string | undefined {
+  if (spec.type === 'gru' && spec.resetAfter !== false) return 'resetAfter';
+  if (spec.type === 'lstm' && spec.peephole) return 'peephole';
+  if (spec.type === 'lstm' && spec.inputForget) return 'inputForget';
+  return undefined;
+}
+
+function createLayer(spec: RecurrentLayer): TfjsLayer {
+  const options = {
+    units: spec.hiddenSize,
+    useBias: spec.bias ?? true,
+    returnSequences: true,
+    returnState: true,
+    // The weights are about to be set; the default of the recurrent ones would run a QR decomposition first.
+    kernelInitializer: 'zeros',
+    recurrentInitializer: 'zeros',
+  } as const;
+  if (spec.type === 'rnn') {
+    const activation = spec.nonlinearity === 'relu' ? 'relu' : 'tanh';
+    return tfl.layers.simpleRNN({ ...options, activation });
+  }
+  // The default of TensorFlow.js is hardSigmoid, unlike everybody else's.
+  const gated = { ...options, recurrentActivation: 'sigmoid' } as const;
+  return spec.type === 'lstm' ? tfl.layers.lstm(gated) : tfl.layers.gru(gated);
+}
+
+/** Kernel, recurrent kernel and bias of sub-layer k. */
+function weightsOf(
+  spec: RecurrentLayer,
+  name: string,
+  k: number,
+  tensors: NamedTensors,
+): tf.Tensor[] {
+  const from = gatesOf(spec, 'gatefold');
+  const to = gatesOf(spec, 'keras');
+  const rows = to.length * spec.hiddenSize;
+  const converted = (parameter: string): Float32Array =>
+    reorderGates(tensors.get(`${name}.${parameter}_l${k}`)!.data, from, to);
+
+  const weights = (['weight_ih', 'weight_hh'] as const).map((parameter) => {
+    const data = converted(parameter);
+    const columns = data.length / rows;
+    return tf.tensor(transpose(data, rows, columns), [columns, rows]);
+  });
+  if (spec.bias ?? true) {
+    const recurrent = converted('bias_hh');
+    weights.push(tf.tensor1d(converted('bias_ih').map((value, i) => value + recurrent[i]!)));
+  }
+  return weights;
+}
+
+export function createTfjsLayers(
+  spec: RecurrentLayer,
+  name: string,
+  tensors: NamedTensors,
+): TfjsLayer[] {
+  return Array.from({ length: spec.numLayers ?? 1 }, (_, k) => {
+    const layer = createLayer(spec);
+    // Applying a layer once is what gives it its weights.
+    tf.tidy(() => layer.apply(tf.zeros([1, 1, k === 0 ? spec.inputSize : spec.hiddenSize])));
+    tf.tidy(() => layer.setWeights(weightsOf(spec, name, k, tensors)));
+    return layer;
+  });
+}
+
+/**
+ * x: [B, T, I]; states: those of the first layer, then those of the next, each [B, H], h before c. Gives [B, T, H] and the final
+ * states in the same order.
+ */
+export function applyTfjsLayers(
+  layers: readonly TfjsLayer[],
+  x: tf.Tensor,
+  states: readonly tf.Tensor[],
+): { output: tf.Tensor; states: tf.Tensor[] } {
+  const perLayer = states.length / layers.length;
+  const finalStates: tf.Tensor[] = [];
+  let output = x;
+  layers.forEach((layer, k) => {
+    const initialState = states.slice(k * perLayer, (k + 1) * perLayer);
+    const [y, ...after] = layer.apply(output, { initialState }) as tf.Tensor[];
+    output = y!;
+    finalStates.push(...after);
+  });
+  return { output, states: finalStates };
+}
+
+/** The variables of the layers with the gatefold parameters that they hold; a bias holds two. */
+export function variablesOf(
+  layers: readonly TfjsLayer[],
+  name: string,
+): { variable: tf.Variable; parameters: string[] }[] {
+  const held = [['weight_ih'], ['weight_hh'], ['bias_ih', 'bias_hh']];
+  return layers.flatMap((layer, k) =>
+    layer.trainableWeights.map((weight, i) => ({
+      variable: weight.read() as tf.Variable,
+      parameters: held[i]!.map((parameter) => `${name}.${parameter}_l${k}`),
+    })),
+  );
+}
+
+/** The values (or gradient) of a variable in gatefold's shape and order of gates. */
+export function fromTfjs(spec: RecurrentLayer, tensor: tf.Tensor): Float32Array {
+  const data = tensor.dataSync() as Float32Array;
+  const [rows, columns] = tensor.shape;
+  const byGate = columns === undefined ? data : transpose(data, rows!, columns);
+  return reorderGates(byGate, gatesOf(spec, 'keras'), gatesOf(spec, 'gatefold'));
+}
