@@ -26,7 +26,7 @@ const MIB = 2 ** 20;
 const MAX_DEPTH = 64;
 const MAX_TENSORS = 65_536;
 export const MAX_RANK = 8;
-export const MAX_DIMENSION = 2 ** 31 - 1;
+export const MAX_DIMENSION: number = 2 ** 31 - 1;
 /** What the reference implementation accepts; ours is lower by default and can be raised up to it. */
 const MAX_HEADER_BYTES = 100_000_000;
 
