@@ -10,23 +10,29 @@ export interface PeerProblem extends Problem {
   readonly name: string;
 }
 
-export interface Sizes {
-  readonly features: number;
-  readonly hidden: number;
-  readonly steps: number;
+export interface Limits {
+  readonly maxInputSize: number;
+  readonly maxHiddenSize: number;
+  readonly steps: readonly [least: number, most: number];
 }
 
 /** Every number of it is exact in float32, so that all sides compute from the same. */
-export function createPeerProblem(form: CellForm, seed: number, most: Sizes): PeerProblem {
+export function createPeerProblem(
+  form: CellForm,
+  seed: number,
+  limits: Limits,
+  fixed: { readonly bias?: boolean } = {},
+): PeerProblem {
   const random = createRandom(seed);
-  const hiddenSize = random.integer(1, most.hidden);
+  const hiddenSize = random.integer(1, limits.maxHiddenSize);
   const spec = recurrentLayer(form, {
-    inputSize: random.integer(1, most.features),
+    inputSize: random.integer(1, limits.maxInputSize),
     hiddenSize,
     numLayers: random.pick([1, 1, 2]),
     bias: random.pick([true, true, true, false]),
+    ...fixed,
   }) as RecurrentLayer;
-  const dims = { steps: random.integer(1, most.steps), batch: random.integer(1, 5) };
+  const dims = { steps: random.integer(...limits.steps), batch: random.integer(1, 5) };
   // From timid to well into saturation, but never so large that the recurrence is chaotic: a relu would overflow, and
   // rounding errors would grow with every step whoever computes it.
   const gain = random.pick([0.5, 1, 1.5]);

@@ -1,0 +1,165 @@
+/** Runs layers in TensorFlow.js, forward and backward, on its plain JavaScript backend. */
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import type { PeerProblem } from './problems.ts';
+import {
+  applyTfjsLayers,
+  createTfjsLayers,
+  fromTfjs,
+  variablesOf,
+  type TfjsLayer,
+} from './tfjs-layer.ts';
+
+export async function prepareTfjs(): Promise<void> {
+  // Else it advertises its native package on every run.
+  tf.env().set('IS_TEST', true);
+  await tf.setBackend('cpu');
+}
+
+/** [T, B, N] to TensorFlow.js's [B, T, N]. */
+export function batchMajor(values: ArrayLike<number>, steps: number, batch: number): tf.Tensor3D {
+  return tf.transpose(
+    tf.tensor3d(Float32Array.from(values), [steps, batch, values.length / (steps * batch)]),
+    [1, 0, 2],
+  );
+}
+
+export function timeMajor(tensor: tf.Tensor): Float32Array {
+  return tf.tidy(() => tf.transpose(tensor, [1, 0, 2]).dataSync()) as Float32Array;
+}
+
+/** [L, B, H] of h, and of c for an LSTM, as the states that `applyTfjsLayers` takes. */
+export function statesOf(
+  { spec, dims }: PeerProblem,
+  state: { readonly h: Float64Array; readonly c: Float64Array },
+): tf.Tensor2D[] {
+  const size = dims.batch * spec.hiddenSize;
+  const letters = spec.type === 'lstm' ? [state.h, state.c] : [state.h];
+  return Array.from({ length: spec.numLayers ?? 1 }, (_, k) =>
+    letters.map((values) =>
+      tf.tensor2d(Float32Array.from(values.subarray(k * size, (k + 1) * size)), [
+        dims.batch,
+        spec.hiddenSize,
+      ]),
+    ),
+  ).flat();
+}
+
+/** The reverse: `[h, c]` or `[h]`, each [L, B, H]. */
+export function joinStates({ spec }: PeerProblem, states: readonly tf.Tensor[]): Float32Array[] {
+  const letters = spec.type === 'lstm' ? 2 : 1;
+  return Array.from({ length: letters }, (_, letter) =>
+    Float32Array.from(
+      states.filter((_, i) => i % letters === letter).flatMap((state) => [...state.dataSync()]),
+    ),
+  );
+}
+
+export interface TfjsResult {
+  readonly output: Float32Array;
+  readonly states: Float32Array[];
+  /** By gatefold's parameter names, and of the input and the initial states. */
+  readonly gradients: Map<string, Float32Array>;
+  readonly dinput: Float32Array;
+  readonly dstates: Float32Array[];
+}
+
+/** sum(a * b) */
+const dot = (a: tf.Tensor, b: tf.Tensor): tf.Scalar => tf.sum(tf.mul(a, b));
+
+/** Forward, and the gradient of the problem's linear loss on all outputs and final states. */
+export function differentiateInTfjs(problem: PeerProblem): TfjsResult {
+  const { spec, name, dims } = problem;
+  tf.engine().startScope();
+  const layers = createTfjsLayers(spec, name, problem.parameters);
+  const held = variablesOf(layers, name);
+  const x = tf.variable(batchMajor(problem.input, dims.steps, dims.batch));
+  const initial = statesOf(problem, problem.initial[name]!).map((state) => tf.variable(state));
+  const doutput = batchMajor(problem.doutput, dims.steps, dims.batch);
+  const dstates = statesOf(problem, problem.dstate[name]!);
+
+  const { output, states } = applyTfjsLayers(layers, x, initial);
+  const { grads } = tf.variableGrads(() => {
+    const after = applyTfjsLayers(layers, x, initial);
+    return after.states.reduce<tf.Scalar>(
+      (sum, state, i) => tf.add(sum, dot(state, dstates[i]!)),
+      dot(after.output, doutput),
+    );
+  }, [x, ...initial, ...held.map(({ variable }) => variable)]);
+  const result: TfjsResult = {
+    output: timeMajor(output),
+    states: joinStates(problem, states),
+    gradients: new Map(
+      held.flatMap(({ variable, parameters }) =>
+        parameters.map((parameter) => [parameter, fromTfjs(spec, grads[variable.name]!)]),
+      ),
+    ),
+    dinput: timeMajor(grads[x.name]!),
+    dstates: joinStates(
+      problem,
+      initial.map((state) => grads[state.name]!),
+    ),
+  };
+  tf.engine().endScope();
+  disposeVariables(layers, [x, ...initial]);
+  return result;
+}
+
+export interface TfjsTraining {
+  readonly losses: number[];
+  /** After the last update, by gatefold's names. */
+  readonly parameters: Map<string, Float32Array>;
+}
+
+/**
+ * Trains on the problem's input as one window after another of an endless sequence, from a zero state that is carried over, with the
+ * problem's `doutput` as the target. For layers without biases only.
+ */
+export function trainInTfjs(problem: PeerProblem, updates: number, lr: number): TfjsTraining {
+  const { spec, name, dims } = problem;
+  tf.engine().startScope();
+  const layers = createTfjsLayers(spec, name, problem.parameters);
+  const held = variablesOf(layers, name);
+  const x = batchMajor(problem.input, dims.steps, dims.batch);
+  const target = batchMajor(problem.doutput, dims.steps, dims.batch);
+  const zero = {
+    h: problem.initial[name]!.h.map(() => 0),
+    c: problem.initial[name]!.c.map(() => 0),
+  };
+  let states: tf.Tensor[] = statesOf(problem, zero);
+  const optimizer = tf.train.sgd(lr);
+  const losses: number[] = [];
+  for (let update = 0; update < updates; update++) {
+    let carried = states;
+    const loss = optimizer.minimize(
+      () => {
+        const after = applyTfjsLayers(layers, x, states);
+        // `minimize` disposes of whatever the loss has made.
+        carried = after.states.map((state) => tf.keep(tf.clone(state)));
+        return tf.losses.meanSquaredError(target, after.output) as tf.Scalar;
+      },
+      true,
+      held.map(({ variable }) => variable),
+    );
+    losses.push(loss!.dataSync()[0]!);
+    tf.dispose(states);
+    states = carried;
+  }
+  const parameters = new Map(
+    held.map(({ variable, parameters: [parameter] }) => [parameter!, fromTfjs(spec, variable)]),
+  );
+  tf.dispose(states);
+  optimizer.dispose();
+  tf.engine().endScope();
+  disposeVariables(layers);
+  return { losses, parameters };
+}
+
+/** Scopes leave variables alone. */
+export function disposeVariables(
+  layers: readonly TfjsLayer[],
+  others: readonly tf.Variable[] = [],
+): void {
+  layers.forEach((layer) => layer.dispose());
+  others.forEach((variable) => variable.dispose());
+}
