@@ -1,0 +1,114 @@
+import { GatefoldError } from './errors.ts';
+
+/** One window of a text: inputs and, one place further, targets, both [T, B] with T = `steps`. */
+export interface TextWindow {
+  readonly inputs: Int32Array;
+  readonly targets: Int32Array;
+  readonly steps: number;
+}
+
+/**
+ * A text cut for truncated backpropagation through time. Each of B rows is one contiguous piece of the text, and window w + 1 goes on
+ * where window w ended, in every row: the state after one is the state before the next.
+ *
+ *     row 0  │ window 0 │ window 1 │ ... │ last, maybe shorter │
+ *     row 1  │ window 0 │ window 1 │ ... │ last, maybe shorter │
+ */
+export class TextBatches {
+  readonly batch: number;
+  readonly steps: number;
+  /** Windows in one pass over the text. */
+  readonly windows: number;
+  readonly #tokens: Int32Array;
+  readonly #rowLength: number;
+  readonly #inputs: Int32Array;
+  readonly #targets: Int32Array;
+
+  /** `steps` is the length of every window but the last. Fewer than `batch` tokens at the end of the text stay unused. */
+  constructor(tokens: Int32Array, options: { batch: number; steps: number }) {
+    const { batch, steps } = options;
+    this.#rowLength = Math.floor((tokens.length - 1) / batch);
+    if (!(this.#rowLength >= 1)) {
+      const message = `"tokens" expected at least ${batch + 1} tokens for a batch of ${batch}, got ${tokens.length}`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
+    this.batch = batch;
+    this.steps = steps;
+    this.windows = Math.ceil(this.#rowLength / steps);
+    this.#tokens = tokens;
+    this.#inputs = new Int32Array(batch * steps);
+    this.#targets = new Int32Array(batch * steps);
+  }
+
+  /** The targets of one pass over the text. */
+  get count(): number {
+    return this.batch * this.#rowLength;
+  }
+
+  /** Window `index` of the text. Its arrays are overwritten by the next call. */
+  window(index: number): TextWindow {
+    const start = index * this.steps;
+    const steps = Math.min(this.steps, this.#rowLength - start);
+    const inputs = this.#inputs.subarray(0, steps * this.batch);
+    const targets = this.#targets.subarray(0, steps * this.batch);
+    for (let row = 0; row < this.batch; row++) {
+      const from = row * this.#rowLength + start;
+      for (let t = 0; t < steps; t++) {
+        inputs[t * this.batch + row] = this.#tokens[from + t]!;
+        targets[t * this.batch + row] = this.#tokens[from + t + 1]!;
+      }
+    }
+    return { inputs, targets, steps };
+  }
+}
+
+/** Splits each text by position: the first `fraction` of it, and the rest. */
+export function splitByPosition<T>(
+  texts: readonly (readonly T[])[],
+  fraction: number,
+): { head: T[]; tail: T[] } {
+  const cut = (text: readonly T[]): number => Math.floor(text.length * fraction);
+  return {
+    head: texts.flatMap((text) => text.slice(0, cut(text))),
+    tail: texts.flatMap((text) => text.slice(cut(text))),
+  };
+}
+
+/** Token of every character that the vocabulary lacks. */
+export const UNKNOWN = 0;
+
+/** The characters (Unicode code points) of a text as tokens 1, 2, ...; 0 is any other. */
+export class Vocabulary {
+  /** By token; that of 0 is empty. */
+  readonly characters: readonly string[];
+  readonly #tokens: Map<string, number>;
+
+  /** `text` names each character once, in the order of the tokens. */
+  constructor(text: string) {
+    this.characters = ['', ...text];
+    this.#tokens = new Map(this.characters.map((character, token) => [character, token]));
+    if (this.#tokens.size !== this.characters.length) {
+      throw new GatefoldError('ERR_ARGUMENT', '"text" expected every character once');
+    }
+  }
+
+  /** All characters of a text, in the order of their code points. */
+  static of(text: Iterable<string>): Vocabulary {
+    const points = Array.from(new Set(text), (character) => character.codePointAt(0)!);
+    points.sort((a, b) => a - b);
+    return new Vocabulary(points.map((point) => String.fromCodePoint(point)).join(''));
+  }
+
+  get size(): number {
+    return this.characters.length;
+  }
+
+  encode(text: Iterable<string>): Int32Array {
+    return Int32Array.from(text, (character) => this.#tokens.get(character) ?? UNKNOWN);
+  }
+
+  /** What the constructor takes. */
+  toString(): string {
+    return this.characters.join('');
+  }
+}
