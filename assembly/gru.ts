@@ -1,0 +1,189 @@
+/**
+ * Gated recurrent unit (Cho et al. 2014), in its two readings; z keeps the old state in both.
+ *
+ *   r = s(W_r x + R_r h' + b_r)     z = s(W_z x + R_z h' + b_z)     h = n + z (h' - n)
+ *   after:    n = tanh(W_n x + b_n + r q),  q = R_n h' + b_qn            (PyTorch, Keras, cuDNN)
+ *   before:   n = tanh(W_n x + R_n (r h') + b_n)                         (Cho et al., ONNX by default)
+ *
+ *   dn = dh (1 - z)    dz = dh (h' - n)    n- = dn (1 - n^2)    z- = dz z (1 - z)    dh' = dh z + ...
+ *   after:    r- = n- q r (1 - r)          q- = n- r            dh' += [r- z- q-] R^T
+ *   before:   e = n- R_n^T                 r- = e h' r (1 - r)  dh' += e r + [r- z-] R^T
+ */
+
+import { Step } from './layout';
+import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
+import { Cell, incoming } from './policy';
+import { flush, madd } from './simd';
+
+/** n + z (h' - n) */
+// @ts-ignore: decorator
+@inline
+function blend(n: v128, z: v128, previous: v128): v128 {
+  return flush(madd(z, f32x4.sub(previous, n), n));
+}
+
+/** Reset after the product: panels r z n of four units; the sums of n start from the bias of the recurrent product. */
+@final
+@unmanaged
+export class GruAfter extends Cell {
+
+  @inline
+  vectors(): i32 {
+    return 3;
+  }
+
+
+  @inline
+  span(): i32 {
+    return 16;
+  }
+
+
+  @inline
+  start(s: Step, z: usize, u: usize, v: i32): v128 {
+    if (v < 2) return v128.load(s.gates + z + (v << 4));
+    return v128.load(s.biasHidden + 3 * u, 32);
+  }
+
+  update(s: Step, z: usize, h: usize, _u: usize, x0: v128, x1: v128, q: v128, _x3: v128): void {
+    const gates = s.gates + z;
+    const r = sigmoid(x0);
+    const update = sigmoid(x1);
+    const n = tanh(madd(r, q, v128.load(gates, 32)));
+    v128.store(gates, r);
+    v128.store(gates, update, 16);
+    v128.store(gates, n, 32);
+    v128.store(s.products + z, q, 32);
+    v128.store(s.h + h, blend(n, update, v128.load(s.hPrevious + h)));
+  }
+
+  backward(s: Step, z: usize, h: usize, _u: usize): void {
+    const gates = s.gates + z;
+    const products = s.products + z;
+    const r = v128.load(gates);
+    const update = v128.load(gates, 16);
+    const n = v128.load(gates, 32);
+    const dh = incoming(s, h);
+    const n_ = f32x4.mul(f32x4.sub(dh, f32x4.mul(dh, update)), d_tanh(n));
+    const r_ = f32x4.mul(f32x4.mul(n_, v128.load(products, 32)), d_sigmoid(r));
+    const z_ = f32x4.mul(
+      f32x4.mul(dh, f32x4.sub(v128.load(s.hPrevious + h), n)),
+      d_sigmoid(update),
+    );
+    v128.store(gates, r_);
+    v128.store(gates, z_, 16);
+    v128.store(gates, n_, 32);
+    v128.store(products, r_);
+    v128.store(products, z_, 16);
+    v128.store(products, f32x4.mul(n_, r), 32);
+    v128.store(s.dh + h, f32x4.mul(dh, update));
+  }
+}
+
+/** Reset before the product, first half: panels of eight units r, then the same eight z; leaves r h' for the second product. */
+@final
+@unmanaged
+export class GruGates extends Cell {
+
+  @inline
+  vectors(): i32 {
+    return 4;
+  }
+
+
+  @inline
+  span(): i32 {
+    return 32;
+  }
+
+
+  @inline
+  start(s: Step, z: usize, _u: usize, v: i32): v128 {
+    return v128.load(s.gates + z + (v << 4));
+  }
+
+  update(s: Step, z: usize, h: usize, _u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
+    const gates = s.gates + z;
+    const r0 = sigmoid(x0);
+    const r1 = sigmoid(x1);
+    v128.store(gates, r0);
+    v128.store(gates, r1, 16);
+    v128.store(gates, sigmoid(x2), 32);
+    v128.store(gates, sigmoid(x3), 48);
+    v128.store(s.products + h, f32x4.mul(r0, v128.load(s.hPrevious + h)));
+    v128.store(s.products + h, f32x4.mul(r1, v128.load(s.hPrevious + h, 16)), 16);
+  }
+
+  /** Takes e = dL/d(r h') from dc; adds its share to dh. */
+  backward(s: Step, z: usize, h: usize, _u: usize): void {
+    for (let v = 0; v < 32; v += 16) {
+      const gate = s.gates + z + v;
+      const r = v128.load(gate);
+      const e = v128.load(s.dc + h + v);
+      const previous = v128.load(s.hPrevious + h + v);
+      v128.store(gate, f32x4.mul(f32x4.mul(e, previous), d_sigmoid(r)));
+      v128.store(s.dh + h + v, madd(e, r, v128.load(s.dh + h + v)));
+    }
+  }
+}
+
+/** Reset before the product, second half: 16 units n, whose columns follow those of all r and z. */
+@final
+@unmanaged
+export class GruCandidate extends Cell {
+
+  @inline
+  vectors(): i32 {
+    return 4;
+  }
+
+
+  @inline
+  span(): i32 {
+    return 64;
+  }
+
+
+  @inline
+  start(s: Step, z: usize, _u: usize, v: i32): v128 {
+    return v128.load(s.gates + z + (v << 4));
+  }
+
+  /** Where the update gate of four units is, from where their n is: 64 bytes for eight units, the z behind the r. */
+  @inline
+  gate(s: Step, z: usize, u: usize, v: i32): usize {
+    const row = s.gates + z - 2 * s.hiddenBytes - u;
+    const unit = <i32>u + v;
+    return row + ((unit >> 5) << 6) + 32 + (unit & 31);
+  }
+
+
+  @inline
+  finish(s: Step, z: usize, h: usize, u: usize, x: v128, v: i32): void {
+    const n = tanh(x);
+    v128.store(s.gates + z + v, n);
+    const update = v128.load(this.gate(s, z, u, v));
+    v128.store(s.h + h + v, blend(n, update, v128.load(s.hPrevious + h + v)));
+  }
+
+  update(s: Step, z: usize, h: usize, u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
+    this.finish(s, z, h, u, x0, 0);
+    this.finish(s, z, h, u, x1, 16);
+    this.finish(s, z, h, u, x2, 32);
+    this.finish(s, z, h, u, x3, 48);
+  }
+
+  backward(s: Step, z: usize, h: usize, u: usize): void {
+    for (let v = 0; v < 64; v += 16) {
+      const gate = this.gate(s, z, u, v);
+      const n = v128.load(s.gates + z + v);
+      const update = v128.load(gate);
+      const dh = incoming(s, h + v);
+      const previous = v128.load(s.hPrevious + h + v);
+      const dn = f32x4.sub(dh, f32x4.mul(dh, update));
+      v128.store(s.gates + z + v, f32x4.mul(dn, d_tanh(n)));
+      v128.store(gate, f32x4.mul(f32x4.mul(dh, f32x4.sub(previous, n)), d_sigmoid(update)));
+      v128.store(s.dh + h + v, f32x4.mul(dh, update));
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** What JavaScript can call. Numbers only; pointers are bytes, counts are elements. Nothing here allocates, throws or logs. */
+
+import './abort';
+import * as dense from './dense';
+import * as gemm from './gemm';
+import { Dense, Product, Sequence, Update } from './layout';
+import * as optim from './optim';
+import * as sequence from './sequence';
+
+export {
+  embeddingBackward as embedding_backward,
+  embeddingForward as embedding_forward,
+} from './dense';
+export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './elementwise';
+export {
+  crossEntropy as loss_cross_entropy,
+  softmax as softmax_f32,
+  squaredError as loss_squared_error,
+  total as loss_total,
+} from './loss';
+export { sumOfSquares as gradient_squares } from './optim';
+export { copyRows as rows_copy, rearrange as panels_rearrange } from './pack';
+
+/** First byte that the host may use. */
+export const heap_base: usize = __heap_base;
+/** 1 in the relaxed SIMD build, 0 in the baseline build. */
+export const relaxed: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
+
+export function sequence_forward(q: usize): void {
+  sequence.sequenceForward(changetype<Sequence>(q));
+}
+
+export function sequence_backward(q: usize): void {
+  sequence.sequenceBackward(changetype<Sequence>(q));
+}
+
+export function sequence_prepare(q: usize): void {
+  sequence.sequencePrepare(changetype<Sequence>(q));
+}
+
+export function cell_forward(q: usize): void {
+  sequence.cellForward(changetype<Sequence>(q));
+}
+
+export function cell_backward(q: usize): void {
+  sequence.cellBackward(changetype<Sequence>(q));
+}
+
+export function dense_forward(d: usize): void {
+  dense.denseForward(changetype<Dense>(d));
+}
+
+export function dense_backward(d: usize): void {
+  dense.denseBackward(changetype<Dense>(d));
+}
+
+export function dense_prepare(d: usize): void {
+  dense.densePrepare(changetype<Dense>(d));
+}
+
+export function product_f32(g: usize): void {
+  gemm.product(changetype<Product>(g));
+}
+
+export function optimizer_update(u: usize): void {
+  optim.update(changetype<Update>(u));
+}

@@ -1,0 +1,176 @@
+/**
+ * What the facade hands to a kernel: one descriptor a call, every pointer with its shape and its role.
+ *
+ *   T steps   B batch   I inputs   H hidden units   Hp = H rounded up to whole panels   N = columns of the gates (G * Hp)
+ *
+ * Matrices that are multiplied from the right lie in panels of V vectors (V * 4 columns), all rows of one panel together:
+ *
+ *   ╒═══════ panel 0 ═══════╕╒═══════ panel 1 ═══════╕
+ *   │ row 0: 4 V columns    ││ row 0                 │ ...    LSTM, V = 4: i0..3 f0..3 g0..3 o0..3 | i4..7 f4..7 ...
+ *   │ row 1                 ││ row 1                 │        GRU,  V = 3: r0..3 z0..3 n0..3 | ...
+ *   └ ... row K - 1 ────────┘└───────────────────────┘        others, V = 4: 16 columns in their order
+ *
+ * Columns are in the same order in the gates' buffers, row after row, so that four registers hold all gates of four units.
+ * Padding units have zero weights; their states and gradients stay exactly zero.
+ */
+
+/** C = I + A B: C and I [rows, columns], A [rows, depth], B [depth, columns]. Every element is one sum in the order of the depth. */
+@unmanaged
+export class Product {
+  rows: i32;
+  depth: i32;
+  /** Columns in vectors of four. */
+  vectors: i32;
+  /** V, vectors a panel: 3 or 4. */
+  panelVectors: i32;
+  /** in; element (r, k) is at a + r * aRow + k * aDepth (bytes, negative to walk backwards). */
+  a: usize;
+  aRow: i32;
+  aDepth: i32;
+  /** in; panel p, row k at b + p * bPanel + k * bDepth. */
+  b: usize;
+  bDepth: i32;
+  bPanel: i32;
+  /** in; where the sums start; may be c. Row r, panel p at i + r * iRow + p * iPanel. Overwritten by long products. */
+  i: usize;
+  iRow: i32;
+  iPanel: i32;
+  /** out; may not overlap a or b. */
+  c: usize;
+  cRow: i32;
+  cPanel: i32;
+}
+
+/** One time step of one layer: where its rows are. The buffers of a sequence, moved along by its loop. */
+@unmanaged
+export class Step {
+  /** [B, N] inout: pre-activations W x + b, then the gates; in the backward pass the gates, then their gradients. */
+  gates: usize;
+  /** GRU, reset after: [B, N], its `new` columns take R h + b; backward: gradient of the recurrent product. Before: [B, Hp] r * h. */
+  products: usize;
+  /** [B, Hp] in */
+  hPrevious: usize;
+  /** [B, Hp] out */
+  h: usize;
+  /** [B, Hp] in, LSTM only */
+  cPrevious: usize;
+  /** [B, Hp] out, LSTM only */
+  c: usize;
+  /** [B, Hp] in: gradient of h from above, or 0 for none. Its rows are as far apart as those of the state. */
+  dy: usize;
+  /** Bytes from row to row. */
+  gateRow: i32;
+  stateRow: i32;
+  operandRow: i32;
+  /** Hp * 4 bytes: from gate to gate of a peephole, half of the way to the `new` columns of a GRU with reset before. */
+  hiddenBytes: i32;
+  /** [N] in: bias of the recurrent product, read by the GRU with reset after. */
+  biasHidden: usize;
+  /** [3, Hp] in: input, forget, output; [2, Hp] input, output with coupled gates. */
+  peephole: usize;
+  /** [B, Hp] inout: gradient that arrives from the step after; leaves for the step before. */
+  dh: usize;
+  /** [B, Hp] inout, LSTM; scratch of the GRU with reset before. */
+  dc: usize;
+  /** Like `peephole`, inout: accumulates. */
+  dPeephole: usize;
+}
+
+/** One recurrent layer over a sequence. Rows of all [T, B, *] buffers follow each other; T = 0 is not allowed. */
+@unmanaged
+export class Sequence extends Step {
+  cell: i32;
+  operand: i32;
+  steps: i32;
+  batch: i32;
+  inputs: i32;
+  hidden: i32;
+  /** Hp */
+  padded: i32;
+  /** Bytes from row to row of x and dx. */
+  xRow: i32;
+  dxRow: i32;
+  /** [T, B, I] in */
+  x: usize;
+  /** [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`. */
+  gatesAll: usize;
+  productsAll: usize;
+  /** [T + 1, B, Hp]: the initial state, then that of every step. */
+  hAll: usize;
+  cAll: usize;
+  /** [T, B, Hp] in: gradient of the outputs, or 0. */
+  dyAll: usize;
+  /** [T, B, I] out, or 0 where it is not wanted. */
+  dx: usize;
+  /** Panels [I, N] and [H, N]; vectors [N]. Zero where there is no bias. */
+  w: usize;
+  r: usize;
+  biasInput: usize;
+  /** [N] derived: what the input product starts from, the sum of both biases where they may be summed. */
+  bias: usize;
+  /** Panels [N, I] and [N, H] derived: the transposes that the backward pass multiplies by. */
+  wTransposed: usize;
+  rTransposed: usize;
+  /** inout, accumulate: like the parameters. */
+  dw: usize;
+  dr: usize;
+  dBiasInput: usize;
+  dBiasHidden: usize;
+  /** scratch */
+  product: Product;
+}
+
+/** y = x W^T + b over M rows. */
+@unmanaged
+export class Dense {
+  rows: i32;
+  inputs: i32;
+  /** Columns rounded up to a multiple of four. */
+  outputs: i32;
+  xRow: i32;
+  yRow: i32;
+  dxRow: i32;
+  /** [M, I] in */
+  x: usize;
+  /** [M, O] out; in the backward pass in: its gradient. */
+  y: usize;
+  /** [M, I] out, or 0 where it is not wanted. */
+  dx: usize;
+  /** Panels [I, O], vector [O], panels [O, I] derived. */
+  w: usize;
+  bias: usize;
+  wTransposed: usize;
+  /** inout, accumulate. */
+  dw: usize;
+  dBias: usize;
+  /** scratch */
+  product: Product;
+}
+
+/** One pass of an optimizer over n numbers (a multiple of four). */
+@unmanaged
+export class Update {
+  optimizer: i32;
+  count: i32;
+  /** inout */
+  parameters: usize;
+  /** in; multiplied by `scale` first. */
+  gradients: usize;
+  /** inout: momentum or first moment; 0 where the optimizer has none. */
+  first: usize;
+  /** inout: second moment; 0 where the optimizer has none. */
+  second: usize;
+  scale: f32;
+  rate: f32;
+  /** Momentum, or the decay of the first moment. */
+  decayFirst: f32;
+  /** Weight of the new gradient in the first buffer: 1 - dampening (1 on the first step), or 1 - decayFirst. */
+  weightFirst: f32;
+  decaySecond: f32;
+  epsilon: f32;
+  weightDecay: f32;
+  /** Adam's 1 / (1 - decay^t) of both moments. */
+  correctionFirst: f32;
+  correctionSecond: f32;
+  nesterov: i32;
+}

@@ -1,0 +1,125 @@
+/**
+ * Between the order that people know (gates one after the other, `[G * H, K]` row-major, PyTorch's) and the panels of layout.ts.
+ *
+ * Column j of the gates holds gate g of unit u:
+ *
+ *   LSTM, GRU after    interleaved by four units:    (u / 4) * 4 G + g * 4 + u % 4
+ *   GRU before         r, z by eight units, then n:  (u / 8) * 16 + g * 8 + u % 8,   2 Hp + u
+ *   others             in order:                     u
+ */
+
+import * as codes from './shared/codes';
+
+function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {
+  switch (cell) {
+    case codes.CELL_LSTM:
+    case codes.CELL_LSTM_DIAGONAL:
+      return ((unit >> 2) << 4) + (gate << 2) + (unit & 3);
+    case codes.CELL_LSTM_COUPLED:
+    case codes.CELL_LSTM_COUPLED_DIAGONAL:
+    case codes.CELL_GRU_AFTER:
+      return (unit >> 2) * 12 + (gate << 2) + (unit & 3);
+    case codes.CELL_GRU_BEFORE:
+      if (gate < 2) return ((unit >> 3) << 4) + (gate << 3) + (unit & 7);
+      return 2 * padded + unit;
+    default:
+      return unit;
+  }
+}
+
+/** Where row k, column j of panels of V vectors and depth K is. */
+// @ts-ignore: decorator
+@inline
+function panelAddress(panels: usize, k: i32, j: i32, depth: i32, vectors: i32): usize {
+  const width = vectors << 2;
+  return panels + ((((j / width) * depth + k) * width + (j % width)) << 2);
+}
+
+/**
+ * panels [K, N] = plain [G * H, K] transposed, with gates interleaved. `pack` false goes the other way. Padding is not touched.
+ * A vector of biases is the case K = 1.
+ */
+export function rearrange(
+  panels: usize,
+  plain: usize,
+  cell: i32,
+  gates: i32,
+  hidden: i32,
+  padded: i32,
+  depth: i32,
+  vectors: i32,
+  pack: bool,
+): void {
+  for (let g = 0; g < gates; g++) {
+    for (let u = 0; u < hidden; u++) {
+      const j = columnOf(cell, g, u, padded);
+      for (let k = 0; k < depth; k++) {
+        const inner = panelAddress(panels, k, j, depth, vectors);
+        if (pack) store<f32>(inner, load<f32>(plain));
+        else store<f32>(plain, load<f32>(inner));
+        plain += 4;
+      }
+    }
+  }
+}
+
+/** out [N, K] in panels of four vectors = in [K, N] in panels of V vectors, transposed. K is padded to whole vectors with zeros. */
+export function transposePanels(
+  out: usize,
+  source: usize,
+  depth: i32,
+  columns: i32,
+  vectors: i32,
+): void {
+  const stride = vectors << 4;
+  const padded = (depth + 3) & ~3;
+  for (let k = 0; k < padded; k += 4) {
+    const target = out + (((k >> 4) * columns) << 6) + ((k & 15) << 2);
+    for (let j = 0; j < columns; j += 4) {
+      const from = panelAddress(source, k, j, depth, vectors);
+      const a = v128.load(from);
+      const b = k + 1 < depth ? v128.load(from + stride) : i32x4.splat(0);
+      const c = k + 2 < depth ? v128.load(from + 2 * stride) : i32x4.splat(0);
+      const d = k + 3 < depth ? v128.load(from + 3 * stride) : i32x4.splat(0);
+      const ab0 = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+      const ab1 = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+      const cd0 = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+      const cd1 = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+      const to = target + (j << 6);
+      v128.store(to, v128.shuffle<f64>(ab0, cd0, 0, 2));
+      v128.store(to, v128.shuffle<f64>(ab0, cd0, 1, 3), 64);
+      v128.store(to, v128.shuffle<f64>(ab1, cd1, 0, 2), 128);
+      v128.store(to, v128.shuffle<f64>(ab1, cd1, 1, 3), 192);
+    }
+  }
+}
+
+/** sum = a + b; of every third vector only a where `apart`. */
+export function addBiases(sum: usize, a: usize, b: usize, vectors: i32, apart: bool): void {
+  for (let v = 0; v < vectors; v++) {
+    const x = v128.load(a);
+    v128.store(sum, apart && v % 3 == 2 ? x : f32x4.add(x, v128.load(b)));
+    sum += 16;
+    a += 16;
+    b += 16;
+  }
+}
+
+/** Copies `outer` x `inner` rows of `width` bytes between buffers whose rows lie apart, e.g. [T, B, Hp] to [B, T, H]. */
+export function copyRows(
+  to: usize,
+  toOuter: i32,
+  toInner: i32,
+  from: usize,
+  fromOuter: i32,
+  fromInner: i32,
+  outer: i32,
+  inner: i32,
+  width: i32,
+): void {
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < inner; i++) {
+      memory.copy(to + o * toOuter + i * toInner, from + o * fromOuter + i * fromInner, width);
+    }
+  }
+}

@@ -1,0 +1,343 @@
+/**
+ * The time loop that all cells share: the input product of all steps at once, then step after step the recurrent product and the
+ * cell's update; backwards the cell's update and the product with R^T, then the gradients of the weights as products over all steps.
+ */
+
+import {
+  step_1x1x3,
+  step_1x1x4,
+  step_1x2x4,
+  step_1x3x3,
+  step_2x1x4,
+  step_3x1x3,
+} from './gen/tiles';
+import { columnSums, productOfPanels, productOverRows } from './gemm';
+import { GruAfter, GruCandidate, GruGates } from './gru';
+import { Sequence } from './layout';
+import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from './lstm';
+import { addBiases, transposePanels } from './pack';
+import { Cell } from './policy';
+import { Relu, Rnn, Tanh } from './rnn';
+import * as codes from './shared/codes';
+import { ZEROS } from './tables';
+
+/** Bytes of gates that one chunk of steps may fill before the steps use them: half of a second-level cache. */
+const CHUNK_BYTES: i32 = 1 << 20;
+
+/** Panels of the gates of a cell: V vectors each. */
+export function panelVectors(cell: i32): i32 {
+  return cell == codes.CELL_GRU_AFTER ||
+    cell == codes.CELL_LSTM_COUPLED ||
+    cell == codes.CELL_LSTM_COUPLED_DIAGONAL
+    ? 3
+    : 4;
+}
+
+/** Points the fields of a step at step t of the sequence. */
+function moveTo(q: Sequence, t: i32): void {
+  const rows = t * q.batch;
+  const state = rows * q.stateRow;
+  const following = state + q.batch * q.stateRow;
+  q.gates = q.gatesAll + rows * q.gateRow;
+  q.products = q.productsAll + rows * (q.cell == codes.CELL_GRU_BEFORE ? q.stateRow : q.gateRow);
+  q.hPrevious = q.hAll + state;
+  q.h = q.hAll + following;
+  q.cPrevious = q.cAll + state;
+  q.c = q.cAll + following;
+  q.dy = q.dyAll ? q.dyAll + state : 0;
+}
+
+/** Recurrent product and update of `panels` panels for all rows: operand a, weights b, first column at byte z of a row of gates. */
+function advance<C extends Cell>(q: Sequence, a: usize, b: usize, z: i32, panels: i32): void {
+  const cell = changetype<C>(0);
+  const span = cell.span();
+  const width = cell.vectors() << 4;
+  const depth = q.hidden;
+  const weights = depth * width;
+  const together = cell.vectors() == 4 ? 2 : 3;
+  const tiled = q.batch - (q.batch % together);
+  for (let p = 0; p < panels; p++) {
+    for (let row = 0; row < tiled; row += together) {
+      const from = a + row * q.operandRow;
+      const gates = z + row * q.gateRow + p * width;
+      const state = row * q.stateRow + p * span;
+      if (cell.vectors() == 4) {
+        step_2x1x4<C>(q, depth, from, b + p * weights, gates, state, p * span);
+      } else {
+        step_3x1x3<C>(q, depth, from, b + p * weights, gates, state, p * span);
+      }
+    }
+  }
+  for (let row = tiled; row < q.batch; row++) {
+    const from = a + row * q.operandRow;
+    let gates = z + row * q.gateRow;
+    let state = row * q.stateRow;
+    let unit = 0;
+    let w = b;
+    let left = panels;
+    for (; left >= together; left -= together) {
+      if (cell.vectors() == 4) step_1x2x4<C>(q, depth, from, w, gates, state, unit);
+      else step_1x3x3<C>(q, depth, from, w, gates, state, unit);
+      gates += together * width;
+      state += together * span;
+      unit += together * span;
+      w += together * weights;
+    }
+    for (; left > 0; left--) {
+      if (cell.vectors() == 4) step_1x1x4<C>(q, depth, from, w, gates, state, unit);
+      else step_1x1x3<C>(q, depth, from, w, gates, state, unit);
+      gates += width;
+      state += span;
+      unit += span;
+      w += weights;
+    }
+  }
+}
+
+/** One step forward. */
+function step(q: Sequence): void {
+  const a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;
+  const quads = q.padded >> 2;
+  switch (q.cell) {
+    case codes.CELL_RNN_TANH:
+      return advance<Rnn<Tanh>>(q, a, q.r, 0, q.padded >> 4);
+    case codes.CELL_RNN_RELU:
+      return advance<Rnn<Relu>>(q, a, q.r, 0, q.padded >> 4);
+    case codes.CELL_LSTM:
+      return advance<Lstm>(q, a, q.r, 0, quads);
+    case codes.CELL_LSTM_DIAGONAL:
+      return advance<LstmDiagonal>(q, a, q.r, 0, quads);
+    case codes.CELL_LSTM_COUPLED:
+      return advance<LstmCoupled>(q, a, q.r, 0, quads);
+    case codes.CELL_LSTM_COUPLED_DIAGONAL:
+      return advance<LstmCoupledDiagonal>(q, a, q.r, 0, quads);
+    case codes.CELL_GRU_AFTER:
+      return advance<GruAfter>(q, a, q.r, 0, quads);
+    case codes.CELL_GRU_BEFORE: {
+      const candidate = 2 * q.hiddenBytes;
+      advance<GruGates>(q, a, q.r, 0, q.padded >> 3);
+      return advance<GruCandidate>(
+        q,
+        q.products,
+        q.r + q.hidden * candidate,
+        candidate,
+        q.padded >> 4,
+      );
+    }
+  }
+}
+
+/** h[1..T], c[1..T] and the gates from x, h[0] and c[0]. */
+export function sequenceForward(q: Sequence): void {
+  const vectors = panelVectors(q.cell);
+  const chunk = max(8, CHUNK_BYTES / (q.batch * q.gateRow));
+  for (let first = 0; first < q.steps; first += chunk) {
+    const end = min(first + chunk, q.steps);
+    const rows = first * q.batch;
+    productOfPanels(
+      q.product,
+      (end - first) * q.batch,
+      q.x + rows * q.xRow,
+      q.xRow,
+      q.inputs,
+      q.w,
+      q.inputs,
+      q.gateRow >> 4,
+      vectors,
+      q.bias ? q.bias : ZEROS,
+      q.gatesAll + rows * q.gateRow,
+      q.gateRow,
+    );
+    for (let t = first; t < end; t++) {
+      moveTo(q, t);
+      step(q);
+    }
+  }
+}
+
+/** The pointwise backward pass of `panels` panels for all rows. */
+function retreat<C extends Cell>(q: Sequence, z: i32, panels: i32): void {
+  const cell = changetype<C>(0);
+  const span = cell.span();
+  const width = cell.vectors() << 4;
+  for (let row = 0; row < q.batch; row++) {
+    const gates = z + row * q.gateRow;
+    const state = row * q.stateRow;
+    for (let p = 0; p < panels; p++) {
+      cell.backward(q, gates + p * width, state + p * span, p * span);
+    }
+  }
+}
+
+/** target [B, Hp] (+)= rows [B, depth] of gate gradients times rows `first`.. of R^T. */
+function throughRecurrent(
+  q: Sequence,
+  gradients: usize,
+  first: i32,
+  depth: i32,
+  target: usize,
+  accumulate: bool,
+): void {
+  productOfPanels(
+    q.product,
+    q.batch,
+    gradients + (first << 2),
+    q.gateRow,
+    depth,
+    q.rTransposed + (first << 6),
+    q.gateRow >> 2,
+    q.padded >> 2,
+    4,
+    accumulate ? target : ZEROS,
+    target,
+    q.stateRow,
+  );
+}
+
+/** One step back: gates and products become gradients, dh and dc those of the step before. */
+function stepBack(q: Sequence): void {
+  const quads = q.padded >> 2;
+  const columns = q.gateRow >> 2;
+  switch (q.cell) {
+    case codes.CELL_RNN_TANH:
+      retreat<Rnn<Tanh>>(q, 0, q.padded >> 4);
+      break;
+    case codes.CELL_RNN_RELU:
+      retreat<Rnn<Relu>>(q, 0, q.padded >> 4);
+      break;
+    case codes.CELL_LSTM:
+      retreat<Lstm>(q, 0, quads);
+      break;
+    case codes.CELL_LSTM_DIAGONAL:
+      retreat<LstmDiagonal>(q, 0, quads);
+      break;
+    case codes.CELL_LSTM_COUPLED:
+      retreat<LstmCoupled>(q, 0, quads);
+      break;
+    case codes.CELL_LSTM_COUPLED_DIAGONAL:
+      retreat<LstmCoupledDiagonal>(q, 0, quads);
+      break;
+    case codes.CELL_GRU_AFTER:
+      retreat<GruAfter>(q, 0, quads);
+      return throughRecurrent(q, q.products, 0, columns, q.dh, true);
+    case codes.CELL_GRU_BEFORE: {
+      const candidate = 2 * q.padded;
+      retreat<GruCandidate>(q, candidate << 2, q.padded >> 4);
+      throughRecurrent(q, q.gates, candidate, q.padded, q.dc, false);
+      retreat<GruGates>(q, 0, q.padded >> 3);
+      return throughRecurrent(q, q.gates, 0, candidate, q.dh, true);
+    }
+  }
+  const target = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;
+  throughRecurrent(q, q.gates, 0, columns, target, true);
+}
+
+/**
+ * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial state (left in dh, dc).
+ * Uses up the gates that the forward pass left.
+ */
+export function sequenceBackward(q: Sequence): void {
+  for (let t = q.steps - 1; t >= 0; t--) {
+    moveTo(q, t);
+    stepBack(q);
+  }
+  const g = q.product;
+  const rows = q.steps * q.batch;
+  const vectors = panelVectors(q.cell);
+  const columns = q.gateRow >> 4;
+  const resetAfter = q.cell == codes.CELL_GRU_AFTER;
+  const recurrent = resetAfter ? q.productsAll : q.gatesAll;
+  const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
+  const z = q.gatesAll;
+  const zRow = q.gateRow;
+  productOverRows(g, rows, q.x, q.xRow, q.inputs, z, zRow, columns, vectors, q.dw);
+  if (q.cell == codes.CELL_GRU_BEFORE) {
+    const first = 2 * q.hiddenBytes;
+    const gates = q.padded >> 1;
+    const candidate = q.dr + q.hidden * first;
+    productOverRows(g, rows, operand, q.stateRow, q.hidden, z, zRow, gates, 4, q.dr);
+    productOverRows(
+      g,
+      rows,
+      q.productsAll,
+      q.stateRow,
+      q.hidden,
+      z + first,
+      zRow,
+      q.padded >> 2,
+      4,
+      candidate,
+    );
+  } else {
+    productOverRows(
+      g,
+      rows,
+      operand,
+      q.stateRow,
+      q.hidden,
+      recurrent,
+      zRow,
+      columns,
+      vectors,
+      q.dr,
+    );
+  }
+  if (q.bias) {
+    columnSums(q.dBiasInput, z, zRow, rows, columns);
+    columnSums(q.dBiasHidden, recurrent, zRow, rows, columns);
+  }
+  if (q.dx) {
+    productOfPanels(
+      g,
+      rows,
+      z,
+      zRow,
+      columns << 2,
+      q.wTransposed,
+      columns << 2,
+      (q.inputs + 3) >> 2,
+      4,
+      ZEROS,
+      q.dx,
+      q.dxRow,
+    );
+  }
+}
+
+/** Derives the sum of the biases and, where there is room for them, the transposes, from the parameters. */
+export function sequencePrepare(q: Sequence): void {
+  const vectors = panelVectors(q.cell);
+  const columns = q.gateRow >> 4;
+  if (q.bias) {
+    // The new gate's recurrent bias of a GRU with reset after stands inside the reset: it may not be summed.
+    const apart = q.cell == codes.CELL_GRU_AFTER;
+    addBiases(q.bias, q.biasInput, q.biasHidden, columns, apart);
+  }
+  if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.hidden, columns << 2, vectors);
+  if (q.wTransposed) transposePanels(q.wTransposed, q.w, q.inputs, columns << 2, vectors);
+}
+
+/** The update of one step alone, for sums that stand finished in gates (and products): LSTM and GRU with reset after. */
+export function cellForward(q: Sequence): void {
+  if (q.cell == codes.CELL_LSTM) updateRows<Lstm>(q);
+  else updateRows<GruAfter>(q);
+}
+
+function updateRows<C extends Cell>(q: Sequence): void {
+  const cell = changetype<C>(0);
+  for (let row = 0; row < q.batch; row++) {
+    for (let u = 0; u < q.hiddenBytes; u += 16) {
+      const z = row * q.gateRow + u * cell.vectors();
+      const gates = q.gates + z;
+      const x2 = v128.load((cell.vectors() == 3 ? q.products : q.gates) + z, 32);
+      const x3 = cell.vectors() == 4 ? v128.load(gates, 48) : x2;
+      cell.update(q, z, row * q.stateRow + u, u, v128.load(gates), v128.load(gates, 16), x2, x3);
+    }
+  }
+}
+
+/** The backward pass of the same. */
+export function cellBackward(q: Sequence): void {
+  if (q.cell == codes.CELL_LSTM) retreat<Lstm>(q, 0, q.padded >> 2);
+  else retreat<GruAfter>(q, 0, q.padded >> 2);
+}

@@ -1,0 +1,30 @@
+// Numbers that both halves know: asc and tsc read this file as it is.
+
+/** Which arithmetic a recurrent layer does. */
+export const CELL_RNN_TANH = 0;
+export const CELL_RNN_RELU = 1;
+export const CELL_LSTM = 2;
+export const CELL_LSTM_DIAGONAL = 3;
+export const CELL_LSTM_COUPLED = 4;
+export const CELL_LSTM_COUPLED_DIAGONAL = 5;
+export const CELL_GRU_AFTER = 6;
+export const CELL_GRU_BEFORE = 7;
+/** Not a cell: the columns of a plain matrix, in order. */
+export const CELL_NONE = 8;
+
+/** Which state the recurrent product of a layer multiplies: the hidden one, or the cell state (`peephole: 'cell'`). */
+export const OPERAND_HIDDEN = 0;
+export const OPERAND_CELL = 1;
+
+/** Optimizers. */
+export const OPTIMIZER_SGD = 0;
+export const OPTIMIZER_RMSPROP = 1;
+export const OPTIMIZER_ADAM = 2;
+export const OPTIMIZER_ADAMW = 3;
+
+/** Floats of one SIMD vector, and the bytes that arena blocks are aligned to (a cache line). */
+export const LANES = 4;
+export const ALIGN = 64;
+
+/** Below this a state, a moment or a gate's gradient is taken as zero: denormals cost a hundredfold. */
+export const TINY = 1e-30;
