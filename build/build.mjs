@@ -1,0 +1,90 @@
+// From sources to package: asc -> build/out/*.wasm -> src/generated/*.ts, bundles and declarations -> dist/.
+// `--wasm` stops before dist/, which the tests of the sources do not need.
+import { readFile, rm } from 'node:fs/promises';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { printBytes, printExports } from './embed.mjs';
+import { printLayout } from './layout.mjs';
+import { filesOf, replace, step, tool } from './steps.mjs';
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const manifest = JSON.parse(await readFile('package.json', 'utf8'));
+
+const GENERATED = 'src/generated';
+/** The name of a shipped module stays the same for ever: people serve it themselves. */
+const SHIPPED = { baseline: 'gatefold.wasm', relaxed: 'gatefold-relaxed.wasm' };
+
+async function buildWasm() {
+  const compile = (target, ...files) =>
+    tool('assemblyscript/bin/asc.js', ...files, '--target', target);
+  await Promise.all([
+    compile('baseline', 'assembly/index.ts'),
+    compile('relaxed', 'assembly/index.ts'),
+    compile('debug', 'assembly/index.ts', 'assembly/abort.ts'),
+    compile('layout', 'assembly/layout.entry.ts'),
+  ]);
+  const out = (file) => readFile(`build/out/${file}`);
+  const [baseline, relaxed] = [await out('baseline.wasm'), await out('relaxed.wasm')];
+  await replace(`${GENERATED}/layout.ts`, printLayout(await out('layout.wasm')));
+  await replace(`${GENERATED}/wasm-bytes.ts`, printBytes({ baseline, relaxed }));
+  await replace(`${GENERATED}/exports.ts`, printExports(String(await out('baseline.d.ts'))));
+}
+
+/** What package.json names is what is built: `./dist/x.js` comes from `src/x.ts`. */
+function entryPoints() {
+  const files = JSON.stringify([manifest.exports, manifest.bin]).match(/dist\/[\w/-]+\.js/g);
+  return [...new Set(files)].map((file) => file.replace(/^dist(.*)\.js$/, 'src$1.ts'));
+}
+
+/** Entries share chunks, so that a model which one entry made is of the same class to another. */
+async function bundle() {
+  const { outputFiles } = await build({
+    entryPoints: entryPoints(),
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    target: 'es2022',
+    outdir: 'dist',
+    outbase: 'src',
+    chunkNames: 'chunks/[name]-[hash]',
+    external: ['*.wasm', '*.wasm?module', 'node:*'],
+    logLevel: 'warning',
+    write: false,
+  });
+  return outputFiles.map(({ path, contents }) => [relative('dist', path), contents]);
+}
+
+async function declarations() {
+  await rm('build/out/types', { recursive: true, force: true });
+  await tool('typescript/lib/tsc.js', '-p', 'build/tsconfig.json');
+  const files = await filesOf('build/out/types/src');
+  return Promise.all(
+    files.map(async (file) => [relative('build/out/types/src', file), await readFile(file)]),
+  );
+}
+
+async function buildDist() {
+  const files = new Map([...(await bundle()), ...(await declarations())]);
+  for (const [variant, file] of Object.entries(SHIPPED)) {
+    files.set(`wasm/${file}`, await readFile(`build/out/${variant}.wasm`));
+  }
+  for (const [file, content] of files) await replace(`dist/${file}`, content);
+  for (const file of await filesOf('dist')) {
+    if (!files.has(relative('dist', file))) await rm(file);
+  }
+}
+
+const generated = ['layout', 'wasm-bytes', 'exports'].map((name) => `${GENERATED}/${name}.ts`);
+await step('wasm', {
+  inputs: ['assembly', 'asconfig.json'],
+  outputs: [...generated, 'build/out/debug.wasm', 'build/out/baseline.wat'],
+  work: buildWasm,
+});
+if (!process.argv.includes('--wasm')) {
+  await step('dist', {
+    inputs: ['src', 'assembly/shared', 'tsconfig.json'],
+    outputs: ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js'],
+    work: buildDist,
+  });
+}
