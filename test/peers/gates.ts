@@ -1,12 +1,15 @@
 /**
- * Gate orders of the frameworks. A gate is a block of rows, or of columns where the framework keeps the transpose; blocks are only
- * ever moved by name.
+ * Gate orders of the frameworks. A gate is a block of rows, or of columns where the framework keeps
+ * the transpose; blocks are only ever moved by name.
  */
 import type { LayerSpec } from '../../src/types.ts';
 
 export type RecurrentLayer = Extract<LayerSpec, { hiddenSize: number }> & { inputSize: number };
 
-/** What both sides of a comparison have: the product's `Tensor` in float32, the reference's in float64. */
+/**
+ * What both sides of a comparison have: the product's `Tensor` in float32, the reference's in
+ * float64.
+ */
 export type NamedTensors = ReadonlyMap<
   string,
   { readonly shape: readonly number[]; readonly data: Float32Array | Float64Array }
@@ -30,7 +33,10 @@ const GATE_ORDERS: Readonly<
   },
 };
 
-/** The gates that a layer's tensors have in a framework, in order. Coupled gates leave out the forget block in gatefold alone. */
+/**
+ * The gates that a layer's tensors have in a framework, in order. Coupled gates leave out the
+ * forget block in gatefold alone.
+ */
 export function gatesOf(spec: RecurrentLayer, framework: Framework): readonly string[] {
   const order = GATE_ORDERS[spec.type][framework];
   const coupled = spec.type === 'lstm' && spec.inputForget && framework === 'gatefold';
@@ -43,8 +49,8 @@ export function peepholeGatesOf(spec: RecurrentLayer, framework: Framework): rea
 }
 
 /**
- * Fills the blocks that the other side needs and this one has not. Far from any weight, so that a framework which does read them
- * gives results that no tolerance covers.
+ * Fills the blocks that the other side needs and this one has not. Far from any weight, so that a
+ * framework which does read them gives results that no tolerance covers.
  */
 const UNREAD = 100;
 

@@ -1,6 +1,7 @@
 /**
- * A recurrent layer of gatefold as an ONNX graph: one RNN, LSTM or GRU node for each of its `numLayers`. ONNX puts both biases of a
- * layer into one tensor, and a direction before the batch: [1, G*H, I], [1, 2*G*H], [1, B, H], and Y [T, 1, B, H].
+ * A recurrent layer of gatefold as an ONNX graph: one RNN, LSTM or GRU node for each of its
+ * `numLayers`. ONNX puts both biases of a layer into one tensor, and a direction before the batch:
+ * [1, G*H, I], [1, 2*G*H], [1, B, H], and Y [T, 1, B, H].
  */
 import {
   gatesOf,
@@ -58,8 +59,8 @@ function initializersOf(
 }
 
 /**
- * Inputs `x` [T, B, I], `h0_l0`, ... and for an LSTM `c0_l0`, ..., each [1, B, H]; outputs `y` [T, 1, B, H] and `hn_l0`, ...,
- * `cn_l0`, ... The parameters are constants of the graph.
+ * Inputs `x` [T, B, I], `h0_l0`, ... and for an LSTM `c0_l0`, ..., each [1, B, H]; outputs `y` [T,
+ * 1, B, H] and `hn_l0`, ..., `cn_l0`, ... The parameters are constants of the graph.
  */
 export function onnxModel(spec: RecurrentLayer, name: string, tensors: NamedTensors): Uint8Array {
   if (spec.type === 'lstm' && spec.peephole === 'cell') {

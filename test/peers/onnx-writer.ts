@@ -1,22 +1,30 @@
 /**
- * Writes ONNX models: only the messages of `onnx.proto` that a graph of recurrent nodes needs, so that tests and benches hand
- * onnxruntime any model without a protobuf library. Field numbers below are those of `onnx.proto`.
+ * Writes ONNX models: only the messages of `onnx.proto` that a graph of recurrent nodes needs, so
+ * that tests and benches hand onnxruntime any model without a protobuf library. Field numbers below
+ * are those of `onnx.proto`.
  */
 
-/** A constant of the graph: `Float32Array` is written as FLOAT, `BigInt64Array` (axes, shapes) as INT64. */
+/**
+ * A constant of the graph: `Float32Array` is written as FLOAT, `BigInt64Array` (axes, shapes) as
+ * INT64.
+ */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
   readonly data: Float32Array | BigInt64Array;
 }
 
-/** A float32 input of the graph; a string names a dimension that is only known when the model runs. */
+/**
+ * A float32 input of the graph; a string names a dimension that is only known when the model runs.
+ */
 export interface OnnxInput {
   readonly name: string;
   readonly dims: readonly (number | string)[];
 }
 
-/** Numbers are written as INT: recurrent nodes have no other numeric attribute that is used here. */
+/**
+ * Numbers are written as INT: recurrent nodes have no other numeric attribute that is used here.
+ */
 export type OnnxAttribute = number | string | readonly string[];
 
 export interface OnnxNode {
@@ -35,7 +43,10 @@ export interface OnnxGraph {
   readonly nodes: readonly OnnxNode[];
 }
 
-/** The last opset that changed the recurrent operators before 22; every onnxruntime of today reads it. */
+/**
+ * The last opset that changed the recurrent operators before 22; every onnxruntime of today reads
+ * it.
+ */
 const OPSET = 14;
 const IR_VERSION = 8;
 
@@ -106,7 +117,10 @@ function tensorMessage({ name, dims, data }: OnnxTensor): Message {
     .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
 
-/** ValueInfoProto > TypeProto > Tensor > TensorShapeProto > Dimension; without dims the shape is left to inference. */
+/**
+ * ValueInfoProto > TypeProto > Tensor > TensorShapeProto > Dimension; without dims the shape is
+ * left to inference.
+ */
 function valueMessage(name: string, dims?: OnnxInput['dims']): Message {
   const tensorType = new Message().int(1, DATA_TYPE.float);
   if (dims) {

@@ -1,6 +1,10 @@
-/** Random single-layer problems for the comparison with other frameworks, and how far two results are apart. */
+/**
+ * Random single-layer problems for the comparison with other frameworks, and how far two results
+ * are apart.
+ */
 import { createProblem, type Problem } from '../support/problem.ts';
 import { recurrentLayer, type CellForm } from '../support/cells.ts';
+import { roundProblem } from '../support/product.ts';
 import { createRandom } from '../support/random.ts';
 import type { RecurrentLayer } from './gates.ts';
 
@@ -33,22 +37,13 @@ export function createPeerProblem(
     ...fixed,
   }) as RecurrentLayer;
   const dims = { steps: random.integer(...limits.steps), batch: random.integer(1, 5) };
-  // From timid to well into saturation, but never so large that the recurrence is chaotic: a relu would overflow, and
-  // rounding errors would grow with every step whoever computes it.
+  // From timid to well into saturation, but never so large that the recurrence is chaotic: a relu
+  // would overflow, and rounding errors would grow with every step whoever computes it.
   const gain = random.pick([0.5, 1, 1.5]);
   const problem = createProblem({ layers: [spec] }, dims, random, {
     scale: (columns) => gain / Math.sqrt(columns === 1 ? hiddenSize : columns),
   });
-  const numbers = [
-    problem.input,
-    problem.doutput,
-    ...[...problem.parameters.values()].map(({ data }) => data),
-    ...[problem.initial, problem.dstate].flatMap((state) =>
-      Object.values(state).flatMap(({ h, c }) => [h, c]),
-    ),
-  ];
-  for (const values of numbers) values.forEach((value, k) => (values[k] = Math.fround(value)));
-  return { ...problem, spec, name: spec.type };
+  return { ...roundProblem(problem), spec, name: spec.type };
 }
 
 /** What a failure says of the case. */
@@ -56,7 +51,10 @@ export function describeProblem({ spec, dims }: PeerProblem, seed: number): stri
   return `seed ${seed}: ${JSON.stringify(spec)}, T ${dims.steps}, B ${dims.batch}`;
 }
 
-/** The largest difference, in units of the largest magnitude of `expected` or of 1 when that is smaller. */
+/**
+ * The largest difference, in units of the largest magnitude of `expected` or of 1 when that is
+ * smaller.
+ */
 export function maxError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   if (actual.length !== expected.length) return Infinity;
   let difference = 0;

@@ -1,9 +1,10 @@
 /**
- * A recurrent layer of gatefold as layers of TensorFlow.js, one for each of its `numLayers`. They keep the transposes, [I, G*H] and
- * [H, G*H], and have one bias: the sum of gatefold's two, which is the same function as long as no gate stands between them.
+ * A recurrent layer of gatefold as layers of TensorFlow.js, one for each of its `numLayers`. They
+ * keep the transposes, [I, G*H] and [H, G*H], and have one bias: the sum of gatefold's two, which
+ * is the same function as long as no gate stands between them.
  */
-import * as tf from '@tensorflow/tfjs-core';
-import * as tfl from '@tensorflow/tfjs-layers';
+import type * as tf from '@tensorflow/tfjs-core';
+import type * as tfl from '@tensorflow/tfjs-layers';
 import {
   gatesOf,
   reorderGates,
@@ -11,6 +12,12 @@ import {
   type NamedTensors,
   type RecurrentLayer,
 } from './gates.ts';
+
+/** The library is handed in, because a bench brings its own copy with another backend. */
+export interface Tfjs {
+  readonly core: typeof tf;
+  readonly layers: typeof tfl;
+}
 
 export type TfjsLayer = ReturnType<(typeof tfl.layers)['lstm' | 'gru' | 'simpleRNN']>;
 
@@ -22,27 +29,28 @@ export function missingInTfjs(spec: RecurrentLayer): string | undefined {
   return undefined;
 }
 
-function createLayer(spec: RecurrentLayer): TfjsLayer {
+function createLayer({ layers: { layers } }: Tfjs, spec: RecurrentLayer): TfjsLayer {
   const options = {
     units: spec.hiddenSize,
     useBias: spec.bias ?? true,
     returnSequences: true,
     returnState: true,
-    // The weights are about to be set; the default of the recurrent ones would run a QR decomposition first.
+    // The weights are about to be set, and the default of the recurrent ones is a QR decomposition.
     kernelInitializer: 'zeros',
     recurrentInitializer: 'zeros',
   } as const;
   if (spec.type === 'rnn') {
     const activation = spec.nonlinearity === 'relu' ? 'relu' : 'tanh';
-    return tfl.layers.simpleRNN({ ...options, activation });
+    return layers.simpleRNN({ ...options, activation });
   }
   // The default of TensorFlow.js is hardSigmoid, unlike everybody else's.
   const gated = { ...options, recurrentActivation: 'sigmoid' } as const;
-  return spec.type === 'lstm' ? tfl.layers.lstm(gated) : tfl.layers.gru(gated);
+  return spec.type === 'lstm' ? layers.lstm(gated) : layers.gru(gated);
 }
 
 /** Kernel, recurrent kernel and bias of sub-layer k. */
 function weightsOf(
+  { core }: Tfjs,
   spec: RecurrentLayer,
   name: string,
   k: number,
@@ -57,32 +65,35 @@ function weightsOf(
   const weights = (['weight_ih', 'weight_hh'] as const).map((parameter) => {
     const data = converted(parameter);
     const columns = data.length / rows;
-    return tf.tensor(transpose(data, rows, columns), [columns, rows]);
+    return core.tensor(transpose(data, rows, columns), [columns, rows]);
   });
   if (spec.bias ?? true) {
     const recurrent = converted('bias_hh');
-    weights.push(tf.tensor1d(converted('bias_ih').map((value, i) => value + recurrent[i]!)));
+    weights.push(core.tensor1d(converted('bias_ih').map((value, i) => value + recurrent[i]!)));
   }
   return weights;
 }
 
 export function createTfjsLayers(
+  tfjs: Tfjs,
   spec: RecurrentLayer,
   name: string,
   tensors: NamedTensors,
 ): TfjsLayer[] {
+  const { core } = tfjs;
   return Array.from({ length: spec.numLayers ?? 1 }, (_, k) => {
-    const layer = createLayer(spec);
+    const layer = createLayer(tfjs, spec);
     // Applying a layer once is what gives it its weights.
-    tf.tidy(() => layer.apply(tf.zeros([1, 1, k === 0 ? spec.inputSize : spec.hiddenSize])));
-    tf.tidy(() => layer.setWeights(weightsOf(spec, name, k, tensors)));
+    const features = k === 0 ? spec.inputSize : spec.hiddenSize;
+    core.tidy(() => void layer.apply(core.zeros([1, 1, features])));
+    core.tidy(() => layer.setWeights(weightsOf(tfjs, spec, name, k, tensors)));
     return layer;
   });
 }
 
 /**
- * x: [B, T, I]; states: those of the first layer, then those of the next, each [B, H], h before c. Gives [B, T, H] and the final
- * states in the same order.
+ * x: [B, T, I]; states: those of the first layer, then those of the next, each [B, H], h before c.
+ * Gives [B, T, H] and the final states in the same order.
  */
 export function applyTfjsLayers(
   layers: readonly TfjsLayer[],

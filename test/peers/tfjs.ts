@@ -1,14 +1,18 @@
 /** Runs layers in TensorFlow.js, forward and backward, on its plain JavaScript backend. */
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
 import type { PeerProblem } from './problems.ts';
 import {
   applyTfjsLayers,
   createTfjsLayers,
   fromTfjs,
   variablesOf,
+  type Tfjs,
   type TfjsLayer,
 } from './tfjs-layer.ts';
+
+const tfjs: Tfjs = { core: tf, layers: tfl };
 
 export async function prepareTfjs(): Promise<void> {
   // Else it advertises its native package on every run.
@@ -50,7 +54,9 @@ export function joinStates({ spec }: PeerProblem, states: readonly tf.Tensor[]):
   const letters = spec.type === 'lstm' ? 2 : 1;
   return Array.from({ length: letters }, (_, letter) =>
     Float32Array.from(
-      states.filter((_, i) => i % letters === letter).flatMap((state) => [...state.dataSync()]),
+      states
+        .filter((_state, i) => i % letters === letter)
+        .flatMap((state) => [...state.dataSync()]),
     ),
   );
 }
@@ -71,7 +77,7 @@ const dot = (a: tf.Tensor, b: tf.Tensor): tf.Scalar => tf.sum(tf.mul(a, b));
 export function differentiateInTfjs(problem: PeerProblem): TfjsResult {
   const { spec, name, dims } = problem;
   tf.engine().startScope();
-  const layers = createTfjsLayers(spec, name, problem.parameters);
+  const layers = createTfjsLayers(tfjs, spec, name, problem.parameters);
   const held = variablesOf(layers, name);
   const x = tf.variable(batchMajor(problem.input, dims.steps, dims.batch));
   const initial = statesOf(problem, problem.initial[name]!).map((state) => tf.variable(state));
@@ -112,13 +118,14 @@ export interface TfjsTraining {
 }
 
 /**
- * Trains on the problem's input as one window after another of an endless sequence, from a zero state that is carried over, with the
- * problem's `doutput` as the target. For layers without biases only.
+ * Trains on the problem's input as one window after another of an endless sequence, from a zero
+ * state that is carried over, with the problem's `doutput` as the target. For layers without biases
+ * only.
  */
 export function trainInTfjs(problem: PeerProblem, updates: number, lr: number): TfjsTraining {
   const { spec, name, dims } = problem;
   tf.engine().startScope();
-  const layers = createTfjsLayers(spec, name, problem.parameters);
+  const layers = createTfjsLayers(tfjs, spec, name, problem.parameters);
   const held = variablesOf(layers, name);
   const x = batchMajor(problem.input, dims.steps, dims.batch);
   const target = batchMajor(problem.doutput, dims.steps, dims.batch);
