@@ -1,0 +1,8 @@
+declare module 'asciichart' {
+  export interface PlotConfig {
+    height?: number;
+    format?: (value: number) => string;
+  }
+  const asciichart: { plot(series: readonly number[], config?: PlotConfig): string };
+  export default asciichart;
+}

@@ -1,0 +1,104 @@
+import { Command, CommanderError, Option } from 'commander';
+import { GatefoldError } from '../errors.ts';
+import { STATUS_BAD_INPUT } from './failure.ts';
+import { decimal, seed, whole } from './options.ts';
+import { CELLS } from './run.ts';
+import { sample } from './sample.ts';
+import type { SampleOptions } from './sample.ts';
+import { train } from './train.ts';
+import type { TrainOptions } from './train.ts';
+
+const TRAIN_EXAMPLES = `
+Examples:
+  $ gatefold train book.txt --hidden 256 --epochs 5 --out book.safetensors
+  $ gatefold train --resume book.safetensors --epochs 10`;
+
+const SAMPLE_EXAMPLES = `
+Example:
+  $ gatefold sample book.safetensors --prime "Once upon" --length 300 --temperature 0.8 --seed 7`;
+
+/** One line, whatever commander adds below it. */
+function oneLine(text: string): string {
+  return `gatefold: ${text
+    .replace(/^error: /, '')
+    .trim()
+    .replace(/\s*\n\s*/g, ' ')}\n`;
+}
+
+function trainCommand(finish: (status: number) => void): Command {
+  return new Command('train')
+    .description('learn a character language model from text, and show what it learned')
+    .argument('[FILE...]', "UTF-8 text files; the project's own sources where none is named")
+    .addOption(
+      new Option('--cell <name>', 'recurrent cell').choices(Object.keys(CELLS)).default('lstm'),
+    )
+    .option('--hidden <units>', 'hidden units of a layer', whole(1, 8192), 128)
+    .option('--layers <count>', 'recurrent layers on one another', whole(1, 16), 1)
+    .option('--embedding <size>', 'size of the embedding of a character', whole(1, 4096), 48)
+    .option('--steps <count>', 'characters of a window of BPTT', whole(1, 4096), 64)
+    .option('--batch <rows>', 'rows of text learned at once', whole(1, 4096), 32)
+    .option('--epochs <count>', 'passes over the text (default: by its length)', whole(1, 100_000))
+    .option('--lr <rate>', 'learning rate of Adam, falls to 0', decimal(0, 10, false), 0.004)
+    .option('--clip <norm>', 'limit of the gradient norm, 0 for none', decimal(0, 1e9, true), 1)
+    .option('--seed <number>', 'seed of the initial weights', seed, 1)
+    .option('--out <path>', 'where to save (default: gatefold-model.safetensors)')
+    .option('--resume <path>', 'go on with a saved run, bit for bit')
+    .addOption(
+      new Option('--simd <variant>', 'deterministic: the same bits on every machine').choices([
+        'auto',
+        'deterministic',
+      ]),
+    )
+    .addHelpText('after', TRAIN_EXAMPLES)
+    .action(async (files: string[], options: Omit<TrainOptions, 'given'>, command: Command) => {
+      const names = Object.keys(options);
+      const given = names.filter((name) => command.getOptionValueSource(name) === 'cli');
+      finish(await train(files, { ...options, given: new Set(given) }));
+    });
+}
+
+function sampleCommand(finish: (status: number) => void): Command {
+  return new Command('sample')
+    .description('write text with a saved model')
+    .argument('<MODEL>', 'a file that gatefold train saved')
+    .option('--prime <text>', 'text to go on from', '')
+    .option('--length <count>', 'characters to write', whole(0, 1e9), 500)
+    .option('--temperature <number>', '0 takes the likeliest', decimal(0, 100, true), 0.8)
+    .option('--seed <number>', 'the same seed writes the same text', seed, 1)
+    .addHelpText('after', SAMPLE_EXAMPLES)
+    .action(async (model: string, options: SampleOptions) => {
+      finish(await sample(model, options));
+    });
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  const finish = (value: number): void => {
+    status = value;
+  };
+  const program = new Command('gatefold')
+    .description('recurrent networks that run and train on WebAssembly SIMD')
+    .addHelpText('after', '\nExample:\n  $ gatefold train book.txt')
+    .addCommand(trainCommand(finish))
+    .addCommand(sampleCommand(finish));
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ outputError: (text, put) => put(oneLine(text)) });
+  }
+  try {
+    await program.parseAsync(argv);
+    return status;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : STATUS_BAD_INPUT;
+    if (!(error instanceof GatefoldError)) throw error;
+    process.stderr.write(oneLine(error.message));
+    return STATUS_BAD_INPUT;
+  }
+}
+
+// A reader that has seen enough, such as head, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await main(process.argv);

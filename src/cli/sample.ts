@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import type { Vocabulary } from '../data.ts';
+import { loadModel } from '../formats/models.ts';
+import { Engine } from '../index.ts';
+import type { Model } from '../index.ts';
+import { fillUniform } from '../random.ts';
+import { openModelFile, vocabularyOf } from './run.ts';
+import { drawToken } from './sampling.ts';
+import { readModelFile } from './save.ts';
+
+export interface SampleOptions {
+  readonly prime: string;
+  readonly length: number;
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** Stream of the generator that sampling draws from; the layers' weights use others. */
+const SAMPLE_STREAM = 0x73616d70;
+
+/** Writes on from `prime`, a character at a time; from the start of a line without one. */
+export function* write(
+  model: Model,
+  vocabulary: Vocabulary,
+  options: SampleOptions,
+): Generator<string, void> {
+  const { prime, length, temperature, seed } = options;
+  const stream = model.stream();
+  const logits = new Float32Array(model.outputSize);
+  const token = new Int32Array(1);
+  const uniform = new Float32Array(1);
+  try {
+    for (const primed of vocabulary.encode(prime === '' ? '\n' : prime)) {
+      token[0] = primed;
+      stream.step(token, logits);
+    }
+    for (let drawn = 0; drawn < length; drawn++) {
+      fillUniform(uniform, seed, SAMPLE_STREAM, drawn);
+      token[0] = drawToken(logits, temperature, uniform[0]!);
+      yield vocabulary.characters[token[0]]!;
+      stream.step(token, logits);
+    }
+  } finally {
+    stream.dispose();
+  }
+}
+
+/** The command `gatefold sample`; gives the exit status. */
+export async function sample(path: string, options: SampleOptions): Promise<number> {
+  const file = openModelFile(path, readModelFile(path));
+  const vocabulary = vocabularyOf(path, file);
+  // The deterministic variant: a seed writes the same text on every machine.
+  const engine = await Engine.create({ simd: 'deterministic' });
+  try {
+    const model = loadModel(engine, file);
+    process.stdout.write(options.prime);
+    for (const character of write(model, vocabulary, options)) {
+      if (!process.stdout.write(character)) await once(process.stdout, 'drain');
+    }
+    process.stdout.write('\n');
+    return 0;
+  } finally {
+    engine.dispose();
+  }
+}

@@ -1,0 +1,47 @@
+import {
+  accessSync,
+  constants,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { GatefoldError } from '../errors.ts';
+import { fail, reasonOf } from './failure.ts';
+
+/** Fails now rather than after the training, where a file could not be written. */
+export function checkWritable(path: string): void {
+  const folder = dirname(path);
+  try {
+    if (!statSync(folder).isDirectory()) fail(`${folder} is no folder: choose another --out`);
+    accessSync(folder, constants.W_OK);
+  } catch (error) {
+    if (error instanceof GatefoldError) throw error;
+    fail(`cannot write to the folder ${folder}: ${reasonOf(error)}; choose another --out`);
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    fail(`${path} is a folder: choose another --out`);
+  }
+}
+
+/** Writes beside and renames, so that the file is always whole: the old one or the new one. */
+export function writeWhole(path: string, bytes: Uint8Array): void {
+  const beside = `${path}.${process.pid}.part`;
+  try {
+    writeFileSync(beside, bytes, { flush: true });
+    renameSync(beside, path);
+  } catch (error) {
+    rmSync(beside, { force: true });
+    fail(`cannot write ${path}: ${reasonOf(error)}; choose another --out`);
+  }
+}
+
+export function readModelFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    return fail(`cannot read ${path}: ${reasonOf(error)}; name a file that gatefold train saved`);
+  }
+}

@@ -1,0 +1,241 @@
+import { setImmediate } from 'node:timers/promises';
+import { TextBatches } from '../data.ts';
+import { GatefoldError } from '../errors.ts';
+import type { SafetensorsFile } from '../formats/safetensors-read.ts';
+import { Engine, Model, Trainer } from '../index.ts';
+import { readCorpus } from './corpus.ts';
+import type { Corpus } from './corpus.ts';
+import { fail } from './failure.ts';
+import { trigramBits } from './ngram.ts';
+import { Progress } from './progress.ts';
+import { report } from './report.ts';
+import { describeModel, openModelFile, readRun, restoreRun, saveRun } from './run.ts';
+import type { SavedRun, Settings } from './run.ts';
+import { checkWritable, readModelFile, writeWhole } from './save.ts';
+
+export interface TrainOptions extends Omit<Settings, 'epochs'> {
+  readonly epochs?: number;
+  readonly out?: string;
+  readonly resume?: string;
+  readonly simd?: 'auto' | 'deterministic';
+  /** The options that were given, by name. */
+  readonly given: ReadonlySet<string>;
+}
+
+/** Options that do not change what has been learned so far. */
+const RESUMABLE: ReadonlySet<string> = new Set(['epochs', 'out', 'resume', 'simd']);
+const DEFAULT_OUT = 'gatefold-model.safetensors';
+/** Characters to learn from without `--epochs`: about a minute on two cores. */
+const DEFAULT_CHARACTERS = 4_000_000;
+const MAX_DEFAULT_EPOCHS = 50;
+/** Updates that the shown loss is the mean of. */
+const LOSS_WINDOW = 25;
+const MAX_BYTES = 2 ** 30;
+
+/** All that is known before the engine starts. */
+interface Plan {
+  readonly settings: Settings;
+  readonly files: readonly string[];
+  readonly corpus: Corpus;
+  readonly batches: TextBatches;
+  readonly validation: TextBatches;
+  readonly out: string;
+  readonly simd: 'auto' | 'deterministic';
+  readonly saved?: { path: string; file: SafetensorsFile; run: SavedRun };
+}
+
+function batchesOf(tokens: Int32Array, part: string, { batch, steps }: Settings): TextBatches {
+  if (tokens.length > Math.max(batch, 2)) return new TextBatches(tokens, { batch, steps });
+  return fail(
+    `the text is too short: ${tokens.length} characters for ${part} do not fill --batch ${batch}; give more text or a smaller --batch`,
+  );
+}
+
+function openSaved(path: string, given: ReadonlySet<string>): NonNullable<Plan['saved']> {
+  const changed = [...given].find((name) => !RESUMABLE.has(name));
+  if (changed !== undefined) {
+    fail(`--${changed} cannot change a run that is resumed: leave it out, or train anew`);
+  }
+  const file = openModelFile(path, readModelFile(path));
+  return { path, file, run: readRun(path, file) };
+}
+
+function checkResumable({ path, run }: NonNullable<Plan['saved']>, plan: Plan): void {
+  if (run.fingerprint !== plan.corpus.fingerprint) {
+    fail(`the text is not the one that ${path} was learning: give the same files, or train anew`);
+  }
+  const done = Math.floor(run.losses.length / plan.batches.windows);
+  if (run.losses.length >= plan.settings.epochs * plan.batches.windows) {
+    fail(`${path} has finished its ${done} epochs: give more, --epochs ${done + 5}`);
+  }
+}
+
+function planRun(named: readonly string[], options: TrainOptions): Plan {
+  const saved = options.resume ? openSaved(options.resume, options.given) : undefined;
+  const out = options.out ?? options.resume ?? DEFAULT_OUT;
+  checkWritable(out);
+  const files = named.length > 0 ? named : (saved?.run.files ?? []);
+  const corpus = readCorpus(files);
+  const { cell, hidden, layers, embedding, steps, batch, lr, clip, seed } = options;
+  const wanted = Math.round(DEFAULT_CHARACTERS / corpus.training.length);
+  const epochs = Math.min(Math.max(wanted, 1), MAX_DEFAULT_EPOCHS);
+  const fresh = { cell, hidden, layers, embedding, steps, batch, epochs, lr, clip, seed };
+  const settings = { ...(saved?.run.settings ?? fresh) };
+  if (options.epochs !== undefined) settings.epochs = options.epochs;
+  const plan: Plan = {
+    settings,
+    files,
+    corpus,
+    batches: batchesOf(corpus.training, 'training', settings),
+    validation: batchesOf(corpus.validation, 'validation', settings),
+    out,
+    // What was begun on the deterministic variant goes on there.
+    simd: options.simd ?? (saved?.run.simd === 'baseline' ? 'deterministic' : 'auto'),
+    saved,
+  };
+  if (saved) checkResumable(saved, plan);
+  return plan;
+}
+
+function createTrainer(model: Model, { batch, steps, lr, clip }: Settings): Trainer {
+  return Trainer.create(model, {
+    batch,
+    steps,
+    loss: 'cross-entropy',
+    optimizer: { type: 'adam', lr },
+    gradClip: clip > 0 ? { norm: clip } : undefined,
+  });
+}
+
+/** Set by the first signal; the loop looks at it between two updates. */
+interface Stop {
+  signal?: NodeJS.Signals;
+}
+
+async function whileStoppable(work: (stop: Stop) => Promise<void>): Promise<Stop> {
+  const stop: Stop = {};
+  const onSignal = (signal: NodeJS.Signals): void => {
+    stop.signal = signal;
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    await work(stop);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+  return stop;
+}
+
+/** Trains to the end of the plan or to a signal, adding each update's loss, in nats, to `losses`. */
+async function learn(trainer: Trainer, plan: Plan, losses: number[], stop: Stop): Promise<void> {
+  const { batches, settings } = plan;
+  const updates = settings.epochs * batches.windows;
+  const progress = new Progress(process.stdout);
+  const startedMs = performance.now();
+  let tokens = 0;
+  for (let update = losses.length; update < updates && !stop.signal; update++) {
+    const window = update % batches.windows;
+    if (window === 0) trainer.resetState();
+    // Down to zero in a straight line, in plain arithmetic: cos() has other bits in other engines.
+    trainer.learningRate = settings.lr * (1 - update / updates);
+    const { inputs, targets, steps } = batches.window(window);
+    const { loss, gradNorm } = trainer.step(inputs, targets, { steps });
+    losses.push(Math.fround(loss));
+    tokens += steps * settings.batch;
+    const tokensPerSecond = (1000 * tokens) / (performance.now() - startedMs);
+    const recent = losses.slice(-LOSS_WINDOW);
+    progress.show({
+      epoch: Math.floor(update / batches.windows) + 1,
+      epochs: settings.epochs,
+      update: update + 1,
+      updates,
+      bits: recent.reduce((sum, nats) => sum + nats, 0) / recent.length / Math.LN2,
+      gradNorm,
+      tokensPerSecond,
+      secondsLeft: ((updates - update - 1) * settings.batch * settings.steps) / tokensPerSecond,
+    });
+    // Lets signals in.
+    await setImmediate();
+  }
+  progress.end();
+}
+
+/** Mean loss over a text in bits per character, the state carried from window to window. */
+function evaluateBits(trainer: Trainer, batches: TextBatches): number {
+  trainer.resetState();
+  let nats = 0;
+  for (let index = 0; index < batches.windows; index++) {
+    const { inputs, targets, steps } = batches.window(index);
+    nats += trainer.evaluate(inputs, targets, { steps }) * steps * batches.batch;
+  }
+  return nats / batches.count / Math.LN2;
+}
+
+function announce({ corpus, settings, files }: Plan, model: Model, engine: Engine): void {
+  const from = files.length > 0 ? files.join(', ') : "the project's own sources";
+  const count = (value: number): string => value.toLocaleString('en');
+  process.stdout.write(
+    `learning ${count(corpus.training.length)} characters of ${from}, ` +
+      `${count(corpus.validation.length)} more to validate on\n` +
+      `${settings.cell} ${settings.layers} x ${settings.hidden}, ` +
+      `${count(model.parameterCount)} parameters, ${engine.simd} SIMD, seed ${settings.seed}\n`,
+  );
+}
+
+/** Restores the saved run, if there is one, and gives its losses. */
+function resume(trainer: Trainer, plan: Plan, engine: Engine): number[] {
+  if (!plan.saved) return [];
+  const { path, file, run } = plan.saved;
+  restoreRun(trainer, path, file);
+  if (run.simd !== engine.simd) {
+    process.stderr.write(
+      `gatefold: ${path} began on ${run.simd} SIMD and goes on with ${engine.simd}: the last bits will differ\n`,
+    );
+  }
+  return [...run.losses];
+}
+
+async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
+  const { settings, corpus, out, files } = plan;
+  const { vocabulary, fingerprint } = corpus;
+  const description = describeModel(settings, vocabulary.size);
+  const model = Model.create(engine, description, { seed: settings.seed });
+  const trainer = createTrainer(model, settings);
+  const losses = resume(trainer, plan, engine);
+  announce(plan, model, engine);
+  const save = (): void => {
+    const known = { settings, files, fingerprint, simd: engine.simd };
+    writeWhole(out, saveRun(trainer, { ...known, vocabulary: vocabulary.toString(), losses }));
+  };
+  const stop = await whileStoppable(async (stopping) => {
+    await learn(trainer, plan, losses, stopping);
+    save();
+  });
+  const updates = settings.epochs * plan.batches.windows;
+  if (losses.length < updates) {
+    process.stdout.write(
+      `stopped after ${losses.length} of ${updates} updates; go on with: gatefold train --resume ${out}\n`,
+    );
+    return stop.signal === 'SIGTERM' ? 143 : 130;
+  }
+  const bits = evaluateBits(trainer, plan.validation);
+  const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
+  process.stdout.write(report({ bits, trigram, losses, model, vocabulary, settings, out }));
+  return 0;
+}
+
+/** The command `gatefold train`; gives the exit status. */
+export async function train(files: readonly string[], options: TrainOptions): Promise<number> {
+  const plan = planRun(files, options);
+  const engine = await Engine.create({ simd: plan.simd, maxBytes: MAX_BYTES });
+  try {
+    return await trainPlan(plan, engine);
+  } catch (error) {
+    if (!(error instanceof GatefoldError)) throw error;
+    if (error.code === 'ERR_NON_FINITE') fail('the loss is not finite: choose a smaller --lr');
+    if (error.code !== 'ERR_MEMORY') throw error;
+    return fail(`${error.message}; or choose a smaller --hidden, --batch or --steps`);
+  } finally {
+    engine.dispose();
+  }
+}
