@@ -1,85 +1,28 @@
 /**
- * The float64 reference against central differences, at PyTorch's gradcheck defaults (eps 1e-6, atol 1e-5, rtol 1e-3).
- * The gradients that other suites trust are proved here. A relu has no derivative at 0, so a case with a relu's input within
- * 1e-6 of 0 would fail; none of these seeds gives one.
+ * The float64 reference against central differences, at PyTorch's gradcheck defaults (eps 1e-6, atol 1e-5, rtol 1e-3): the
+ * gradients that other suites trust are proved here.
  */
 import { describe, expect, it } from 'vitest';
-import type { ModelDescription } from '../src/types.ts';
 import { crossEntropy, mse } from './reference/loss.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';
-import { createProblem, gradientsOf, lossOf, type Problem } from './support/problem.ts';
-import { createRandom, type Random } from './support/random.ts';
+import {
+  ATOL,
+  describeGradcheck,
+  EPS,
+  gradcheck,
+  RTOL,
+  slope,
+  smallProblem,
+} from './support/gradcheck.ts';
+import { createProblem, gradientsOf, lossOf } from './support/problem.ts';
+import { createRandom } from './support/random.ts';
 
-const EPS = 1e-6;
-const ATOL = 1e-5;
-const RTOL = 1e-3;
-const CASES_PER_FORM = 60;
 /** A directional derivative has less noise than the sum of its terms: far tighter, so that a vanished term shows. */
 const ATOL_DIRECTION = 1e-7;
 
-/** d loss() / d value[k] by central differences. */
-function slope(value: Float64Array, k: number, loss: () => number): number {
-  const kept = value[k]!;
-  value[k] = kept + EPS;
-  const above = loss();
-  value[k] = kept - EPS;
-  const below = loss();
-  value[k] = kept;
-  return (above - below) / (2 * EPS);
-}
+describeGradcheck(60);
 
-/** Checks every element of every gradient; returns how many. */
-function gradcheck(problem: Problem, label: string): number {
-  let checked = 0;
-  for (const { name, value, gradient } of gradientsOf(problem)) {
-    expect(gradient.length, `${label}: ${name}`).toBe(value.length);
-    for (let k = 0; k < value.length; k++) {
-      const numeric = slope(value, k, () => lossOf(problem));
-      const error = Math.abs(numeric - gradient[k]!);
-      if (!(error <= ATOL + RTOL * Math.abs(numeric))) {
-        expect.fail(`${label}: d/d ${name}[${k}] is ${gradient[k]}, by differences ${numeric}`);
-      }
-      checked++;
-    }
-  }
-  return checked;
-}
-
-function smallProblem(description: (random: Random) => ModelDescription, seed: number): Problem {
-  const random = createRandom(seed);
-  return createProblem(
-    description(random),
-    { steps: random.integer(1, 5), batch: random.integer(1, 3) },
-    random,
-    { scale: () => random.pick([0.5, 1, 1.5]) },
-  );
-}
-
-describe('gradcheck of the reference, element by element', () => {
-  for (const [name, form] of Object.entries(cellForms)) {
-    it(`${name}: ${CASES_PER_FORM} random cases`, () => {
-      let checked = 0;
-      for (let n = 0; n < CASES_PER_FORM; n++) {
-        const seed = 1000 + n;
-        const problem = smallProblem(
-          (random) => ({
-            layers: [
-              recurrentLayer(form, {
-                inputSize: random.integer(1, 6),
-                hiddenSize: random.integer(1, 6),
-                numLayers: 1 + (n % 2),
-                bias: n % 4 < 2,
-              }),
-            ],
-          }),
-          seed,
-        );
-        checked += gradcheck(problem, `${name}, seed ${seed}`);
-      }
-      expect(checked).toBeGreaterThan(1000);
-    });
-  }
-
+describe('gradcheck of stacks and losses', () => {
   it('embedding, two recurrent layers of different cells, linear', () => {
     const forms = Object.values(cellForms);
     for (let seed = 0; seed < 40; seed++) {

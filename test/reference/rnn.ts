@@ -3,19 +3,21 @@
  *
  *     h_t = a(W x_t + b_ih + R h_{t-1} + b_hh)          a = tanh or relu
  *
- *     da  = dh_t (.) a'        a' = 1 - h_t^2 (tanh), h_t > 0 (relu)
+ *     da  = dh_t (.) a'        a' = 1 - h_t^2 (tanh); 1 where h_t > 0, else 0 (relu)
  *     dx = W^T da   dh_{t-1} = R^T da   dW += da x^T   dR += da h_{t-1}^T   db_ih += da   db_hh += da
  */
 import type { Cell } from './cell.ts';
 import { add, addOuter, addProduct, addTo, addTransposedProduct, dTanh, type Vec } from './math.ts';
 
-interface Tape {
+export interface RnnTape {
   x: Vec;
   previous: Vec;
+  /** W x_t + b_ih + R h_{t-1} + b_hh */
+  a: Vec;
   h: Vec;
 }
 
-export function rnnCell(nonlinearity: 'tanh' | 'relu' = 'tanh'): Cell<Tape> {
+export function rnnCell(nonlinearity: 'tanh' | 'relu' = 'tanh'): Cell<RnnTape> {
   const relu = nonlinearity === 'relu';
   return {
     gates: 1,
@@ -29,7 +31,7 @@ export function rnnCell(nonlinearity: 'tanh' | 'relu' = 'tanh'): Cell<Tape> {
       add(a, w.biasInput);
       add(a, w.biasRecurrent);
       const h = a.map((value) => (relu ? Math.max(0, value) : Math.tanh(value)));
-      return { next: { h, c }, tape: { x, previous, h } };
+      return { next: { h, c }, tape: { x, previous, a, h } };
     },
 
     backward(w, dw, { x, previous, h }, dnext) {

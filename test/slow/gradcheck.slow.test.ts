@@ -1,0 +1,3 @@
+import { describeGradcheck } from '../support/gradcheck.ts';
+
+describeGradcheck(500);

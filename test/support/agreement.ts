@@ -1,0 +1,215 @@
+/**
+ * Whether the product agrees with the reference on one configuration, forward and backward, and by how much.
+ */
+import { Model, Trainer, type Engine } from '../../src/index.ts';
+import type { ModelState, SequenceResult } from '../../src/types.ts';
+import { norm } from '../reference/math.ts';
+import { backward, forward, parameterShapes, type State } from '../reference/network.ts';
+import { problemOf, type Configuration } from './configuration.ts';
+import type { Problem } from './problem.ts';
+import {
+  distanceToKink,
+  largestError,
+  largestMagnitude,
+  swapTimeAndBatch,
+  toInput,
+  toModelState,
+  toStateDict,
+} from './product.ts';
+
+export const FORWARD_TOLERANCE = 2e-6;
+export const GRADIENT_TOLERANCE = 1e-4;
+/**
+ * A float32 sum is exact to a fraction of its terms, not of itself: where terms of size 0.1 cancel to nothing, no
+ * implementation is within 2e-6 of that nothing. Values below this count as this.
+ */
+const FORWARD_FLOOR = 0.1;
+/** Likewise a gradient that is below this part of all gradients together (among them those that are exactly 0). */
+const GRADIENT_FLOOR = 1e-3;
+/** Rounding errors move the input of a relu by less than this. */
+const KINK = 1e-5;
+
+export interface Worst {
+  error: number;
+  where: string;
+}
+
+/** What a campaign has seen. */
+export interface Campaign {
+  configurations: number;
+  /** Configurations left out, having a relu too near its kink. */
+  skipped: number;
+  readonly forward: Worst;
+  readonly gradient: Worst;
+}
+
+export function createCampaign(): Campaign {
+  return {
+    configurations: 0,
+    skipped: 0,
+    forward: { error: 0, where: 'nowhere' },
+    gradient: { error: 0, where: 'nowhere' },
+  };
+}
+
+function note(worst: Worst, error: number, limit: number, where: string): void {
+  if (!(error <= limit)) throw new Error(`${where}: error ${error}, allowed ${limit}`);
+  if (error > worst.error) Object.assign(worst, { error, where });
+}
+
+interface Expected {
+  readonly output: Float64Array;
+  readonly state: State;
+}
+
+/** Errors of an output and of final states, in units of the largest magnitude of each. */
+function checkForward(
+  campaign: Campaign,
+  what: string,
+  actual: SequenceResult,
+  expected: Expected,
+): void {
+  const compare = (name: string, got: ArrayLike<number>, wanted: Float64Array): void => {
+    const unit = Math.max(largestMagnitude(wanted), FORWARD_FLOOR);
+    const error = largestError(got, wanted) / unit;
+    note(campaign.forward, error, FORWARD_TOLERANCE, `${what}, ${name}`);
+  };
+  compare('output', actual.output, expected.output);
+  for (const [name, { h, c }] of Object.entries(expected.state)) {
+    compare(`${name}: final h`, actual.state[name]!.h, h);
+    if (c.length) compare(`${name}: final c`, actual.state[name]!.c!, c);
+  }
+}
+
+type GradientPair = readonly [name: string, actual: Float32Array, expected: Float64Array];
+
+/** Errors of gradients by norm, tensor by tensor. */
+function checkGradients(campaign: Campaign, pairs: readonly GradientPair[]): void {
+  const all = norm(pairs.map(([, , expected]) => norm(expected)));
+  for (const [name, actual, expected] of pairs) {
+    if (actual.length !== expected.length) throw new Error(`gradient of ${name}: wrong length`);
+    const difference = norm(expected.map((value, k) => value - actual[k]!));
+    const error = difference / Math.max(norm(expected), GRADIENT_FLOOR * all);
+    note(campaign.gradient, error, GRADIENT_TOLERANCE, `gradient of ${name}`);
+  }
+}
+
+function statePairs(what: string, actual: ModelState, expected: State): GradientPair[] {
+  return Object.entries(expected).flatMap(([name, { h, c }]): GradientPair[] => [
+    [`${name}: ${what} h`, actual[name]!.h, h],
+    ...(c.length ? [[`${name}: ${what} c`, actual[name]!.c!, c] as const] : []),
+  ]);
+}
+
+/** Same bits, so that NaN equals NaN and 0 is not -0. */
+export function sameBits(a: Float32Array, b: Float32Array): boolean {
+  const [x, y] = [a, b].map((v) => new Uint32Array(v.buffer, v.byteOffset, v.length)) as [
+    Uint32Array,
+    Uint32Array,
+  ];
+  return x.length === y.length && x.every((value, k) => value === y[k]);
+}
+
+function requireSameBits(what: string, a: Float32Array, b: Float32Array): void {
+  if (!sameBits(a, b)) throw new Error(`${what}: not the same bits`);
+}
+
+/** A stream over time-major `x`: the first half of the steps one by one, the rest as one block. */
+function checkStream(model: Model, problem: Problem, x: Float32Array | Int32Array): void {
+  const { steps, batch } = problem.dims;
+  const whole = model.forward(x, { steps, batch, state: toModelState(problem.initial) });
+  const stream = model.stream({ batch, state: toModelState(problem.initial) });
+  const output = new Float32Array(whole.output.length);
+  const [inputs, outputs] = [x.length / steps, output.length / steps];
+  const single = Math.ceil(steps / 2);
+  for (let t = 0; t < single; t++) {
+    const into = output.subarray(t * outputs, (t + 1) * outputs);
+    stream.step(x.subarray(t * inputs, (t + 1) * inputs), into);
+  }
+  if (single < steps) {
+    stream.run(x.subarray(single * inputs), output.subarray(single * outputs), steps - single);
+  }
+  requireSameBits('stream and forward, output', output, whole.output);
+  const state = stream.save();
+  for (const name of Object.keys(whole.state)) {
+    const { h, c } = whole.state[name]!;
+    requireSameBits(`stream and forward, ${name} h`, state[name]!.h, h);
+    if (c) requireSameBits(`stream and forward, ${name} c`, state[name]!.c!, c);
+  }
+  stream.dispose();
+}
+
+function checkTrainer(
+  campaign: Campaign,
+  model: Model,
+  { batchFirst, spare }: Configuration,
+  problem: Problem,
+  expected: ReturnType<typeof forward>,
+): void {
+  const { steps, batch } = problem.dims;
+  const swapped = <A extends Float32Array | Int32Array>(x: A, t: number, b: number): A =>
+    batchFirst ? swapTimeAndBatch(x, t, b) : x;
+  const trainer = Trainer.create(model, { batch: batch + spare[0], steps: steps + spare[1] });
+  const result = trainer.forward(swapped(toInput(problem), steps, batch), {
+    steps,
+    batch,
+    batchFirst,
+    state: toModelState(problem.initial),
+  });
+  const output = swapped(result.output, batch, steps);
+  checkForward(campaign, 'trainer forward', { ...result, output }, expected);
+
+  trainer.zeroGradients();
+  const { input, state } = trainer.backward({
+    output: swapped(Float32Array.from(problem.doutput), steps, batch),
+    state: toModelState(problem.dstate),
+  });
+  const wanted = backward(
+    problem.description,
+    problem.parameters,
+    expected.tape,
+    problem.doutput,
+    problem.dstate,
+  );
+  const gradients = trainer.gradients();
+  checkGradients(campaign, [
+    ...[...wanted.gradients].map(([name, { data }]): GradientPair => [
+      name,
+      gradients.get(name)!.data,
+      data,
+    ]),
+    ...(wanted.input ? [['input', swapped(input!, batch, steps), wanted.input] as const] : []),
+    ...statePairs('initial', state, wanted.state),
+  ]);
+  trainer.dispose();
+}
+
+/** Throws where the product disagrees with the reference. */
+export function checkConfiguration(
+  campaign: Campaign,
+  engine: Engine,
+  configuration: Configuration,
+): void {
+  const problem = problemOf(configuration);
+  const { description, parameters, input, dims, initial } = problem;
+  const expected = forward(description, parameters, input, dims, initial);
+  if (distanceToKink(problem, expected.tape) < KINK) {
+    campaign.skipped++;
+    return;
+  }
+  const model = Model.create(engine, description, { seed: 1 });
+  try {
+    const shapes = [...model.stateDict()].map(([name, { shape }]) => `${name} [${shape}]`);
+    const wanted = [...parameterShapes(description)].map(([name, shape]) => `${name} [${shape}]`);
+    if (shapes.join() !== wanted.join()) throw new Error(`parameters ${shapes}, not ${wanted}`);
+    model.loadStateDict(toStateDict(parameters));
+    const x = toInput(problem);
+    const result = model.forward(x, { ...dims, state: toModelState(initial) });
+    checkForward(campaign, 'forward', result, expected);
+    checkStream(model, problem, x);
+    checkTrainer(campaign, model, configuration, problem, expected);
+  } finally {
+    model.dispose();
+  }
+  campaign.configurations++;
+}

@@ -1,0 +1,40 @@
+import { Model, Trainer, type Engine } from '../../src/index.ts';
+import { cellForms, recurrentLayer } from './cells.ts';
+
+const forms = Object.values(cellForms);
+
+/** Makes a model of the k-th of many shapes with a stream and a trainer, uses all three, and disposes of them. */
+export function createAndDispose(engine: Engine, k: number): void {
+  const hiddenSize = 1 + (k % 13);
+  const model = Model.create(engine, {
+    layers: [
+      recurrentLayer(forms[k % forms.length]!, { inputSize: 1 + (k % 5), hiddenSize }),
+      { type: 'linear', outFeatures: 2 },
+    ],
+  });
+  const [steps, batch] = [1 + (k % 3), 1 + (k % 4)];
+  const stream = model.stream({ batch });
+  const trainer = Trainer.create(model, {
+    batch,
+    steps,
+    loss: 'mse',
+    optimizer: { type: 'adam', lr: 1e-3 },
+  });
+  stream.step(new Float32Array(batch * model.inputSize), new Float32Array(batch * 2));
+  trainer.step(
+    new Float32Array(steps * batch * model.inputSize),
+    new Float32Array(steps * batch * 2),
+  );
+  // Any order of disposing must do; a trainer or stream that outlives its model is only good for being disposed of.
+  const all = [stream, trainer, model];
+  for (let n = 0; n < 3; n++) all[(n + k) % 3]!.dispose();
+}
+
+/** Runs `cycles` of the above; returns the engine's bytes after the first round of all shapes and at the end. */
+export function churn(engine: Engine, cycles: number): { first: number; last: number } {
+  const round = 13 * 5 * 4 * 3;
+  for (let k = 0; k < round; k++) createAndDispose(engine, k);
+  const first = engine.bytes;
+  for (let k = 0; k < cycles; k++) createAndDispose(engine, k);
+  return { first, last: engine.bytes };
+}

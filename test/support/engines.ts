@@ -1,0 +1,19 @@
+import { setFlagsFromString } from 'node:v8';
+import { Engine } from '../../src/index.ts';
+
+// Node 20 has relaxed SIMD behind this flag, later versions have it without.
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+export type Variant = Engine['simd'];
+export const variants: readonly Variant[] = ['baseline', 'relaxed'];
+
+/** An engine of exactly that variant: a host that cannot run it must fail a test, not quietly run the other one twice. */
+export function createEngine(variant: Variant, maxBytes?: number): Engine {
+  const engine = Engine.createSync({
+    simd: variant === 'baseline' ? 'deterministic' : 'auto',
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  });
+  if (engine.simd !== variant)
+    throw new Error(`this host gave ${engine.simd} SIMD, not ${variant}`);
+  return engine;
+}

@@ -1,0 +1,99 @@
+/**
+ * The bridge between the float64 reference and the product: the same numbers, rounded to float32 once, on both sides.
+ */
+import type { ModelState, StateDict } from '../../src/types.ts';
+import type { Vec } from '../reference/math.ts';
+import type { Parameters, State, Tape } from '../reference/network.ts';
+import type { RnnTape } from '../reference/rnn.ts';
+import type { Problem } from './problem.ts';
+
+/** Rounds every number of the problem to float32, in place. */
+export function roundProblem(problem: Problem): Problem {
+  const states = [problem.initial, problem.dstate].flatMap((state) => Object.values(state));
+  const parameters = [...problem.parameters.values()].map(({ data }) => data);
+  const arrays = [...parameters, problem.input, problem.doutput];
+  for (const { h, c } of states) arrays.push(h, c);
+  for (const array of arrays) array.set(Float32Array.from(array));
+  return problem;
+}
+
+export function toStateDict(parameters: Parameters): StateDict {
+  return new Map(
+    [...parameters].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: Float32Array.from(data) },
+    ]),
+  );
+}
+
+export function toParameters(tensors: StateDict): Parameters {
+  return new Map(
+    [...tensors].map(([name, { shape, data }]) => [name, { shape, data: Float64Array.from(data) }]),
+  );
+}
+
+export function toModelState(state: State): ModelState {
+  return Object.fromEntries(
+    Object.entries(state).map(([name, { h, c }]) => [
+      name,
+      c.length ? { h: Float32Array.from(h), c: Float32Array.from(c) } : { h: Float32Array.from(h) },
+    ]),
+  );
+}
+
+/** Tokens for a model that begins with an embedding, else features. */
+export function toInput(problem: Problem): Float32Array | Int32Array {
+  return problem.description.layers[0]!.type === 'embedding'
+    ? Int32Array.from(problem.input)
+    : Float32Array.from(problem.input);
+}
+
+/** [T, B, width] to [B, T, width], or back when called with T and B swapped. */
+export function swapTimeAndBatch<A extends Float32Array | Int32Array>(
+  x: A,
+  steps: number,
+  batch: number,
+): A {
+  const width = x.length / (steps * batch);
+  const swapped = x.slice() as A;
+  for (let t = 0; t < steps; t++) {
+    for (let b = 0; b < batch; b++) {
+      const row = x.subarray((t * batch + b) * width, (t * batch + b + 1) * width);
+      swapped.set(row, (b * steps + t) * width);
+    }
+  }
+  return swapped;
+}
+
+/**
+ * How near the inputs of the relus of a network come to 0. On the other side of 0 the derivative jumps from 0 to 1, so that
+ * a rounding error of the input, however small, is no small error of the gradient.
+ */
+export function distanceToKink(problem: Problem, tape: Tape): number {
+  let nearest = Infinity;
+  problem.description.layers.forEach((layer, k) => {
+    if (layer.type !== 'rnn' || layer.nonlinearity !== 'relu') return;
+    const steps = tape.layers[k]!.stack!.tapes.flat(2) as RnnTape[];
+    for (const { a } of steps) for (const value of a) nearest = Math.min(nearest, Math.abs(value));
+  });
+  return nearest;
+}
+
+/** Largest |actual - expected|; NaN in either makes it NaN. */
+export function largestError(actual: ArrayLike<number>, expected: Vec): number {
+  if (actual.length !== expected.length) {
+    throw new Error(`length ${actual.length}, expected ${expected.length}`);
+  }
+  let largest = 0;
+  for (let k = 0; k < expected.length; k++) {
+    const error = Math.abs(actual[k]! - expected[k]!);
+    if (!(error <= largest)) largest = error;
+  }
+  return largest;
+}
+
+export function largestMagnitude(x: ArrayLike<number>): number {
+  let largest = 0;
+  for (let k = 0; k < x.length; k++) largest = Math.max(largest, Math.abs(x[k]!));
+  return largest;
+}

@@ -1,0 +1,111 @@
+/**
+ * Training in the product and in the reference side by side: same parameters, data, order and hyper-parameters.
+ */
+import { Model, Trainer, type Engine, type TrainerOptions } from '../../src/index.ts';
+import type { ModelDescription } from '../../src/types.ts';
+import { layersOf, parameterShapes, type Parameters } from '../reference/network.ts';
+import { createTraining, type TrainingResult } from '../reference/training.ts';
+import { toStateDict } from './product.ts';
+import { createRandom } from './random.ts';
+
+/** How far the losses may be apart: absolute below a loss of 1, relative above. */
+export const LOSS_TOLERANCE = 1e-4;
+
+export interface Course {
+  readonly description: ModelDescription;
+  readonly batch: number;
+  /** Steps of each call: k1. */
+  readonly steps: number;
+  readonly updates: number;
+  readonly options: Required<Pick<TrainerOptions, 'loss' | 'optimizer'>> &
+    Pick<TrainerOptions, 'gradClip' | 'bptt'>;
+  readonly seed: number;
+}
+
+export interface Pair {
+  readonly actual: TrainingResult;
+  readonly expected: TrainingResult;
+}
+
+/** A task that can be learned: one long sequence of tokens or waves, and what follows a few steps later. */
+function createData(course: Course): (update: number) => { x: number[]; target: number[] } {
+  const random = createRandom(course.seed + 1);
+  const { batch, steps, description, options } = course;
+  const layers = layersOf(description);
+  const first = layers[0]!;
+  const last = layers[layers.length - 1]!;
+  const outputs = last.kind === 'recurrent' ? last.spec.hiddenSize : last.outputSize;
+  const phases = Array.from({ length: batch }, () => random.around(3));
+  const wave = (t: number, b: number, k: number): number =>
+    Math.fround(0.8 * Math.sin(phases[b]! + 0.7 * t * (1 + 0.3 * k)));
+  const token = (t: number, b: number, count: number): number =>
+    Math.floor(((wave(t, b, 0) + 1) / 2) * count);
+  return (update) => {
+    const x: number[] = [];
+    const target: number[] = [];
+    for (let t = update * steps; t < (update + 1) * steps; t++) {
+      for (let b = 0; b < batch; b++) {
+        if (first.kind === 'embedding') x.push(token(t, b, first.count));
+        else for (let k = 0; k < first.inputSize; k++) x.push(wave(t, b, k));
+        if (options.loss === 'mse') {
+          for (let k = 0; k < outputs; k++) target.push(wave(t - 2, b, k + 1));
+        } else {
+          target.push(token(t - 2, b, outputs));
+        }
+      }
+    }
+    return { x, target };
+  };
+}
+
+export function createParameters(course: Course): Parameters {
+  const random = createRandom(course.seed);
+  return new Map(
+    [...parameterShapes(course.description)].map(([name, shape]) => {
+      const length = shape.reduce((a, b) => a * b, 1);
+      return [
+        name,
+        {
+          shape,
+          data: Float64Array.from(random.vector(length, 0.5), (value) => Math.fround(value)),
+        },
+      ];
+    }),
+  );
+}
+
+/** Runs both; the results of update k (the loss before it) are at index k. */
+export function trainBoth(engine: Engine, course: Course): Pair[] {
+  const { description, batch, steps, updates, options } = course;
+  const parameters = createParameters(course);
+  const model = Model.create(engine, description);
+  model.loadStateDict(toStateDict(parameters));
+  const trainer = Trainer.create(model, {
+    batch,
+    steps: options.bptt?.steps ?? steps,
+    ...options,
+  });
+  const reference = createTraining(description, parameters, batch, {
+    loss: options.loss,
+    optimizer: options.optimizer,
+    maxNorm: options.gradClip?.norm,
+    window: options.bptt?.steps,
+  });
+  const data = createData(course);
+  const pairs = Array.from({ length: updates }, (_, k) => {
+    const { x, target } = data(k);
+    const input = model.takesTokens ? Int32Array.from(x) : Float32Array.from(x);
+    const wanted = options.loss === 'mse' ? Float32Array.from(target) : Int32Array.from(target);
+    return {
+      actual: trainer.step(input, wanted, { steps }),
+      expected: reference(input, wanted, steps),
+    };
+  });
+  model.dispose();
+  return pairs;
+}
+
+/** The error of a loss in units in which `LOSS_TOLERANCE` is the limit. */
+export function lossError({ actual, expected }: Pair): number {
+  return Math.abs(actual.loss - expected.loss) / Math.max(1, Math.abs(expected.loss));
+}
