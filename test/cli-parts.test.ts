@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { trigramBits } from '../src/cli/ngram.ts';
+import { Progress } from '../src/cli/progress.ts';
 import { drawToken, exactExp } from '../src/cli/sampling.ts';
 import { fillUniform } from '../src/random.ts';
 
@@ -47,5 +48,46 @@ describe('trigramBits', () => {
     const bits = trigramBits(training, Int32Array.of(1, 2, 3, 1, 0), 4);
     const expected = -(Math.log2(2 / 6) + Math.log2(2 / 5) + Math.log2(1 / 5)) / 3;
     expect(bits).toBeCloseTo(expected, 12);
+  });
+});
+
+describe('Progress', () => {
+  const standing = {
+    epoch: 2,
+    epochs: 3,
+    updates: 400,
+    bits: 1.2345,
+    gradNorm: 0.5,
+    tokensPerSecond: 12345.6,
+    secondsLeft: 61.2,
+  };
+  const line = 'bits/char  gradient 0.50  12,346 tokens/s  1:02 left';
+
+  function record(isTTY: boolean, columns: number): { output: NodeJS.WriteStream; text: string[] } {
+    const text: string[] = [];
+    const output = { isTTY, columns, write: (part: string) => text.push(part) };
+    return { output: output as unknown as NodeJS.WriteStream, text };
+  }
+
+  it('keeps one line of a terminal alive, and never wider than it', () => {
+    const { output, text } = record(true, 40);
+    const progress = new Progress(output);
+    for (let update = 1; update <= 400; update++) progress.show({ ...standing, update });
+    progress.end();
+    expect(text.length).toBeGreaterThanOrEqual(3);
+    expect(text.at(-1)).toBe('\n');
+    for (const part of text.slice(0, -1)) {
+      expect(part.startsWith('\r\x1b[K')).toBe(true);
+      expect(part.length - 4).toBeLessThan(40);
+    }
+  });
+
+  it('writes twenty plain lines elsewhere', () => {
+    const { output, text } = record(false, 40);
+    const progress = new Progress(output);
+    for (let update = 1; update <= 400; update++) progress.show({ ...standing, update });
+    progress.end();
+    expect(text).toHaveLength(20);
+    expect(text[1]).toBe(`epoch 2/3  update 40/400  1.234 ${line}\n`);
   });
 });
