@@ -62,12 +62,12 @@ export function joinStates({ spec }: PeerProblem, states: readonly tf.Tensor[]):
 }
 
 export interface TfjsResult {
+  /** [T, B, H] */
   readonly output: Float32Array;
+  /** Final `[h, c]` or `[h]`, each [L, B, H]. */
   readonly states: Float32Array[];
-  /** By gatefold's parameter names, and of the input and the initial states. */
+  /** By gatefold's parameter names, and of `input`, `initial h` and `initial c`. */
   readonly gradients: Map<string, Float32Array>;
-  readonly dinput: Float32Array;
-  readonly dstates: Float32Array[];
 }
 
 /** sum(a * b) */
@@ -92,20 +92,17 @@ export function differentiateInTfjs(problem: PeerProblem): TfjsResult {
       dot(after.output, doutput),
     );
   }, [x, ...initial, ...held.map(({ variable }) => variable)]);
-  const result: TfjsResult = {
-    output: timeMajor(output),
-    states: joinStates(problem, states),
-    gradients: new Map(
-      held.flatMap(({ variable, parameters }) =>
-        parameters.map((parameter) => [parameter, fromTfjs(spec, grads[variable.name]!)]),
-      ),
+  const gradients = new Map(
+    held.flatMap(({ variable, parameters }) =>
+      parameters.map((parameter) => [parameter, fromTfjs(spec, grads[variable.name]!)]),
     ),
-    dinput: timeMajor(grads[x.name]!),
-    dstates: joinStates(
-      problem,
-      initial.map((state) => grads[state.name]!),
-    ),
-  };
+  );
+  gradients.set('input', timeMajor(grads[x.name]!));
+  const dinitial = initial.map((state) => grads[state.name]!);
+  joinStates(problem, dinitial).forEach((gradient, i) =>
+    gradients.set(i === 0 ? 'initial h' : 'initial c', gradient),
+  );
+  const result = { output: timeMajor(output), states: joinStates(problem, states), gradients };
   tf.engine().endScope();
   disposeVariables(layers, [x, ...initial]);
   return result;

@@ -1,0 +1,45 @@
+/**
+ * What is timed: one table. A row is a kind, the batch N, the steps T, and the sizes I/H; every row
+ * is run for every cell.
+ *
+ * - step: one time step of a running sequence, the state kept between the calls.
+ * - sequence, batch: whole sequences from a zero state, outputs and final state as fresh arrays.
+ * - training: forward, backpropagation through all T steps, clipping by global norm, Adam.
+ */
+const TABLE = [
+  ['step', 1, 1, '32/32 64/64 128/128 128/256 512/512'],
+  ['sequence', 1, 100, '64/64 128/256 512/512 1024/1024'],
+  ['batch', 32, 100, '64/128 256/512'],
+  ['training', 1, 50, '16/64'],
+  ['training', 1, 100, '64/64'],
+  ['training', 32, 50, '64/128 256/512'],
+];
+
+/** Number of gates, each a product with [H, I] and one with [H, H]. */
+const CELLS = { lstm: 4, gru: 3 };
+
+function createCase(cell, kind, batch, steps, sizes) {
+  const [inputSize, hiddenSize] = sizes.split('/').map(Number);
+  const multiplyAdds = batch * steps * CELLS[cell] * hiddenSize * (inputSize + hiddenSize);
+  return {
+    id: `${cell}/${kind}/n${batch}-t${steps}-i${inputSize}-h${hiddenSize}`,
+    kind,
+    batch,
+    steps,
+    inputSize,
+    hiddenSize,
+    /** The layer, and so the prefix of its parameters' names. */
+    layer: { type: cell, inputSize, hiddenSize },
+    /** Of the matrix products alone. The backward pass has two for each one of the forward pass. */
+    flops: 2 * multiplyAdds * (kind === 'training' ? 3 : 1),
+  };
+}
+
+export const cases = Object.keys(CELLS).flatMap((cell) =>
+  TABLE.flatMap(([kind, batch, steps, sizes]) =>
+    sizes.split(' ').map((size) => createCase(cell, kind, batch, steps, size)),
+  ),
+);
+
+/** Hyper-parameters of the training cases, the same for every peer. */
+export const training = { learningRate: 1e-3, betas: [0.9, 0.999], eps: 1e-8, clipNorm: 1 };

@@ -1,0 +1,66 @@
+/** Ourselves, as a user gets us: the built package. */
+import { readFileSync } from 'node:fs';
+import { Engine, Model, Trainer } from '../../dist/index.js';
+import { training } from '../cases.mjs';
+
+const manifest = new URL('../../package.json', import.meta.url);
+const engine = await Engine.create();
+
+export const name = 'gatefold';
+export const version = `${JSON.parse(readFileSync(manifest, 'utf8')).version} (${engine.simd})`;
+
+export function lacks() {
+  return undefined;
+}
+
+const prepareKind = {
+  step(model, { hiddenSize }, { x }) {
+    const stream = model.stream();
+    const out = new Float32Array(hiddenSize);
+    return { run: () => stream.step(x, out), result: () => out, dispose: () => stream.dispose() };
+  },
+
+  sequence(model, { steps, batch }, { x }) {
+    let output;
+    return {
+      run() {
+        ({ output } = model.forward(x, { steps, batch }));
+      },
+      result: () => output,
+    };
+  },
+
+  training(model, { steps, batch }, { x, target }) {
+    const { learningRate: lr, betas, eps, clipNorm } = training;
+    const trainer = Trainer.create(model, {
+      steps,
+      batch,
+      loss: 'mse',
+      optimizer: { type: 'adam', lr, betas, eps },
+      gradClip: { norm: clipNorm },
+    });
+    let loss;
+    return {
+      run() {
+        trainer.resetState();
+        ({ loss } = trainer.step(x, target));
+      },
+      result: () => [loss],
+      dispose: () => trainer.dispose(),
+    };
+  },
+};
+prepareKind.batch = prepareKind.sequence;
+
+export function prepare(benchCase, data) {
+  const model = Model.create(engine, { layers: [benchCase.layer] });
+  model.loadStateDict(data.parameters);
+  const prepared = prepareKind[benchCase.kind](model, benchCase, data);
+  return {
+    ...prepared,
+    dispose() {
+      prepared.dispose?.();
+      model.dispose();
+    },
+  };
+}

@@ -1,0 +1,29 @@
+/**
+ * What the two packages of ONNX Runtime share: the same JavaScript interface over WebAssembly and
+ * over native code.
+ */
+import { onnxModel } from '../../test/peers/onnx-layer.ts';
+
+export function createOnnxruntimePeer(ort, name, version, sessionOptions) {
+  async function prepare({ kind, layer, batch, steps, inputSize, hiddenSize }, { parameters, x }) {
+    const model = onnxModel(layer, layer.type, parameters);
+    const session = await ort.InferenceSession.create(model, sessionOptions);
+    const zero = () =>
+      new ort.Tensor('float32', new Float32Array(batch * hiddenSize), [1, batch, hiddenSize]);
+    const feeds = { x: new ort.Tensor('float32', x, [steps, batch, inputSize]), h0_l0: zero() };
+    if (layer.type === 'lstm') feeds.c0_l0 = zero();
+    let results;
+    return {
+      async run() {
+        results = await session.run(feeds);
+        if (kind !== 'step') return;
+        feeds.h0_l0 = results.hn_l0;
+        if (results.cn_l0) feeds.c0_l0 = results.cn_l0;
+      },
+      result: () => results.y.data,
+      dispose: () => session.release(),
+    };
+  }
+  const lacks = ({ kind }) => (kind === 'training' ? 'no training' : undefined);
+  return { name, version, lacks, prepare };
+}
