@@ -1,0 +1,115 @@
+import { ALIGN } from '../assembly/shared/codes.ts';
+import { GatefoldError } from './errors.ts';
+
+const PAGE = 65536;
+
+/** A piece of an engine's memory: zeroed when taken, the caller's until it is freed. */
+export interface Block {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+/**
+ * The only owner of an engine's linear memory: hands out blocks, takes them back and joins them, grows the memory, and remakes the
+ * views that growing detaches. Blocks whose owner is collected without `dispose()` come back by themselves.
+ */
+export class Arena {
+  readonly memory: WebAssembly.Memory;
+  readonly maxBytes: number;
+  #floats: Float32Array;
+  #integers: Int32Array;
+  /** Free pieces in the order of their addresses, no two adjacent. */
+  readonly #free: { address: number; bytes: number }[];
+  readonly #used = new Set<Block>();
+  readonly #registry: FinalizationRegistry<Block>;
+
+  constructor(memory: WebAssembly.Memory, base: number, maxBytes: number) {
+    const start = Math.ceil(base / ALIGN) * ALIGN;
+    this.memory = memory;
+    this.maxBytes = maxBytes;
+    this.#free = [{ address: start, bytes: memory.buffer.byteLength - start }];
+    this.#floats = new Float32Array(memory.buffer);
+    this.#integers = new Int32Array(memory.buffer);
+    this.#registry = new FinalizationRegistry((block) => this.free(block));
+  }
+
+  /** The whole memory as f32; not to be kept across an allocation. */
+  get floats(): Float32Array {
+    return this.#floats;
+  }
+
+  get integers(): Int32Array {
+    return this.#integers;
+  }
+
+  /** Zeroed bytes for `purpose`, which the error names when they do not fit. */
+  allocate(bytes: number, purpose: string, owner?: object): Block {
+    const size = Math.ceil(bytes / ALIGN) * ALIGN;
+    let index = this.#free.findIndex((piece) => piece.bytes >= size);
+    if (index < 0) {
+      this.#grow(size, purpose);
+      index = this.#free.length - 1;
+    }
+    const piece = this.#free[index]!;
+    const block: Block = { address: piece.address, bytes: size };
+    if (piece.bytes === size) this.#free.splice(index, 1);
+    else this.#free[index] = { address: piece.address + size, bytes: piece.bytes - size };
+    this.#floats.fill(0, block.address / 4, (block.address + size) / 4);
+    this.#used.add(block);
+    if (owner) this.#registry.register(owner, block, block);
+    return block;
+  }
+
+  /** Gives a block back; a second time is of no effect. */
+  free(block: Block): void {
+    if (!this.#used.delete(block)) return;
+    this.#registry.unregister(block);
+    const pieces = this.#free;
+    const found = pieces.findIndex((piece) => piece.address > block.address);
+    const index = found < 0 ? pieces.length : found;
+    pieces.splice(index, 0, { address: block.address, bytes: block.bytes });
+    this.#join(index);
+    this.#join(index - 1);
+  }
+
+  /** Joins a free piece with the next where they touch. */
+  #join(index: number): void {
+    const piece = this.#free[index];
+    const next = this.#free[index + 1];
+    if (!piece || !next || piece.address + piece.bytes !== next.address) return;
+    piece.bytes += next.bytes;
+    this.#free.splice(index + 1, 1);
+  }
+
+  /** Grows the memory until its last free piece has `bytes`. */
+  #grow(bytes: number, purpose: string): void {
+    const end = this.memory.buffer.byteLength;
+    const last = this.#free.at(-1);
+    const spare = last && last.address + last.bytes === end ? last.bytes : 0;
+    const pages = Math.ceil((bytes - spare) / PAGE);
+    if (end + pages * PAGE > this.maxBytes || !this.#tryGrow(pages)) {
+      throw new GatefoldError(
+        'ERR_MEMORY',
+        `${purpose} needs ${mebibytes(bytes)} of memory; the engine has ${mebibytes(end)} and may have ` +
+          `${mebibytes(this.maxBytes)}: create it with a larger "maxBytes", or use fewer steps or a smaller batch`,
+      );
+    }
+    this.#floats = new Float32Array(this.memory.buffer);
+    this.#integers = new Int32Array(this.memory.buffer);
+    if (last && spare) last.bytes += pages * PAGE;
+    else this.#free.push({ address: end, bytes: pages * PAGE });
+  }
+
+  #tryGrow(pages: number): boolean {
+    try {
+      this.memory.grow(pages);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;
+}

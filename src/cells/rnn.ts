@@ -1,0 +1,16 @@
+import { CELL_RNN_RELU, CELL_RNN_TANH, OPERAND_HIDDEN } from '../../assembly/shared/codes.ts';
+import type { RnnSpec } from '../types.ts';
+import type { CellForm } from './cell.ts';
+
+export function rnnForm(spec: RnnSpec): CellForm {
+  return {
+    code: spec.nonlinearity === 'relu' ? CELL_RNN_RELU : CELL_RNN_TANH,
+    operand: OPERAND_HIDDEN,
+    gates: ['hidden'],
+    peepholes: [],
+    unit: 16,
+    panelVectors: 4,
+    hasCellState: false,
+    products: 'none',
+  };
+}

@@ -1,0 +1,140 @@
+import { checkChoice, checkInteger, checkKeys } from './check.ts';
+import { GatefoldError } from './errors.ts';
+import type { LayerSpec, ModelDescription } from './types.ts';
+
+/** Most layers of a model, and most sub-layers of a stack: a limit for descriptions that come out of files. */
+const MAX_LAYERS = 1024;
+const MAX_WIDTH = 2 ** 24;
+
+type Complete<T> = T extends { peephole?: unknown }
+  ? Required<Omit<T, 'peephole'>> & Pick<T, 'peephole'>
+  : Required<T>;
+/** A description with every default filled in. */
+export type CompleteLayer = Complete<LayerSpec>;
+
+const RECURRENT = ['type', 'name', 'inputSize', 'hiddenSize', 'numLayers', 'bias'];
+const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
+  embedding: ['type', 'name', 'numEmbeddings', 'embeddingDim'],
+  rnn: [...RECURRENT, 'nonlinearity'],
+  lstm: [...RECURRENT, 'peephole', 'inputForget'],
+  gru: [...RECURRENT, 'resetAfter'],
+  linear: ['type', 'name', 'inFeatures', 'outFeatures', 'bias'],
+};
+
+/** Checks a description and fills in its defaults: sizes from the layer before, names from the types. */
+export function complete(description: ModelDescription): readonly CompleteLayer[] {
+  checkKeys('description', description, ['layers']);
+  if (!Array.isArray(description.layers) || description.layers.length === 0) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      '"description.layers" expected a list of at least one layer',
+    );
+  }
+  checkInteger('description.layers.length', description.layers.length, 1, MAX_LAYERS);
+  const names = new Set<string>();
+  let size: number | undefined;
+  return description.layers.map((layer: LayerSpec, index) => {
+    const at = `layers[${index}]`;
+    checkKeys(
+      at,
+      layer,
+      KEYS[checkChoice(`${at}.type`, layer.type, Object.keys(KEYS) as LayerSpec['type'][])],
+    );
+    const complete = completeLayer(layer, at, index, nameOf(layer, at, names), size);
+    size = outputSizeOf(complete);
+    return Object.freeze(complete);
+  });
+}
+
+export function inputSizeOf(layer: CompleteLayer): number {
+  if (layer.type === 'embedding') return 1;
+  return layer.type === 'linear' ? layer.inFeatures : layer.inputSize;
+}
+
+export function outputSizeOf(layer: CompleteLayer): number {
+  if (layer.type === 'embedding') return layer.embeddingDim;
+  return layer.type === 'linear' ? layer.outFeatures : layer.hiddenSize;
+}
+
+function nameOf(layer: LayerSpec, at: string, names: Set<string>): string {
+  let name = layer.name ?? layer.type;
+  for (let number = 2; layer.name === undefined && names.has(name); number++)
+    name = layer.type + number;
+  if (typeof name !== 'string' || name === '' || name === '__proto__' || names.has(name)) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}.name" expected a name that no other layer has, got '${String(name)}'`,
+    );
+  }
+  names.add(name);
+  return name;
+}
+
+function completeLayer(
+  layer: LayerSpec,
+  at: string,
+  index: number,
+  name: string,
+  before: number | undefined,
+): CompleteLayer {
+  const width = (key: string, value: unknown): number =>
+    checkInteger(`${at}.${key}`, value, 1, MAX_WIDTH);
+  const flag = (key: string, value: boolean | undefined, otherwise: boolean): boolean =>
+    value === undefined || typeof value === 'boolean'
+      ? (value ?? otherwise)
+      : refuse(`${at}.${key}`, value);
+  const input = (key: string, value: number | undefined): number => {
+    if (value === undefined && before === undefined) {
+      throw new GatefoldError('ERR_ARGUMENT', `"${at}.${key}" is needed in the first layer`);
+    }
+    const size = width(key, value ?? before);
+    if (before !== undefined && size !== before) {
+      throw new GatefoldError(
+        'ERR_SHAPE',
+        `"${at}.${key}" expected ${before}, the output of the layer before, got ${size}`,
+      );
+    }
+    return size;
+  };
+  if (layer.type === 'embedding') {
+    if (index > 0)
+      throw new GatefoldError('ERR_ARGUMENT', `"${at}" an embedding can only be the first layer`);
+    const numEmbeddings = width('numEmbeddings', layer.numEmbeddings);
+    return {
+      type: 'embedding',
+      name,
+      numEmbeddings,
+      embeddingDim: width('embeddingDim', layer.embeddingDim),
+    };
+  }
+  if (layer.type === 'linear') {
+    const inFeatures = input('inFeatures', layer.inFeatures);
+    const outFeatures = width('outFeatures', layer.outFeatures);
+    return { type: 'linear', name, inFeatures, outFeatures, bias: flag('bias', layer.bias, true) };
+  }
+  const common = {
+    name,
+    inputSize: input('inputSize', layer.inputSize),
+    hiddenSize: width('hiddenSize', layer.hiddenSize),
+    numLayers: checkInteger(`${at}.numLayers`, layer.numLayers ?? 1, 1, MAX_LAYERS),
+    bias: flag('bias', layer.bias, true),
+  };
+  if (layer.type === 'gru') {
+    return { type: 'gru', ...common, resetAfter: flag('resetAfter', layer.resetAfter, true) };
+  }
+  if (layer.type === 'rnn') {
+    const nonlinearity = checkChoice(`${at}.nonlinearity`, layer.nonlinearity ?? 'tanh', [
+      'tanh',
+      'relu',
+    ]);
+    return { type: 'rnn', ...common, nonlinearity };
+  }
+  const inputForget = flag('inputForget', layer.inputForget, false);
+  if (layer.peephole === undefined) return { type: 'lstm', ...common, inputForget };
+  const peephole = checkChoice(`${at}.peephole`, layer.peephole, ['diagonal', 'cell']);
+  return { type: 'lstm', ...common, inputForget, peephole };
+}
+
+function refuse(name: string, value: unknown): never {
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected true or false, got ${String(value)}`);
+}

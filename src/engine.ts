@@ -1,0 +1,113 @@
+import { checkInteger } from './check.ts';
+import { disposable } from './disposable.ts';
+import { GatefoldError } from './errors.ts';
+import { Kernels } from './kernels.ts';
+
+/** Memory that an engine may have unless told otherwise. */
+export const DEFAULT_MAX_BYTES: number = 256 * 2 ** 20;
+
+export interface CoreEngineOptions {
+  /** The compiled kernels, or their bytes: one of the package's `.wasm` files. */
+  readonly module: WebAssembly.Module | BufferSource;
+  /** Most bytes of linear memory; default 256 MiB. */
+  readonly maxBytes?: number;
+}
+
+const internals = new WeakMap<Engine, Kernels>();
+
+/** The kernels of an engine that is still in use. Not part of the package's public face. */
+export function kernelsOf(engine: Engine): Kernels {
+  const kernels = internals.get(engine);
+  if (!kernels)
+    throw new GatefoldError('ERR_DISPOSED', 'the engine has been disposed; create another');
+  return kernels;
+}
+
+/** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
+export class Engine {
+  /** Which kernels run: `relaxed` rounds a product and a sum once, `baseline` gives the same bits on every machine. */
+  readonly simd: 'relaxed' | 'baseline';
+  /** Most bytes of linear memory. */
+  readonly maxBytes: number;
+
+  protected constructor(
+    instance: WebAssembly.Instance,
+    memory: WebAssembly.Memory,
+    maxBytes: number,
+  ) {
+    const kernels = new Kernels(instance, memory, maxBytes);
+    internals.set(this, kernels);
+    this.simd = kernels.relaxed ? 'relaxed' : 'baseline';
+    this.maxBytes = maxBytes;
+  }
+
+  /** Compiles (unless it is given a module) and instantiates without blocking. */
+  static async create(options: CoreEngineOptions): Promise<Engine> {
+    const { module } = options;
+    try {
+      const compiled =
+        module instanceof WebAssembly.Module ? module : await WebAssembly.compile(module);
+      const { memory, maxBytes } = createMemory(options);
+      const instance = await WebAssembly.instantiate(compiled, { env: { memory } });
+      return new Engine(instance, memory, maxBytes);
+    } catch (error) {
+      throw refused(error);
+    }
+  }
+
+  /** The same at once, for worklets and workers. */
+  static createSync(options: CoreEngineOptions): Engine {
+    const { module } = options;
+    try {
+      const compiled =
+        module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
+      const { memory, maxBytes } = createMemory(options);
+      const instance = new WebAssembly.Instance(compiled, { env: { memory } });
+      return new Engine(instance, memory, maxBytes);
+    } catch (error) {
+      throw refused(error);
+    }
+  }
+
+  /** Bytes of linear memory at this moment. */
+  get bytes(): number {
+    return kernelsOf(this).arena.memory.buffer.byteLength;
+  }
+
+  /** Ends the engine and everything in it; every use after it throws. */
+  dispose(): void {
+    internals.delete(this);
+  }
+}
+
+const PAGE = 65536;
+
+function createMemory(options: CoreEngineOptions): {
+  memory: WebAssembly.Memory;
+  maxBytes: number;
+} {
+  const maxBytes = checkInteger(
+    'maxBytes',
+    options.maxBytes ?? DEFAULT_MAX_BYTES,
+    PAGE,
+    2 ** 32 - PAGE,
+  );
+  const maximum = Math.floor(maxBytes / PAGE);
+  return { memory: new WebAssembly.Memory({ initial: 1, maximum }), maxBytes: maximum * PAGE };
+}
+
+/** What a host says when it will not compile or instantiate, with what to do about it. */
+function refused(error: unknown): unknown {
+  if (error instanceof GatefoldError || !(error instanceof Error)) return error;
+  const hint =
+    error instanceof WebAssembly.CompileError
+      ? ": it may lack WebAssembly SIMD, forbid compiling (allow 'wasm-unsafe-eval' in the Content-Security-Policy; in Workers " +
+        'import the .wasm file and give it as "module"), or the bytes are not a gatefold module'
+      : '';
+  return new GatefoldError(
+    'ERR_UNSUPPORTED',
+    `this host refuses the kernels (${error.message})${hint}`,
+  );
+}
+
+disposable(Engine);

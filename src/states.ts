@@ -1,0 +1,107 @@
+import { checkFloats, checkKeys } from './check.ts';
+import { part } from './kernels.ts';
+import type { Kernels, Slot } from './kernels.ts';
+import type { LayerState, ModelState } from './types.ts';
+import type { RecurrentUnit } from './units.ts';
+
+/** Where the states [B, Hp] of one recurrent unit are, or their gradients. */
+export interface StatePlace {
+  readonly unit: RecurrentUnit;
+  readonly h: Slot;
+  readonly c: Slot;
+}
+
+/** The units of each layer, in their order. */
+function byLayer(places: readonly StatePlace[]): Map<string, StatePlace[]> {
+  const layers = new Map<string, StatePlace[]>();
+  for (const place of places) {
+    layers.set(place.unit.layer, [...(layers.get(place.unit.layer) ?? []), place]);
+  }
+  return layers;
+}
+
+/** Checks a state against what it is for, before anything is written. */
+export function checkState(places: readonly StatePlace[], state: ModelState, batch: number): void {
+  const layers = byLayer(places);
+  checkKeys('state', state, [...layers.keys()]);
+  for (const [layer, stack] of layers) {
+    const given = state[layer];
+    if (given === undefined) continue;
+    const { hidden, form } = stack[0]!.unit;
+    const names = form.hasCellState ? ['h', 'c'] : ['h'];
+    checkKeys(`state.${layer}`, given, names);
+    const length = stack.length * batch * hidden;
+    const shape = `${stack.length} layers x ${batch} rows x ${hidden} units`;
+    for (const name of names) {
+      checkFloats(`state.${layer}.${name}`, given[name as keyof LayerState], length, shape);
+    }
+  }
+}
+
+/** Writes a checked state; layers that it does not name become zero. */
+export function writeState(
+  kernels: Kernels,
+  places: readonly StatePlace[],
+  state: ModelState,
+  batch: number,
+): void {
+  for (const { unit, h, c } of places) {
+    const given = state[unit.layer];
+    const write = (slot: Slot, values: Float32Array | undefined): void => {
+      kernels.zero(slot, 0, batch * unit.padded);
+      if (!values) return;
+      for (let row = 0; row < batch; row++) {
+        const from = (unit.depth * batch + row) * unit.hidden;
+        const target = kernels.floats(slot, row * unit.padded, unit.hidden);
+        target.set(values.subarray(from, from + unit.hidden));
+      }
+    };
+    write(h, given?.h);
+    if (unit.form.hasCellState) write(c, given?.c);
+  }
+}
+
+/** A fresh copy. */
+export function readState(
+  kernels: Kernels,
+  places: readonly StatePlace[],
+  batch: number,
+): ModelState {
+  const state: Record<string, LayerState> = {};
+  for (const [layer, stack] of byLayer(places)) {
+    const { hidden, padded, form } = stack[0]!.unit;
+    const read = (pick: (place: StatePlace) => Slot): Float32Array => {
+      const values = new Float32Array(stack.length * batch * hidden);
+      stack.forEach((place, depth) => {
+        for (let row = 0; row < batch; row++) {
+          const source = kernels.floats(pick(place), row * padded, hidden);
+          values.set(source, (depth * batch + row) * hidden);
+        }
+      });
+      return values;
+    };
+    const h = read((place) => place.h);
+    state[layer] = form.hasCellState ? { h, c: read((place) => place.c) } : { h };
+  }
+  return state;
+}
+
+/** Copies states from places to places of the same units, inside the engine. */
+export function copyState(
+  kernels: Kernels,
+  from: readonly StatePlace[],
+  to: readonly StatePlace[],
+  batch: number,
+): void {
+  from.forEach(({ unit, h, c }, index) => {
+    const length = batch * unit.padded;
+    kernels.copy(to[index]!.h, 0, h, 0, length);
+    if (unit.form.hasCellState) kernels.copy(to[index]!.c, 0, c, 0, length);
+  });
+}
+
+/** The same places some elements further. */
+export function shifted(place: StatePlace, elements: number): StatePlace {
+  const { unit, h, c } = place;
+  return { unit, h: part(h, elements), c: unit.form.hasCellState ? part(c, elements) : c };
+}

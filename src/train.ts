@@ -1,0 +1,576 @@
+import {
+  checkChoice,
+  checkFloats,
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  checkTokens,
+} from './check.ts';
+import { disposable } from './disposable.ts';
+import { kernelsOf } from './engine.ts';
+import { GatefoldError } from './errors.ts';
+import { Plan, part } from './kernels.ts';
+import type { Descriptor, Kernels, Slot } from './kernels.ts';
+import { storeOf } from './model.ts';
+import type { Model } from './model.ts';
+import { applyOptimizer, createOptimizer } from './optimizer.ts';
+import type { Optimizer, OptimizerOptions } from './optimizer.ts';
+import { checkInput, putInput, takeOutput } from './sequence-io.ts';
+import type { Stretch } from './sequence-io.ts';
+import { checkState, copyState, readState, writeState } from './states.ts';
+import type { StatePlace } from './states.ts';
+import { sizeOf } from './store.ts';
+import type { Store } from './store.ts';
+import type { Input, ModelState, SequenceResult, StateDict } from './types.ts';
+import type { RecurrentUnit } from './units.ts';
+import { Workspace } from './workspace.ts';
+
+export interface TrainerOptions {
+  /** B */
+  readonly batch: number;
+  /** The most steps that one backward pass goes through; memory is taken for them once. */
+  readonly steps: number;
+  /** `cross-entropy` in nats over tokens, or `mse`; the mean over all targets. Only `step` and `evaluate` need it. */
+  readonly loss?: 'cross-entropy' | 'mse';
+  /** Default `{ type: 'adam', lr: 0.001 }`. */
+  readonly optimizer?: OptimizerOptions;
+  /** Largest norm of all gradients as one vector, as PyTorch's `clip_grad_norm_`. */
+  readonly gradClip?: { readonly norm: number };
+  /**
+   * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back through `steps` k2 >= k1 steps.
+   * Default: both the steps of the trainer.
+   */
+  readonly bptt?: { readonly steps: number; readonly every: number };
+  /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
+  readonly onNonFinite?: 'throw' | 'skip';
+}
+
+export interface UpdateReport {
+  /** Norm of all gradients as one vector, before clipping. */
+  readonly gradNorm: number;
+  readonly finite: boolean;
+}
+
+export interface StepReport extends UpdateReport {
+  /** Mean over the targets. */
+  readonly loss: number;
+}
+
+/** What a trainer is, to go on with it elsewhere: see `Trainer.snapshot`. */
+export interface Snapshot {
+  readonly tensors: StateDict;
+  readonly metadata: Record<string, string>;
+}
+
+export interface TrainingSequenceOptions {
+  /** T; default the steps of the trainer. */
+  readonly steps?: number;
+  readonly batchFirst?: boolean;
+  /** Initial states; zero where absent. */
+  readonly state?: ModelState;
+}
+
+const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonFinite'];
+
+/** What is carried over the cut between two windows: states, and the inputs that the next window replays. */
+interface Carry {
+  readonly states: StatePlace[];
+  readonly inputs: Slot;
+  /** Steps of `inputs` that are there. */
+  replay: number;
+}
+
+/** Loss, optimizer, clipping and window of backpropagation through time over a model. */
+export class Trainer {
+  readonly model: Model;
+  readonly options: TrainerOptions;
+  /** Bytes of the engine's memory that it takes. */
+  readonly bytes: number;
+  /** Updates so far. */
+  updates = 0;
+  #rate: number;
+  readonly #store: Store;
+  readonly #kernels: Kernels;
+  readonly #optimizer: Optimizer;
+  readonly #workspace: Workspace;
+  readonly #gradients: Slot;
+  readonly #first: Slot;
+  readonly #second: Slot;
+  readonly #targets: Slot;
+  readonly #losses: Slot;
+  readonly #update: Descriptor<'Update'>;
+  readonly #training: Carry;
+  readonly #evaluation: Carry;
+  readonly #release: () => void;
+  /** Steps and order of the sequence that `backward` goes back over; 0 for none. */
+  #forwarded: { steps: number; batchFirst: boolean } = { steps: 0, batchFirst: false };
+  #version: number;
+  #disposed = false;
+
+  private constructor(model: Model, options: TrainerOptions) {
+    const store = storeOf(model);
+    const { batch, steps } = options;
+    this.model = model;
+    this.options = options;
+    this.#store = store;
+    this.#kernels = store.kernels;
+    this.#optimizer = createOptimizer(options.optimizer ?? { type: 'adam', lr: 0.001 });
+    this.#rate = (options.optimizer ?? { lr: 0.001 }).lr;
+    const plan = new Plan();
+    const { length } = store.values;
+    this.#gradients = plan.reserve(length);
+    this.#first = plan.reserve(this.#optimizer.hasFirst ? length : 0);
+    this.#second = plan.reserve(this.#optimizer.hasSecond ? length : 0);
+    this.#targets = plan.reserve(batch * steps * (options.loss === 'mse' ? model.outputSize : 1));
+    this.#losses = plan.reserve(batch * steps);
+    this.#update = plan.descriptor('Update');
+    const replayed = options.bptt ? options.bptt.steps - options.bptt.every : 0;
+    this.#training = reserveCarry(plan, store, batch, replayed);
+    this.#evaluation = reserveCarry(plan, store, batch, 0);
+    const purpose = `a trainer of batch ${batch} and ${steps} steps over ${model.parameterCount} parameters`;
+    const { arena } = store.kernels;
+    const block = arena.allocate(plan.bytes, purpose, this);
+    plan.place(block);
+    try {
+      const shape = { batch, steps, gradients: this.#gradients };
+      this.#workspace = new Workspace(store, shape, purpose, this);
+    } catch (error) {
+      arena.free(block);
+      throw error;
+    }
+    this.bytes = block.bytes + this.#workspace.bytes;
+    this.#version = store.version;
+    this.#release = () => {
+      this.#workspace.dispose();
+      arena.free(block);
+    };
+  }
+
+  /** Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine may not have it. */
+  static create(model: Model, options: TrainerOptions): Trainer {
+    checkKeys('options', options, KEYS);
+    checkInteger('batch', options.batch, 1);
+    const steps = checkInteger('steps', options.steps, 1);
+    if (options.loss !== undefined) checkChoice('loss', options.loss, ['cross-entropy', 'mse']);
+    if (options.onNonFinite !== undefined)
+      checkChoice('onNonFinite', options.onNonFinite, ['throw', 'skip']);
+    if (options.gradClip !== undefined) {
+      checkKeys('gradClip', options.gradClip, ['norm']);
+      checkNumber('gradClip.norm', options.gradClip.norm, 0);
+    }
+    if (options.bptt !== undefined) {
+      checkKeys('bptt', options.bptt, ['steps', 'every']);
+      checkInteger('bptt.steps', options.bptt.steps, 1, steps);
+      checkInteger('bptt.every', options.bptt.every, 1, options.bptt.steps);
+    }
+    return new Trainer(model, { ...options });
+  }
+
+  get learningRate(): number {
+    return this.#rate;
+  }
+
+  set learningRate(rate: number) {
+    this.#rate = checkNumber('learningRate', rate, 0);
+  }
+
+  /**
+   * Runs a sequence and keeps what `backward` needs.
+   *
+   * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
+   */
+  forward(x: Input, options: TrainingSequenceOptions = {}): SequenceResult {
+    this.#checkAlive();
+    checkKeys('options', options, ['steps', 'batchFirst', 'state']);
+    const { batch } = this.options;
+    const steps = checkInteger('steps', options.steps ?? this.options.steps, 1, this.options.steps);
+    const { batchFirst = false, state = {} } = options;
+    const workspace = this.#workspace;
+    checkInput(this.#store, 'x', x, steps, batch);
+    checkState(workspace.states(0), state, batch);
+    const stretch = { first: 0, steps, total: steps, batchFirst };
+    putInput(this.#kernels, workspace, x, stretch);
+    writeState(this.#kernels, workspace.states(0), state, batch);
+    this.#refresh();
+    workspace.forward(steps);
+    this.#forwarded = { steps, batchFirst };
+    const output = new Float32Array(steps * batch * this.model.outputSize);
+    const top = this.#store.units.at(-1)!;
+    takeOutput(
+      this.#kernels,
+      workspace.output,
+      top.outputRow,
+      top.outputs,
+      batch,
+      workspace.staging,
+      output,
+      stretch,
+    );
+    return { output, state: readState(this.#kernels, workspace.states(steps), batch) };
+  }
+
+  /**
+   * Goes back over the last `forward`, once, and adds to the gradients of the parameters.
+   *
+   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent.
+   * @returns dL/d(x), shaped like x (not for tokens), and dL/d(initial states).
+   */
+  backward(gradients: { readonly output?: Float32Array; readonly state?: ModelState }): {
+    readonly input?: Float32Array;
+    readonly state: ModelState;
+  } {
+    this.#checkAlive();
+    const { steps, batchFirst } = this.#forwarded;
+    if (!steps)
+      throw new GatefoldError(
+        'ERR_STATE',
+        'backward() goes over the last forward() once: call forward() first',
+      );
+    const { batch } = this.options;
+    const { outputSize, inputSize, takesTokens } = this.model;
+    checkKeys('gradients', gradients, ['output', 'state']);
+    const { output, state = {} } = gradients;
+    if (output) checkFloats('output', output, steps * batch * outputSize, 'like the output');
+    const workspace = this.#workspace;
+    const places = workspace.stateGradients;
+    checkState(places, state, batch);
+    const stretch = { first: 0, steps, total: steps, batchFirst };
+    this.#putOutputGradient(output, stretch);
+    writeState(this.#kernels, places, state, batch);
+    workspace.backward(!takesTokens);
+    this.#forwarded = { steps: 0, batchFirst };
+    const initial = readState(this.#kernels, places, batch);
+    if (takesTokens) return { state: initial };
+    const input = new Float32Array(steps * batch * inputSize);
+    const row = Math.ceil(inputSize / 4) * 4;
+    takeOutput(
+      this.#kernels,
+      workspace.inputGradient,
+      row,
+      inputSize,
+      batch,
+      workspace.staging,
+      input,
+      stretch,
+    );
+    return { input, state: initial };
+  }
+
+  #putOutputGradient(output: Float32Array | undefined, stretch: Stretch): void {
+    const { batch } = this.options;
+    const { outputGradient } = this.#workspace;
+    const { outputRow, outputs } = this.#store.units.at(-1)!;
+    this.#kernels.zero(outputGradient, 0, stretch.steps * batch * outputRow);
+    if (!output) return;
+    const { steps, batchFirst } = stretch;
+    for (let t = 0; t < steps; t++) {
+      for (let b = 0; b < batch; b++) {
+        const from = (batchFirst ? b * steps + t : t * batch + b) * outputs;
+        const target = this.#kernels.floats(outputGradient, (t * batch + b) * outputRow, outputs);
+        target.set(output.subarray(from, from + outputs));
+      }
+    }
+  }
+
+  zeroGradients(): void {
+    this.#checkAlive();
+    this.#kernels.zero(this.#gradients);
+  }
+
+  /** A copy of the gradients, by the names of the parameters. */
+  gradients(): StateDict {
+    this.#checkAlive();
+    return this.#store.read(this.#gradients);
+  }
+
+  /** Clips the gradients and moves the parameters. Where they are not finite, nothing moves. */
+  update(): UpdateReport {
+    this.#checkAlive();
+    const { gradClip, onNonFinite = 'throw' } = this.options;
+    const { length } = this.#gradients;
+    const gradNorm = Math.sqrt(this.#kernels.run.gradient_squares(this.#gradients.address, length));
+    if (!Number.isFinite(gradNorm)) {
+      if (onNonFinite === 'skip') return { gradNorm, finite: false };
+      throw new GatefoldError(
+        'ERR_NON_FINITE',
+        `the norm of the gradients is ${gradNorm} at update ${this.updates + 1}; nothing was changed. ` +
+          'Try a smaller learning rate or "gradClip", or look for values in the data that are not finite',
+      );
+    }
+    const scale = gradClip ? Math.min(1, gradClip.norm / (gradNorm + 1e-6)) : 1;
+    const vectors = {
+      parameters: this.#store.values,
+      gradients: this.#gradients,
+      first: this.#first,
+      second: this.#second,
+    };
+    const step = { taken: this.updates, rate: this.#rate, scale };
+    applyOptimizer(this.#kernels, this.#update, this.#optimizer, vectors, step);
+    this.updates++;
+    this.#store.version++;
+    this.#refresh();
+    return { gradNorm, finite: true };
+  }
+
+  /**
+   * One update on a window of a longer sequence: from the states that the last one left, over `steps` new steps.
+   *
+   * @param x [T, B, I] or tokens [T, B], time-major.
+   * @param target for `cross-entropy` classes [T, B], for `mse` values [T, B, O].
+   */
+  step(
+    x: Input,
+    target: Float32Array | Int32Array,
+    options: { readonly steps?: number } = {},
+  ): StepReport {
+    this.#checkAlive();
+    const { steps: window, bptt } = this.options;
+    const steps = this.#checkWindow(x, target, options, bptt?.every ?? window);
+    const carry = this.#training;
+    const total = this.#runWindow(carry, x, steps);
+    const loss = this.#loss(target, total - steps, steps);
+    if (!Number.isFinite(loss)) return this.#nonFinite(loss);
+    this.#kernels.zero(this.#gradients);
+    writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
+    this.#workspace.backward(false);
+    const report = this.update();
+    if (report.finite) this.#keep(carry, total);
+    return { loss, ...report };
+  }
+
+  /** The mean loss of a window, from states of its own that go on from call to call until `resetState()`. */
+  evaluate(
+    x: Input,
+    target: Float32Array | Int32Array,
+    options: { readonly steps?: number } = {},
+  ): number {
+    this.#checkAlive();
+    const steps = this.#checkWindow(x, target, options, this.options.steps);
+    this.#runWindow(this.#evaluation, x, steps);
+    const loss = this.#loss(target, 0, steps);
+    this.#keep(this.#evaluation, steps);
+    return loss;
+  }
+
+  #checkWindow(
+    x: Input,
+    target: Float32Array | Int32Array,
+    options: { steps?: number },
+    most: number,
+  ): number {
+    checkKeys('options', options, ['steps']);
+    const { batch, loss } = this.options;
+    const steps = checkInteger('steps', options.steps ?? most, 1, most);
+    checkInput(this.#store, 'x', x, steps, batch);
+    const { outputSize } = this.model;
+    if (loss === 'cross-entropy') {
+      checkTokens('target', target, steps * batch, `${steps} steps x ${batch} rows`, outputSize);
+    } else if (loss === 'mse') {
+      checkFloats(
+        'target',
+        target,
+        steps * batch * outputSize,
+        `${steps} steps x ${batch} rows x ${outputSize}`,
+      );
+    } else {
+      throw new GatefoldError(
+        'ERR_STATE',
+        'step() and evaluate() need a trainer with the option "loss"',
+      );
+    }
+    return steps;
+  }
+
+  /** Replays what the carry asks for, then the new steps; returns their sum. */
+  #runWindow(carry: Carry, x: Input, steps: number): number {
+    const { batch } = this.options;
+    const workspace = this.#workspace;
+    this.#forwarded = { steps: 0, batchFirst: false };
+    const width = batch * this.model.inputSize;
+    this.#kernels.copy(workspace.input, 0, carry.inputs, 0, carry.replay * width);
+    putInput(
+      this.#kernels,
+      workspace,
+      x,
+      { first: 0, steps, total: steps, batchFirst: false },
+      carry.replay,
+    );
+    copyState(this.#kernels, carry.states, workspace.states(0), batch);
+    this.#refresh();
+    workspace.forward(carry.replay + steps);
+    return carry.replay + steps;
+  }
+
+  /** Leaves what the next window starts from: its older steps, and the states before them. */
+  #keep(carry: Carry, total: number): void {
+    const { batch, bptt } = this.options;
+    const wanted = carry === this.#training && bptt ? bptt.steps - bptt.every : 0;
+    const replay = Math.min(wanted, total);
+    const width = batch * this.model.inputSize;
+    this.#kernels.copy(
+      carry.inputs,
+      0,
+      this.#workspace.input,
+      (total - replay) * width,
+      replay * width,
+    );
+    copyState(this.#kernels, this.#workspace.states(total - replay), carry.states, batch);
+    carry.replay = replay;
+  }
+
+  /** Mean loss of the last `steps` of a pass; leaves its gradient as that of the outputs, zero in the `first` steps before. */
+  #loss(target: Float32Array | Int32Array, first: number, steps: number): number {
+    const { batch, loss } = this.options;
+    const { run } = this.#kernels;
+    const { output, outputGradient } = this.#workspace;
+    const { outputRow, outputs } = this.#store.units.at(-1)!;
+    const before = first * batch * outputRow;
+    const rows = steps * batch;
+    if (output.address !== outputGradient.address) {
+      this.#kernels.copy(outputGradient, before, output, before, rows * outputRow);
+    }
+    this.#kernels.zero(outputGradient, 0, before);
+    const y = part(outputGradient, before).address;
+    const losses = this.#losses.address;
+    const targets = this.#targets.address;
+    if (target instanceof Int32Array)
+      this.#kernels.integers(this.#targets, 0, target.length).set(target);
+    else this.#kernels.floats(this.#targets, 0, target.length).set(target);
+    const count = loss === 'mse' ? rows * outputs : rows;
+    const kernel = loss === 'mse' ? run.loss_squared_error : run.loss_cross_entropy;
+    kernel(y, outputRow * 4, targets, losses, rows, outputs, 1 / count);
+    return run.loss_total(losses, rows) / count;
+  }
+
+  #nonFinite(loss: number): StepReport {
+    if (this.options.onNonFinite === 'skip') return { loss, gradNorm: NaN, finite: false };
+    throw new GatefoldError(
+      'ERR_NON_FINITE',
+      `the loss is ${loss} at update ${this.updates + 1}; nothing was changed. ` +
+        'Try a smaller learning rate or "gradClip", or look for values in the data that are not finite',
+    );
+  }
+
+  /** The next `step` and `evaluate` start from zero states. */
+  resetState(): void {
+    this.#checkAlive();
+    for (const carry of [this.#training, this.#evaluation]) {
+      writeState(this.#kernels, carry.states, {}, this.options.batch);
+      carry.replay = 0;
+    }
+  }
+
+  /** Everything that going on bit for bit needs: parameters, moments, carried states and inputs, counters. */
+  snapshot(): Snapshot {
+    this.#checkAlive();
+    const tensors: StateDict = new Map();
+    const add = (prefix: string, vector: Slot): void => {
+      for (const [name, tensor] of this.#store.read(vector)) tensors.set(prefix + name, tensor);
+    };
+    add('model.', this.#store.values);
+    if (this.#optimizer.hasFirst) add('first.', this.#first);
+    if (this.#optimizer.hasSecond) add('second.', this.#second);
+    for (const { name, shape, slot } of this.#carried()) {
+      tensors.set(name, { shape, data: this.#kernels.floats(slot, 0, sizeOf({ shape })).slice() });
+    }
+    const metadata = {
+      updates: String(this.updates),
+      learningRate: String(this.#rate),
+      replay: String(this.#training.replay),
+      simd: this.model.engine.simd,
+    };
+    return { tensors, metadata };
+  }
+
+  /** Goes on from a snapshot of a trainer of the same model and options. Everything is checked before anything changes. */
+  restore(snapshot: Snapshot): void {
+    this.#checkAlive();
+    const { tensors, metadata } = snapshot;
+    const { bptt } = this.options;
+    const replay = checkInteger(
+      'replay',
+      Number(metadata.replay),
+      0,
+      bptt ? bptt.steps - bptt.every : 0,
+    );
+    const updates = checkInteger('updates', Number(metadata.updates), 0, Number.MAX_SAFE_INTEGER);
+    const rate = checkNumber('learningRate', Number(metadata.learningRate), 0);
+    const vectors: [string, Slot][] = [['model.', this.#store.values]];
+    if (this.#optimizer.hasFirst) vectors.push(['first.', this.#first]);
+    if (this.#optimizer.hasSecond) vectors.push(['second.', this.#second]);
+    const groups = vectors.map(([prefix, slot]) => ({ slot, named: withPrefix(tensors, prefix) }));
+    const carried = this.#carried().map(({ name, shape, slot }) => {
+      const data = checkFloats(
+        name,
+        tensors.get(name)?.data,
+        sizeOf({ shape }),
+        `[${shape.join(', ')}]`,
+      );
+      return { slot, data };
+    });
+    for (const { named } of groups) this.#store.check(named);
+    for (const { slot, named } of groups) this.#store.write(slot, named);
+    for (const { slot, data } of carried) this.#kernels.floats(slot, 0, data.length).set(data);
+    this.#training.replay = replay;
+    this.updates = updates;
+    this.#rate = rate;
+    this.#store.version++;
+    this.#refresh();
+  }
+
+  /** The carried arrays by name; tokens by their bits. */
+  #carried(): { name: string; shape: number[]; slot: Slot }[] {
+    const { batch } = this.options;
+    const { inputs, states } = this.#training;
+    const places = states.flatMap(({ unit, h, c }) => {
+      const shape = [batch, unit.padded];
+      const cell = unit.form.hasCellState ? [{ name: `carry.${unit.name}.c`, shape, slot: c }] : [];
+      return [{ name: `carry.${unit.name}.h`, shape, slot: h }, ...cell];
+    });
+    const kept = inputs.length
+      ? [{ name: 'carry.inputs', shape: [inputs.length], slot: inputs }]
+      : [];
+    return [...places, ...kept];
+  }
+
+  /** Derives transposes and sums anew where the parameters have changed. */
+  #refresh(): void {
+    if (this.#version === this.#store.version) return;
+    this.#workspace.prepare();
+    this.#version = this.#store.version;
+  }
+
+  #checkAlive(): void {
+    this.#store.checkAlive();
+    kernelsOf(this.model.engine);
+    if (!this.#disposed) return;
+    throw new GatefoldError(
+      'ERR_DISPOSED',
+      'the trainer has been disposed; create another with Trainer.create()',
+    );
+  }
+
+  /** Gives the memory back; the model stays. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#release();
+  }
+}
+
+function reserveCarry(plan: Plan, store: Store, batch: number, replayed: number): Carry {
+  const recurrent = store.units.filter((unit): unit is RecurrentUnit => unit.kind === 'recurrent');
+  const states = recurrent.map((unit) => ({
+    unit,
+    h: plan.reserve(batch * unit.padded),
+    c: plan.reserve(unit.form.hasCellState ? batch * unit.padded : 0),
+  }));
+  return { states, inputs: plan.reserve(replayed * batch * store.units[0]!.inputs), replay: 0 };
+}
+
+function withPrefix(tensors: StateDict, prefix: string): StateDict {
+  const named = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(named.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}
+
+disposable(Trainer);
