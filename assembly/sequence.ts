@@ -317,27 +317,35 @@ export function sequencePrepare(q: Sequence): void {
   if (q.wTransposed) transposePanels(q.wTransposed, q.w, q.inputs, columns << 2, vectors);
 }
 
-/** The update of one step alone, for sums that stand finished in gates (and products): LSTM and GRU with reset after. */
+/** The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in gates, the other's in products. */
 export function cellForward(q: Sequence): void {
-  if (q.cell == codes.CELL_LSTM) updateRows<Lstm>(q);
-  else updateRows<GruAfter>(q);
-}
-
-function updateRows<C extends Cell>(q: Sequence): void {
-  const cell = changetype<C>(0);
+  const lstm = q.cell == codes.CELL_LSTM;
   for (let row = 0; row < q.batch; row++) {
     for (let u = 0; u < q.hiddenBytes; u += 16) {
-      const z = row * q.gateRow + u * cell.vectors();
-      const gates = q.gates + z;
-      const x2 = v128.load((cell.vectors() == 3 ? q.products : q.gates) + z, 32);
-      const x3 = cell.vectors() == 4 ? v128.load(gates, 48) : x2;
-      cell.update(q, z, row * q.stateRow + u, u, v128.load(gates), v128.load(gates, 16), x2, x3);
+      const h = row * q.stateRow + u;
+      if (lstm) lstmCell(q, row * q.gateRow + 4 * u, h, u);
+      else gruCell(q, row * q.gateRow + 3 * u, h, u);
     }
   }
 }
 
+function lstmCell(q: Sequence, z: usize, h: usize, u: usize): void {
+  const x = q.gates + z;
+  const x3 = v128.load(x, 48);
+  changetype<Lstm>(0).update(q, z, h, u, v128.load(x), v128.load(x, 16), v128.load(x, 32), x3);
+}
+
+function gruCell(q: Sequence, z: usize, h: usize, u: usize): void {
+  const x = q.gates + z;
+  const p = q.products + z;
+  const r = f32x4.add(v128.load(x), v128.load(p));
+  const update = f32x4.add(v128.load(x, 16), v128.load(p, 16));
+  changetype<GruAfter>(0).update(q, z, h, u, r, update, v128.load(p, 32), r);
+}
+
 /** The backward pass of the same. */
 export function cellBackward(q: Sequence): void {
-  if (q.cell == codes.CELL_LSTM) retreat<Lstm>(q, 0, q.padded >> 2);
-  else retreat<GruAfter>(q, 0, q.padded >> 2);
+  const quads = q.padded >> 2;
+  if (q.cell == codes.CELL_LSTM) retreat<Lstm>(q, 0, quads);
+  else retreat<GruAfter>(q, 0, quads);
 }
