@@ -49,7 +49,7 @@ export class Engine {
         module instanceof WebAssembly.Module ? module : await WebAssembly.compile(module);
       const { memory, maxBytes } = createMemory(options);
       const instance = await WebAssembly.instantiate(compiled, { env: { memory } });
-      return new Engine(instance, memory, maxBytes);
+      return new this(instance, memory, maxBytes);
     } catch (error) {
       throw refused(error);
     }
@@ -63,7 +63,7 @@ export class Engine {
         module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
       const { memory, maxBytes } = createMemory(options);
       const instance = new WebAssembly.Instance(compiled, { env: { memory } });
-      return new Engine(instance, memory, maxBytes);
+      return new this(instance, memory, maxBytes);
     } catch (error) {
       throw refused(error);
     }

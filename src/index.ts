@@ -1,0 +1,25 @@
+/** The default entry: carries the kernels inside, so that nothing has to be found or fetched. */
+
+import { Engine as CoreEngine } from './engine.ts';
+import { inlineBytes } from './wasm/inline.ts';
+import type { EngineOptions } from './wasm/options.ts';
+
+export * from './public.ts';
+export type { EngineOptions } from './wasm/options.ts';
+
+/** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
+export class Engine extends CoreEngine {
+  static override async create(options: EngineOptions = {}): Promise<Engine> {
+    return super.create({ ...options, module: inlineBytes(options) });
+  }
+
+  /** The same at once, for workers and worklets. */
+  static override createSync(options: EngineOptions = {}): Engine {
+    return super.createSync({ ...options, module: inlineBytes(options) });
+  }
+}
+
+/** The kernels that an engine with these options would run here: to send to a worker or worklet, as `module` of its engine. */
+export function wasmBytes(options: Pick<EngineOptions, 'simd'> = {}): Uint8Array<ArrayBuffer> {
+  return inlineBytes(options);
+}

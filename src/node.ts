@@ -1,0 +1,49 @@
+/** Files for Node, Deno and Bun: written beside and renamed, so that a file is always whole, the old one or the new one. */
+
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import type { Engine } from './engine.ts';
+import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/models.ts';
+import type { Extras } from './formats/models.ts';
+import type { Model } from './model.ts';
+import type { Trainer } from './train.ts';
+
+/** Writes the whole file or nothing. */
+export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  const beside = `${path}.${randomUUID()}.part`;
+  try {
+    await writeFile(beside, bytes, { flush: true });
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+}
+
+/** A model and what its user keeps beside it as a safetensors file. */
+export async function saveModelFile(
+  path: string,
+  model: Model,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void> {
+  await writeWhole(path, saveModel(model, metadata));
+}
+
+/** The model of a file that `saveModelFile` or `saveTrainerFile` wrote. */
+export async function loadModelFile(path: string, engine: Engine): Promise<Model> {
+  return loadModel(engine, await readFile(path));
+}
+
+/** Everything of a trainer, its model too. */
+export async function saveTrainerFile(
+  path: string,
+  trainer: Trainer,
+  extras?: Extras,
+): Promise<void> {
+  await writeWhole(path, saveTrainer(trainer, extras));
+}
+
+/** Puts a trainer, created like the saved one, into the saved state. */
+export async function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>> {
+  return loadTrainer(trainer, await readFile(path));
+}

@@ -1,0 +1,17 @@
+// What every entry exports beside its own `Engine`.
+export { GatefoldError } from './errors.ts';
+export type { ErrorCode } from './errors.ts';
+export { Model } from './model.ts';
+export type { ModelOptions } from './model.ts';
+export type { AdamOptions, OptimizerOptions, RmspropOptions, SgdOptions } from './optimizer.ts';
+export { Stream } from './stream.ts';
+export type { StreamOptions } from './stream.ts';
+export { Trainer } from './train.ts';
+export type {
+  Snapshot,
+  StepReport,
+  TrainerOptions,
+  TrainingSequenceOptions,
+  UpdateReport,
+} from './train.ts';
+export type * from './types.ts';

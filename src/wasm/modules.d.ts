@@ -1,0 +1,9 @@
+// Hosts with a build step give a `.wasm` file as the compiled module.
+declare module '*.wasm' {
+  const module: WebAssembly.Module;
+  export default module;
+}
+declare module '*.wasm?module' {
+  const module: WebAssembly.Module;
+  export default module;
+}

@@ -1,0 +1,18 @@
+import { checkChoice, checkKeys } from '../check.ts';
+
+/** What an entry that brings the kernels lets a caller choose. */
+export interface EngineOptions {
+  /**
+   * `auto` (default) takes relaxed SIMD, whose fused products are faster, where the host has it. `deterministic` never does: its
+   * results are the same bits on every machine.
+   */
+  readonly simd?: 'auto' | 'deterministic';
+  /** Most bytes of linear memory. */
+  readonly maxBytes?: number;
+}
+
+/** Whether these options leave the choice to the host. */
+export function mayRelax(options: EngineOptions): boolean {
+  checkKeys('options', options, ['simd', 'maxBytes']);
+  return checkChoice('simd', options.simd ?? 'auto', ['auto', 'deterministic']) === 'auto';
+}
