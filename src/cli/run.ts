@@ -115,7 +115,7 @@ export function readRun(path: string, file: SafetensorsFile): SavedRun {
   } catch {
     return foreign(path);
   }
-  const losses = file.tensors.get(`extra:${LOSSES}`);
+  const losses = file.tensors.get(`extra.${LOSSES}`);
   if (typeof run !== 'object' || run === null || losses === undefined) return foreign(path);
   const { settings, files, fingerprint, simd } = run;
   const areNames = Array.isArray(files) && files.every((name) => typeof name === 'string');

@@ -11,9 +11,12 @@ import { writeSafetensors } from './safetensors-write.ts';
 /** Keys of the metadata that belong to this package. */
 const DESCRIPTION = 'gatefold.model';
 const TRAINER = 'gatefold.trainer';
-/** Prefix of the tensors that a caller adds to a trainer's file; no layer's name holds a colon. */
-const EXTRA = 'extra:';
+/** Prefixes of a trainer's file: of the model's parameters (`Trainer.snapshot` gives it), and of what the caller adds. */
+const PARAMETERS = 'model.';
+const EXTRA = 'extra.';
 const MAX_JSON_DEPTH = 64;
+/** What `Model.create` says of a description that is wrong, rather than of an engine that is full or gone. */
+const DESCRIPTION_FAULTS: ReadonlySet<string> = new Set(['ERR_ARGUMENT', 'ERR_SHAPE']);
 /** Names to show of a list that may be long. */
 const NAMES_SHOWN = 6;
 
@@ -28,7 +31,8 @@ export interface Extras {
 export type Source = Uint8Array | ArrayBuffer | SafetensorsFile;
 
 function open(source: Source): SafetensorsFile {
-  return 'tensors' in source ? source : readSafetensors(source);
+  const isOpen = typeof source === 'object' && source !== null && 'tensors' in source;
+  return isOpen ? source : readSafetensors(source);
 }
 
 function foreign(problem: string, fix: string): never {
@@ -73,16 +77,14 @@ export function loadModel(engine: Engine, source: Source): Model {
   const description = parseOwn(metadata[DESCRIPTION], DESCRIPTION, fix) as ModelDescription;
   let model: Model;
   try {
-    model = Model.create(engine, description);
+    model = Model.create(engine, description, { init: 'zeros' });
   } catch (error) {
-    const isOurs = error instanceof GatefoldError && error.code === 'ERR_ARGUMENT';
-    if (!isOurs) throw error;
+    const isHere = error instanceof GatefoldError && !DESCRIPTION_FAULTS.has(error.code);
+    if (isHere) throw error;
     return foreign('it describes no model that this version can build', 'update this package');
   }
   try {
-    const names = model.stateDict().keys();
-    const isTrainer = metadata[TRAINER] !== undefined;
-    model.loadStateDict(isTrainer ? pick(tensors, names) : tensors);
+    model.loadStateDict(metadata[TRAINER] === undefined ? tensors : below(tensors, PARAMETERS));
     return model;
   } catch (error) {
     model.dispose();
@@ -91,13 +93,10 @@ export function loadModel(engine: Engine, source: Source): Model {
   }
 }
 
-function pick(tensors: ReadonlyMap<string, Tensor>, names: Iterable<string>): StateDict {
-  const picked: StateDict = new Map();
-  for (const name of names) {
-    const tensor = tensors.get(name);
-    if (tensor !== undefined) picked.set(name, tensor);
-  }
-  return picked;
+/** The entries whose names begin with the prefix, without it. */
+function below(tensors: ReadonlyMap<string, Tensor>, prefix: string): StateDict {
+  const found = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
 /** Everything of a trainer, its model too: `loadModel` reads the file as well. */
@@ -125,15 +124,19 @@ export function loadTrainer(trainer: Trainer, source: Source): Required<Extras> 
   if (typeof kept !== 'object' || kept === null || !Object.values(kept).every(isText)) {
     foreign(`its "${TRAINER}" is damaged`, fix);
   }
-  const snapshot: StateDict = new Map();
-  const tensors: StateDict = new Map();
-  for (const [name, tensor] of file.tensors) {
-    if (name.startsWith(EXTRA)) tensors.set(name.slice(EXTRA.length), tensor);
-    else snapshot.set(name, tensor);
+  const options = 'create the trainer with the model and options it was saved with';
+  if (file.metadata[DESCRIPTION] !== JSON.stringify(trainer.model.description)) {
+    foreign('it is of a trainer of another model', options);
   }
-  trainer.restore({ tensors: snapshot, metadata: kept as Record<string, string> });
+  try {
+    trainer.restore({ tensors: file.tensors, metadata: kept as Record<string, string> });
+  } catch (error) {
+    const isForeign = error instanceof GatefoldError && error.code !== 'ERR_DISPOSED';
+    if (!isForeign) throw error;
+    foreign('it is of another trainer', options);
+  }
   const own = Object.entries(file.metadata).filter(([key]) => !key.startsWith('gatefold.'));
-  return { tensors, metadata: Object.fromEntries(own) };
+  return { tensors: below(file.tensors, EXTRA), metadata: Object.fromEntries(own) };
 }
 
 /** Names as printable text, so that a foreign file cannot write to a terminal through a message. */
@@ -160,12 +163,8 @@ function hintFor(unexpected: readonly string[], missing: readonly string[]): str
   return 'name the layers as the modules of the state_dict, and pass { prefix } for a part of it';
 }
 
-/** Entries below the prefix; those of a module that is itself the one layer get that layer's name. */
-function below(tensors: ReadonlyMap<string, Tensor>, prefix: string, model: Model): StateDict {
-  const found: StateDict = new Map();
-  for (const [name, tensor] of tensors) {
-    if (name.startsWith(prefix)) found.set(name.slice(prefix.length), tensor);
-  }
+/** A module that is itself the one layer of the model has entries without a layer's name: they get it. */
+function nameBare(found: StateDict, model: Model): StateDict {
   const { layers } = model.description;
   const own = `${layers[0]!.name}.`;
   if (layers.length > 1 || [...found.keys()].some((name) => name.startsWith(own))) return found;
@@ -177,7 +176,7 @@ function below(tensors: ReadonlyMap<string, Tensor>, prefix: string, model: Mode
  * model's layers (written with `safetensors.torch.save_file`). With `prefix`, only the entries whose names begin with it, without it.
  */
 export function loadPytorch(model: Model, source: Source, options: { prefix?: string } = {}): void {
-  const found = below(open(source).tensors, options.prefix ?? '', model);
+  const found = nameBare(below(open(source).tensors, options.prefix ?? ''), model);
   const wanted = model.stateDict();
   const missing = [...wanted.keys()].filter((name) => !found.has(name));
   const unexpected = [...found.keys()].filter((name) => !wanted.has(name));

@@ -202,7 +202,10 @@ function limit(value: number | undefined, fallback: number, highest: number, nam
 }
 
 function asBytes(source: unknown): Uint8Array {
-  if (source instanceof Uint8Array) return source;
+  if (source instanceof Uint8Array) {
+    // Node's Buffer is a Uint8Array whose slice() does not copy.
+    return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  }
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   const message = '"bytes" expected the file as a Uint8Array or an ArrayBuffer';
   throw new GatefoldError('ERR_ARGUMENT', message);

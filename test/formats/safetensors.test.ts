@@ -222,6 +222,13 @@ describe('readSafetensors reads', () => {
     }
   });
 
+  it('a Buffer of Node, whose slice() is no copy', () => {
+    const bytes = Buffer.from(writeSafetensors(new Map([['a', tensor([2], [1, 2])]])));
+    const { data } = readSafetensors(bytes).tensors.get('a')!;
+    bytes.fill(0);
+    expect([...data]).toEqual([1, 2]);
+  });
+
   it('an ArrayBuffer, empty tensors, scalars and no tensors at all', () => {
     const tensors = new Map([
       ['empty', tensor([0, 3], [])],

@@ -81,7 +81,7 @@ describe.each(['auto', 'deterministic'] as const)('PyTorch %s', (simd) => {
     const trainer = Trainer.create(model, { batch, steps });
     trainer.zeroGradients();
     const initial = { [key]: stateOf('h0', 'c0') };
-    const { output, state } = trainer.forward(data('x'), { steps, batch, state: initial });
+    const { output, state } = trainer.forward(data('x'), { steps, state: initial });
     expectClose(output, `${prefix}.output`, FORWARD_TOLERANCE);
     expectClose(state[key]!.h, `${prefix}.h`, FORWARD_TOLERANCE);
     const finals = { [key]: stateOf('w.h', 'w.c') };
@@ -118,7 +118,7 @@ describe.each(['auto', 'deterministic'] as const)('PyTorch %s', (simd) => {
       norms[step] = trainer.step(x, tensor(`${prefix}.target`).data).gradNorm;
     }
     expectClose(norms, `${prefix}.${optimizer}.norms`, GRADIENT_TOLERANCE);
-    expect(Math.min(...norms)).toBeGreaterThan(CLIP);
+    expect(norms[0]).toBeGreaterThan(CLIP);
     expectAll(model.stateDict(), `${prefix}.${optimizer}.`, layer, GRADIENT_TOLERANCE);
     trainer.dispose();
     model.dispose();
