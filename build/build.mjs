@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { printBytes, printExports } from './embed.mjs';
 import { printLayout } from './layout.mjs';
+import { printLicences } from './licences.mjs';
 import { filesOf, replace, step, tool } from './steps.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -37,9 +38,22 @@ function entryPoints() {
   return [...new Set(files)].map((file) => file.replace(/^dist(.*)\.js$/, 'src$1.ts'));
 }
 
+/** CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import gives. */
+const builtins = {
+  name: 'builtins',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === 'require-call' ? { path, namespace: 'builtin' } : { path, external: true },
+    );
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `export * from '${path}';`,
+    }));
+  },
+};
+
 /** Entries share chunks, so that a model which one entry made is of the same class to another. */
 async function bundle() {
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: entryPoints(),
     bundle: true,
     splitting: true,
@@ -48,11 +62,14 @@ async function bundle() {
     outdir: 'dist',
     outbase: 'src',
     chunkNames: 'chunks/[name]-[hash]',
-    external: ['*.wasm', '*.wasm?module', 'node:*'],
+    external: ['*.wasm', '*.wasm?module'],
+    plugins: [builtins],
     logLevel: 'warning',
+    metafile: true,
     write: false,
   });
-  return outputFiles.map(({ path, contents }) => [relative('dist', path), contents]);
+  const files = outputFiles.map(({ path, contents }) => [relative('dist', path), contents]);
+  return [...files, ['third-party-licences.txt', await printLicences(metafile)]];
 }
 
 async function declarations() {
