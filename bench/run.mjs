@@ -55,18 +55,32 @@ function runProcess(job, onMessage) {
 }
 
 async function main() {
-  const { chosen, peerNames, quick, json, list } = parseOptions();
+  let options;
+  try {
+    options = parseOptions();
+  } catch (error) {
+    console.error(`${error.message}\n\n${USAGE}`);
+    process.exitCode = 2;
+    return;
+  }
+  const { chosen, peerNames, quick, json, list } = options;
   const ids = chosen.map(({ id }) => id);
-  if (list) return console.log(ids.join('\n'));
+  if (list) {
+    console.log(ids.join('\n'));
+    return;
+  }
 
   const { processes, timing } = quick ? QUICK : THOROUGH;
   const machine = environment();
   const results = [];
   for (let number = 1; number <= processes; number++) {
     await runProcess({ ids, peerNames, timing }, ({ versions, unavailable, result }) => {
-      if (versions) return Object.assign(machine, { versions, unavailable });
+      if (versions) {
+        Object.assign(machine, { versions, unavailable });
+        return;
+      }
       results.push(result);
-      return console.error(`process ${number} of ${processes}: ${result.id}`);
+      console.error(`process ${number} of ${processes}: ${result.id}`);
     });
   }
 
@@ -77,12 +91,6 @@ async function main() {
     const report = { environment: machine, settings: { processes, ...timing }, cases: entries };
     writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   }
-  return undefined;
 }
 
-try {
-  await main();
-} catch (error) {
-  console.error(`${error.message}\n\n${USAGE}`);
-  process.exitCode = 2;
-}
+await main();

@@ -38,11 +38,8 @@ const LIMITS: Limits = { maxInputSize: 40, maxHiddenSize: 40, steps: [2, 12] };
  * within 2e-7 of it.
  */
 const OUTPUT_TOLERANCE = 2e-6;
-/**
- * The same for gradients: the engine is held to 1e-4 by norm, on longer sequences and larger layers
- * than these.
- */
-const GRADIENT_TOLERANCE = 1e-5;
+/** Gradients are sums over more terms; the largest difference seen is 6e-7. */
+const GRADIENT_TOLERANCE = 5e-6;
 
 const TRAINING_CASES = 6;
 const UPDATES = 10;
