@@ -5,7 +5,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
   const special = mode === 'slow' || mode === 'hosts';
   return {
     test: {
-      include: special ? [`test/**/*.${mode}.test.ts`] : ['test/**/*.test.ts'],
+      include: special ? [`test/**/*.${mode}.test.{ts,mjs}`] : ['test/**/*.test.ts'],
       exclude: special ? [] : ['test/**/*.{slow,hosts}.test.ts'],
       testTimeout: special ? 600_000 : 60_000,
     },

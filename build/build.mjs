@@ -92,15 +92,23 @@ async function buildDist() {
   }
 }
 
+const own = ['build', 'embed', 'layout', 'licences', 'steps'].map((name) => `build/${name}.mjs`);
 const generated = ['layout', 'wasm-bytes', 'exports'].map((name) => `${GENERATED}/${name}.ts`);
 await step('wasm', {
-  inputs: ['assembly', 'asconfig.json'],
+  inputs: [...own, 'assembly', 'asconfig.json', 'package-lock.json'],
   outputs: [...generated, 'build/out/debug.wasm', 'build/out/baseline.wat'],
   work: buildWasm,
 });
 if (!process.argv.includes('--wasm')) {
   await step('dist', {
-    inputs: ['src', 'assembly/shared', 'tsconfig.json'],
+    inputs: [
+      ...own,
+      'src',
+      'assembly/shared',
+      'tsconfig.json',
+      'build/tsconfig.json',
+      'package.json',
+    ],
     outputs: ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js'],
     work: buildDist,
   });

