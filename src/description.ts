@@ -40,9 +40,9 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
       layer,
       KEYS[checkChoice(`${at}.type`, layer.type, Object.keys(KEYS) as LayerSpec['type'][])],
     );
-    const complete = completeLayer(layer, at, index, nameOf(layer, at, names), size);
-    size = outputSizeOf(complete);
-    return Object.freeze(complete);
+    const filled = completeLayer(layer, at, index, nameOf(layer, at, names), size);
+    size = outputSizeOf(filled);
+    return Object.freeze(filled);
   });
 }
 

@@ -75,7 +75,7 @@ function orthogonalColumns(
 ): Float32Array {
   const source = gaussian(rows * columns, seed, stream);
   const basis = Array.from({ length: columns }, (_, j) =>
-    Float64Array.from({ length: rows }, (_, i) => source[j * rows + i]!),
+    Float64Array.from(source.subarray(j * rows, (j + 1) * rows)),
   );
   const dot = (a: Float64Array, b: Float64Array): number =>
     a.reduce((sum, x, i) => sum + x * b[i]!, 0);

@@ -1,6 +1,7 @@
 // What every entry exports beside its own `Engine`.
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
+export type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 export { Model } from './model.ts';
 export type { ModelOptions } from './model.ts';
 export type { AdamOptions, OptimizerOptions, RmspropOptions, SgdOptions } from './optimizer.ts';

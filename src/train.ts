@@ -1,84 +1,33 @@
-import {
-  checkChoice,
-  checkFloats,
-  checkInteger,
-  checkKeys,
-  checkNumber,
-  checkTokens,
-} from './check.ts';
+import { checkFloats, checkInteger, checkKeys, checkNumber, checkTokens } from './check.ts';
+import { Carry } from './carry.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
+import { fit, meanLoss } from './fit.ts';
+import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 import { Plan, part } from './kernels.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
-import type { Optimizer, OptimizerOptions } from './optimizer.ts';
+import type { Optimizer } from './optimizer.ts';
 import { checkInput, putInput, takeOutput } from './sequence-io.ts';
 import type { Stretch } from './sequence-io.ts';
-import { checkState, copyState, readState, writeState } from './states.ts';
-import type { StatePlace } from './states.ts';
+import { checkState, readState, writeState } from './states.ts';
 import { sizeOf } from './store.ts';
 import type { Store } from './store.ts';
 import type { Input, ModelState, SequenceResult, StateDict } from './types.ts';
-import type { RecurrentUnit } from './units.ts';
+import { checkTrainerOptions } from './trainer-options.ts';
+import type {
+  Snapshot,
+  StepReport,
+  TrainerOptions,
+  TrainingSequenceOptions,
+  UpdateReport,
+} from './trainer-options.ts';
 import { Workspace } from './workspace.ts';
 
-export interface TrainerOptions {
-  /** B */
-  readonly batch: number;
-  /** The most steps that one backward pass goes through; memory is taken for them once. */
-  readonly steps: number;
-  /** `cross-entropy` in nats over tokens, or `mse`; the mean over all targets. Only `step` and `evaluate` need it. */
-  readonly loss?: 'cross-entropy' | 'mse';
-  /** Default `{ type: 'adam', lr: 0.001 }`. */
-  readonly optimizer?: OptimizerOptions;
-  /** Largest norm of all gradients as one vector, as PyTorch's `clip_grad_norm_`. */
-  readonly gradClip?: { readonly norm: number };
-  /**
-   * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back through `steps` k2 >= k1 steps.
-   * Default: both the steps of the trainer.
-   */
-  readonly bptt?: { readonly steps: number; readonly every: number };
-  /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
-  readonly onNonFinite?: 'throw' | 'skip';
-}
-
-export interface UpdateReport {
-  /** Norm of all gradients as one vector, before clipping. */
-  readonly gradNorm: number;
-  readonly finite: boolean;
-}
-
-export interface StepReport extends UpdateReport {
-  /** Mean over the targets. */
-  readonly loss: number;
-}
-
-/** What a trainer is, to go on with it elsewhere: see `Trainer.snapshot`. */
-export interface Snapshot {
-  readonly tensors: StateDict;
-  readonly metadata: Record<string, string>;
-}
-
-export interface TrainingSequenceOptions {
-  /** T; default the steps of the trainer. */
-  readonly steps?: number;
-  readonly batchFirst?: boolean;
-  /** Initial states; zero where absent. */
-  readonly state?: ModelState;
-}
-
-const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonFinite'];
-
-/** What is carried over the cut between two windows: states, and the inputs that the next window replays. */
-interface Carry {
-  readonly states: StatePlace[];
-  readonly inputs: Slot;
-  /** Steps of `inputs` that are there. */
-  replay: number;
-}
+export type * from './trainer-options.ts';
 
 /** Loss, optimizer, clipping and window of backpropagation through time over a model. */
 export class Trainer {
@@ -125,8 +74,8 @@ export class Trainer {
     this.#losses = plan.reserve(batch * steps);
     this.#update = plan.descriptor('Update');
     const replayed = options.bptt ? options.bptt.steps - options.bptt.every : 0;
-    this.#training = reserveCarry(plan, store, batch, replayed);
-    this.#evaluation = reserveCarry(plan, store, batch, 0);
+    this.#training = new Carry(plan, store, batch, replayed);
+    this.#evaluation = new Carry(plan, store, batch, 0);
     const purpose = `a trainer of batch ${batch} and ${steps} steps over ${model.parameterCount} parameters`;
     const { arena } = store.kernels;
     const block = arena.allocate(plan.bytes, purpose, this);
@@ -148,22 +97,7 @@ export class Trainer {
 
   /** Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine may not have it. */
   static create(model: Model, options: TrainerOptions): Trainer {
-    checkKeys('options', options, KEYS);
-    checkInteger('batch', options.batch, 1);
-    const steps = checkInteger('steps', options.steps, 1);
-    if (options.loss !== undefined) checkChoice('loss', options.loss, ['cross-entropy', 'mse']);
-    if (options.onNonFinite !== undefined)
-      checkChoice('onNonFinite', options.onNonFinite, ['throw', 'skip']);
-    if (options.gradClip !== undefined) {
-      checkKeys('gradClip', options.gradClip, ['norm']);
-      checkNumber('gradClip.norm', options.gradClip.norm, 0);
-    }
-    if (options.bptt !== undefined) {
-      checkKeys('bptt', options.bptt, ['steps', 'every']);
-      checkInteger('bptt.steps', options.bptt.steps, 1, steps);
-      checkInteger('bptt.every', options.bptt.every, 1, options.bptt.steps);
-    }
-    return new Trainer(model, { ...options });
+    return new Trainer(model, checkTrainerOptions(options));
   }
 
   get learningRate(): number {
@@ -334,11 +268,11 @@ export class Trainer {
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
     this.#workspace.backward(false);
     const report = this.update();
-    if (report.finite) this.#keep(carry, total);
+    if (report.finite) carry.keep(this.#workspace, total);
     return { loss, ...report };
   }
 
-  /** The mean loss of a window, from states of its own that go on from call to call until `resetState()`. */
+  /** The mean loss of a window, from states of its own that go on from call to call until `resetEvaluation()`. */
   evaluate(
     x: Input,
     target: Float32Array | Int32Array,
@@ -348,7 +282,7 @@ export class Trainer {
     const steps = this.#checkWindow(x, target, options, this.options.steps);
     this.#runWindow(this.#evaluation, x, steps);
     const loss = this.#loss(target, 0, steps);
-    this.#keep(this.#evaluation, steps);
+    this.#evaluation.keep(this.#workspace, steps);
     return loss;
   }
 
@@ -383,11 +317,9 @@ export class Trainer {
 
   /** Replays what the carry asks for, then the new steps; returns their sum. */
   #runWindow(carry: Carry, x: Input, steps: number): number {
-    const { batch } = this.options;
     const workspace = this.#workspace;
     this.#forwarded = { steps: 0, batchFirst: false };
-    const width = batch * this.model.inputSize;
-    this.#kernels.copy(workspace.input, 0, carry.inputs, 0, carry.replay * width);
+    carry.begin(workspace);
     putInput(
       this.#kernels,
       workspace,
@@ -395,27 +327,9 @@ export class Trainer {
       { first: 0, steps, total: steps, batchFirst: false },
       carry.replay,
     );
-    copyState(this.#kernels, carry.states, workspace.states(0), batch);
     this.#refresh();
     workspace.forward(carry.replay + steps);
     return carry.replay + steps;
-  }
-
-  /** Leaves what the next window starts from: its older steps, and the states before them. */
-  #keep(carry: Carry, total: number): void {
-    const { batch, bptt } = this.options;
-    const wanted = carry === this.#training && bptt ? bptt.steps - bptt.every : 0;
-    const replay = Math.min(wanted, total);
-    const width = batch * this.model.inputSize;
-    this.#kernels.copy(
-      carry.inputs,
-      0,
-      this.#workspace.input,
-      (total - replay) * width,
-      replay * width,
-    );
-    copyState(this.#kernels, this.#workspace.states(total - replay), carry.states, batch);
-    carry.replay = replay;
   }
 
   /** Mean loss of the last `steps` of a pass; leaves its gradient as that of the outputs, zero in the `first` steps before. */
@@ -451,13 +365,29 @@ export class Trainer {
     );
   }
 
-  /** The next `step` and `evaluate` start from zero states. */
+  /** The next `step` starts from zero states. */
   resetState(): void {
     this.#checkAlive();
-    for (const carry of [this.#training, this.#evaluation]) {
-      writeState(this.#kernels, carry.states, {}, this.options.batch);
-      carry.replay = 0;
-    }
+    this.#training.reset();
+  }
+
+  /** The next `evaluate` starts from zero states. */
+  resetEvaluation(): void {
+    this.#checkAlive();
+    this.#evaluation.reset();
+  }
+
+  /**
+   * Trains on consecutive windows, epoch after epoch, and tells of every update. The event loop gets a turn in between, and the
+   * caller may stop at any update: by `break`, or by the signal.
+   */
+  fit(data: TrainingData, options: FitOptions): AsyncGenerator<FitProgress, void, undefined> {
+    return fit(this, data, options);
+  }
+
+  /** Mean loss over all windows of some data, from zero states; training is not touched. */
+  meanLoss(data: TrainingData): number {
+    return meanLoss(this, data);
   }
 
   /** Everything that going on bit for bit needs: parameters, moments, carried states and inputs, counters. */
@@ -470,7 +400,7 @@ export class Trainer {
     add('model.', this.#store.values);
     if (this.#optimizer.hasFirst) add('first.', this.#first);
     if (this.#optimizer.hasSecond) add('second.', this.#second);
-    for (const { name, shape, slot } of this.#carried()) {
+    for (const { name, shape, slot } of this.#training.arrays()) {
       tensors.set(name, { shape, data: this.#kernels.floats(slot, 0, sizeOf({ shape })).slice() });
     }
     const metadata = {
@@ -499,7 +429,7 @@ export class Trainer {
     if (this.#optimizer.hasFirst) vectors.push(['first.', this.#first]);
     if (this.#optimizer.hasSecond) vectors.push(['second.', this.#second]);
     const groups = vectors.map(([prefix, slot]) => ({ slot, named: withPrefix(tensors, prefix) }));
-    const carried = this.#carried().map(({ name, shape, slot }) => {
+    const carried = this.#training.arrays().map(({ name, shape, slot }) => {
       const data = checkFloats(
         name,
         tensors.get(name)?.data,
@@ -516,21 +446,6 @@ export class Trainer {
     this.#rate = rate;
     this.#store.version++;
     this.#refresh();
-  }
-
-  /** The carried arrays by name; tokens by their bits. */
-  #carried(): { name: string; shape: number[]; slot: Slot }[] {
-    const { batch } = this.options;
-    const { inputs, states } = this.#training;
-    const places = states.flatMap(({ unit, h, c }) => {
-      const shape = [batch, unit.padded];
-      const cell = unit.form.hasCellState ? [{ name: `carry.${unit.name}.c`, shape, slot: c }] : [];
-      return [{ name: `carry.${unit.name}.h`, shape, slot: h }, ...cell];
-    });
-    const kept = inputs.length
-      ? [{ name: 'carry.inputs', shape: [inputs.length], slot: inputs }]
-      : [];
-    return [...places, ...kept];
   }
 
   /** Derives transposes and sums anew where the parameters have changed. */
@@ -556,16 +471,6 @@ export class Trainer {
     this.#disposed = true;
     this.#release();
   }
-}
-
-function reserveCarry(plan: Plan, store: Store, batch: number, replayed: number): Carry {
-  const recurrent = store.units.filter((unit): unit is RecurrentUnit => unit.kind === 'recurrent');
-  const states = recurrent.map((unit) => ({
-    unit,
-    h: plan.reserve(batch * unit.padded),
-    c: plan.reserve(unit.form.hasCellState ? batch * unit.padded : 0),
-  }));
-  return { states, inputs: plan.reserve(replayed * batch * store.units[0]!.inputs), replay: 0 };
 }
 
 function withPrefix(tensors: StateDict, prefix: string): StateDict {

@@ -1,0 +1,74 @@
+import type { Kernels, Plan, Slot } from './kernels.ts';
+import { copyState, writeState } from './states.ts';
+import type { StatePlace } from './states.ts';
+import type { Store } from './store.ts';
+import type { RecurrentUnit } from './units.ts';
+import type { Workspace } from './workspace.ts';
+
+/**
+ * What goes over the cut between two windows of truncated backpropagation: the states, and the inputs that the next window replays
+ * with the parameters of then, so that its errors flow back through more steps than are new.
+ *
+ *     window n      ├── replayed ──┼──── new ────┤
+ *     window n + 1                 ├── replayed ─┼──── new ────┤
+ *                                  ▲ states
+ */
+export class Carry {
+  /** Steps of the inputs that are there. */
+  replay = 0;
+  readonly #kernels: Kernels;
+  readonly #batch: number;
+  /** Numbers of one step of the inputs. */
+  readonly #width: number;
+  readonly #most: number;
+  readonly #states: readonly StatePlace[];
+  readonly #inputs: Slot;
+
+  /** @param most steps that a window replays: k2 - k1. */
+  constructor(plan: Plan, store: Store, batch: number, most: number) {
+    const recurrent = store.units.filter(
+      (unit): unit is RecurrentUnit => unit.kind === 'recurrent',
+    );
+    this.#kernels = store.kernels;
+    this.#batch = batch;
+    this.#width = batch * store.units[0]!.inputs;
+    this.#most = most;
+    this.#states = recurrent.map((unit) => ({
+      unit,
+      h: plan.reserve(batch * unit.padded),
+      c: plan.reserve(unit.form.hasCellState ? batch * unit.padded : 0),
+    }));
+    this.#inputs = plan.reserve(most * this.#width);
+  }
+
+  /** Brings the replayed inputs and the states before them into a workspace. */
+  begin(workspace: Workspace): void {
+    this.#kernels.copy(workspace.input, 0, this.#inputs, 0, this.replay * this.#width);
+    copyState(this.#kernels, this.#states, workspace.states(0), this.#batch);
+  }
+
+  /** Keeps what the window after one of `total` steps starts from. */
+  keep(workspace: Workspace, total: number): void {
+    const replay = Math.min(this.#most, total);
+    const from = (total - replay) * this.#width;
+    this.#kernels.copy(this.#inputs, 0, workspace.input, from, replay * this.#width);
+    copyState(this.#kernels, workspace.states(total - replay), this.#states, this.#batch);
+    this.replay = replay;
+  }
+
+  reset(): void {
+    writeState(this.#kernels, this.#states, {}, this.#batch);
+    this.replay = 0;
+  }
+
+  /** Its arrays by name; tokens by their bits. */
+  arrays(): { readonly name: string; readonly shape: readonly number[]; readonly slot: Slot }[] {
+    const states = this.#states.flatMap(({ unit, h, c }) => {
+      const shape = [this.#batch, unit.padded];
+      const cell = unit.form.hasCellState ? [{ name: `carry.${unit.name}.c`, shape, slot: c }] : [];
+      return [{ name: `carry.${unit.name}.h`, shape, slot: h }, ...cell];
+    });
+    if (!this.#most) return states;
+    return [...states, { name: 'carry.inputs', shape: [this.#inputs.length], slot: this.#inputs }];
+  }
+}

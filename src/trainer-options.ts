@@ -1,0 +1,70 @@
+import { checkChoice, checkInteger, checkKeys, checkNumber } from './check.ts';
+import type { OptimizerOptions } from './optimizer.ts';
+import type { ModelState, StateDict } from './types.ts';
+
+export interface TrainerOptions {
+  /** B */
+  readonly batch: number;
+  /** The most steps that one backward pass goes through; memory is taken for them once. */
+  readonly steps: number;
+  /** `cross-entropy` in nats over tokens, or `mse`; the mean over all targets. Only `step` and `evaluate` need it. */
+  readonly loss?: 'cross-entropy' | 'mse';
+  /** Default `{ type: 'adam', lr: 0.001 }`. */
+  readonly optimizer?: OptimizerOptions;
+  /** Largest norm of all gradients as one vector, as PyTorch's `clip_grad_norm_`. */
+  readonly gradClip?: { readonly norm: number };
+  /**
+   * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back through `steps` k2 >= k1 steps.
+   * Default: both the steps of the trainer.
+   */
+  readonly bptt?: { readonly steps: number; readonly every: number };
+  /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
+  readonly onNonFinite?: 'throw' | 'skip';
+}
+
+export interface UpdateReport {
+  /** Norm of all gradients as one vector, before clipping. */
+  readonly gradNorm: number;
+  readonly finite: boolean;
+}
+
+export interface StepReport extends UpdateReport {
+  /** Mean over the targets. */
+  readonly loss: number;
+}
+
+/** What a trainer is, to go on with it elsewhere: see `Trainer.snapshot`. */
+export interface Snapshot {
+  readonly tensors: StateDict;
+  readonly metadata: Record<string, string>;
+}
+
+export interface TrainingSequenceOptions {
+  /** T; default the steps of the trainer. */
+  readonly steps?: number;
+  readonly batchFirst?: boolean;
+  /** Initial states; zero where absent. */
+  readonly state?: ModelState;
+}
+
+const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonFinite'];
+
+/** The options, checked, or an error that names the one that is wrong. */
+export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
+  checkKeys('options', options, KEYS);
+  const { batch, steps, loss, onNonFinite, gradClip, bptt } = options;
+  checkInteger('batch', batch, 1);
+  checkInteger('steps', steps, 1);
+  if (loss !== undefined) checkChoice('loss', loss, ['cross-entropy', 'mse']);
+  if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
+  if (gradClip !== undefined) {
+    checkKeys('gradClip', gradClip, ['norm']);
+    checkNumber('gradClip.norm', gradClip.norm, 0);
+  }
+  if (bptt !== undefined) {
+    checkKeys('bptt', bptt, ['steps', 'every']);
+    checkInteger('bptt.steps', bptt.steps, 1, steps);
+    checkInteger('bptt.every', bptt.every, 1, bptt.steps);
+  }
+  return { ...options };
+}
