@@ -62,7 +62,8 @@ async function interrupt(signal: NodeJS.Signals, ...args: string[]): Promise<Res
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();
-    if (/^epoch.*\n.*\nepoch/m.test(stdout)) child.kill(signal);
+    // More than once, as npm passes on what the terminal has already sent.
+    if (/^epoch.*\nepoch.*\n$/m.test(stdout)) child.kill(signal);
   });
   const status = await new Promise<number | null>((resolve) => child.on('close', resolve));
   return { status, stdout, stderr };

@@ -1,14 +1,7 @@
-import {
-  accessSync,
-  constants,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { GatefoldError } from '../errors.ts';
+import { writeWhole } from '../node.ts';
 import { fail, reasonOf } from './failure.ts';
 
 /** Fails now rather than after the training, where a file could not be written. */
@@ -26,14 +19,11 @@ export function checkWritable(path: string): void {
   }
 }
 
-/** Writes beside and renames, so that the file is always whole: the old one or the new one. */
-export function writeWhole(path: string, bytes: Uint8Array): void {
-  const beside = `${path}.${process.pid}.part`;
+/** Writes the whole file or, with a message, nothing. */
+export async function save(path: string, bytes: Uint8Array): Promise<void> {
   try {
-    writeFileSync(beside, bytes, { flush: true });
-    renameSync(beside, path);
+    await writeWhole(path, bytes);
   } catch (error) {
-    rmSync(beside, { force: true });
     fail(`cannot write ${path}: ${reasonOf(error)}; choose another --out`);
   }
 }

@@ -11,7 +11,7 @@ import { Progress } from './progress.ts';
 import { report } from './report.ts';
 import { describeModel, openModelFile, readRun, restoreRun, saveRun } from './run.ts';
 import type { SavedRun, Settings } from './run.ts';
-import { checkWritable, readModelFile, writeWhole } from './save.ts';
+import { checkWritable, readModelFile, save } from './save.ts';
 
 export interface TrainOptions extends Omit<Settings, 'epochs'> {
   readonly epochs?: number;
@@ -118,11 +118,9 @@ async function whileStoppable(work: (stop: Stop) => Promise<void>): Promise<Stop
     stop.signal = signal;
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  try {
-    await work(stop);
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  await work(stop);
+  // A stopped run keeps listening: a terminal's Ctrl-C under npm arrives twice, and the second must not kill it.
+  if (!stop.signal) process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   return stop;
 }
 
@@ -203,13 +201,10 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const trainer = createTrainer(model, settings);
   const losses = resume(trainer, plan, engine);
   announce(plan, model, engine);
-  const save = (): void => {
-    const known = { settings, files, fingerprint, simd: engine.simd };
-    writeWhole(out, saveRun(trainer, { ...known, vocabulary: vocabulary.toString(), losses }));
-  };
   const stop = await whileStoppable(async (stopping) => {
     await learn(trainer, plan, losses, stopping);
-    save();
+    const known = { settings, files, fingerprint, simd: engine.simd, losses };
+    await save(out, saveRun(trainer, { ...known, vocabulary: vocabulary.toString() }));
   });
   const updates = settings.epochs * plan.batches.windows;
   if (losses.length < updates) {

@@ -142,7 +142,7 @@ describe('saveTrainer and loadTrainer', () => {
 
   function train(trainer: Trainer, from: number, to: number): number[] {
     return Array.from({ length: to - from }, (_, i) => {
-      const token = (_: unknown, at: number): number => (7 * at + 3 * (from + i)) % CHARACTERS;
+      const token = (_x: unknown, at: number): number => (7 * at + 3 * (from + i)) % CHARACTERS;
       const tokens = Int32Array.from({ length: STEPS * BATCH + 1 }, token);
       return trainer.step(tokens.subarray(0, -1), tokens.subarray(1)).loss;
     });
