@@ -100,6 +100,16 @@ export class Kernels {
     this.arena.floats.fill(0, start, start + length);
   }
 
+  /** Writes one whole number of a descriptor, allocating nothing: for what changes with every call. */
+  set<S extends StructName>(
+    descriptor: Descriptor<S>,
+    field: Exclude<keyof Structs[S], 'SIZE'>,
+    value: number,
+  ): void {
+    const offset = layout[descriptor.struct][field as never] as number;
+    this.arena.integers[(descriptor.address + offset) / 4] = value;
+  }
+
   /** Writes fields of a descriptor; slots by their address, shifted by `[slot, elements]`. */
   write<S extends StructName>(descriptor: Descriptor<S>, fields: Fields<S>): void {
     const offsets = layout[descriptor.struct] as Readonly<Record<string, number>>;
