@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { GatefoldError } from '../errors.ts';
 import { STATUS_BAD_INPUT } from './failure.ts';
 import { decimal, seed, whole } from './options.ts';
-import { CELLS } from './run.ts';
+import { CELLS, MAXIMA } from './run.ts';
 import { sample } from './sample.ts';
 import type { SampleOptions } from './sample.ts';
 import { train } from './train.ts';
@@ -32,12 +32,21 @@ function trainCommand(finish: (status: number) => void): Command {
     .addOption(
       new Option('--cell <name>', 'recurrent cell').choices(Object.keys(CELLS)).default('lstm'),
     )
-    .option('--hidden <units>', 'hidden units of a layer', whole(1, 8192), 128)
-    .option('--layers <count>', 'recurrent layers on one another', whole(1, 16), 1)
-    .option('--embedding <size>', 'size of the embedding of a character', whole(1, 4096), 48)
-    .option('--steps <count>', 'characters of a window of BPTT', whole(1, 4096), 64)
-    .option('--batch <rows>', 'rows of text learned at once', whole(1, 4096), 32)
-    .option('--epochs <count>', 'passes over the text (default: by its length)', whole(1, 100_000))
+    .option('--hidden <units>', 'hidden units of a layer', whole(1, MAXIMA.hidden), 128)
+    .option('--layers <count>', 'recurrent layers on one another', whole(1, MAXIMA.layers), 1)
+    .option(
+      '--embedding <size>',
+      'size of the embedding of a character',
+      whole(1, MAXIMA.embedding),
+      48,
+    )
+    .option('--steps <count>', 'characters of a window of BPTT', whole(1, MAXIMA.steps), 64)
+    .option('--batch <rows>', 'rows of text learned at once', whole(1, MAXIMA.batch), 32)
+    .option(
+      '--epochs <count>',
+      'passes over the text (default: by its length)',
+      whole(1, MAXIMA.epochs),
+    )
     .option('--lr <rate>', 'learning rate of Adam, falls to 0', decimal(0, 10, false), 0.004)
     .option('--clip <norm>', 'limit of the gradient norm, 0 for none', decimal(0, 1e9, true), 1)
     .option('--seed <number>', 'seed of the initial weights', seed, 1)

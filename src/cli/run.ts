@@ -1,7 +1,9 @@
+import type { Engine } from '../engine.ts';
 import { GatefoldError } from '../errors.ts';
-import { loadTrainer, saveTrainer } from '../formats/models.ts';
+import { loadModel, loadTrainer, saveTrainer } from '../formats/models.ts';
 import { readSafetensors } from '../formats/safetensors-read.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
+import type { Model } from '../model.ts';
 import type { Trainer } from '../train.ts';
 import type { LayerSpec, ModelDescription } from '../types.ts';
 import { Vocabulary } from '../data.ts';
@@ -30,6 +32,16 @@ export interface Settings {
   readonly clip: number;
   readonly seed: number;
 }
+
+/** What a setting that counts something may be, given as an option or read from a file. */
+export const MAXIMA = {
+  hidden: 8192,
+  layers: 16,
+  embedding: 4096,
+  steps: 4096,
+  batch: 4096,
+  epochs: 100_000,
+} as const;
 
 /** A run that was saved, all but the trainer. */
 export interface SavedRun {
@@ -73,17 +85,21 @@ function foreign(path: string): never {
   throw new GatefoldError('ERR_FORMAT', message);
 }
 
-/** Opens a file of `gatefold train`; the message of a refusal names it. */
-export function openModelFile(path: string, bytes: Uint8Array): SafetensorsFile {
+/** Runs what reads a file, and lets the message of a refusal name it. */
+function naming<T>(path: string, read: () => T): T {
   try {
-    return readSafetensors(bytes);
+    return read();
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
     throw new GatefoldError(error.code, `${path} is ${error.message}`);
   }
 }
 
-export function vocabularyOf(path: string, file: SafetensorsFile): Vocabulary {
+export function openModelFile(path: string, bytes: Uint8Array): SafetensorsFile {
+  return naming(path, () => readSafetensors(bytes));
+}
+
+function vocabularyOf(path: string, file: SafetensorsFile): Vocabulary {
   const text = file.metadata[VOCABULARY];
   if (text === undefined) return foreign(path);
   try {
@@ -95,15 +111,20 @@ export function vocabularyOf(path: string, file: SafetensorsFile): Vocabulary {
 
 function isSettings(value: Partial<Settings> | undefined): value is Settings {
   if (typeof value !== 'object' || value === null) return false;
-  const { hidden, layers, embedding, steps, batch, epochs, seed, lr, clip } = value;
-  const counts = [hidden, layers, embedding, steps, batch, epochs];
+  const isCount = ([name, highest]: [string, number]): boolean => {
+    const count = value[name as keyof typeof MAXIMA];
+    return Number.isSafeInteger(count) && count! > 0 && count! <= highest;
+  };
   return (
     typeof value.cell === 'string' &&
     Object.hasOwn(CELLS, value.cell) &&
-    counts.every((count) => Number.isSafeInteger(count) && count! > 0) &&
-    Number.isSafeInteger(seed) &&
-    Number.isFinite(lr) &&
-    Number.isFinite(clip)
+    Object.entries(MAXIMA).every(isCount) &&
+    Number.isSafeInteger(value.seed) &&
+    value.seed! >= 0 &&
+    Number.isFinite(value.lr) &&
+    value.lr! > 0 &&
+    Number.isFinite(value.clip) &&
+    value.clip! >= 0
   );
 }
 
@@ -119,7 +140,8 @@ export function readRun(path: string, file: SafetensorsFile): SavedRun {
   if (typeof run !== 'object' || run === null || losses === undefined) return foreign(path);
   const { settings, files, fingerprint, simd } = run;
   const areNames = Array.isArray(files) && files.every((name) => typeof name === 'string');
-  const isSound = areNames && typeof fingerprint === 'string' && typeof simd === 'string';
+  const isVariant = simd === 'relaxed' || simd === 'baseline';
+  const isSound = areNames && typeof fingerprint === 'string' && isVariant;
   if (!isSound || !isSettings(settings)) return foreign(path);
   const vocabulary = vocabularyOf(path, file).toString();
   return { settings, files, fingerprint, simd, vocabulary, losses: [...losses.data] };
@@ -127,10 +149,20 @@ export function readRun(path: string, file: SafetensorsFile): SavedRun {
 
 /** Puts the trainer where the saved run stopped. */
 export function restoreRun(trainer: Trainer, path: string, file: SafetensorsFile): void {
-  try {
-    loadTrainer(trainer, file);
-  } catch (error) {
-    if (!(error instanceof GatefoldError)) throw error;
-    throw new GatefoldError(error.code, `cannot resume ${path}: ${error.message}`);
-  }
+  naming(path, () => loadTrainer(trainer, file));
+}
+
+/** The model of a saved run, and its characters. */
+export function openModel(
+  engine: Engine,
+  path: string,
+  file: SafetensorsFile,
+): { model: Model; vocabulary: Vocabulary } {
+  const vocabulary = vocabularyOf(path, file);
+  const model = naming(path, () => loadModel(engine, file));
+  const { size } = vocabulary;
+  const [first] = model.description.layers;
+  const takesText = first?.type === 'embedding' && first.numEmbeddings === size;
+  if (!takesText || model.outputSize !== size) return foreign(path);
+  return { model, vocabulary };
 }

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
 import type { Vocabulary } from '../data.ts';
-import { loadModel } from '../formats/models.ts';
-import { Engine } from '../index.ts';
 import type { Model } from '../index.ts';
 import { fillUniform } from '../random.ts';
-import { openModelFile, vocabularyOf } from './run.ts';
+import { createEngine } from './engine.ts';
+import { openModel, openModelFile } from './run.ts';
 import { drawToken } from './sampling.ts';
 import { readModelFile } from './save.ts';
 
@@ -48,11 +47,10 @@ export function* write(
 /** The command `gatefold sample`; gives the exit status. */
 export async function sample(path: string, options: SampleOptions): Promise<number> {
   const file = openModelFile(path, readModelFile(path));
-  const vocabulary = vocabularyOf(path, file);
   // The deterministic variant: a seed writes the same text on every machine.
-  const engine = await Engine.create({ simd: 'deterministic' });
+  const engine = await createEngine('deterministic');
   try {
-    const model = loadModel(engine, file);
+    const { model, vocabulary } = openModel(engine, path, file);
     process.stdout.write(options.prime);
     for (const character of write(model, vocabulary, options)) {
       if (!process.stdout.write(character)) await once(process.stdout, 'drain');

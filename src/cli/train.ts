@@ -2,9 +2,11 @@ import { setImmediate } from 'node:timers/promises';
 import { TextBatches } from '../data.ts';
 import { GatefoldError } from '../errors.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
-import { Engine, Model, Trainer } from '../index.ts';
+import { Model, Trainer } from '../index.ts';
+import type { Engine } from '../index.ts';
 import { readCorpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
+import { createEngine } from './engine.ts';
 import { fail } from './failure.ts';
 import { trigramBits } from './ngram.ts';
 import { Progress } from './progress.ts';
@@ -30,7 +32,6 @@ const DEFAULT_CHARACTERS = 4_000_000;
 const MAX_DEFAULT_EPOCHS = 50;
 /** Updates that the shown loss is the mean of. */
 const LOSS_WINDOW = 25;
-const MAX_BYTES = 2 ** 30;
 
 /** All that is known before the engine starts. */
 interface Plan {
@@ -222,7 +223,7 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
 /** The command `gatefold train`; gives the exit status. */
 export async function train(files: readonly string[], options: TrainOptions): Promise<number> {
   const plan = planRun(files, options);
-  const engine = await Engine.create({ simd: plan.simd, maxBytes: MAX_BYTES });
+  const engine = await createEngine(plan.simd);
   try {
     return await trainPlan(plan, engine);
   } catch (error) {
