@@ -2,7 +2,7 @@ import { CELL_GRU_AFTER, CELL_LSTM } from '../assembly/shared/codes.ts';
 import { checkFloats, checkInteger, checkNumber } from './check.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
-import { Plan } from './kernels.ts';
+import { part, Plan } from './kernels.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 
 export interface LstmCellResult {
@@ -275,11 +275,11 @@ class CellScratch {
   }
 
   #rearrange(slot: Slot, row: number, into: boolean): void {
-    const at = slot.address + row * this.padded * this.#width * 4;
+    const from = part(slot, row * this.padded * this.#width);
     const { hidden, padded } = this;
     const width = this.#width;
     this.kernels.run.panels_rearrange(
-      at,
+      from.address,
       this.#plain.address,
       this.#cell,
       width,

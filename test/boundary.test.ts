@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { describe, expect, test } from 'vitest';
+import * as layout from '../src/generated/layout.ts';
+
+// Node 20 has relaxed SIMD behind this flag, later versions have it without.
+setFlagsFromString('--experimental-wasm-relaxed-simd');
+
+const MAX_WASM_BYTES = 64 * 1024;
+const output = (file: string): Buffer =>
+  readFileSync(new URL(`../build/out/${file}`, import.meta.url));
+const moduleOf = (variant: string): WebAssembly.Module =>
+  new WebAssembly.Module(new Uint8Array(output(`${variant}.wasm`)));
+const exportsOf = (variant: string): string[] =>
+  WebAssembly.Module.exports(moduleOf(variant)).map(({ name }) => name);
+
+/** The loops of a .wat that hold no other loop. */
+function innermostLoops(variant: string): string[] {
+  const lines = output(`${variant}.wat`).toString().split('\n');
+  const indentOf = (line: string): number => line.search(/\S/);
+  return lines.flatMap((line, from) => {
+    if (!/^ *loop\b/.test(line)) return [];
+    const to = lines.findIndex(
+      (other, index) => index > from && indentOf(other) === indentOf(line) && / *end$/.test(other),
+    );
+    const body = lines.slice(from + 1, to);
+    return body.some((inner) => /^ *loop\b/.test(inner)) ? [] : [body.join('\n')];
+  });
+}
+
+describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
+  test('asks for a memory and nothing else', () => {
+    expect(WebAssembly.Module.imports(moduleOf(variant))).toEqual([
+      { module: 'env', name: 'memory', kind: 'memory' },
+    ]);
+  });
+
+  test('exports the calls of the interface, in snake case, and no runtime', () => {
+    const interfaceFile = readFileSync(
+      new URL('../src/generated/exports.ts', import.meta.url),
+      'utf8',
+    );
+    const declared = [...interfaceFile.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)];
+    expect(exportsOf(variant).sort()).toEqual(declared.map(([, name]) => name).sort());
+    expect(exportsOf(variant).filter((name) => !/^[a-z][a-z0-9_]*$/.test(name))).toEqual([]);
+  });
+
+  test(`takes at most ${MAX_WASM_BYTES} bytes`, () => {
+    expect(output(`${variant}.wasm`).length).toBeLessThanOrEqual(MAX_WASM_BYTES);
+  });
+
+  test('calls nothing where it multiplies matrices', () => {
+    const walks = innermostLoops(variant).filter((body) =>
+      /v128\.load32_splat[^]*(?:f32x4\.mul|relaxed_madd)/.test(body),
+    );
+    expect(walks.length).toBeGreaterThan(10);
+    for (const body of walks) expect(body).not.toMatch(/\bcall\b/);
+  });
+});
+
+test('the variants differ in relaxed instructions, and in nothing that JavaScript sees', () => {
+  expect(exportsOf('relaxed')).toEqual(exportsOf('baseline'));
+  expect(output('baseline.wat').toString()).not.toMatch(/relaxed_|\bf32x4\.relaxed/);
+  expect(output('relaxed.wat').toString()).toMatch(/f32x4\.relaxed_madd/);
+});
+
+test('the debug build traps where an assertion fails, without an import', () => {
+  expect(WebAssembly.Module.imports(moduleOf('debug'))).toHaveLength(1);
+});
+
+test.each(Object.entries(layout))('the layout of %s has no gap', (_, struct) => {
+  const { SIZE, ...fields } = struct;
+  const offsets = Object.values(fields).sort((a, b) => a - b);
+  // Every field is an i32, an f32 or a pointer, so a forgotten one would leave a hole of four bytes.
+  expect(offsets).toEqual(offsets.map((_offset, index) => 4 * index));
+  expect(SIZE).toBe(4 * offsets.length);
+});

@@ -1,0 +1,154 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/**
+ * The order of the house, from the ground up; folders end with `/`. A file may import from lower layers, and from its own as long as
+ * nothing there comes back to it. Imports of types alone are erased and do not count.
+ */
+const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
+  assembly: [
+    ['shared/'],
+    ['abort', 'tables', 'layout'],
+    ['simd'],
+    ['math', 'policy'],
+    ['gen/'],
+    ['gemm', 'pack'],
+    ['dense', 'elementwise', 'gru', 'loss', 'lstm', 'optim', 'rnn'],
+    ['sequence'],
+    ['index', 'layout.entry'],
+  ],
+  src: [
+    ['errors', 'random', 'types', 'disposable', 'generated/'],
+    ['check', 'arena', 'data'],
+    ['kernels', 'wasm/'],
+    ['cells/', 'description', 'engine', 'optimizer'],
+    ['units', 'primitives'],
+    ['states', 'store', 'trainer-options'],
+    ['workspace', 'initialise'],
+    ['carry', 'sequence-io'],
+    ['model', 'stream'],
+    ['train', 'fit'],
+    ['formats/'],
+    ['public', 'kernels-entry'],
+    ['core', 'index', 'workerd', 'edge', 'node'],
+    ['worklet', 'cli/'],
+    ['cli'],
+  ],
+};
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => name.replace(/\.ts$/, ''))
+    .sort();
+}
+
+function text(folder: string, file: string): string {
+  return readFileSync(join(root, folder, `${file}.ts`), 'utf8');
+}
+
+/** Files of the folder that a file needs at run time, and those it names from outside the folder. */
+function importsOf(folder: string, file: string): { inside: string[]; outside: string[] } {
+  const statements = text(folder, file).matchAll(
+    /^(?:import|export)\s+(?!type\b)(?:[^;'"]*?\bfrom\s+)?['"](\.[^'"]+)['"]/gm,
+  );
+  const paths = [...statements]
+    .map(([, path]) => path!)
+    .filter((path) => !path.includes('.wasm'))
+    .map((path) => relative(folder, join(folder, dirname(file), path)).replace(/\.ts$/, ''));
+  return {
+    inside: paths.filter((path) => !path.startsWith('..')),
+    outside: paths.filter((path) => path.startsWith('..')),
+  };
+}
+
+function layerOf(folder: string, file: string): number {
+  return LAYERS[folder]!.findIndex((layer) =>
+    layer.some((name) => (name.endsWith('/') ? file.startsWith(name) : file === name)),
+  );
+}
+
+/** A chain of imports that comes back to its beginning. */
+function findCycle(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    done.add(file);
+    for (const next of graph.get(file) ?? []) {
+      const cycle = visit(next, [...path, file]);
+      if (cycle) return cycle;
+    }
+    return undefined;
+  };
+  for (const file of graph.keys()) {
+    const cycle = visit(file, []);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
+describe.each(Object.keys(LAYERS))('%s', (folder) => {
+  const files = sources(folder);
+
+  test('every file has a layer', () => {
+    const homeless = files.filter((file) => layerOf(folder, file) === -1);
+    expect(homeless, 'add them to LAYERS above').toEqual([]);
+  });
+
+  test('imports go downwards', () => {
+    const climbs = files.flatMap((file) =>
+      importsOf(folder, file)
+        .inside.filter((path) => layerOf(folder, path) > layerOf(folder, file))
+        .map((path) => `${file} -> ${path}`),
+    );
+    expect(climbs).toEqual([]);
+  });
+
+  test('imports never come back', () => {
+    const graph = new Map(files.map((file) => [file, importsOf(folder, file).inside]));
+    expect(findCycle(graph)).toBeUndefined();
+  });
+
+  test('of the other half only the plain constants are known', () => {
+    const foreign = files.flatMap((file) => importsOf(folder, file).outside);
+    expect(foreign.filter((path) => !path.startsWith('../assembly/shared/'))).toEqual([]);
+  });
+});
+
+describe('boundaries in src', () => {
+  const users = (pattern: RegExp): string[] =>
+    sources('src').filter((file) => pattern.test(text('src', file)));
+
+  test('the layout of descriptors and the exports of the kernels are known to kernels.ts alone', () => {
+    expect(users(/generated\/(layout|exports)\.ts/)).toEqual(['kernels']);
+  });
+
+  test('the bytes of the kernels are known to the default entry alone', () => {
+    expect(users(/generated\/wasm-bytes\.ts/)).toEqual(['wasm/inline']);
+    expect(users(/wasm\/inline\.ts/)).toEqual(['index']);
+  });
+
+  test('nobody but kernels.ts and arena.ts calculates with addresses', () => {
+    const arithmetic = /\.address\s*(?:[-+*/%]|<<|>>)|[-+*/%]\s*[\w.#]+\.address\b/;
+    expect(users(arithmetic).filter((file) => file !== 'kernels' && file !== 'arena')).toEqual([]);
+  });
+
+  test('nobody but arena.ts makes views of the memory', () => {
+    expect(users(/memory\.buffer[,)]/).filter((file) => file !== 'arena')).toEqual([]);
+  });
+});
+
+test('kernels never allocate', () => {
+  const allocation = /\bnew\s|\b(?:Static)?Array<|\b(?:Map|Set|string|heap|__new|__alloc)\b/;
+  const code = (file: string): string =>
+    text('assembly', file).replace(/\/\*[^]*?\*\/|\/\/.*|'[^']*'/g, '');
+  const guilty = sources('assembly').filter(
+    (file) => file !== 'abort' && allocation.test(code(file)),
+  );
+  expect(guilty).toEqual([]);
+});
