@@ -67,6 +67,7 @@ export enum Sequence {
   inputs = offsetof<layout.Sequence>('inputs'),
   hidden = offsetof<layout.Sequence>('hidden'),
   padded = offsetof<layout.Sequence>('padded'),
+  columns = offsetof<layout.Sequence>('columns'),
   xRow = offsetof<layout.Sequence>('xRow'),
   dxRow = offsetof<layout.Sequence>('dxRow'),
   x = offsetof<layout.Sequence>('x'),

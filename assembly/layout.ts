@@ -87,6 +87,8 @@ export class Sequence extends Step {
   hidden: i32;
   /** Hp */
   padded: i32;
+  /** N; rows may lie further apart, so that not all fall into the same sets of a cache. */
+  columns: i32;
   /** Bytes from row to row of x and dx. */
   xRow: i32;
   dxRow: i32;

@@ -142,7 +142,7 @@ export function sequenceForward(q: Sequence): void {
       q.inputs,
       q.w,
       q.inputs,
-      q.gateRow >> 4,
+      q.columns >> 2,
       vectors,
       q.bias ? q.bias : ZEROS,
       q.gatesAll + rows * q.gateRow,
@@ -185,7 +185,7 @@ function throughRecurrent(
     q.gateRow,
     depth,
     q.rTransposed + (first << 6),
-    q.gateRow >> 2,
+    q.columns,
     q.padded >> 2,
     4,
     accumulate ? target : ZEROS,
@@ -197,7 +197,7 @@ function throughRecurrent(
 /** One step back: gates and products become gradients, dh and dc those of the step before. */
 function stepBack(q: Sequence): void {
   const quads = q.padded >> 2;
-  const columns = q.gateRow >> 2;
+  const columns = q.columns;
   switch (q.cell) {
     case codes.CELL_RNN_TANH:
       retreat<Rnn<Tanh>>(q, 0, q.padded >> 4);
@@ -244,13 +244,13 @@ export function sequenceBackward(q: Sequence): void {
   const g = q.product;
   const rows = q.steps * q.batch;
   const vectors = panelVectors(q.cell);
-  const columns = q.gateRow >> 4;
+  const columnVectors = q.columns >> 2;
   const resetAfter = q.cell == codes.CELL_GRU_AFTER;
   const recurrent = resetAfter ? q.productsAll : q.gatesAll;
   const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
   const z = q.gatesAll;
   const zRow = q.gateRow;
-  productOverRows(g, rows, q.x, q.xRow, q.inputs, z, zRow, columns, vectors, q.dw);
+  productOverRows(g, rows, q.x, q.xRow, q.inputs, z, zRow, columnVectors, vectors, q.dw);
   if (q.cell == codes.CELL_GRU_BEFORE) {
     const first = 2 * q.hiddenBytes;
     const gates = q.padded >> 1;
@@ -277,14 +277,14 @@ export function sequenceBackward(q: Sequence): void {
       q.hidden,
       recurrent,
       zRow,
-      columns,
+      columnVectors,
       vectors,
       q.dr,
     );
   }
   if (q.bias) {
-    columnSums(q.dBiasInput, z, zRow, rows, columns);
-    columnSums(q.dBiasHidden, recurrent, zRow, rows, columns);
+    columnSums(q.dBiasInput, z, zRow, rows, columnVectors);
+    columnSums(q.dBiasHidden, recurrent, zRow, rows, columnVectors);
   }
   if (q.dx) {
     productOfPanels(
@@ -292,9 +292,9 @@ export function sequenceBackward(q: Sequence): void {
       rows,
       z,
       zRow,
-      columns << 2,
+      q.columns,
       q.wTransposed,
-      columns << 2,
+      q.columns,
       (q.inputs + 3) >> 2,
       4,
       ZEROS,
@@ -307,14 +307,14 @@ export function sequenceBackward(q: Sequence): void {
 /** Derives the sum of the biases and, where there is room for them, the transposes, from the parameters. */
 export function sequencePrepare(q: Sequence): void {
   const vectors = panelVectors(q.cell);
-  const columns = q.gateRow >> 4;
+  const columnVectors = q.columns >> 2;
   if (q.bias) {
     // The new gate's recurrent bias of a GRU with reset after stands inside the reset: it may not be summed.
     const apart = q.cell == codes.CELL_GRU_AFTER;
-    addBiases(q.bias, q.biasInput, q.biasHidden, columns, apart);
+    addBiases(q.bias, q.biasInput, q.biasHidden, columnVectors, apart);
   }
-  if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.hidden, columns << 2, vectors);
-  if (q.wTransposed) transposePanels(q.wTransposed, q.w, q.inputs, columns << 2, vectors);
+  if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.hidden, q.columns, vectors);
+  if (q.wTransposed) transposePanels(q.wTransposed, q.w, q.inputs, q.columns, vectors);
 }
 
 /** The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in gates, the other's in products. */

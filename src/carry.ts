@@ -35,8 +35,8 @@ export class Carry {
     this.#most = most;
     this.#states = recurrent.map((unit) => ({
       unit,
-      h: plan.reserve(batch * unit.padded),
-      c: plan.reserve(unit.form.hasCellState ? batch * unit.padded : 0),
+      h: plan.reserve(batch * unit.outputRow),
+      c: plan.reserve(unit.form.hasCellState ? batch * unit.outputRow : 0),
     }));
     this.#inputs = plan.reserve(most * this.#width);
   }
@@ -64,7 +64,7 @@ export class Carry {
   /** Its arrays by name; tokens by their bits. */
   arrays(): { readonly name: string; readonly shape: readonly number[]; readonly slot: Slot }[] {
     const states = this.#states.flatMap(({ unit, h, c }) => {
-      const shape = [this.#batch, unit.padded];
+      const shape = [this.#batch, unit.outputRow];
       const cell = unit.form.hasCellState ? [{ name: `carry.${unit.name}.c`, shape, slot: c }] : [];
       return [{ name: `carry.${unit.name}.h`, shape, slot: h }, ...cell];
     });

@@ -48,11 +48,11 @@ export function writeState(
   for (const { unit, h, c } of places) {
     const given = state[unit.layer];
     const write = (slot: Slot, values: Float32Array | undefined): void => {
-      kernels.zero(slot, 0, batch * unit.padded);
+      kernels.zero(slot, 0, batch * unit.outputRow);
       if (!values) return;
       for (let row = 0; row < batch; row++) {
         const from = (unit.depth * batch + row) * unit.hidden;
-        const target = kernels.floats(slot, row * unit.padded, unit.hidden);
+        const target = kernels.floats(slot, row * unit.outputRow, unit.hidden);
         target.set(values.subarray(from, from + unit.hidden));
       }
     };
@@ -69,12 +69,12 @@ export function readState(
 ): ModelState {
   const state: Record<string, LayerState> = {};
   for (const [layer, stack] of byLayer(places)) {
-    const { hidden, padded, form } = stack[0]!.unit;
+    const { hidden, outputRow, form } = stack[0]!.unit;
     const read = (pick: (place: StatePlace) => Slot): Float32Array => {
       const values = new Float32Array(stack.length * batch * hidden);
       stack.forEach((place, depth) => {
         for (let row = 0; row < batch; row++) {
-          const source = kernels.floats(pick(place), row * padded, hidden);
+          const source = kernels.floats(pick(place), row * outputRow, hidden);
           values.set(source, (depth * batch + row) * hidden);
         }
       });
@@ -93,11 +93,12 @@ export function copyState(
   to: readonly StatePlace[],
   batch: number,
 ): void {
-  from.forEach(({ unit, h, c }, index) => {
-    const length = batch * unit.padded;
+  for (let index = 0; index < from.length; index++) {
+    const { unit, h, c } = from[index]!;
+    const length = batch * unit.outputRow;
     kernels.copy(to[index]!.h, 0, h, 0, length);
     if (unit.form.hasCellState) kernels.copy(to[index]!.c, 0, c, 0, length);
-  });
+  }
 }
 
 /** The same places some elements further. */

@@ -43,7 +43,7 @@ export class Store {
   #describeBias(unit: RecurrentUnit, descriptor: Descriptor<'Sequence'>): void {
     this.kernels.write(descriptor, {
       cell: unit.form.code,
-      gateRow: unit.columns * 4,
+      columns: unit.columns,
       bias: this.bias(unit),
       biasInput: this.slot(unit, 'biasInput'),
       biasHidden: this.slot(unit, 'biasHidden'),

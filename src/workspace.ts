@@ -147,8 +147,8 @@ export class Workspace {
     sequence: Descriptor<'Sequence'>,
     common: Fields<'Sequence'>,
   ): void {
-    const stateRow = unit.padded * 4;
-    const gateRow = unit.columns * 4;
+    const stateRow = unit.outputRow * 4;
+    const gateRow = unit.gateRow * 4;
     const bias: Fields<'Sequence'> = unit.bias
       ? {
           bias: this.#store.bias(unit),
@@ -164,7 +164,8 @@ export class Workspace {
       batch: this.batch,
       hidden: unit.hidden,
       padded: unit.padded,
-      hiddenBytes: stateRow,
+      hiddenBytes: unit.padded * 4,
+      columns: unit.columns,
       stateRow,
       operandRow: stateRow,
       gateRow,
@@ -241,8 +242,8 @@ export class Workspace {
 
   #describeSteps(steps: number): void {
     for (const { sequence, dense } of this.#buffers) {
-      if (sequence) this.#kernels.write(sequence, { steps });
-      if (dense) this.#kernels.write(dense, { rows: steps * this.batch });
+      if (sequence) this.#kernels.set(sequence, 'steps', steps);
+      if (dense) this.#kernels.set(dense, 'rows', steps * this.batch);
     }
     this.#described = steps;
   }
@@ -300,24 +301,24 @@ function reserve(
       rTransposed: NONE,
     };
   }
-  const { form, padded, columns } = unit;
-  const states = (rows + batch) * padded;
-  const width = { gates: columns, state: padded, none: 0 }[form.products];
+  const { form, outputRow, gateRow } = unit;
+  const states = (rows + batch) * outputRow;
+  const width = { gates: gateRow, state: outputRow, none: 0 }[form.products];
   return {
     unit,
     sequence: plan.descriptor('Sequence'),
     dense: undefined,
     h: plan.reserve(states),
     c: form.hasCellState ? plan.reserve(states) : NONE,
-    gates: plan.reserve(rows * columns),
+    gates: plan.reserve(rows * gateRow),
     products: width ? plan.reserve(rows * width) : NONE,
     rows: NONE,
     table: NONE,
     row: unit.outputRow * 4,
-    gradient: forTraining(rows * padded),
-    dh: forTraining(batch * padded),
-    dc: forTraining(batch * padded),
-    noBias: unit.bias ? NONE : plan.reserve(columns),
+    gradient: forTraining(rows * outputRow),
+    dh: forTraining(batch * outputRow),
+    dc: forTraining(batch * outputRow),
+    noBias: unit.bias ? NONE : plan.reserve(unit.columns),
     wTransposed: forTraining(wTransposed),
     rTransposed: forTraining(rTransposed),
   };
