@@ -1,4 +1,6 @@
 // What every entry exports beside its own `Engine`.
+export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data.ts';
+export type { TextWindow } from './data.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 export type { FitOptions, FitProgress, TrainingData } from './fit.ts';
