@@ -88,6 +88,6 @@ describe('Progress', () => {
     for (let update = 1; update <= 400; update++) progress.show({ ...standing, update });
     progress.end();
     expect(text).toHaveLength(20);
-    expect(text[1]).toBe(`epoch 2/3  update 40/400  1.234 ${line}\n`);
+    expect(text[1]).toBe(`epoch 2/3  10 %  1.234 ${line}\n`);
   });
 });

@@ -191,6 +191,42 @@ describe('train and sample', () => {
     }
   });
 
+  it('refuses a saved run whose settings or characters were changed', () => {
+    trainTiny('sound.safetensors', '--epochs', '1');
+    const { tensors, metadata } = readSafetensors(saved('sound.safetensors'));
+    const change = (key: string, value: string): void => {
+      const changed = { ...metadata, [key]: value };
+      writeFileSync(join(folder, 'changed.safetensors'), writeSafetensors(tensors, changed));
+    };
+    const expectRefused = (...command: string[]): void => {
+      const { status, stderr } = gatefold(...command, 'changed.safetensors');
+      expect(stderr).toMatch(/^gatefold: changed.safetensors is not a file[^\n]+\n$/);
+      expect(status).toBe(2);
+    };
+    for (const vocabulary of ['aa', 'ab', '', metadata.vocabulary + '☃']) {
+      change('vocabulary', vocabulary);
+      expectRefused('sample');
+    }
+    const run = metadata.run!;
+    const edits = [
+      ['"steps":16', '"steps":1000000000'],
+      ['"batch":4', '"batch":-4'],
+      ['"cell":"lstm"', '"cell":"toString"'],
+      ['"lr":', '"lr":null,"x":'],
+      ['"simd":"', '"simd":"\x1b'],
+      ['"files":[', '"files":[1,'],
+    ] as const;
+    for (const [from, to] of edits) {
+      change('run', run.replace(from, to));
+      expect(run).toContain(from);
+      expectRefused('train', '--resume');
+    }
+    for (const text of ['', 'null', '[]', '{', '{"settings":null}']) {
+      change('run', text);
+      expectRefused('train', '--resume');
+    }
+  });
+
   it('takes a reader that stops reading for no failure', () => {
     trainTiny('piped.safetensors', '--epochs', '1');
     const shell = `"${process.execPath}" "${COMMAND}" sample piped.safetensors --length 300000 | head -c 10`;

@@ -24,7 +24,7 @@ function clock(seconds: number): string {
 function describe(at: Standing): string {
   return [
     `epoch ${at.epoch}/${at.epochs}`,
-    `update ${at.update}/${at.updates}`,
+    `${Math.floor((100 * at.update) / at.updates)} %`,
     `${at.bits.toFixed(3)} bits/char`,
     `gradient ${at.gradNorm.toFixed(2)}`,
     `${Math.round(at.tokensPerSecond).toLocaleString('en')} tokens/s`,
