@@ -1,0 +1,240 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type BuildOptions } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  exports: Record<string, string | Record<string, string>>;
+  bin: Record<string, string>;
+  dependencies?: unknown;
+  scripts: Record<string, string>;
+};
+const subPaths = Object.entries(manifest.exports);
+const scripts = subPaths.filter(([, target]) => typeof target === 'object');
+const specifier = (subPath: string): string => subPath.replace(/^\./, 'gatefold');
+
+/** What `npm run build` left in dist/, as a user would find it in node_modules. */
+let consumer = '';
+beforeAll(() => {
+  if (!existsSync(join(root, 'dist/index.js'))) throw new Error('no dist/: npm run build first');
+  consumer = mkdtempSync(join(tmpdir(), 'gatefold-package-'));
+  execFileSync('mkdir', ['node_modules'], { cwd: consumer });
+  symlinkSync(root, join(consumer, 'node_modules/gatefold'), 'dir');
+  writeFileSync(join(consumer, 'package.json'), '{ "type": "module" }');
+});
+afterAll(() => rmSync(consumer, { recursive: true, force: true }));
+
+/** Standard output of a program of the consumer's. */
+function run(program: string, type: 'module' | 'commonjs' = 'module'): string {
+  const args = [`--input-type=${type}`, '--no-warnings', '--eval', program];
+  return execFileSync(process.execPath, args, { cwd: consumer, encoding: 'utf8' }).trim();
+}
+
+/** An entry with everything it imports as one text, and what it exports: Node cannot import the entries of other hosts. */
+async function bundle(
+  file: string,
+  options: BuildOptions = {},
+): Promise<{ text: string; exports: string[] }> {
+  const { metafile, outputFiles } = await build({
+    entryPoints: [join(root, file)],
+    bundle: true,
+    format: 'esm',
+    external: ['*.wasm', '*.wasm?module', 'node:*'],
+    outdir: consumer,
+    logLevel: 'error',
+    ...options,
+    write: false,
+    metafile: true,
+  });
+  return { text: outputFiles[0]!.text, exports: Object.values(metafile.outputs)[0]!.exports };
+}
+
+describe('package.json', () => {
+  test('names files that exist', () => {
+    const targets = subPaths.flatMap(([, target]) =>
+      typeof target === 'string' ? [target] : Object.values(target),
+    );
+    for (const target of [...targets, ...Object.values(manifest.bin)]) {
+      expect(existsSync(join(root, target)), target).toBe(true);
+    }
+  });
+
+  test('puts types first and the default last', () => {
+    for (const [subPath, target] of scripts) {
+      const conditions = Object.keys(target);
+      expect(conditions[0], subPath).toBe('types');
+      expect(conditions.at(-1), subPath).toBe('default');
+    }
+  });
+
+  test('asks for nothing at run time and runs nothing at installation', () => {
+    expect(manifest.dependencies).toBeUndefined();
+    const hooks = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
+    expect(Object.keys(manifest.scripts).filter((name) => hooks.includes(name))).toEqual([]);
+  });
+});
+
+describe('the tarball', () => {
+  const output = execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const printed = JSON.parse(output) as { files: { path: string }[] }[];
+  const files = Object.values(printed)[0]!.files.map(({ path }) => path);
+
+  test('holds the build, its licence and its documents, and nothing else', () => {
+    const known =
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
+    expect(files.filter((file) => !known.test(file))).toEqual([]);
+    expect(files).toContain('LICENSE');
+  });
+
+  test('says whose code is in the command', () => {
+    const text = readFileSync(join(root, 'dist/third-party-licences.txt'), 'utf8');
+    expect(text).toMatch(/^commander\n\n\(The MIT License\)/m);
+    expect(text).toMatch(/^asciichart\n\nMIT License/m);
+  });
+});
+
+describe('every entry', () => {
+  const CORE = [
+    'Engine',
+    'GatefoldError',
+    'Model',
+    'Stream',
+    'TextBatches',
+    'Trainer',
+    'UNKNOWN',
+    'Vocabulary',
+    'splitByPosition',
+  ];
+
+  test.each([
+    ['index', [...CORE, 'wasmBytes']],
+    ['core', CORE],
+    ['workerd', CORE],
+    ['edge', CORE],
+    ['worklet', [...CORE, 'loadModel']],
+    ['kernels-entry', ['createKernels']],
+  ])('%s exports what it promises', async (entry, names) => {
+    const { exports } = await bundle(`dist/${entry}.js`);
+    expect(exports.sort()).toEqual([...names].sort());
+  });
+
+  test.each(scripts.map(([subPath]) => specifier(subPath)))('%s imports, silently', (name) => {
+    expect(run(`await import('${name}')`)).toBe('');
+  });
+
+  test('can be required, because nothing waits at the top level', () => {
+    for (const [subPath] of scripts) {
+      const program = `process.stdout.write(Object.keys(require('${specifier(subPath)}')).join())`;
+      expect(run(program, 'commonjs')).not.toBe('');
+    }
+  });
+
+  test('shares its classes with the others', () => {
+    const program = `
+      import * as gatefold from 'gatefold';
+      import * as core from 'gatefold/core';
+      import { saveModel, loadModel } from 'gatefold/formats/safetensors';
+      const engine = gatefold.Engine.createSync({ simd: 'deterministic' });
+      const model = gatefold.Model.create(engine, { layers: [{ type: 'rnn', inputSize: 2, hiddenSize: 3 }] });
+      const loaded = loadModel(engine, saveModel(model));
+      const own = core.Engine.createSync({ module: gatefold.wasmBytes() });
+      console.log(
+        engine instanceof gatefold.Engine, engine instanceof core.Engine, own instanceof gatefold.Engine,
+        loaded instanceof core.Model, gatefold.Model === core.Model, gatefold.GatefoldError === core.GatefoldError,
+      );`;
+    expect(run(program)).toBe('true true false true true true');
+  });
+});
+
+describe('the entries for bare hosts', () => {
+  // What an AudioWorkletGlobalScope lacks, or Workers do.
+  const GLOBALS =
+    'fetch atob btoa TextDecoder TextEncoder URL Blob performance self window document navigator process Buffer require crypto';
+
+  /** An entry with everything it imports, in which every free reference to one of the globals has the name FORBIDDEN_... */
+  const codeOf = (entry: string): Promise<string> =>
+    bundle(`dist/${entry}`, {
+      define: Object.fromEntries(GLOBALS.split(' ').map((name) => [name, `FORBIDDEN_${name}`])),
+    }).then(({ text }) => text);
+
+  test.each(['core.js', 'worklet.js', 'workerd.js', 'kernels-entry.js', 'formats/safetensors.js'])(
+    '%s names no global that a worklet lacks',
+    async (entry) => {
+      expect((await codeOf(entry)).match(/FORBIDDEN_\w+/g)).toBeNull();
+    },
+  );
+
+  test('a name that is forbidden would be found', async () => {
+    expect(await codeOf('cli.js')).toMatch(/FORBIDDEN_process/);
+  });
+
+  test.each(['core.js', 'worklet.js', 'workerd.js', 'edge.js'])(
+    '%s carries no kernels',
+    async (entry) => {
+      expect(await codeOf(entry)).not.toContain('AGFzbQ');
+    },
+  );
+});
+
+describe('the declarations', () => {
+  const PROGRAM = `
+import { Engine, GatefoldError, Model, Stream, Trainer, wasmBytes } from 'gatefold';
+import type { EngineOptions, ModelDescription, SequenceResult, TrainerOptions } from 'gatefold';
+import { Engine as CoreEngine } from 'gatefold/core';
+import { createKernels } from 'gatefold/kernels';
+import { loadModelFile } from 'gatefold/node';
+import { loadModel } from 'gatefold/worklet';
+import { readSafetensors } from 'gatefold/formats/safetensors';
+
+const options: EngineOptions = { simd: 'deterministic' };
+const description: ModelDescription = { layers: [{ type: 'lstm', inputSize: 4, hiddenSize: 8 }] };
+const training: TrainerOptions = { batch: 1, steps: 2, loss: 'mse' };
+export async function main(): Promise<SequenceResult> {
+  const engine: Engine = await Engine.create(options);
+  const core: CoreEngine = CoreEngine.createSync({ module: wasmBytes() });
+  const model: Model = Model.create(engine, description);
+  const stream: Stream = model.stream();
+  stream.step(new Float32Array(4), new Float32Array(8));
+  const { loss }: { loss: number } = Trainer.create(model, training).step(new Float32Array(8), new Float32Array(16));
+  if (!(loss >= 0)) throw new GatefoldError('ERR_STATE', 'no loss');
+  createKernels(engine).tanh(new Float32Array(1));
+  loadModel(core, readSafetensors(new Uint8Array(8)));
+  await loadModelFile('model.safetensors', engine);
+  // @ts-expect-error: no such layer
+  Model.create(engine, { layers: [{ type: 'transformer' }] });
+  return model.forward(new Float32Array(4), { steps: 1 });
+}
+`;
+
+  test.each([
+    ['nodenext', 'nodenext'],
+    ['bundler', 'esnext'],
+  ])('serve a strict program, resolved as %s', (moduleResolution, module) => {
+    writeFileSync(join(consumer, 'main.ts'), PROGRAM);
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      target: 'es2022',
+      lib: ['es2022', 'dom'],
+      types: [],
+      module,
+      moduleResolution,
+    };
+    const config = JSON.stringify({ compilerOptions, files: ['main.ts'] });
+    writeFileSync(join(consumer, 'tsconfig.json'), config);
+    const tsc = join(root, 'node_modules/typescript/lib/tsc.js');
+    try {
+      execFileSync(process.execPath, [tsc, '-p', consumer], { encoding: 'utf8' });
+    } catch (error) {
+      expect.fail((error as { stdout: string }).stdout);
+    }
+  });
+});
