@@ -4,7 +4,13 @@
 import { Model, Trainer, type Engine } from '../../src/index.ts';
 import type { ModelState, SequenceResult } from '../../src/types.ts';
 import { norm } from '../reference/math.ts';
-import { backward, forward, parameterShapes, type State } from '../reference/network.ts';
+import {
+  backward,
+  forward,
+  parameterShapes,
+  type Parameters,
+  type State,
+} from '../reference/network.ts';
 import { problemOf, type Configuration } from './configuration.ts';
 import type { Problem } from './problem.ts';
 import {
@@ -16,6 +22,7 @@ import {
   toModelState,
   toStateDict,
 } from './product.ts';
+import { createRandom } from './random.ts';
 
 export const FORWARD_TOLERANCE = 2e-6;
 export const GRADIENT_TOLERANCE = 1e-4;
@@ -25,9 +32,14 @@ export const GRADIENT_TOLERANCE = 1e-4;
  */
 const FORWARD_FLOOR = 0.1;
 /** Likewise a gradient that is below this part of all gradients together (among them those that are exactly 0). */
-const GRADIENT_FLOOR = 1e-3;
+const GRADIENT_FLOOR = 1e-2;
 /** Rounding errors move the input of a relu by less than this. */
 const KINK = 1e-5;
+/**
+ * Some random networks are chaotic. Where rounding the parameters alone would move the exact result by a fifth of what is
+ * allowed, the roundings of every step may use up the rest.
+ */
+const SENSITIVE = FORWARD_TOLERANCE / 5;
 
 export interface Worst {
   error: number;
@@ -37,7 +49,7 @@ export interface Worst {
 /** What a campaign has seen. */
 export interface Campaign {
   configurations: number;
-  /** Configurations left out, having a relu too near its kink. */
+  /** Configurations left out: the exact result says that float32 has none, whoever computes it. */
   skipped: number;
   readonly forward: Worst;
   readonly gradient: Worst;
@@ -62,23 +74,49 @@ interface Expected {
   readonly state: State;
 }
 
-/** Errors of an output and of final states, in units of the largest magnitude of each. */
+interface Halves {
+  readonly h: ArrayLike<number>;
+  readonly c?: ArrayLike<number>;
+}
+
+/** Largest error of an output and of each final state, in units of the largest magnitude of each. */
+function forwardErrors(
+  actual: { readonly output: ArrayLike<number>; readonly state: Record<string, Halves> },
+  expected: Expected,
+): [name: string, error: number][] {
+  const error = (got: ArrayLike<number>, wanted: Float64Array): number =>
+    largestError(got, wanted) / Math.max(largestMagnitude(wanted), FORWARD_FLOOR);
+  const errors: [string, number][] = [['output', error(actual.output, expected.output)]];
+  for (const [name, { h, c }] of Object.entries(expected.state)) {
+    errors.push([`${name}: final h`, error(actual.state[name]!.h, h)]);
+    if (c.length) errors.push([`${name}: final c`, error(actual.state[name]!.c!, c)]);
+  }
+  return errors;
+}
+
 function checkForward(
   campaign: Campaign,
   what: string,
   actual: SequenceResult,
   expected: Expected,
 ): void {
-  const compare = (name: string, got: ArrayLike<number>, wanted: Float64Array): void => {
-    const unit = Math.max(largestMagnitude(wanted), FORWARD_FLOOR);
-    const error = largestError(got, wanted) / unit;
+  for (const [name, error] of forwardErrors(actual, expected)) {
     note(campaign.forward, error, FORWARD_TOLERANCE, `${what}, ${name}`);
-  };
-  compare('output', actual.output, expected.output);
-  for (const [name, { h, c }] of Object.entries(expected.state)) {
-    compare(`${name}: final h`, actual.state[name]!.h, h);
-    if (c.length) compare(`${name}: final c`, actual.state[name]!.c!, c);
   }
+}
+
+/** How far the exact result moves when each parameter is rounded up or down by half a unit in the last place of float32. */
+function sensitivity(problem: Problem, expected: Expected): number {
+  const { description, parameters, input, dims, initial } = problem;
+  const random = createRandom(1);
+  const rounded: Parameters = new Map(
+    [...parameters].map(([name, { shape, data }]) => [
+      name,
+      { shape, data: data.map((value) => value * (1 + random.pick([-1, 1]) * 2 ** -24)) },
+    ]),
+  );
+  const moved = forward(description, rounded, input, dims, initial);
+  return Math.max(...forwardErrors(moved, expected).map(([, error]) => error));
 }
 
 type GradientPair = readonly [name: string, actual: Float32Array, expected: Float64Array];
@@ -89,7 +127,7 @@ function checkGradients(campaign: Campaign, pairs: readonly GradientPair[]): voi
   for (const [name, actual, expected] of pairs) {
     if (actual.length !== expected.length) throw new Error(`gradient of ${name}: wrong length`);
     const difference = norm(expected.map((value, k) => value - actual[k]!));
-    const error = difference / Math.max(norm(expected), GRADIENT_FLOOR * all);
+    const error = difference && difference / Math.max(norm(expected), GRADIENT_FLOOR * all);
     note(campaign.gradient, error, GRADIENT_TOLERANCE, `gradient of ${name}`);
   }
 }
@@ -149,10 +187,9 @@ function checkTrainer(
   const { steps, batch } = problem.dims;
   const swapped = <A extends Float32Array | Int32Array>(x: A, t: number, b: number): A =>
     batchFirst ? swapTimeAndBatch(x, t, b) : x;
-  const trainer = Trainer.create(model, { batch: batch + spare[0], steps: steps + spare[1] });
+  const trainer = Trainer.create(model, { batch, steps: steps + spare });
   const result = trainer.forward(swapped(toInput(problem), steps, batch), {
     steps,
-    batch,
     batchFirst,
     state: toModelState(problem.initial),
   });
@@ -193,7 +230,7 @@ export function checkConfiguration(
   const problem = problemOf(configuration);
   const { description, parameters, input, dims, initial } = problem;
   const expected = forward(description, parameters, input, dims, initial);
-  if (distanceToKink(problem, expected.tape) < KINK) {
+  if (distanceToKink(problem, expected.tape) < KINK || sensitivity(problem, expected) > SENSITIVE) {
     campaign.skipped++;
     return;
   }

@@ -14,8 +14,8 @@ export interface Configuration {
   readonly dims: Dims;
   readonly batchFirst: boolean;
   readonly zeroInitialState: boolean;
-  /** Unused room of the trainer beyond the sequence: [batch, steps]. */
-  readonly spare: readonly [number, number];
+  /** Steps that the trainer has room for beyond the sequence. */
+  readonly spare: number;
   /** Parameters are within +-gain / sqrt(columns). */
   readonly gain: number;
   readonly seed: number;
@@ -38,7 +38,7 @@ function around(description: fc.Arbitrary<ModelDescription>): fc.Arbitrary<Confi
     dims: fc.record({ steps, batch }),
     batchFirst: fc.boolean(),
     zeroInitialState: fc.boolean(),
-    spare: fc.tuple(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 5 })),
+    spare: fc.integer({ min: 0, max: 5 }),
     gain: fc.constantFrom(1, 0.3, 1.5),
     seed: fc.nat(),
   });
@@ -90,6 +90,37 @@ export function stackConfiguration(forms: readonly CellForm[]): fc.Arbitrary<Con
         ],
       })),
   );
+}
+
+/**
+ * What lies beyond the blocks that the kernels work in and random sizes do not reach: more than 512 inputs, more than 512
+ * hidden units, more than 512 rows of a batch of sequences whose gates fill more than a megabyte.
+ */
+export function largeConfigurations(form: CellForm, variant: Variant): Configuration[] {
+  const sizes = [
+    { inputSize: 530, hiddenSize: 21, dims: { steps: 3, batch: 2 } },
+    { inputSize: 3, hiddenSize: 517, dims: { steps: 2, batch: 2 } },
+    // Few units of an Elman network, so that a relu is not bound to stand at its kink somewhere; its rows are padded to 16.
+    form.type === 'rnn'
+      ? { inputSize: 5, hiddenSize: 3, dims: { steps: 150, batch: 120 } }
+      : { inputSize: 5, hiddenSize: 70, dims: { steps: 24, batch: 60 } },
+  ];
+  return sizes.map(({ inputSize, hiddenSize, dims }) => ({
+    variant,
+    description: {
+      layers: [
+        { type: 'embedding', numEmbeddings: 50, embeddingDim: inputSize },
+        recurrentLayer(form, { hiddenSize }),
+        { type: 'linear', outFeatures: 37 },
+      ],
+    },
+    dims,
+    batchFirst: false,
+    zeroInitialState: false,
+    spare: 0,
+    gain: 0.7,
+    seed: 2,
+  }));
 }
 
 /** The numbers of a configuration, representable in float32. */

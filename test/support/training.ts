@@ -3,6 +3,7 @@
  */
 import { Model, Trainer, type Engine, type TrainerOptions } from '../../src/index.ts';
 import type { ModelDescription } from '../../src/types.ts';
+import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes, type Parameters } from '../reference/network.ts';
 import { createTraining, type TrainingResult } from '../reference/training.ts';
 import { toStateDict } from './product.ts';
@@ -74,10 +75,19 @@ export function createParameters(course: Course): Parameters {
   );
 }
 
-/** Runs both; the results of update k (the loss before it) are at index k. */
-export function trainBoth(engine: Engine, course: Course): Pair[] {
+export interface Outcome {
+  /** Losses and norms of update k (before it) at index k. */
+  readonly pairs: readonly Pair[];
+  /** How far the parameters have come, in units of where they started. */
+  readonly moved: number;
+  /** How far apart the two ended, in units of the way they went. */
+  readonly apart: number;
+}
+
+export function trainBoth(engine: Engine, course: Course): Outcome {
   const { description, batch, steps, updates, options } = course;
   const parameters = createParameters(course);
+  const initial = Float64Array.from([...parameters.values()].flatMap(({ data }) => [...data]));
   const model = Model.create(engine, description);
   model.loadStateDict(toStateDict(parameters));
   const trainer = Trainer.create(model, {
@@ -101,8 +111,12 @@ export function trainBoth(engine: Engine, course: Course): Pair[] {
       expected: reference(input, wanted, steps),
     };
   });
+  const trained = [...model.stateDict().values()].flatMap(({ data }) => [...data]);
+  const expected = [...parameters.values()].flatMap(({ data }) => [...data]);
+  const way = norm(expected.map((value, k) => value - initial[k]!));
+  const gap = norm(expected.map((value, k) => value - trained[k]!));
   model.dispose();
-  return pairs;
+  return { pairs, moved: way / norm(initial), apart: gap / way };
 }
 
 /** The error of a loss in units in which `LOSS_TOLERANCE` is the limit. */

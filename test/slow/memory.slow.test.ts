@@ -1,0 +1,24 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { cellForms } from '../support/cells.ts';
+import { churn } from '../support/churn.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { liveHeap } from '../support/heap.ts';
+import { silence } from '../support/silence.ts';
+
+describe.each(variants)('memory, %s SIMD', (variant) => {
+  const engine = createEngine(variant);
+  afterAll(() => engine.dispose());
+
+  it('a million cycles of create and dispose stay flat', { timeout: 1_800_000 }, () => {
+    const heapBefore = liveHeap();
+    const { first, last } = churn(engine, 1_000_000);
+    expect(last).toBe(first);
+    expect(liveHeap() - heapBefore).toBeLessThan(2 ** 20);
+  });
+
+  it.each(Object.entries(cellForms))(
+    'a minute of silence at 48 kHz leaves no denormal state: %s',
+    { timeout: 600_000 },
+    (_, form) => silence(engine, form, 60 * 48_000),
+  );
+});
