@@ -40,14 +40,14 @@ function trainCommand(finish: (status: number) => void): Command {
       whole(1, MAXIMA.embedding),
       48,
     )
-    .option('--steps <count>', 'characters of a window of BPTT', whole(1, MAXIMA.steps), 64)
-    .option('--batch <rows>', 'rows of text learned at once', whole(1, MAXIMA.batch), 32)
+    .option('--steps <count>', 'characters of a window of BPTT', whole(1, MAXIMA.steps), 32)
+    .option('--batch <rows>', 'rows of text learned at once', whole(1, MAXIMA.batch), 16)
     .option(
       '--epochs <count>',
       'passes over the text (default: by its length)',
       whole(1, MAXIMA.epochs),
     )
-    .option('--lr <rate>', 'learning rate of Adam, falls to 0', decimal(0, 10, false), 0.004)
+    .option('--lr <rate>', 'learning rate of Adam, falls to 0', decimal(0, 10, false), 0.008)
     .option('--clip <norm>', 'limit of the gradient norm, 0 for none', decimal(0, 1e9, true), 1)
     .option('--seed <number>', 'seed of the initial weights', seed, 1)
     .option('--out <path>', 'where to save (default: gatefold-model.safetensors)')

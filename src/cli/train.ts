@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
 import { TextBatches } from '../data.ts';
 import { GatefoldError } from '../errors.ts';
+import { meanLoss } from '../fit.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
 import { Model, Trainer } from '../index.ts';
 import type { Engine } from '../index.ts';
@@ -27,8 +27,8 @@ export interface TrainOptions extends Omit<Settings, 'epochs'> {
 /** Options that do not change what has been learned so far. */
 const RESUMABLE: ReadonlySet<string> = new Set(['epochs', 'out', 'resume', 'simd']);
 const DEFAULT_OUT = 'gatefold-model.safetensors';
-/** Characters to learn from without `--epochs`: about a minute on two cores. */
-const DEFAULT_CHARACTERS = 4_000_000;
+/** Characters to learn from without `--epochs`: half a minute on two cores. */
+const DEFAULT_CHARACTERS = 1_500_000;
 const MAX_DEFAULT_EPOCHS = 50;
 /** Updates that the shown loss is the mean of. */
 const LOSS_WINDOW = 25;
@@ -108,66 +108,51 @@ function createTrainer(model: Model, { batch, steps, lr, clip }: Settings): Trai
   });
 }
 
-/** Set by the first signal; the loop looks at it between two updates. */
-interface Stop {
-  signal?: NodeJS.Signals;
-}
-
-async function whileStoppable(work: (stop: Stop) => Promise<void>): Promise<Stop> {
-  const stop: Stop = {};
-  const onSignal = (signal: NodeJS.Signals): void => {
-    stop.signal = signal;
-  };
+/** Runs `work` until a signal asks it to end, and says which one did. */
+async function whileStoppable(
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<NodeJS.Signals | undefined> {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => controller.abort(name);
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  await work(stop);
+  await work(controller.signal);
   // A stopped run keeps listening: a terminal's Ctrl-C under npm arrives twice, and the second must not kill it.
-  if (!stop.signal) process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  return stop;
+  if (controller.signal.aborted) return controller.signal.reason as NodeJS.Signals;
+  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  return undefined;
 }
 
 /** Trains to the end of the plan or to a signal, adding each update's loss, in nats, to `losses`. */
-async function learn(trainer: Trainer, plan: Plan, losses: number[], stop: Stop): Promise<void> {
-  const { batches, settings } = plan;
-  const updates = settings.epochs * batches.windows;
+async function learn(
+  trainer: Trainer,
+  { batches, settings }: Plan,
+  losses: number[],
+  signal: AbortSignal,
+): Promise<void> {
   const progress = new Progress(process.stdout);
   const startedMs = performance.now();
   let tokens = 0;
-  for (let update = losses.length; update < updates && !stop.signal; update++) {
-    const window = update % batches.windows;
-    if (window === 0) trainer.resetState();
+  const options = {
+    epochs: settings.epochs,
+    from: losses.length,
+    signal,
     // Down to zero in a straight line, in plain arithmetic: cos() has other bits in other engines.
-    trainer.learningRate = settings.lr * (1 - update / updates);
-    const { inputs, targets, steps } = batches.window(window);
-    const { loss, gradNorm } = trainer.step(inputs, targets, { steps });
-    losses.push(Math.fround(loss));
-    tokens += steps * settings.batch;
-    const tokensPerSecond = (1000 * tokens) / (performance.now() - startedMs);
+    learningRate: (update: number, updates: number): number => settings.lr * (1 - update / updates),
+  };
+  for await (const report of trainer.fit(batches, options)) {
+    losses.push(Math.fround(report.loss));
+    tokens += report.targets;
+    const seconds = (performance.now() - startedMs) / 1000;
     const recent = losses.slice(-LOSS_WINDOW);
+    const updatesMade = report.update - options.from;
     progress.show({
-      epoch: Math.floor(update / batches.windows) + 1,
-      epochs: settings.epochs,
-      update: update + 1,
-      updates,
+      ...report,
       bits: recent.reduce((sum, nats) => sum + nats, 0) / recent.length / Math.LN2,
-      gradNorm,
-      tokensPerSecond,
-      secondsLeft: ((updates - update - 1) * settings.batch * settings.steps) / tokensPerSecond,
+      tokensPerSecond: tokens / seconds,
+      secondsLeft: ((report.updates - report.update) * seconds) / updatesMade,
     });
-    // Lets signals in.
-    await setImmediate();
   }
   progress.end();
-}
-
-/** Mean loss over a text in bits per character, the state carried from window to window. */
-function evaluateBits(trainer: Trainer, batches: TextBatches): number {
-  trainer.resetState();
-  let nats = 0;
-  for (let index = 0; index < batches.windows; index++) {
-    const { inputs, targets, steps } = batches.window(index);
-    nats += trainer.evaluate(inputs, targets, { steps }) * steps * batches.batch;
-  }
-  return nats / batches.count / Math.LN2;
 }
 
 function announce({ corpus, settings, files }: Plan, model: Model, engine: Engine): void {
@@ -202,8 +187,8 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const trainer = createTrainer(model, settings);
   const losses = resume(trainer, plan, engine);
   announce(plan, model, engine);
-  const stop = await whileStoppable(async (stopping) => {
-    await learn(trainer, plan, losses, stopping);
+  const stopped = await whileStoppable(async (signal) => {
+    await learn(trainer, plan, losses, signal);
     const known = { settings, files, fingerprint, simd: engine.simd, losses };
     await save(out, saveRun(trainer, { ...known, vocabulary: vocabulary.toString() }));
   });
@@ -212,9 +197,9 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
     process.stdout.write(
       `stopped after ${losses.length} of ${updates} updates; go on with: gatefold train --resume ${out}\n`,
     );
-    return stop.signal === 'SIGTERM' ? 143 : 130;
+    return stopped === 'SIGTERM' ? 143 : 130;
   }
-  const bits = evaluateBits(trainer, plan.validation);
+  const bits = meanLoss(trainer, plan.validation) / Math.LN2;
   const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
   process.stdout.write(report({ bits, trigram, losses, model, vocabulary, settings, out }));
   return 0;

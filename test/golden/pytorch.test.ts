@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadPytorch, readSafetensors } from '../../src/formats/safetensors.ts';
-import { Engine, Model, Trainer } from '../../src/index.ts';
-import type { TrainerOptions } from '../../src/index.ts';
+import { Model, Trainer } from '../../src/index.ts';
+import type { Engine, TrainerOptions } from '../../src/index.ts';
 import type { LayerSpec, LayerState, StateDict } from '../../src/types.ts';
+import { createEngine, variants } from '../support/engines.ts';
 
 /** Made by make_pytorch.py, which says what each tensor is. */
 const golden = readSafetensors(readFileSync(new URL('pytorch.safetensors', import.meta.url)));
@@ -29,7 +30,9 @@ const OPTIMIZERS: Record<string, NonNullable<TrainerOptions['optimizer']>> = {
 
 /** Both sides round to f32 at every operation, in another order. */
 const FORWARD_TOLERANCE = 2e-6;
-const GRADIENT_TOLERANCE = 1e-5;
+const GRADIENT_TOLERANCE = 2e-6;
+/** An optimizer divides by its second moment, which enlarges the error of a small gradient. */
+const TRAINED_TOLERANCE = 1e-5;
 
 function tensor(name: string): { shape: readonly number[]; data: Float32Array } {
   const found = golden.tensors.get(name);
@@ -53,10 +56,10 @@ function expectAll(actual: StateDict, prefix: string, layer: string, tolerance: 
   }
 }
 
-describe.each(['auto', 'deterministic'] as const)('PyTorch %s', (simd) => {
+describe.each(variants)('PyTorch and %s SIMD', (variant) => {
   let engine: Engine;
-  beforeAll(async () => {
-    engine = await Engine.create({ simd });
+  beforeAll(() => {
+    engine = createEngine(variant);
   });
   afterAll(() => engine.dispose());
 
@@ -117,9 +120,9 @@ describe.each(['auto', 'deterministic'] as const)('PyTorch %s', (simd) => {
       trainer.resetState();
       norms[step] = trainer.step(x, tensor(`${prefix}.target`).data).gradNorm;
     }
-    expectClose(norms, `${prefix}.${optimizer}.norms`, GRADIENT_TOLERANCE);
+    expectClose(norms, `${prefix}.${optimizer}.norms`, TRAINED_TOLERANCE);
     expect(norms[0]).toBeGreaterThan(CLIP);
-    expectAll(model.stateDict(), `${prefix}.${optimizer}.`, layer, GRADIENT_TOLERANCE);
+    expectAll(model.stateDict(), `${prefix}.${optimizer}.`, layer, TRAINED_TOLERANCE);
     trainer.dispose();
     model.dispose();
   });
@@ -154,8 +157,8 @@ describe.each(['auto', 'deterministic'] as const)('PyTorch %s', (simd) => {
       norms[step] = gradNorm;
     }
     expectClose(losses, 'text.losses', FORWARD_TOLERANCE);
-    expectClose(norms, 'text.adam.norms', GRADIENT_TOLERANCE);
-    expectAll(model.stateDict(), 'text.adam.', '', GRADIENT_TOLERANCE);
+    expectClose(norms, 'text.adam.norms', TRAINED_TOLERANCE);
+    expectAll(model.stateDict(), 'text.adam.', '', TRAINED_TOLERANCE);
     trainer.dispose();
     model.dispose();
   });
