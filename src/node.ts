@@ -1,4 +1,4 @@
-/** Files for Node, Deno and Bun: written beside and renamed, so that a file is always whole, the old one or the new one. */
+/** The default entry and files, for Node, Deno and Bun: written beside and renamed, so that a file is always whole, the old one or the new one. */
 
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -7,6 +7,8 @@ import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/models
 import type { Extras } from './formats/models.ts';
 import type { Model } from './model.ts';
 import type { Trainer } from './train.ts';
+
+export * from './index.ts';
 
 /** Writes the whole file or nothing. */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {

@@ -34,8 +34,8 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['train', 'fit'],
     ['formats/'],
     ['public', 'kernels-entry'],
-    ['core', 'index', 'workerd', 'edge', 'node'],
-    ['worklet', 'cli/'],
+    ['core', 'index', 'workerd', 'edge'],
+    ['worklet', 'node', 'cli/'],
     ['cli'],
   ],
 };

@@ -1,12 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { build, type BuildOptions } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createConsumer, root, type Consumer } from './support/consumer.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   exports: Record<string, string | Record<string, string>>;
   bin: Record<string, string>;
@@ -17,22 +15,11 @@ const subPaths = Object.entries(manifest.exports);
 const scripts = subPaths.filter(([, target]) => typeof target === 'object');
 const specifier = (subPath: string): string => subPath.replace(/^\./, 'gatefold');
 
-/** What `npm run build` left in dist/, as a user would find it in node_modules. */
-let consumer = '';
+let consumer: Consumer;
 beforeAll(() => {
-  if (!existsSync(join(root, 'dist/index.js'))) throw new Error('no dist/: npm run build first');
-  consumer = mkdtempSync(join(tmpdir(), 'gatefold-package-'));
-  execFileSync('mkdir', ['node_modules'], { cwd: consumer });
-  symlinkSync(root, join(consumer, 'node_modules/gatefold'), 'dir');
-  writeFileSync(join(consumer, 'package.json'), '{ "type": "module" }');
+  consumer = createConsumer();
 });
-afterAll(() => rmSync(consumer, { recursive: true, force: true }));
-
-/** Standard output of a program of the consumer's. */
-function run(program: string, type: 'module' | 'commonjs' = 'module'): string {
-  const args = [`--input-type=${type}`, '--no-warnings', '--eval', program];
-  return execFileSync(process.execPath, args, { cwd: consumer, encoding: 'utf8' }).trim();
-}
+afterAll(() => consumer.remove());
 
 /** An entry with everything it imports as one text, and what it exports: Node cannot import the entries of other hosts. */
 async function bundle(
@@ -44,7 +31,7 @@ async function bundle(
     bundle: true,
     format: 'esm',
     external: ['*.wasm', '*.wasm?module', 'node:*'],
-    outdir: consumer,
+    outdir: consumer.folder,
     logLevel: 'error',
     ...options,
     write: false,
@@ -120,6 +107,18 @@ describe('every entry', () => {
     ['workerd', CORE],
     ['edge', CORE],
     ['worklet', [...CORE, 'loadModel']],
+    [
+      'node',
+      [
+        ...CORE,
+        'wasmBytes',
+        'loadModelFile',
+        'loadTrainerFile',
+        'saveModelFile',
+        'saveTrainerFile',
+        'writeWhole',
+      ],
+    ],
     ['kernels-entry', ['createKernels']],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);
@@ -127,13 +126,13 @@ describe('every entry', () => {
   });
 
   test.each(scripts.map(([subPath]) => specifier(subPath)))('%s imports, silently', (name) => {
-    expect(run(`await import('${name}')`)).toBe('');
+    expect(consumer.run(`await import('${name}')`)).toBe('');
   });
 
   test('can be required, because nothing waits at the top level', () => {
     for (const [subPath] of scripts) {
       const program = `process.stdout.write(Object.keys(require('${specifier(subPath)}')).join())`;
-      expect(run(program, 'commonjs')).not.toBe('');
+      expect(consumer.run(program, 'commonjs')).not.toBe('');
     }
   });
 
@@ -150,7 +149,7 @@ describe('every entry', () => {
         engine instanceof gatefold.Engine, engine instanceof core.Engine, own instanceof gatefold.Engine,
         loaded instanceof core.Model, gatefold.Model === core.Model, gatefold.GatefoldError === core.GatefoldError,
       );`;
-    expect(run(program)).toBe('true true false true true true');
+    expect(consumer.run(program)).toBe('true true false true true true');
   });
 });
 
@@ -218,7 +217,7 @@ export async function main(): Promise<SequenceResult> {
     ['nodenext', 'nodenext'],
     ['bundler', 'esnext'],
   ])('serve a strict program, resolved as %s', (moduleResolution, module) => {
-    writeFileSync(join(consumer, 'main.ts'), PROGRAM);
+    writeFileSync(join(consumer.folder, 'main.ts'), PROGRAM);
     const compilerOptions = {
       strict: true,
       noEmit: true,
@@ -229,10 +228,10 @@ export async function main(): Promise<SequenceResult> {
       moduleResolution,
     };
     const config = JSON.stringify({ compilerOptions, files: ['main.ts'] });
-    writeFileSync(join(consumer, 'tsconfig.json'), config);
+    writeFileSync(join(consumer.folder, 'tsconfig.json'), config);
     const tsc = join(root, 'node_modules/typescript/lib/tsc.js');
     try {
-      execFileSync(process.execPath, [tsc, '-p', consumer], { encoding: 'utf8' });
+      execFileSync(process.execPath, [tsc, '-p', consumer.folder], { encoding: 'utf8' });
     } catch (error) {
       expect.fail((error as { stdout: string }).stdout);
     }
