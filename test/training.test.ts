@@ -211,6 +211,36 @@ describe.each(variants)('numbers that are not finite, %s SIMD', (variant) => {
     }
   });
 
+  it('the model, its streams and other trainers run with the parameters of an update', () => {
+    const { model, trainer } = make({});
+    const stream = model.stream();
+    const other = Trainer.create(model, { batch: 1, steps: 2 });
+    const before = model.forward(x, { steps: 2 }).output;
+    for (let k = 0; k < 3; k++) trainer.step(x, target);
+    const fresh = Model.create(engine, model.description);
+    fresh.loadStateDict(model.stateDict());
+    const expected = fresh.forward(x, { steps: 2 }).output;
+    expect(sameBits(expected, before)).toBe(false);
+    const streamed = new Float32Array(expected.length);
+    stream.run(x, streamed, 2);
+    for (const output of [
+      model.forward(x, { steps: 2 }).output,
+      trainer.forward(x).output,
+      other.forward(x).output,
+      streamed,
+    ]) {
+      expect(sameBits(output, expected)).toBe(true);
+    }
+    // Backward needs the parameters in another form than forward does.
+    const third = Trainer.create(fresh, { batch: 1, steps: 2 });
+    third.forward(x);
+    const gradient = Float32Array.of(1, 2, 3, 4);
+    const wanted = third.backward({ output: gradient }).input!;
+    expect(sameBits(other.backward({ output: gradient }).input!, wanted)).toBe(true);
+    model.dispose();
+    fresh.dispose();
+  });
+
   it('gradients of several backward passes add up until they are zeroed', () => {
     const { model, trainer } = make({});
     const gradients = (): Float32Array[] =>

@@ -46,7 +46,7 @@ export function createTraining(
     const width = input.length / steps;
     const older = window === undefined ? [] : past.slice(Math.max(0, past.length + steps - window));
     const newest = Array.from({ length: steps }, (_, t) =>
-      Array.from({ length: width }, (_, k) => input[t * width + k]!),
+      Array.from({ length: width }, (__, k) => input[t * width + k]!),
     );
     const inputs = [...older.map((step) => step.input), ...newest];
     const start = older[0]?.state ?? carried;

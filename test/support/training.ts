@@ -101,9 +101,9 @@ export function trainBoth(engine: Engine, course: Course): Outcome {
     maxNorm: options.gradClip?.norm,
     window: options.bptt?.steps,
   });
-  const data = createData(course);
+  const windowOf = createData(course);
   const pairs = Array.from({ length: updates }, (_, k) => {
-    const { x, target } = data(k);
+    const { x, target } = windowOf(k);
     const input = model.takesTokens ? Int32Array.from(x) : Float32Array.from(x);
     const wanted = options.loss === 'mse' ? Float32Array.from(target) : Int32Array.from(target);
     return {
