@@ -76,15 +76,26 @@ export class Step {
   dPeephole: usize;
 }
 
-/** One recurrent layer over a sequence. Rows of all [T, B, *] buffers follow each other; T = 0 is not allowed. */
+/**
+ * One recurrent layer over a sequence. Where rows of a batch differ in length, they are sorted, longest first, and only the valid rows
+ * of every step are there, one step after the other: step t has `offsets[t + 1] - offsets[t]` rows, the first ones of the step before.
+ * [T, B, *] below stands for these M = offsets[T] rows. T = 0 is not allowed.
+ *
+ *     lengths 3 2 1:   step 0: rows 0 1 2 │ step 1: rows 0 1 │ step 2: row 0        offsets 0 3 5 6
+ */
 @unmanaged
 export class Sequence extends Step {
   cell: i32;
   operand: i32;
   steps: i32;
+  /** Rows of the initial state. */
   batch: i32;
+  /** Rows of the step at hand. */
+  active: i32;
   inputs: i32;
   hidden: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
   /** Hp */
   padded: i32;
   /** N; rows may lie further apart, so that not all fall into the same sets of a cache. */
@@ -97,7 +108,7 @@ export class Sequence extends Step {
   /** [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`. */
   gatesAll: usize;
   productsAll: usize;
-  /** [T + 1, B, Hp]: the initial state, then that of every step. */
+  /** [B + M, Hp]: the initial state, then that of every step. */
   hAll: usize;
   cAll: usize;
   /** [T, B, Hp] in: gradient of the outputs, or 0. */

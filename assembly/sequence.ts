@@ -33,18 +33,31 @@ export function panelVectors(cell: i32): i32 {
     : 4;
 }
 
+/** The first row of step t in the buffers of all steps. */
+// @ts-ignore: decorator
+@inline
+function firstRow(q: Sequence, t: i32): i32 {
+  return load<i32>(q.offsets + (t << 2));
+}
+
+/** The row of the states before step t: behind those of the initial state lie those of every step. */
+function previousRow(q: Sequence, t: i32): i32 {
+  return t ? q.batch + firstRow(q, t - 1) : 0;
+}
+
 /** Points the fields of a step at step t of the sequence. */
 function moveTo(q: Sequence, t: i32): void {
-  const rows = t * q.batch;
-  const state = rows * q.stateRow;
-  const following = state + q.batch * q.stateRow;
-  q.gates = q.gatesAll + rows * q.gateRow;
-  q.products = q.productsAll + rows * (q.cell == codes.CELL_GRU_BEFORE ? q.stateRow : q.gateRow);
-  q.hPrevious = q.hAll + state;
-  q.h = q.hAll + following;
-  q.cPrevious = q.cAll + state;
-  q.c = q.cAll + following;
-  q.dy = q.dyAll ? q.dyAll + state : 0;
+  const row = firstRow(q, t);
+  const previous = previousRow(q, t) * q.stateRow;
+  const state = (q.batch + row) * q.stateRow;
+  q.active = firstRow(q, t + 1) - row;
+  q.gates = q.gatesAll + row * q.gateRow;
+  q.products = q.productsAll + row * (q.cell == codes.CELL_GRU_BEFORE ? q.stateRow : q.gateRow);
+  q.hPrevious = q.hAll + previous;
+  q.h = q.hAll + state;
+  q.cPrevious = q.cAll + previous;
+  q.c = q.cAll + state;
+  q.dy = q.dyAll ? q.dyAll + row * q.stateRow : 0;
 }
 
 /** Recurrent product and update of `panels` panels for all rows: operand a, weights b, first column at byte z of a row of gates. */
@@ -55,7 +68,7 @@ function advance<C extends Cell>(q: Sequence, a: usize, b: usize, z: i32, panels
   const depth = q.hidden;
   const weights = depth * width;
   const together = cell.vectors() == 4 ? 2 : 3;
-  const tiled = q.batch - (q.batch % together);
+  const tiled = q.active - (q.active % together);
   for (let p = 0; p < panels; p++) {
     for (let row = 0; row < tiled; row += together) {
       const from = a + row * q.operandRow;
@@ -68,7 +81,7 @@ function advance<C extends Cell>(q: Sequence, a: usize, b: usize, z: i32, panels
       }
     }
   }
-  for (let row = tiled; row < q.batch; row++) {
+  for (let row = tiled; row < q.active; row++) {
     const from = a + row * q.operandRow;
     let gates = z + row * q.gateRow;
     let state = row * q.stateRow;
@@ -127,17 +140,17 @@ function step(q: Sequence): void {
   }
 }
 
-/** h[1..T], c[1..T] and the gates from x, h[0] and c[0]. */
+/** The states of every step and the gates, from x and the initial state. */
 export function sequenceForward(q: Sequence): void {
   const vectors = panelVectors(q.cell);
   const chunk = max(8, CHUNK_BYTES / (q.batch * q.gateRow));
   for (let first = 0; first < q.steps; first += chunk) {
     const end = min(first + chunk, q.steps);
-    const rows = first * q.batch;
+    const row = firstRow(q, first);
     productOfPanels(
       q.product,
-      (end - first) * q.batch,
-      q.x + rows * q.xRow,
+      firstRow(q, end) - row,
+      q.x + row * q.xRow,
       q.xRow,
       q.inputs,
       q.w,
@@ -145,7 +158,7 @@ export function sequenceForward(q: Sequence): void {
       q.columns >> 2,
       vectors,
       q.bias ? q.bias : ZEROS,
-      q.gatesAll + rows * q.gateRow,
+      q.gatesAll + row * q.gateRow,
       q.gateRow,
     );
     for (let t = first; t < end; t++) {
@@ -160,7 +173,7 @@ function retreat<C extends Cell>(q: Sequence, z: i32, panels: i32): void {
   const cell = changetype<C>(0);
   const span = cell.span();
   const width = cell.vectors() << 4;
-  for (let row = 0; row < q.batch; row++) {
+  for (let row = 0; row < q.active; row++) {
     const gates = z + row * q.gateRow;
     const state = row * q.stateRow;
     for (let p = 0; p < panels; p++) {
@@ -180,7 +193,7 @@ function throughRecurrent(
 ): void {
   productOfPanels(
     q.product,
-    q.batch,
+    q.active,
     gradients + (first << 2),
     q.gateRow,
     depth,
@@ -233,6 +246,40 @@ function stepBack(q: Sequence): void {
 }
 
 /**
+ * dR += (states before every step)^T (gradients of its gates), the last step first. A stretch of steps whose rows and whose states
+ * before them follow each other is one product: the whole sequence, unless lengths differ.
+ */
+function recurrentWeights(q: Sequence, gradients: usize): void {
+  const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
+  const columns = q.cell == codes.CELL_GRU_BEFORE ? 2 * q.padded : q.columns;
+  for (let end = q.steps; end > 0;) {
+    let first = end - 1;
+    const rows = firstRow(q, end) - firstRow(q, first);
+    while (
+      first > 0 &&
+      firstRow(q, first) - firstRow(q, first - 1) == rows &&
+      previousRow(q, first) - previousRow(q, first - 1) == rows
+    ) {
+      first--;
+    }
+    const row = firstRow(q, first);
+    productOverRows(
+      q.product,
+      firstRow(q, end) - row,
+      operand + previousRow(q, first) * q.stateRow,
+      q.stateRow,
+      q.hidden,
+      gradients + row * q.gateRow,
+      q.gateRow,
+      columns >> 2,
+      panelVectors(q.cell),
+      q.dr,
+    );
+    end = first;
+  }
+}
+
+/**
  * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial state (left in dh, dc).
  * Uses up the gates that the forward pass left.
  */
@@ -241,23 +288,19 @@ export function sequenceBackward(q: Sequence): void {
     moveTo(q, t);
     stepBack(q);
   }
-  const g = q.product;
-  const rows = q.steps * q.batch;
+  const rows = firstRow(q, q.steps);
   const vectors = panelVectors(q.cell);
-  const columnVectors = q.columns >> 2;
-  const resetAfter = q.cell == codes.CELL_GRU_AFTER;
-  const recurrent = resetAfter ? q.productsAll : q.gatesAll;
-  const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
+  const columns = q.columns >> 2;
+  const recurrent = q.cell == codes.CELL_GRU_AFTER ? q.productsAll : q.gatesAll;
   const z = q.gatesAll;
   const zRow = q.gateRow;
-  productOverRows(g, rows, q.x, q.xRow, q.inputs, z, zRow, columnVectors, vectors, q.dw);
+  productOverRows(q.product, rows, q.x, q.xRow, q.inputs, z, zRow, columns, vectors, q.dw);
+  recurrentWeights(q, recurrent);
   if (q.cell == codes.CELL_GRU_BEFORE) {
+    // The candidate's columns follow those of both gates; what they multiply is r * h.
     const first = 2 * q.hiddenBytes;
-    const gates = q.padded >> 1;
-    const candidate = q.dr + q.hidden * first;
-    productOverRows(g, rows, operand, q.stateRow, q.hidden, z, zRow, gates, 4, q.dr);
     productOverRows(
-      g,
+      q.product,
       rows,
       q.productsAll,
       q.stateRow,
@@ -266,29 +309,16 @@ export function sequenceBackward(q: Sequence): void {
       zRow,
       q.padded >> 2,
       4,
-      candidate,
-    );
-  } else {
-    productOverRows(
-      g,
-      rows,
-      operand,
-      q.stateRow,
-      q.hidden,
-      recurrent,
-      zRow,
-      columnVectors,
-      vectors,
-      q.dr,
+      q.dr + q.hidden * first,
     );
   }
   if (q.bias) {
-    columnSums(q.dBiasInput, z, zRow, rows, columnVectors);
-    columnSums(q.dBiasHidden, recurrent, zRow, rows, columnVectors);
+    columnSums(q.dBiasInput, z, zRow, rows, columns);
+    columnSums(q.dBiasHidden, recurrent, zRow, rows, columns);
   }
   if (q.dx) {
     productOfPanels(
-      g,
+      q.product,
       rows,
       z,
       zRow,
@@ -320,7 +350,7 @@ export function sequencePrepare(q: Sequence): void {
 /** The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in gates, the other's in products. */
 export function cellForward(q: Sequence): void {
   const lstm = q.cell == codes.CELL_LSTM;
-  for (let row = 0; row < q.batch; row++) {
+  for (let row = 0; row < q.active; row++) {
     for (let u = 0; u < q.hiddenBytes; u += 16) {
       const h = row * q.stateRow + u;
       if (lstm) lstmCell(q, row * q.gateRow + 4 * u, h, u);

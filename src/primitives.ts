@@ -223,7 +223,7 @@ class CellScratch {
     const lstm = this.#cell === CELL_LSTM;
     this.kernels.write(this.sequence, {
       cell: this.#cell,
-      batch: this.batch,
+      active: this.batch,
       padded: this.padded,
       hiddenBytes: this.padded * 4,
       stateRow: this.padded * 4,

@@ -53,6 +53,7 @@ export class Workspace {
   readonly inputGradient: Slot;
   /** Dense outputs or inputs [T, B, *], on their way out or in another order. */
   readonly staging: Slot;
+  readonly #offsets: Slot;
   readonly #buffers: readonly Buffers[];
   readonly #recurrent: readonly Buffers[];
   readonly #store: Store;
@@ -75,6 +76,7 @@ export class Workspace {
     this.input = plan.reserve(steps * batch * inputs);
     this.inputGradient = gradients ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
     this.staging = plan.reserve(steps * batch * Math.max(inputs, units.at(-1)!.outputs));
+    this.#offsets = plan.reserve(steps + 1);
     const product = plan.descriptor('Product');
     this.#buffers = units.map((unit) =>
       reserve(plan, store, unit, batch, steps, gradients !== undefined),
@@ -84,6 +86,7 @@ export class Workspace {
     plan.place(block);
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
+    kernels.integers(this.#offsets).forEach((_, t, offsets) => (offsets[t] = t * batch));
     this.#buffers.forEach((buffers, index) => this.#describe(buffers, index, product));
     this.prepare();
   }
@@ -162,6 +165,7 @@ export class Workspace {
       cell: unit.form.code,
       operand: unit.form.operand,
       batch: this.batch,
+      offsets: this.#offsets,
       hidden: unit.hidden,
       padded: unit.padded,
       hiddenBytes: unit.padded * 4,
