@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Vocabulary } from '../data.ts';
 import type { Model } from '../index.ts';
+import { createKernels } from '../kernels-entry.ts';
 import { fillUniform } from '../random.ts';
 import { createEngine } from './engine.ts';
 import { openModel, openModelFile } from './run.ts';
@@ -25,6 +26,7 @@ export function* write(
 ): Generator<string, void> {
   const { prime, length, temperature, seed } = options;
   const stream = model.stream();
+  const kernels = createKernels(model.engine);
   const logits = new Float32Array(model.outputSize);
   const token = new Int32Array(1);
   const uniform = new Float32Array(1);
@@ -35,7 +37,7 @@ export function* write(
     }
     for (let drawn = 0; drawn < length; drawn++) {
       fillUniform(uniform, seed, SAMPLE_STREAM, drawn);
-      token[0] = drawToken(logits, temperature, uniform[0]!);
+      token[0] = drawToken(kernels, logits, temperature, uniform[0]!);
       yield vocabulary.characters[token[0]]!;
       stream.step(token, logits);
     }
