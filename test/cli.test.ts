@@ -81,6 +81,12 @@ describe('help', () => {
   );
 });
 
+it('gatefold --version says which it is', () => {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  expect(gatefold('--version').stdout).toBe(`${version}\n`);
+});
+
 /** Bad input: [what, arguments, words of the message]. */
 const BAD: [string, string, RegExp][] = [
   ['no command that exists', 'trian', /unknown command 'trian'.*Did you mean train/],

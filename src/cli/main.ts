@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { GatefoldError } from '../errors.ts';
 import { STATUS_BAD_INPUT } from './failure.ts';
@@ -16,6 +17,12 @@ Examples:
 const SAMPLE_EXAMPLES = `
 Example:
   $ gatefold sample book.safetensors --prime "Once upon" --length 300 --temperature 0.8 --seed 7`;
+
+/** Of the package, seen from `dist/cli.js`. */
+function version(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
 
 /** One line, whatever commander adds below it. */
 function oneLine(text: string): string {
@@ -87,6 +94,7 @@ async function main(argv: readonly string[]): Promise<number> {
   };
   const program = new Command('gatefold')
     .description('recurrent networks that run and train on WebAssembly SIMD')
+    .version(version())
     .addHelpText('after', '\nExample:\n  $ gatefold train book.txt')
     .addCommand(trainCommand(finish))
     .addCommand(sampleCommand(finish));
