@@ -1,4 +1,4 @@
-import { checkInteger } from './check.ts';
+import { checkInteger, checkKeys } from './check.ts';
 import { disposable } from './disposable.ts';
 import { GatefoldError } from './errors.ts';
 import { Kernels } from './kernels.ts';
@@ -43,7 +43,7 @@ export class Engine {
 
   /** Compiles (unless it is given a module) and instantiates without blocking. */
   static async create(options: CoreEngineOptions): Promise<Engine> {
-    const { module } = options;
+    const module = checkModule(options);
     try {
       const compiled =
         module instanceof WebAssembly.Module ? module : await WebAssembly.compile(module);
@@ -57,7 +57,7 @@ export class Engine {
 
   /** The same at once, for worklets and workers. */
   static createSync(options: CoreEngineOptions): Engine {
-    const { module } = options;
+    const module = checkModule(options);
     try {
       const compiled =
         module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
@@ -81,6 +81,20 @@ export class Engine {
 }
 
 const PAGE = 65536;
+
+function checkModule(options: CoreEngineOptions): WebAssembly.Module | BufferSource {
+  if (typeof WebAssembly !== 'object') {
+    const message =
+      'this host has no WebAssembly (Lockdown Mode and some embedded browsers switch it off)';
+    throw new GatefoldError('ERR_UNSUPPORTED', message);
+  }
+  checkKeys('options', options, ['module', 'maxBytes']);
+  const { module } = options;
+  const isBytes = module instanceof ArrayBuffer || ArrayBuffer.isView(module);
+  if (isBytes || module instanceof WebAssembly.Module) return module;
+  const message = `"module" expected a WebAssembly.Module or the bytes of one, got ${typeof module}`;
+  throw new GatefoldError('ERR_ARGUMENT', message);
+}
 
 function createMemory(options: CoreEngineOptions): {
   memory: WebAssembly.Memory;

@@ -1,21 +1,27 @@
 /** The default entry: carries the kernels inside, so that nothing has to be found or fetched. */
 
 import { Engine as CoreEngine } from './engine.ts';
+import type { CoreEngineOptions } from './engine.ts';
 import { inlineBytes } from './wasm/inline.ts';
 import type { EngineOptions } from './wasm/options.ts';
 
 export * from './public.ts';
 export type { EngineOptions } from './wasm/options.ts';
 
+function choose(options: EngineOptions): CoreEngineOptions {
+  const module = inlineBytes(options);
+  return options.maxBytes === undefined ? { module } : { module, maxBytes: options.maxBytes };
+}
+
 /** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
 export class Engine extends CoreEngine {
   static override async create(options: EngineOptions = {}): Promise<Engine> {
-    return super.create({ ...options, module: inlineBytes(options) });
+    return super.create(choose(options));
   }
 
   /** The same at once, for workers and worklets. */
   static override createSync(options: EngineOptions = {}): Engine {
-    return super.createSync({ ...options, module: inlineBytes(options) });
+    return super.createSync(choose(options));
   }
 }
 

@@ -1,4 +1,3 @@
-import { GatefoldError } from '../errors.ts';
 import { BASELINE, RELAXED } from '../generated/wasm-bytes.ts';
 import { decodeBase64 } from './base64.ts';
 import { mayRelax } from './options.ts';
@@ -9,14 +8,7 @@ import type { EngineOptions } from './options.ts';
  * because Node 20 can be told to take it while it runs; V8 compiles the same bytes once.
  */
 export function inlineBytes(options: EngineOptions): Uint8Array<ArrayBuffer> {
-  const relaxes = mayRelax(options);
-  if (typeof WebAssembly !== 'object') {
-    throw new GatefoldError(
-      'ERR_UNSUPPORTED',
-      'this host has no WebAssembly (Lockdown Mode and some embedded browsers switch it off)',
-    );
-  }
-  if (relaxes) {
+  if (mayRelax(options) && typeof WebAssembly === 'object') {
     const bytes = decodeBase64(RELAXED);
     if (WebAssembly.validate(bytes)) return bytes;
   }
