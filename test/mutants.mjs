@@ -1,0 +1,330 @@
+/**
+ * Faults that people really make in recurrent networks, as edits of the sources. Each `[from, to]` must match its file
+ * exactly once.
+ *
+ * @type {{ name: string, file: string, edits: [string, string][] }[]}
+ */
+export const mutants = [
+  ...mutantsOf('assembly/lstm.ts', {
+    'input and forget gate swapped': [
+      ['const i = sigmoid(x0);', 'const i = sigmoid(coupled ? x0 : x1);'],
+      ['const f = sigmoid(x1);', 'const f = sigmoid(x0);'],
+    ],
+    'cell and output gate swapped': [
+      ['tanh(coupled ? x1 : x2)', 'tanh(coupled ? x2 : x3)'],
+      ['let x = coupled ? x2 : x3;', 'let x = coupled ? x1 : x2;'],
+    ],
+    'peepholes of input and forget gate swapped': [
+      ['x0 = madd(v128.load(peephole), c0, x0)', 'x0 = madd(v128.load(peephole + gate), c0, x0)'],
+      [
+        'if (!coupled) x1 = madd(v128.load(peephole + gate), c0, x1)',
+        'if (!coupled) x1 = madd(v128.load(peephole), c0, x1)',
+      ],
+    ],
+    'peepholes in the order input, output, forget (ONNX)': [
+      [
+        'if (!coupled) x1 = madd(v128.load(peephole + gate), c0, x1)',
+        'if (!coupled) x1 = madd(v128.load(peephole + 2 * gate), c0, x1)',
+      ],
+      [
+        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * gate), c, x)',
+        'x = madd(v128.load(peephole + gate), c, x)',
+      ],
+    ],
+    'output gate sees the old cell state': [
+      [
+        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * gate), c, x)',
+        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * gate), c0, x)',
+      ],
+    ],
+    'coupled gates do not forget': [['madd(i, f32x4.sub(g, c0), c0)', 'madd(i, g, c0)']],
+    'h and c stored in each other’s place': [
+      ['v128.store(s.c + h, c);', 'v128.store(s.h + h, c);'],
+      [
+        'v128.store(s.h + h, flush(f32x4.mul(o, tanh(c))))',
+        'v128.store(s.c + h, flush(f32x4.mul(o, tanh(c))))',
+      ],
+    ],
+    'h without tanh of c': [['flush(f32x4.mul(o, tanh(c)))', 'flush(f32x4.mul(o, c))']],
+    'c is never flushed': [
+      ['c = flush(madd(f, c0, f32x4.mul(i, g)))', 'c = madd(f, c0, f32x4.mul(i, g))'],
+    ],
+    'backward: dc of the step after dropped': [
+      ['d_tanh(t), v128.load(s.dc + h))', 'd_tanh(t), v128.load(ZEROS))'],
+    ],
+    'backward: dh does not reach dc': [
+      ['madd(f32x4.mul(dh, o), d_tanh(t), v128.load(s.dc + h))', 'v128.load(s.dc + h)'],
+    ],
+    'backward: tanh(c) not differentiated': [
+      [
+        'madd(f32x4.mul(dh, o), d_tanh(t), v128.load(s.dc + h))',
+        'madd(dh, o, v128.load(s.dc + h))',
+      ],
+    ],
+    'backward: peephole of the output gate dropped from dc': [
+      ['dc = madd(v128.load(s.peephole + output), o_, dc);', ''],
+    ],
+    'backward: peephole of the input gate dropped from dc': [
+      ['dc0 = madd(v128.load(s.peephole + input), i_, dc0);', ''],
+    ],
+    'backward: peephole of the forget gate dropped from dc': [
+      ['dc0 = madd(v128.load(s.peephole + forget), f_, dc0);', ''],
+    ],
+    'backward: gradient of the input peephole dropped': [
+      ['accumulate(s.dPeephole + input, i_, c0);', ''],
+    ],
+    'backward: gradient of the forget peephole dropped': [
+      ['accumulate(s.dPeephole + forget, f_, c0);', ''],
+    ],
+    'backward: gradient of the output peephole from the old c': [
+      ['accumulate(s.dPeephole + output, o_, c);', 'accumulate(s.dPeephole + output, o_, c0);'],
+    ],
+    'backward: coupled gate without its forget term': [['coupled ? f32x4.sub(g, c0) : g', 'g']],
+    'backward: coupled dc without the forget factor': [['dc0 = nmadd(dc, i, dc);', 'dc0 = dc;']],
+    'backward: dc without the forget factor': [['dc0 = f32x4.mul(dc, f);', 'dc0 = dc;']],
+    'backward: gradient of the forget gate from the new c': [
+      ['f32x4.mul(f32x4.mul(dc, c0), d_sigmoid(f))', 'f32x4.mul(f32x4.mul(dc, c), d_sigmoid(f))'],
+    ],
+    'backward: output gate not differentiated': [
+      ['f32x4.mul(f32x4.mul(dh, t), d_sigmoid(o))', 'f32x4.mul(dh, t)'],
+    ],
+    'backward: candidate not differentiated': [
+      ['f32x4.mul(f32x4.mul(dc, i), d_tanh(g))', 'f32x4.mul(dc, i)'],
+    ],
+  }),
+
+  ...mutantsOf('assembly/gru.ts', {
+    'z and 1 - z swapped': [
+      ['madd(z, f32x4.sub(previous, n), n)', 'madd(z, f32x4.sub(n, previous), previous)'],
+    ],
+    'reset and update gate swapped': [
+      ['const r = sigmoid(x0);', 'const r = sigmoid(x1);'],
+      ['const update = sigmoid(x1);', 'const update = sigmoid(x0);'],
+    ],
+    'reset gate not applied': [
+      ['madd(r, q, v128.load(gates, 32))', 'f32x4.add(q, v128.load(gates, 32))'],
+    ],
+    'recurrent bias of the new gate dropped': [
+      ['return v128.load(s.biasHidden + 3 * u, 32);', 'return f32x4.splat(0);'],
+    ],
+    'reset before: reset gate not applied': [
+      ['f32x4.mul(r0, v128.load(s.hPrevious + h))', 'v128.load(s.hPrevious + h)'],
+    ],
+    'backward: dh (.) z dropped': [
+      ['v128.store(s.dh + h, f32x4.mul(dh, update));', 'v128.store(s.dh + h, f32x4.splat(0));'],
+    ],
+    'backward: reset gate without the recurrent product': [
+      [
+        'f32x4.mul(f32x4.mul(n_, v128.load(products, 32)), d_sigmoid(r))',
+        'f32x4.mul(n_, d_sigmoid(r))',
+      ],
+    ],
+    'backward: update gate with the wrong sign': [
+      [
+        'f32x4.mul(dh, f32x4.sub(v128.load(s.hPrevious + h), n))',
+        'f32x4.mul(dh, f32x4.sub(n, v128.load(s.hPrevious + h)))',
+      ],
+    ],
+    'backward: recurrent product of n without r': [
+      ['v128.store(products, f32x4.mul(n_, r), 32);', 'v128.store(products, n_, 32);'],
+    ],
+    'backward: n without 1 - z': [
+      ['f32x4.mul(f32x4.sub(dh, f32x4.mul(dh, update)), d_tanh(n))', 'f32x4.mul(dh, d_tanh(n))'],
+    ],
+    'backward, reset before: e (.) r dropped': [
+      ['madd(e, r, v128.load(s.dh + h + v))', 'v128.load(s.dh + h + v)'],
+    ],
+    'backward, reset before: reset gate without h': [
+      ['f32x4.mul(f32x4.mul(e, previous), d_sigmoid(r))', 'f32x4.mul(e, d_sigmoid(r))'],
+    ],
+    'backward, reset before: dh (.) z dropped': [
+      [
+        'v128.store(s.dh + h + v, f32x4.mul(dh, update));',
+        'v128.store(s.dh + h + v, f32x4.splat(0));',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('assembly/rnn.ts', {
+    'tanh not differentiated': [['return d_tanh(y);', 'return f32x4.splat(1);']],
+    'relu passes every gradient': [
+      [
+        'return v128.and(f32x4.gt(y, v128.load(ZEROS)), v128.load32_splat(ONE));',
+        'return v128.load32_splat(ONE);',
+      ],
+    ],
+    'dh of the step after is counted twice': [['v128.store(s.dh + h + v, v128.load(ZEROS));', '']],
+  }),
+
+  ...mutantsOf('assembly/sequence.ts', {
+    'peephole form cell: products see h': [
+      [
+        'const a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;',
+        'const a = q.hPrevious;',
+      ],
+    ],
+    'peephole form cell: gradient of the products goes to dh': [
+      ['const target = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;', 'const target = q.dh;'],
+    ],
+    'peephole form cell: gradient of R from h': [
+      [
+        'const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;',
+        'const operand = q.hAll;',
+      ],
+    ],
+    'gradient of R from the state after the step': [
+      [
+        'const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;',
+        'const operand = (q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll) + q.batch * q.stateRow;',
+      ],
+    ],
+    'reset after: gradient of R without r': [
+      ['? q.productsAll : q.gatesAll;', '? q.gatesAll : q.gatesAll;'],
+    ],
+    'both biases summed in front of the reset gate': [
+      ['const apart = q.cell == codes.CELL_GRU_AFTER;', 'const apart = false;'],
+    ],
+    'gradient of the input bias dropped': [
+      ['columnSums(q.dBiasInput,', 'if (false) columnSums(q.dBiasInput,'],
+    ],
+    'gradient of the recurrent bias is that of the input bias': [
+      ['columnSums(q.dBiasHidden, recurrent', 'columnSums(q.dBiasHidden, z'],
+    ],
+    'loss on the outputs ignored': [['q.dy = q.dyAll ?', 'q.dy = false ?']],
+    'biases ignored': [['q.bias ? q.bias : ZEROS,', 'ZEROS,']],
+    'second chunk of steps reads the inputs of the first': [['q.x + row', 'q.x + 0 * row']],
+    'last rows of a batch skipped': [['for (let row = tiled;', 'for (let row = tiled + 1;']],
+    'backward stops before the first step': [
+      ['for (let t = q.steps - 1; t >= 0; t--) {', 'for (let t = q.steps - 1; t > 0; t--) {'],
+    ],
+  }),
+
+  ...mutantsOf('assembly/gemm.ts', {
+    'second block of the depth starts anew': [['g.i = g.c;', '']],
+    'first row of every sum of columns dropped': [
+      [
+        'for (let r = 0; r < rows; r++) {\n      x = f32x4',
+        'for (let r = 1; r < rows; r++) {\n      x = f32x4',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('assembly/dense.ts', {
+    'bias dropped': [['d.bias ? d.bias : ZEROS,', 'ZEROS,']],
+    'gradient of the bias dropped': [
+      ['if (d.bias) columnSums(d.dBias, d.y, d.yRow, d.rows, vectors);', ''],
+    ],
+    'repeated tokens overwrite one another’s gradient': [
+      ['f32x4.add(v128.load(to + v), v128.load(from + v))', 'v128.load(from + v)'],
+    ],
+  }),
+
+  ...mutantsOf('assembly/loss.ts', {
+    'cross-entropy without the target in its gradient': [
+      ['store<f32>(target, load<f32>(target) - scale);', ''],
+    ],
+    'mean squared error without its 2': [['2 * scale * difference', 'scale * difference']],
+  }),
+
+  ...mutantsOf('assembly/optim.ts', {
+    'nesterov looks ahead where it must not, and not where it must': [
+      ['g = u.nesterov ? madd(mu, b, g) : b;', 'g = u.nesterov ? b : madd(mu, b, g);'],
+    ],
+    'rmsprop: eps under the root': [
+      [
+        'f32x4.div(g, f32x4.add(f32x4.sqrt(v), epsilon))',
+        'f32x4.div(g, f32x4.sqrt(f32x4.add(v, epsilon)))',
+      ],
+    ],
+    'adam: first moment not corrected': [['f32x4.mul(m, correction1)', 'm']],
+    'adam: second moment not corrected': [
+      ['f32x4.sqrt(f32x4.mul(v, correction2))', 'f32x4.sqrt(v)'],
+    ],
+    'adamw decays the gradient': [['return adam(u, true);', 'return adam(u, false);']],
+    'moments are never flushed': [
+      [
+        'const m = flush(madd(beta1, v128.load(u.first + k), f32x4.mul(rest1, g)));',
+        'const m = madd(beta1, v128.load(u.first + k), f32x4.mul(rest1, g));',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('assembly/math.ts', {
+    'tanh with a coefficient missing': [['p = madd(p, x2, v128.load32_splat(K.TANH_A3));', '']],
+    'sigmoid of -x': [['exponential(f32x4.neg(x))', 'exponential(x)']],
+    'NaN is lost in the clamp of tanh': [
+      [
+        'export function tanh(x: v128): v128 {\n  const limit',
+        'export function tanh(x: v128): v128 {\n  x = f32x4.pmax(f32x4.splat(-99), x);\n  const limit',
+      ],
+    ],
+    'derivative of the sigmoid without 1 - y': [['return nmadd(y, y, y);', 'return y;']],
+  }),
+
+  ...mutantsOf('src/states.ts', {
+    'final c is read from h': [['c: read((place) => place.c)', 'c: read((place) => place.h)']],
+    'initial c is not written': [['if (unit.form.hasCellState) write(c, given?.c);', '']],
+  }),
+
+  ...mutantsOf('src/carry.ts', {
+    'states are not carried from window to window': [
+      [
+        'copyState(this.#kernels, workspace.states(total - replay), this.#states, this.#batch);',
+        '',
+      ],
+    ],
+    'replay starts from the last state': [
+      ['workspace.states(total - replay)', 'workspace.states(total)'],
+    ],
+    'the wrong steps are replayed': [
+      ['const from = (total - replay) * this.#width;', 'const from = 0;'],
+    ],
+  }),
+
+  ...mutantsOf('src/train.ts', {
+    'the norm is reported after clipping': [
+      [
+        'return { gradNorm, finite: true };',
+        'return { gradNorm: gradNorm * scale, finite: true };',
+      ],
+    ],
+    'gradients are clipped though they are small': [
+      ['Math.min(1, gradClip.norm / (gradNorm + 1e-6))', 'gradClip.norm / (gradNorm + 1e-6)'],
+    ],
+    'gradients of the window before are kept': [
+      ['this.#kernels.zero(this.#gradients);\n    writeState', 'writeState'],
+    ],
+    'gradients of states of the window before are kept': [
+      ['writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);', ''],
+    ],
+    'the loss of replayed steps counts again': [
+      ['this.#kernels.zero(outputGradient, 0, before);', ''],
+    ],
+    'transposed weights are those of the update before': [
+      ['this.#store.version++;\n    this.#refresh();\n    return', 'return'],
+    ],
+  }),
+
+  ...mutantsOf('src/optimizer.ts', {
+    'dampening acts on the first step too': [
+      ['weightFirst: taken === 0 ? 1 : 1 - dampening', 'weightFirst: 1 - dampening'],
+    ],
+    'bias correction is one step ahead': [['power(beta2, taken + 1)', 'power(beta2, taken + 2)']],
+  }),
+
+  ...mutantsOf('src/stream.ts', {
+    'a stream does not advance': [
+      ['copyState(this.#kernels, this.#states[steps]!, this.#states[0]!, this.batch);', ''],
+    ],
+  }),
+
+  ...mutantsOf('src/model.ts', {
+    'a chunk of a long sequence starts over': [
+      ['copyState(kernels, workspace.states(steps), initial, batch);', ''],
+    ],
+  }),
+];
+
+function mutantsOf(file, edits) {
+  return Object.entries(edits).map(([name, list]) => ({ name, file, edits: list }));
+}
