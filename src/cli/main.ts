@@ -6,7 +6,7 @@ import { decimal, seed, whole } from './options.ts';
 import { CELLS, MAXIMA } from './run.ts';
 import { sample } from './sample.ts';
 import type { SampleOptions } from './sample.ts';
-import { train } from './train.ts';
+import { DEFAULT_LR, DEFAULT_LR_OPEN, train } from './train.ts';
 import type { TrainOptions } from './train.ts';
 
 const TRAIN_EXAMPLES = `
@@ -17,6 +17,8 @@ Examples:
 const SAMPLE_EXAMPLES = `
 Example:
   $ gatefold sample book.safetensors --prime "Once upon" --length 300 --temperature 0.8 --seed 7`;
+
+const LR_DEFAULTS = `(default: ${DEFAULT_LR}; ${DEFAULT_LR_OPEN} for peephole-cell)`;
 
 /** Of the package, seen from `dist/cli.js`. */
 function version(): string {
@@ -54,7 +56,11 @@ function trainCommand(finish: (status: number) => void): Command {
       'passes over the text (default: by its length)',
       whole(1, MAXIMA.epochs),
     )
-    .option('--lr <rate>', 'learning rate of Adam, falls to 0', decimal(0, 10, false), 0.008)
+    .option(
+      '--lr <rate>',
+      `learning rate of Adam, falls to 0 ${LR_DEFAULTS}`,
+      decimal(0, 10, false),
+    )
     .option('--clip <norm>', 'limit of the gradient norm, 0 for none', decimal(0, 1e9, true), 1)
     .option('--seed <number>', 'seed of the initial weights', seed, 1)
     .option('--out <path>', 'where to save (default: gatefold-model.safetensors)')
