@@ -9,7 +9,7 @@ import { sameBits } from './support/agreement.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';
 import { churn } from './support/churn.ts';
 import { createEngine, variants } from './support/engines.ts';
-import { allocatedPerCall, liveHeap } from './support/heap.ts';
+import { allocatedPerCall } from './support/heap.ts';
 import { createRandom } from './support/random.ts';
 import { silence } from './support/silence.ts';
 
@@ -106,10 +106,10 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
   });
 
   it('10,000 cycles of create and dispose stay flat', { timeout: 120_000 }, () => {
-    const heapBefore = liveHeap();
-    const { first, last } = churn(engine, 10_000);
-    expect(last).toBe(first);
-    expect(liveHeap() - heapBefore).toBeLessThan(2 ** 20);
+    const growth = churn(engine, 10_000);
+    expect(growth.engine).toBe(0);
+    // The smallest object that could leak takes 12 bytes; what the compiler keeps of its own stays below this.
+    expect(growth.heap).toBeLessThan(2 ** 20);
   });
 
   it('nobody writes into a neighbour', () => {

@@ -1,5 +1,6 @@
 import { Model, Trainer, type Engine } from '../../src/index.ts';
 import { cellForms, recurrentLayer } from './cells.ts';
+import { liveHeap } from './heap.ts';
 
 const forms = Object.values(cellForms);
 
@@ -30,11 +31,18 @@ export function createAndDispose(engine: Engine, k: number): void {
   for (let n = 0; n < 3; n++) all[(n + k) % 3]!.dispose();
 }
 
-/** Runs `cycles` of the above; returns the engine's bytes after the first round of all shapes and at the end. */
-export function churn(engine: Engine, cycles: number): { first: number; last: number } {
+export interface Growth {
+  /** Of the engine's memory, in bytes. */
+  readonly engine: number;
+  /** Of the live JavaScript objects, in bytes. */
+  readonly heap: number;
+}
+
+/** What `cycles` of the above leave behind, after a first round of all shapes and the compilations that come with it. */
+export function churn(engine: Engine, cycles: number): Growth {
   const round = 13 * 5 * 4 * 3;
-  for (let k = 0; k < round; k++) createAndDispose(engine, k);
-  const first = engine.bytes;
+  for (let k = 0; k < 3 * round; k++) createAndDispose(engine, k);
+  const [bytes, heap] = [engine.bytes, liveHeap()];
   for (let k = 0; k < cycles; k++) createAndDispose(engine, k);
-  return { first, last: engine.bytes };
+  return { engine: engine.bytes - bytes, heap: liveHeap() - heap };
 }
