@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, type BuildOptions } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createConsumer, root, type Consumer } from './support/consumer.ts';
 
@@ -20,6 +20,21 @@ beforeAll(() => {
   consumer = createConsumer();
 });
 afterAll(() => consumer.remove());
+
+/** What a build step of an edge runtime does with `import module from 'x.wasm?module'`. */
+const compiledWasm: Plugin = {
+  name: 'compiled-wasm',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /\.wasm\?module$/ }, ({ path, resolveDir }) => ({
+      path: join(resolveDir, path.replace('?module', '')),
+      namespace: 'compiled-wasm',
+    }));
+    onLoad({ filter: /./, namespace: 'compiled-wasm' }, ({ path }) => ({
+      contents: `import { readFileSync } from 'node:fs';
+        export default new WebAssembly.Module(readFileSync(${JSON.stringify(path)}));`,
+    }));
+  },
+};
 
 /** An entry with everything it imports as one text, and what it exports: Node cannot import the entries of other hosts. */
 async function bundle(
@@ -134,6 +149,19 @@ describe('every entry', () => {
       const program = `process.stdout.write(Object.keys(require('${specifier(subPath)}')).join())`;
       expect(consumer.run(program, 'commonjs')).not.toBe('');
     }
+  });
+
+  test('for edge runtimes runs the baseline module that their build step compiles', async () => {
+    const { text } = await bundle('dist/edge.js', {
+      plugins: [compiledWasm],
+      external: ['node:*'],
+    });
+    writeFileSync(join(consumer.folder, 'edge.mjs'), text);
+    const program = `
+      import { Engine } from './edge.mjs';
+      const { simd, maxBytes } = await Engine.create();
+      console.log(simd, Engine.createSync({ simd: 'deterministic' }).simd, maxBytes / 2 ** 20);`;
+    expect(consumer.run(program)).toBe('baseline baseline 32');
   });
 
   test('shares its classes with the others', () => {
