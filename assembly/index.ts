@@ -19,7 +19,14 @@ export {
   total as loss_total,
 } from './loss';
 export { sumOfSquares as gradient_squares } from './optim';
-export { copyRows as rows_copy, rearrange as panels_rearrange } from './pack';
+export { rearrange as panels_rearrange } from './pack';
+export {
+  addGatheredRows as rows_add_gathered,
+  copyRows as rows_copy,
+  gatherRows as rows_gather,
+  mergeBackward as merge_backward,
+  mergeForward as merge_forward,
+} from './rows';
 
 /** First byte that the host may use. */
 export const heap_base: usize = __heap_base;

@@ -104,22 +104,3 @@ export function addBiases(sum: usize, a: usize, b: usize, vectors: i32, apart: b
     b += 16;
   }
 }
-
-/** Copies `outer` x `inner` rows of `width` bytes between buffers whose rows lie apart, e.g. [T, B, Hp] to [B, T, H]. */
-export function copyRows(
-  to: usize,
-  toOuter: i32,
-  toInner: i32,
-  from: usize,
-  fromOuter: i32,
-  fromInner: i32,
-  outer: i32,
-  inner: i32,
-  width: i32,
-): void {
-  for (let o = 0; o < outer; o++) {
-    for (let i = 0; i < inner; i++) {
-      memory.copy(to + o * toOuter + i * toInner, from + o * fromOuter + i * fromInner, width);
-    }
-  }
-}

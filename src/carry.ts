@@ -1,5 +1,5 @@
 import type { Kernels, Plan, Slot } from './kernels.ts';
-import { copyState, writeState } from './states.ts';
+import { copyState, reorderState, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
 import type { RecurrentUnit } from './units.ts';
@@ -44,15 +44,22 @@ export class Carry {
   /** Brings the replayed inputs and the states before them into a workspace. */
   begin(workspace: Workspace): void {
     this.#kernels.copy(workspace.input, 0, this.#inputs, 0, this.replay * this.#width);
-    copyState(this.#kernels, this.#states, workspace.states(0), this.#batch);
+    const { order } = workspace.extent;
+    const initial = workspace.states(0);
+    if (order) reorderState(this.#kernels, this.#states, initial, order, 'from');
+    else copyState(this.#kernels, this.#states, initial, this.#batch);
   }
 
-  /** Keeps what the window after one of `total` steps starts from. */
-  keep(workspace: Workspace, total: number): void {
+  /** Keeps what the window after this pass starts from. */
+  keep(workspace: Workspace): void {
+    const total = workspace.extent.steps;
     const replay = Math.min(this.#most, total);
     const from = (total - replay) * this.#width;
     this.#kernels.copy(this.#inputs, 0, workspace.input, from, replay * this.#width);
-    copyState(this.#kernels, workspace.states(total - replay), this.#states, this.#batch);
+    const last = replay ? workspace.states(total - replay) : workspace.lastStates();
+    const { order } = workspace.extent;
+    if (order) reorderState(this.#kernels, last, this.#states, order, 'to');
+    else copyState(this.#kernels, last, this.#states, this.#batch);
     this.replay = replay;
   }
 

@@ -12,7 +12,17 @@ type Complete<T> = T extends { peephole?: unknown }
 /** A description with every default filled in. */
 export type CompleteLayer = Complete<LayerSpec>;
 
-const RECURRENT = ['type', 'name', 'inputSize', 'hiddenSize', 'numLayers', 'bias'];
+const RECURRENT = [
+  'type',
+  'name',
+  'inputSize',
+  'hiddenSize',
+  'numLayers',
+  'bias',
+  'direction',
+  'bidirectional',
+  'merge',
+];
 const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
   embedding: ['type', 'name', 'numEmbeddings', 'embeddingDim'],
   rnn: [...RECURRENT, 'nonlinearity'],
@@ -53,7 +63,8 @@ export function inputSizeOf(layer: CompleteLayer): number {
 
 export function outputSizeOf(layer: CompleteLayer): number {
   if (layer.type === 'embedding') return layer.embeddingDim;
-  return layer.type === 'linear' ? layer.outFeatures : layer.hiddenSize;
+  if (layer.type === 'linear') return layer.outFeatures;
+  return layer.bidirectional && layer.merge === 'concat' ? 2 * layer.hiddenSize : layer.hiddenSize;
 }
 
 function nameOf(layer: LayerSpec, at: string, names: Set<string>): string {
@@ -118,7 +129,22 @@ function completeLayer(
     hiddenSize: width('hiddenSize', layer.hiddenSize),
     numLayers: checkInteger(`${at}.numLayers`, layer.numLayers ?? 1, 1, MAX_LAYERS),
     bias: flag('bias', layer.bias, true),
+    direction: checkChoice(`${at}.direction`, layer.direction ?? 'forward', [
+      'forward',
+      'backward',
+    ]),
+    bidirectional: flag('bidirectional', layer.bidirectional, false),
+    merge: checkChoice(`${at}.merge`, layer.merge ?? 'concat', ['concat', 'sum', 'mul', 'ave']),
   };
+  if (common.bidirectional && common.direction === 'backward') {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}.direction" says nothing where "bidirectional" is true`,
+    );
+  }
+  if (!common.bidirectional && common.merge !== 'concat') {
+    throw new GatefoldError('ERR_ARGUMENT', `"${at}.merge" needs "bidirectional": true`);
+  }
   if (layer.type === 'gru') {
     return { type: 'gru', ...common, resetAfter: flag('resetAfter', layer.resetAfter, true) };
   }

@@ -80,23 +80,23 @@ export class Kernels {
 
   /** The numbers of a slot, as a view that lives until the next allocation. */
   floats(slot: Slot, from = 0, length: number = slot.length - from): Float32Array {
-    const start = slot.address / 4 + from;
+    const start = (slot.address >>> 2) + from;
     return this.arena.floats.subarray(start, start + length);
   }
 
   integers(slot: Slot, from = 0, length: number = slot.length - from): Int32Array {
-    const start = slot.address / 4 + from;
+    const start = (slot.address >>> 2) + from;
     return this.arena.integers.subarray(start, start + length);
   }
 
   /** Copies `length` numbers inside the memory without a view. */
   copy(to: Slot, toIndex: number, from: Slot, fromIndex: number, length: number): void {
-    const start = from.address / 4 + fromIndex;
-    this.arena.floats.copyWithin(to.address / 4 + toIndex, start, start + length);
+    const start = (from.address >>> 2) + fromIndex;
+    this.arena.floats.copyWithin((to.address >>> 2) + toIndex, start, start + length);
   }
 
   zero(slot: Slot, from = 0, length: number = slot.length - from): void {
-    const start = slot.address / 4 + from;
+    const start = (slot.address >>> 2) + from;
     this.arena.floats.fill(0, start, start + length);
   }
 
@@ -110,7 +110,7 @@ export class Kernels {
     this.arena.integers[(descriptor.address + offset) / 4] = value;
   }
 
-  /** Writes fields of a descriptor; slots by their address, shifted by `[slot, elements]`. */
+  /** Writes fields of a descriptor; slots by their address. */
   write<S extends StructName>(descriptor: Descriptor<S>, fields: Fields<S>): void {
     const offsets = layout[descriptor.struct] as Readonly<Record<string, number>>;
     for (const [field, value] of Object.entries(fields) as [string, number | Slot][]) {

@@ -2,13 +2,14 @@ import { checkChoice, checkInteger, checkKeys } from './check.ts';
 import { complete, inputSizeOf, outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
 import { disposable } from './disposable.ts';
+import { checkLengths, raggedOrder } from './extent.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 
 import { PRESETS, initialise } from './initialise.ts';
 import type { Preset } from './initialise.ts';
 import { MAX_SEED } from './random.ts';
-import { checkInput, putInput, takeOutput } from './sequence-io.ts';
+import { checkInput, putInput, repeatLast, takeRows } from './sequence-io.ts';
 import { checkState, copyState, readState, writeState } from './states.ts';
 import { Store } from './store.ts';
 import { Stream } from './stream.ts';
@@ -33,6 +34,8 @@ export interface ModelOptions {
 
 /** Bytes of gates that one chunk of an inference may take: half of a second-level cache. */
 const CHUNK_FLOATS = 2 ** 18;
+
+const SEQUENCE_KEYS = ['steps', 'batch', 'batchFirst', 'state', 'lengths', 'padding'];
 
 const stores = new WeakMap<Model, Store>();
 
@@ -98,46 +101,54 @@ export class Model {
   }
 
   /**
-   * Outputs of every step, and the last states. Works through the sequence in chunks: any length takes the same memory.
+   * Outputs of every step, and the last states. Works through the sequence in chunks, so that any length takes the same memory, but for
+   * a model that reads backwards.
    *
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
    */
   forward(x: Input, options: SequenceOptions): SequenceResult {
     const store = storeOf(this);
-    checkKeys('options', options, ['steps', 'batch', 'batchFirst', 'state']);
+    checkKeys('options', options, SEQUENCE_KEYS);
     const total = checkInteger('steps', options.steps, 1);
     const batch = checkInteger('batch', options.batch ?? 1, 1);
     const { batchFirst = false, state = {} } = options;
+    const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
+    const lengths = checkLengths(options.lengths, batch, total);
     checkInput(store, 'x', x, total, batch);
-    const workspace = this.#workspaceFor(store, batch);
+    const workspace = this.#workspaceFor(store, batch, total);
+    const { kernels } = store;
     const initial = workspace.states(0);
     checkState(initial, state, batch);
-    const { kernels } = store;
-    writeState(kernels, initial, state, batch);
+    const order = lengths && raggedOrder(lengths);
+    writeState(kernels, initial, state, batch, order);
     const output = new Float32Array(total * batch * this.outputSize);
-    const top = store.units.at(-1)!;
+    const { outputRow: row, outputs: width } = store.units.at(-1)!;
     for (let first = 0; first < total; first += workspace.steps) {
       const steps = Math.min(workspace.steps, total - first);
-      const stretch = { first, steps, total, batchFirst };
+      if (lengths && !workspace.arrangeLengths(lengths, first, steps)) break;
+      if (!lengths) workspace.arrangeSteps(steps);
+      const stretch = { first, total, batchFirst, extent: workspace.extent };
       putInput(kernels, workspace, x, stretch);
-      workspace.forward(steps);
-      const { output: y, staging } = workspace;
-      takeOutput(kernels, y, top.outputRow, top.outputs, batch, staging, output, stretch);
-      copyState(kernels, workspace.states(steps), initial, batch);
+      workspace.forward();
+      takeRows(kernels, workspace, { slot: workspace.output, row, width }, output, stretch);
+      copyState(kernels, workspace.lastStates(), initial, batch);
     }
-    return { output, state: readState(kernels, initial, batch) };
+    if (lengths && padding === 'repeat') repeatLast(output, width, lengths, total, batchFirst);
+    return { output, state: readState(kernels, initial, batch, order) };
   }
 
-  /** The workspace of `forward`: kept for the batch size of the last call. */
-  #workspaceFor(store: Store, batch: number): Workspace {
-    if (this.#workspace?.batch === batch) return this.#workspace;
+  /** The workspace of `forward`: kept for the batch size of the last call, and the steps where the sequence is needed at once. */
+  #workspaceFor(store: Store, batch: number, total: number): Workspace {
+    const kept = this.#workspace;
+    if (kept?.batch === batch && (store.causal || kept.steps >= total)) return kept;
     this.#workspace?.dispose();
     this.#workspace = undefined;
     const width = store.units.reduce(
       (sum, unit) => sum + (unit.kind === 'recurrent' ? unit.columns : 0) + unit.outputRow,
       0,
     );
-    const steps = Math.min(256, Math.max(8, Math.floor(CHUNK_FLOATS / (batch * width))));
+    const chunk = Math.min(256, Math.max(8, Math.floor(CHUNK_FLOATS / (batch * width))));
+    const steps = store.causal ? chunk : total;
     this.#workspace = new Workspace(
       store,
       { batch, steps },

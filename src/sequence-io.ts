@@ -1,16 +1,24 @@
 import { checkFloats, checkTokens } from './check.ts';
+import type { Extent } from './extent.ts';
 import { part } from './kernels.ts';
 import type { Kernels, Slot } from './kernels.ts';
 import type { Store } from './store.ts';
 import type { Input } from './types.ts';
 import type { Workspace } from './workspace.ts';
 
-/** A stretch of a sequence that lies in a caller's array of `total` steps. */
+/** Where a pass over `extent` lies in a caller's array of `total` steps: from step `first` on. */
 export interface Stretch {
   readonly first: number;
-  readonly steps: number;
   readonly total: number;
   readonly batchFirst: boolean;
+  readonly extent: Extent;
+}
+
+/** Rows in the engine: their distance and width in numbers. */
+interface Rows {
+  readonly slot: Slot;
+  readonly row: number;
+  readonly width: number;
 }
 
 /** Checks the inputs of `steps` steps against the model. */
@@ -22,17 +30,15 @@ export function checkInput(
   batch: number,
 ): void {
   const unit = store.units[0]!;
-  const length = steps * batch * unit.inputs;
-  // The shape is spelled out for an error alone: a stream may not allocate a string at every step.
   if (unit.kind === 'embedding') {
-    const fits = x instanceof Int32Array && x.length === length;
-    checkTokens(name, x, length, fits ? '' : `${steps} steps x ${batch} rows`, unit.tokens);
-  } else if (!(x instanceof Float32Array) || x.length !== length) {
-    checkFloats(name, x, length, `${steps} steps x ${batch} rows x ${unit.inputs} features`);
+    checkTokens(name, x, steps * batch, 'steps x batch', unit.tokens);
+  } else {
+    const length = steps * batch * unit.inputs;
+    checkFloats(name, x, length, 'steps x batch x features');
   }
 }
 
-/** Brings a stretch of checked inputs into the workspace, from row `at` steps on. */
+/** Brings a stretch of checked inputs into the workspace, behind the first `at` steps. */
 export function putInput(
   kernels: Kernels,
   workspace: Workspace,
@@ -40,98 +46,108 @@ export function putInput(
   stretch: Stretch,
   at = 0,
 ): void {
-  const { batch, input, staging } = workspace;
+  const { batch, input } = workspace;
   const width = input.length / (workspace.steps * batch);
-  put(kernels, x, stretch, batch, width, part(input, at * batch * width), staging);
+  const rows = { slot: part(input, at * batch * width), row: width, width };
+  putRows(kernels, workspace, x, rows, stretch);
 }
 
-/** Rows [T, B, width] of the caller's array to `target`, time-major and dense. */
-function put(
+/** Rows of a caller's array to the engine, in the order of the extent. */
+export function putRows(
   kernels: Kernels,
+  { batch }: Workspace,
   x: Input,
+  { slot, row, width }: Rows,
   stretch: Stretch,
-  batch: number,
-  width: number,
-  target: Slot,
-  staging: Slot,
 ): void {
-  const { first, steps, total, batchFirst } = stretch;
-  const length = steps * batch * width;
-  const view = (slot: Slot, from: number, n: number): Input =>
-    x instanceof Int32Array ? kernels.integers(slot, from, n) : kernels.floats(slot, from, n);
-  if (!batchFirst || batch === 1 || total === 1) {
+  const { first, total, batchFirst, extent } = stretch;
+  const length = extent.rows * width;
+  const isToken = x instanceof Int32Array;
+  const view = isToken ? kernels.integers(slot) : kernels.floats(slot);
+  if (!extent.order && row === width && (!batchFirst || batch === 1 || total === 1)) {
     const from = first * batch * width;
-    view(target, 0, length).set(x.subarray(from, from + length));
+    view.set(x.subarray(from, from + length));
     return;
   }
-  const row = steps * width;
-  for (let b = 0; b < batch; b++) {
-    const from = (b * total + first) * width;
-    view(staging, b * row, row).set(x.subarray(from, from + row));
-  }
-  swapAxes(kernels, target, staging, steps, batch, width, width);
+  eachRow(stretch, batch, (place, from) => {
+    for (let k = 0; k < width; k++) view[place * row + k] = x[from * width + k]!;
+  });
 }
 
-/** The outputs of a stretch, dense, to the caller's array. `row` is the distance of their rows in the engine. */
-export function takeOutput(
+/** Rows in the engine, in the order of the extent, to their places in the caller's array. Others of it are not touched. */
+export function takeRows(
   kernels: Kernels,
-  source: Slot,
-  row: number,
-  width: number,
-  batch: number,
-  staging: Slot,
+  { batch, staging }: Workspace,
+  { slot, row, width }: Rows,
   out: Float32Array,
   stretch: Stretch,
 ): void {
-  const { first, steps, total, batchFirst } = stretch;
-  const length = steps * batch * width;
-  const { run } = kernels;
-  if (!batchFirst || batch === 1 || total === 1) {
-    let dense = source;
+  const { first, total, batchFirst, extent } = stretch;
+  if (!extent.order && (!batchFirst || batch === 1 || total === 1)) {
+    const bytes = width * 4;
+    const { address } = slot;
     if (row !== width) {
-      run.rows_copy(
-        staging.address,
-        0,
-        width * 4,
-        source.address,
-        0,
-        row * 4,
-        1,
-        steps * batch,
-        width * 4,
-      );
-      dense = staging;
+      kernels.run.rows_copy(staging.address, 0, bytes, address, 0, row * 4, 1, extent.rows, bytes);
     }
-    out.set(kernels.floats(dense, 0, length), first * batch * width);
+    const dense = row === width ? slot : staging;
+    out.set(kernels.floats(dense, 0, extent.rows * width), first * batch * width);
     return;
   }
-  swapAxes(kernels, staging, source, batch, steps, width, row);
-  const piece = steps * width;
-  for (let b = 0; b < batch; b++) {
-    out.set(kernels.floats(staging, b * piece, piece), (b * total + first) * width);
+  const view = kernels.floats(slot);
+  eachRow(stretch, batch, (place, to) => {
+    for (let k = 0; k < width; k++) out[to * width + k] = view[place * row + k]!;
+  });
+}
+
+/** Every row of the extent: its place, and its row in the caller's array. */
+export function eachRow(
+  { first, total, batchFirst, extent }: Stretch,
+  batch: number,
+  body: (place: number, row: number) => void,
+): void {
+  const { steps, offsets, order } = extent;
+  for (let t = 0; t < steps; t++) {
+    const start = offsets[t]!;
+    for (let place = start; place < offsets[t + 1]!; place++) {
+      const b = order ? order[place - start]! : place - start;
+      body(place, batchFirst ? b * total + first + t : (first + t) * batch + b);
+    }
   }
 }
 
-/** [inner, outer, row] to dense [outer, inner, width]. */
-function swapAxes(
-  kernels: Kernels,
-  to: Slot,
-  from: Slot,
-  outer: number,
-  inner: number,
+/** Repeats the last valid output of every row behind it, in a caller's array whose other rows are zero. */
+export function repeatLast(
+  out: Float32Array,
   width: number,
-  row: number,
+  lengths: Int32Array,
+  total: number,
+  batchFirst: boolean,
 ): void {
-  const bytes = width * 4;
-  kernels.run.rows_copy(
-    to.address,
-    inner * bytes,
-    bytes,
-    from.address,
-    row * 4,
-    outer * row * 4,
-    outer,
-    inner,
-    bytes,
-  );
+  const at = (t: number, b: number): number =>
+    (batchFirst ? b * total + t : t * lengths.length + b) * width;
+  for (const [b, length] of lengths.entries()) {
+    for (let t = length; t < total && length > 0; t++) {
+      const last = at(length - 1, b);
+      out.copyWithin(at(t, b), last, last + width);
+    }
+  }
+}
+
+/** Gradients of repeated outputs, added to that of the output which they repeat. */
+export function gatherRepeated(
+  gradients: Float32Array,
+  width: number,
+  lengths: Int32Array,
+  total: number,
+  batchFirst: boolean,
+): Float32Array {
+  const sums = gradients.slice();
+  const at = (t: number, b: number): number =>
+    (batchFirst ? b * total + t : t * lengths.length + b) * width;
+  for (const [b, length] of lengths.entries()) {
+    for (let t = length; t < total && length > 0; t++) {
+      for (let k = 0; k < width; k++) sums[at(length - 1, b) + k]! += gradients[at(t, b) + k]!;
+    }
+  }
+  return sums;
 }

@@ -31,28 +31,33 @@ export function checkState(places: readonly StatePlace[], state: ModelState, bat
     const names = form.hasCellState ? ['h', 'c'] : ['h'];
     checkKeys(`state.${layer}`, given, names);
     const length = stack.length * batch * hidden;
-    const shape = `${stack.length} layers x ${batch} rows x ${hidden} units`;
+    const shape = `${stack.length} layers and directions x ${batch} rows x ${hidden} units`;
     for (const name of names) {
       checkFloats(`state.${layer}.${name}`, given[name as keyof LayerState], length, shape);
     }
   }
 }
 
-/** Writes a checked state; layers that it does not name become zero. */
+/**
+ * Writes a checked state; layers that it does not name become zero.
+ *
+ * @param order the caller's row at each place; absent where it is the same.
+ */
 export function writeState(
   kernels: Kernels,
   places: readonly StatePlace[],
   state: ModelState,
   batch: number,
+  order?: Int32Array,
 ): void {
   for (const { unit, h, c } of places) {
     const given = state[unit.layer];
     const write = (slot: Slot, values: Float32Array | undefined): void => {
       kernels.zero(slot, 0, batch * unit.outputRow);
       if (!values) return;
-      for (let row = 0; row < batch; row++) {
-        const from = (unit.depth * batch + row) * unit.hidden;
-        const target = kernels.floats(slot, row * unit.outputRow, unit.hidden);
+      for (let place = 0; place < batch; place++) {
+        const from = (unit.place * batch + (order ? order[place]! : place)) * unit.hidden;
+        const target = kernels.floats(slot, place * unit.outputRow, unit.hidden);
         target.set(values.subarray(from, from + unit.hidden));
       }
     };
@@ -61,23 +66,25 @@ export function writeState(
   }
 }
 
-/** A fresh copy. */
+/** A fresh copy, in the caller's order of rows. */
 export function readState(
   kernels: Kernels,
   places: readonly StatePlace[],
   batch: number,
+  order?: Int32Array,
 ): ModelState {
   const state: Record<string, LayerState> = {};
   for (const [layer, stack] of byLayer(places)) {
     const { hidden, outputRow, form } = stack[0]!.unit;
     const read = (pick: (place: StatePlace) => Slot): Float32Array => {
       const values = new Float32Array(stack.length * batch * hidden);
-      stack.forEach((place, depth) => {
-        for (let row = 0; row < batch; row++) {
-          const source = kernels.floats(pick(place), row * outputRow, hidden);
-          values.set(source, (depth * batch + row) * hidden);
+      for (const at of stack) {
+        for (let place = 0; place < batch; place++) {
+          const source = kernels.floats(pick(at), place * outputRow, hidden);
+          const row = at.unit.place * batch + (order ? order[place]! : place);
+          values.set(source, row * hidden);
         }
-      });
+      }
       return values;
     };
     const h = read((place) => place.h);
@@ -86,19 +93,38 @@ export function readState(
   return state;
 }
 
-/** Copies states from places to places of the same units, inside the engine. */
+/** Copies states from places to places of the same units, inside the engine. Allocates nothing. */
 export function copyState(
   kernels: Kernels,
   from: readonly StatePlace[],
   to: readonly StatePlace[],
   batch: number,
 ): void {
-  for (let index = 0; index < from.length; index++) {
-    const { unit, h, c } = from[index]!;
+  for (let i = 0; i < from.length; i++) {
+    const { unit, h, c } = from[i]!;
     const length = batch * unit.outputRow;
-    kernels.copy(to[index]!.h, 0, h, 0, length);
-    if (unit.form.hasCellState) kernels.copy(to[index]!.c, 0, c, 0, length);
+    kernels.copy(to[i]!.h, 0, h, 0, length);
+    if (unit.form.hasCellState) kernels.copy(to[i]!.c, 0, c, 0, length);
   }
+}
+
+/** The same where one side has its rows in another order: row `order[place]` of it is the other side's row `place`. */
+export function reorderState(
+  kernels: Kernels,
+  from: readonly StatePlace[],
+  to: readonly StatePlace[],
+  order: Int32Array,
+  side: 'from' | 'to',
+): void {
+  from.forEach(({ unit, h, c }, i) => {
+    const row = unit.outputRow;
+    for (const [place, other] of order.entries()) {
+      const source = (side === 'from' ? other : place) * row;
+      const target = (side === 'to' ? other : place) * row;
+      kernels.copy(to[i]!.h, target, h, source, row);
+      if (unit.form.hasCellState) kernels.copy(to[i]!.c, target, c, source, row);
+    }
+  });
 }
 
 /** The same places some elements further. */

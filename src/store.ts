@@ -13,6 +13,8 @@ export class Store {
   readonly parameters: readonly Parameter[];
   /** All parameters. Gradients and moments are vectors of the same form. */
   readonly values: Slot;
+  /** Whether every output depends on steps before it alone. */
+  readonly causal: boolean;
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   readonly #bias = new Map<Unit, Slot>();
@@ -26,6 +28,7 @@ export class Store {
     const recurrent = units.filter((unit) => unit.kind === 'recurrent');
     this.kernels = kernels;
     this.units = units;
+    this.causal = !units.some((unit) => unit.kind === 'recurrent' && unit.reverse);
     this.parameters = parameters;
     this.values = plan.reserve(length);
     for (const unit of recurrent) {

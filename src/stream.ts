@@ -40,6 +40,12 @@ export class Stream {
 
   constructor(model: Model, store: Store, options: StreamOptions) {
     checkKeys('options', options, ['batch', 'state']);
+    if (!store.causal) {
+      throw new GatefoldError(
+        'ERR_UNSUPPORTED',
+        'a stream cannot run a model that reads backwards: give the whole sequence to model.forward()',
+      );
+    }
     this.model = model;
     this.batch = checkInteger('batch', options.batch ?? 1, 1);
     this.#store = store;
@@ -83,7 +89,8 @@ export class Stream {
     const length = steps * this.#inputRow;
     const target = x instanceof Int32Array ? views.tokens : input;
     for (let i = 0; i < length; i++) target[i] = x[from + i]!;
-    this.#workspace.forward(steps);
+    this.#workspace.arrangeSteps(steps);
+    this.#workspace.forward();
     const outputs = this.#outputs;
     const row = this.#outputRow;
     const to = first * this.batch * outputs;

@@ -1,4 +1,11 @@
-import { checkFloats, checkInteger, checkKeys, checkNumber, checkTokens } from './check.ts';
+import {
+  checkChoice,
+  checkFloats,
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  checkTokens,
+} from './check.ts';
 import { Carry } from './carry.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
@@ -11,7 +18,15 @@ import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
 import type { Optimizer } from './optimizer.ts';
-import { checkInput, putInput, takeOutput } from './sequence-io.ts';
+import { checkLengths, uniformExtent } from './extent.ts';
+import {
+  checkInput,
+  gatherRepeated,
+  putInput,
+  putRows,
+  repeatLast,
+  takeRows,
+} from './sequence-io.ts';
 import type { Stretch } from './sequence-io.ts';
 import { checkState, readState, writeState } from './states.ts';
 import { sizeOf } from './store.ts';
@@ -24,6 +39,7 @@ import type {
   TrainerOptions,
   TrainingSequenceOptions,
   UpdateReport,
+  WindowOptions,
 } from './trainer-options.ts';
 import { Workspace } from './workspace.ts';
 
@@ -51,8 +67,8 @@ export class Trainer {
   readonly #training: Carry;
   readonly #evaluation: Carry;
   readonly #release: () => void;
-  /** Steps and order of the sequence that `backward` goes back over; 0 for none. */
-  #forwarded: { steps: number; batchFirst: boolean } = { steps: 0, batchFirst: false };
+  /** What `backward` goes back over, and the lengths whose last outputs were repeated. */
+  #forwarded: { stretch: Stretch; repeated: Int32Array | undefined } | undefined;
   #version: number;
   #disposed = false;
 
@@ -115,32 +131,43 @@ export class Trainer {
    */
   forward(x: Input, options: TrainingSequenceOptions = {}): SequenceResult {
     this.#checkAlive();
-    checkKeys('options', options, ['steps', 'batchFirst', 'state']);
+    checkKeys('options', options, ['steps', 'batchFirst', 'state', 'lengths', 'padding']);
     const { batch } = this.options;
     const steps = checkInteger('steps', options.steps ?? this.options.steps, 1, this.options.steps);
     const { batchFirst = false, state = {} } = options;
+    const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
+    const lengths = checkLengths(options.lengths, batch, steps);
     const workspace = this.#workspace;
     checkInput(this.#store, 'x', x, steps, batch);
     checkState(workspace.states(0), state, batch);
-    const stretch = { first: 0, steps, total: steps, batchFirst };
+    this.#forwarded = undefined;
+    this.#arrange(lengths, steps);
+    const { extent } = workspace;
+    const stretch = { first: 0, total: steps, batchFirst, extent };
     putInput(this.#kernels, workspace, x, stretch);
-    writeState(this.#kernels, workspace.states(0), state, batch);
+    writeState(this.#kernels, workspace.states(0), state, batch, extent.order);
     this.#refresh();
-    workspace.forward(steps);
-    this.#forwarded = { steps, batchFirst };
+    workspace.forward();
+    this.#forwarded = { stretch, repeated: padding === 'repeat' ? lengths : undefined };
     const output = new Float32Array(steps * batch * this.model.outputSize);
-    const top = this.#store.units.at(-1)!;
-    takeOutput(
-      this.#kernels,
-      workspace.output,
-      top.outputRow,
-      top.outputs,
-      batch,
-      workspace.staging,
-      output,
-      stretch,
-    );
-    return { output, state: readState(this.#kernels, workspace.states(steps), batch) };
+    const { outputRow: row, outputs: width } = this.#store.units.at(-1)!;
+    const rows = { slot: workspace.output, row, width };
+    takeRows(this.#kernels, workspace, rows, output, stretch);
+    const { repeated } = this.#forwarded;
+    if (repeated) repeatLast(output, width, repeated, steps, batchFirst);
+    const last = readState(this.#kernels, workspace.lastStates(), batch, extent.order);
+    return { output, state: last };
+  }
+
+  /** Readies the workspace for rows of these lengths, at most `steps`; where all are 0, for padding that nothing reads. */
+  #arrange(lengths: Int32Array | undefined, steps: number): void {
+    if (!lengths) this.#workspace.arrangeSteps(steps);
+    else if (!this.#workspace.arrangeLengths(lengths, 0, steps)) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"lengths" expected at least one row of length 1 or more',
+      );
+    }
   }
 
   /**
@@ -154,56 +181,39 @@ export class Trainer {
     readonly state: ModelState;
   } {
     this.#checkAlive();
-    const { steps, batchFirst } = this.#forwarded;
-    if (!steps)
+    if (!this.#forwarded) {
       throw new GatefoldError(
         'ERR_STATE',
         'backward() goes over the last forward() once: call forward() first',
       );
+    }
+    const { stretch, repeated } = this.#forwarded;
+    const { total: steps, batchFirst, extent } = stretch;
     const { batch } = this.options;
-    const { outputSize, inputSize, takesTokens } = this.model;
+    const { outputSize: width, inputSize, takesTokens } = this.model;
     checkKeys('gradients', gradients, ['output', 'state']);
     const { output, state = {} } = gradients;
-    if (output) checkFloats('output', output, steps * batch * outputSize, 'like the output');
+    if (output) checkFloats('output', output, steps * batch * width, 'like the output');
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
     checkState(places, state, batch);
-    const stretch = { first: 0, steps, total: steps, batchFirst };
-    this.#putOutputGradient(output, stretch);
-    writeState(this.#kernels, places, state, batch);
+    this.#forwarded = undefined;
+    const { outputGradient } = workspace;
+    const row = this.#store.units.at(-1)!.outputRow;
+    this.#kernels.zero(outputGradient, 0, extent.rows * row);
+    if (output) {
+      const given = repeated ? gatherRepeated(output, width, repeated, steps, batchFirst) : output;
+      putRows(this.#kernels, workspace, given, { slot: outputGradient, row, width }, stretch);
+    }
+    writeState(this.#kernels, places, state, batch, extent.order);
     workspace.backward(!takesTokens);
-    this.#forwarded = { steps: 0, batchFirst };
-    const initial = readState(this.#kernels, places, batch);
+    const initial = readState(this.#kernels, places, batch, extent.order);
     if (takesTokens) return { state: initial };
     const input = new Float32Array(steps * batch * inputSize);
-    const row = Math.ceil(inputSize / 4) * 4;
-    takeOutput(
-      this.#kernels,
-      workspace.inputGradient,
-      row,
-      inputSize,
-      batch,
-      workspace.staging,
-      input,
-      stretch,
-    );
+    const inputRow = Math.ceil(inputSize / 4) * 4;
+    const rows = { slot: workspace.inputGradient, row: inputRow, width: inputSize };
+    takeRows(this.#kernels, workspace, rows, input, stretch);
     return { input, state: initial };
-  }
-
-  #putOutputGradient(output: Float32Array | undefined, stretch: Stretch): void {
-    const { batch } = this.options;
-    const { outputGradient } = this.#workspace;
-    const { outputRow, outputs } = this.#store.units.at(-1)!;
-    this.#kernels.zero(outputGradient, 0, stretch.steps * batch * outputRow);
-    if (!output) return;
-    const { steps, batchFirst } = stretch;
-    for (let t = 0; t < steps; t++) {
-      for (let b = 0; b < batch; b++) {
-        const from = (batchFirst ? b * steps + t : t * batch + b) * outputs;
-        const target = this.#kernels.floats(outputGradient, (t * batch + b) * outputRow, outputs);
-        target.set(output.subarray(from, from + outputs));
-      }
-    }
   }
 
   zeroGradients(): void {
@@ -250,49 +260,39 @@ export class Trainer {
    * One update on a window of a longer sequence: from the states that the last one left, over `steps` new steps.
    *
    * @param x [T, B, I] or tokens [T, B], time-major.
-   * @param target for `cross-entropy` classes [T, B], for `mse` values [T, B, O].
+   * @param target for `cross-entropy` classes [T, B], for `mse` values [T, B, O]; of valid steps alone where `lengths` are given.
    */
-  step(
-    x: Input,
-    target: Float32Array | Int32Array,
-    options: { readonly steps?: number } = {},
-  ): StepReport {
+  step(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
     const { steps: window, bptt } = this.options;
     const steps = this.#checkWindow(x, target, options, bptt?.every ?? window);
     const carry = this.#training;
-    const total = this.#runWindow(carry, x, steps);
-    const loss = this.#loss(target, total - steps, steps);
+    const loss = this.#runWindow(carry, x, target, steps, options.lengths);
     if (!Number.isFinite(loss)) return this.#nonFinite(loss);
     this.#kernels.zero(this.#gradients);
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
     this.#workspace.backward(false);
     const report = this.update();
-    if (report.finite) carry.keep(this.#workspace, total);
+    if (report.finite) carry.keep(this.#workspace);
     return { loss, ...report };
   }
 
   /** The mean loss of a window, from states of its own that go on from call to call until `resetEvaluation()`. */
-  evaluate(
-    x: Input,
-    target: Float32Array | Int32Array,
-    options: { readonly steps?: number } = {},
-  ): number {
+  evaluate(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): number {
     this.#checkAlive();
     const steps = this.#checkWindow(x, target, options, this.options.steps);
-    this.#runWindow(this.#evaluation, x, steps);
-    const loss = this.#loss(target, 0, steps);
-    this.#evaluation.keep(this.#workspace, steps);
+    const loss = this.#runWindow(this.#evaluation, x, target, steps, options.lengths);
+    this.#evaluation.keep(this.#workspace);
     return loss;
   }
 
   #checkWindow(
     x: Input,
     target: Float32Array | Int32Array,
-    options: { steps?: number },
+    options: WindowOptions,
     most: number,
   ): number {
-    checkKeys('options', options, ['steps']);
+    checkKeys('options', options, ['steps', 'lengths']);
     const { batch, loss } = this.options;
     const steps = checkInteger('steps', options.steps ?? most, 1, most);
     checkInput(this.#store, 'x', x, steps, batch);
@@ -315,44 +315,54 @@ export class Trainer {
     return steps;
   }
 
-  /** Replays what the carry asks for, then the new steps; returns their sum. */
-  #runWindow(carry: Carry, x: Input, steps: number): number {
+  /** Replays what the carry asks for, then the new steps; returns their mean loss and leaves its gradient as that of the outputs. */
+  #runWindow(
+    carry: Carry,
+    x: Input,
+    target: Float32Array | Int32Array,
+    steps: number,
+    given: ArrayLike<number> | undefined,
+  ): number {
+    const { batch } = this.options;
     const workspace = this.#workspace;
-    this.#forwarded = { steps: 0, batchFirst: false };
+    const lengths = checkLengths(given, batch, steps);
+    if (lengths && carry.replay) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"lengths" cannot be combined with a "bptt" that replays steps',
+      );
+    }
+    this.#forwarded = undefined;
+    this.#arrange(lengths, carry.replay + steps);
     carry.begin(workspace);
-    putInput(
-      this.#kernels,
-      workspace,
-      x,
-      { first: 0, steps, total: steps, batchFirst: false },
-      carry.replay,
-    );
+    const extent = lengths ? workspace.extent : uniformExtent(steps, batch);
+    const stretch = { first: 0, total: steps, batchFirst: false, extent };
+    putInput(this.#kernels, workspace, x, stretch, carry.replay);
     this.#refresh();
-    workspace.forward(carry.replay + steps);
-    return carry.replay + steps;
+    workspace.forward();
+    return this.#loss(target, carry.replay * batch, stretch);
   }
 
-  /** Mean loss of the last `steps` of a pass; leaves its gradient as that of the outputs, zero in the `first` steps before. */
-  #loss(target: Float32Array | Int32Array, first: number, steps: number): number {
-    const { batch, loss } = this.options;
+  /** Mean loss of the rows of a stretch, which stand behind `first` replayed rows; those get no gradient. */
+  #loss(target: Float32Array | Int32Array, first: number, stretch: Stretch): number {
+    const { loss } = this.options;
     const { run } = this.#kernels;
     const { output, outputGradient } = this.#workspace;
     const { outputRow, outputs } = this.#store.units.at(-1)!;
-    const before = first * batch * outputRow;
-    const rows = steps * batch;
+    const before = first * outputRow;
+    const { rows } = stretch.extent;
     if (output.address !== outputGradient.address) {
       this.#kernels.copy(outputGradient, before, output, before, rows * outputRow);
     }
     this.#kernels.zero(outputGradient, 0, before);
     const y = part(outputGradient, before).address;
     const losses = this.#losses.address;
-    const targets = this.#targets.address;
-    if (target instanceof Int32Array)
-      this.#kernels.integers(this.#targets, 0, target.length).set(target);
-    else this.#kernels.floats(this.#targets, 0, target.length).set(target);
-    const count = loss === 'mse' ? rows * outputs : rows;
+    const width = loss === 'mse' ? outputs : 1;
+    const targets = { slot: this.#targets, row: width, width };
+    putRows(this.#kernels, this.#workspace, target, targets, stretch);
+    const count = rows * width;
     const kernel = loss === 'mse' ? run.loss_squared_error : run.loss_cross_entropy;
-    kernel(y, outputRow * 4, targets, losses, rows, outputs, 1 / count);
+    kernel(y, outputRow * 4, this.#targets.address, losses, rows, outputs, 1 / count);
     return run.loss_total(losses, rows) / count;
   }
 

@@ -45,6 +45,17 @@ export interface TrainingSequenceOptions {
   readonly batchFirst?: boolean;
   /** Initial states; zero where absent. */
   readonly state?: ModelState;
+  /** Valid steps of every row, 0 to T, at least one of them above 0; all T where absent. */
+  readonly lengths?: ArrayLike<number>;
+  /** What outputs behind the valid steps are: zero (the default), or the last valid output again. */
+  readonly padding?: 'zero' | 'repeat';
+}
+
+export interface WindowOptions {
+  /** T; default the steps of the trainer, with `bptt` its `every`. */
+  readonly steps?: number;
+  /** Valid steps of every row; all T where absent. The loss is the mean over valid steps. */
+  readonly lengths?: ArrayLike<number>;
 }
 
 const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonFinite'];

@@ -22,6 +22,12 @@ interface RecurrentSpec {
   readonly numLayers?: number;
   /** Both `bias_ih` and `bias_hh`; default true. */
   readonly bias?: boolean;
+  /** Which way the sequence is read; default `forward`. `backward` reads the valid prefix from its end; outputs keep their places. */
+  readonly direction?: 'forward' | 'backward';
+  /** Reads both ways, every sub-layer; default false. */
+  readonly bidirectional?: boolean;
+  /** What becomes of the outputs of both ways: 2H numbers (`concat`, the default) or H. */
+  readonly merge?: 'concat' | 'sum' | 'mul' | 'ave';
 }
 
 /** Elman network, `torch.nn.RNN`. */
@@ -76,7 +82,10 @@ export interface Tensor {
 /** Parameters (or gradients, or moments) by name, in the order of the layers. */
 export type StateDict = Map<string, Tensor>;
 
-/** State of one recurrent layer (all of its `numLayers`): each array is [L, B, H]. `c` only for an LSTM. */
+/**
+ * State of one recurrent layer (all of its `numLayers`): each array is [L, B, H], of a bidirectional layer [2L, B, H] with forward before
+ * backward. `c` only for an LSTM.
+ */
 export interface LayerState {
   readonly h: Float32Array;
   readonly c?: Float32Array;
@@ -97,6 +106,13 @@ export interface SequenceOptions {
   readonly batchFirst?: boolean;
   /** Initial states; zero where absent. */
   readonly state?: ModelState;
+  /**
+   * Valid steps of every row, 0 to T; all T where absent. What stands behind them is not read; the last state of a row is that of its last
+   * valid step, of a row of length 0 its initial state.
+   */
+  readonly lengths?: ArrayLike<number>;
+  /** What outputs behind the valid steps are: zero (the default), or the last valid output again. */
+  readonly padding?: 'zero' | 'repeat';
 }
 
 export interface SequenceResult {

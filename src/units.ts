@@ -1,6 +1,13 @@
-import { CELL_NONE } from '../assembly/shared/codes.ts';
+import {
+  CELL_NONE,
+  MERGE_AVE,
+  MERGE_CONCAT,
+  MERGE_MUL,
+  MERGE_SUM,
+} from '../assembly/shared/codes.ts';
 import { cellForm } from './cells/cell.ts';
 import type { CellForm } from './cells/cell.ts';
+import { outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
 
 /** How the numbers of a parameter lie in the engine; see `assembly/pack.ts`. */
@@ -30,6 +37,8 @@ export interface Parameter {
 
 interface UnitBase {
   readonly name: string;
+  /** The unit whose outputs this one reads; -1 for the inputs of the model. Of a merge the forward one, the other follows it. */
+  readonly source: number;
   readonly inputs: number;
   readonly outputs: number;
   /** Numbers from one row of the output to the next. */
@@ -38,9 +47,14 @@ interface UnitBase {
 
 export interface RecurrentUnit extends UnitBase {
   readonly kind: 'recurrent';
-  /** The layer of the description, and which of its sub-layers this is. */
+  /** The layer of the description, and where this unit's states stand in those of the layer. */
   readonly layer: string;
-  readonly depth: number;
+  readonly place: number;
+  /** What its parameters' names end in: `_l0`, `_l0_reverse`. */
+  readonly suffix: string;
+  /** Whether it reads its inputs from the end, and whether another unit reads them the other way. */
+  readonly reverse: boolean;
+  readonly paired: boolean;
   readonly form: CellForm;
   readonly hidden: number;
   readonly padded: number;
@@ -61,8 +75,14 @@ export interface EmbeddingUnit extends UnitBase {
   readonly tokens: number;
 }
 
-/** What one kernel call works on: a layer, or one sub-layer of a recurrent stack. */
-export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit;
+/** Makes the outputs of two directions one. */
+export interface MergeUnit extends UnitBase {
+  readonly kind: 'merge';
+  readonly mode: number;
+}
+
+/** What one kernel call works on: a layer, one direction of a sub-layer of a recurrent stack, or the merge of two. */
+export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit | MergeUnit;
 
 const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
 
@@ -74,36 +94,64 @@ function rowOf(width: number): number {
   return width % 256 === 0 ? width + 16 : width;
 }
 
+const MERGES = { concat: MERGE_CONCAT, sum: MERGE_SUM, mul: MERGE_MUL, ave: MERGE_AVE } as const;
+
 export function unitsOf(layers: readonly CompleteLayer[]): Unit[] {
-  return layers.flatMap((layer): Unit[] => {
+  const units: Unit[] = [];
+  for (const layer of layers) {
+    const source = units.length - 1;
     if (layer.type === 'embedding') {
       const { name, numEmbeddings: tokens, embeddingDim: outputs } = layer;
-      return [
-        { kind: 'embedding', name, inputs: 1, outputs, outputRow: roundUp(outputs, 4), tokens },
-      ];
-    }
-    if (layer.type === 'linear') {
+      const outputRow = roundUp(outputs, 4);
+      units.push({ kind: 'embedding', name, source, inputs: 1, outputs, outputRow, tokens });
+    } else if (layer.type === 'linear') {
       const { name, inFeatures: inputs, outFeatures: outputs, bias } = layer;
-      return [{ kind: 'linear', name, inputs, outputs, outputRow: roundUp(outputs, 4), bias }];
+      const outputRow = roundUp(outputs, 4);
+      units.push({ kind: 'linear', name, source, inputs, outputs, outputRow, bias });
+    } else {
+      for (let depth = 0; depth < layer.numLayers; depth++) addSubLayer(units, layer, depth);
     }
-    const form = cellForm(layer);
-    const padded = roundUp(layer.hiddenSize, form.unit);
-    return Array.from({ length: layer.numLayers }, (_, depth) => ({
-      kind: 'recurrent',
-      name: `${layer.name}.${depth}`,
-      layer: layer.name,
-      depth,
-      form,
-      inputs: depth === 0 ? layer.inputSize : layer.hiddenSize,
-      outputs: layer.hiddenSize,
-      outputRow: rowOf(padded),
-      hidden: layer.hiddenSize,
-      padded,
-      columns: form.gates.length * padded,
-      gateRow: rowOf(form.gates.length * padded),
-      bias: layer.bias,
-    }));
+  }
+  return units;
+}
+
+type RecurrentLayer = Exclude<CompleteLayer, { type: 'embedding' | 'linear' }>;
+
+/** One unit, or one for each direction and their merge. */
+function addSubLayer(units: Unit[], layer: RecurrentLayer, depth: number): void {
+  const { name, hiddenSize: hidden, bidirectional, bias } = layer;
+  const form = cellForm(layer);
+  const padded = roundUp(hidden, form.unit);
+  const source = units.length - 1;
+  const inputs = depth === 0 ? layer.inputSize : outputSizeOf(layer);
+  const direction = (place: number, reverse: boolean): RecurrentUnit => ({
+    kind: 'recurrent',
+    name: `${name}.${place}`,
+    source,
+    layer: name,
+    place,
+    suffix: `_l${depth}${reverse && bidirectional ? '_reverse' : ''}`,
+    reverse,
+    paired: bidirectional,
+    form,
+    inputs,
+    outputs: hidden,
+    outputRow: rowOf(padded),
+    hidden,
+    padded,
+    columns: form.gates.length * padded,
+    gateRow: rowOf(form.gates.length * padded),
+    bias,
   });
+  if (!bidirectional) {
+    units.push(direction(depth, layer.direction === 'backward'));
+    return;
+  }
+  const outputs = outputSizeOf(layer);
+  const merge = { kind: 'merge', name: `${name}.${depth}`, mode: MERGES[layer.merge] } as const;
+  const outputRow = roundUp(outputs, 4);
+  const both = [direction(2 * depth, false), direction(2 * depth + 1, true)];
+  units.push(...both, { ...merge, source: source + 1, inputs: hidden, outputs, outputRow });
 }
 
 /** All parameters of the units, one after the other in one flat vector, each on a cache line of its own. */
@@ -145,7 +193,7 @@ export function parametersOf(units: readonly Unit[]): { parameters: Parameter[];
       );
       if (unit.bias)
         add(unit, `${unit.name}.bias`, 'biasInput', [unit.outputs], { panels: panels(1) }, columns);
-    } else {
+    } else if (unit.kind === 'recurrent') {
       addRecurrent(unit, add);
     }
   }
@@ -168,7 +216,7 @@ function addRecurrent(
   const panels = (depth: number): Parameter['form'] => ({
     panels: { cell: form.code, gates, hidden, padded, depth, vectors: form.panelVectors },
   });
-  const name = (kind: string): string => `${unit.layer}.${kind}_l${unit.depth}`;
+  const name = (kind: string): string => `${unit.layer}.${kind}${unit.suffix}`;
   add(
     unit,
     name('weight_ih'),
@@ -211,10 +259,10 @@ export function derivedLength(unit: Unit): {
   wTransposed: number;
   rTransposed: number;
 } {
-  if (unit.kind === 'embedding') return { bias: 0, wTransposed: 0, rTransposed: 0 };
   if (unit.kind === 'linear') {
     return { bias: 0, wTransposed: unit.outputRow * roundUp(unit.inputs, 16), rTransposed: 0 };
   }
+  if (unit.kind !== 'recurrent') return { bias: 0, wTransposed: 0, rTransposed: 0 };
   return {
     bias: unit.bias ? unit.columns : 0,
     wTransposed: unit.columns * roundUp(unit.inputs, 16),

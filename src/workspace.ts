@@ -1,10 +1,14 @@
+import { MERGE_CONCAT } from '../assembly/shared/codes.ts';
+import { reserveBuffers, roundUp4 } from './buffers.ts';
+import type { Buffers } from './buffers.ts';
+import { raggedExtent, reversal, uniformExtent } from './extent.ts';
+import type { Extent } from './extent.ts';
 import { NONE, Plan, part } from './kernels.ts';
 import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
 import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
-import { derivedLength } from './units.ts';
-import type { LinearUnit, RecurrentUnit, Unit } from './units.ts';
+import type { LinearUnit, MergeUnit, RecurrentUnit, Unit } from './units.ts';
 
 export interface WorkspaceOptions {
   readonly batch: number;
@@ -14,32 +18,8 @@ export interface WorkspaceOptions {
   readonly gradients?: Slot;
 }
 
-/** Buffers of one unit. What it does not have, or the pass does not need, is NONE. */
-interface Buffers {
-  readonly unit: Unit;
-  readonly sequence: Descriptor<'Sequence'> | undefined;
-  readonly dense: Descriptor<'Dense'> | undefined;
-  /** [T + 1, B, Hp] of a recurrent unit: the initial state, then that of every step. */
-  readonly h: Slot;
-  readonly c: Slot;
-  readonly gates: Slot;
-  readonly products: Slot;
-  /** [T, B, row] of other units. */
-  readonly rows: Slot;
-  /** Of an embedding: its parameter. */
-  readonly table: Slot;
-  /** Bytes from row to row of the outputs. */
-  readonly row: number;
-  /** [T, B, row]: gradient of the outputs; a linear unit's takes the place of the outputs. */
-  readonly gradient: Slot;
-  /** [B, Hp]: gradient of the last, then of the initial state. */
-  readonly dh: Slot;
-  readonly dc: Slot;
-  /** Zeros, where a kernel reads a recurrent bias that the unit does not have. */
-  readonly noBias: Slot;
-  readonly wTransposed: Slot;
-  readonly rTransposed: Slot;
-}
+/** A call for so many rows. */
+type KernelCall = (rows: number) => void;
 
 /** Room for passes over a model: the buffers and descriptors of every unit, for a batch and a number of steps fixed at creation. */
 export class Workspace {
@@ -47,47 +27,54 @@ export class Workspace {
   readonly steps: number;
   /** Of the engine's memory. */
   readonly bytes: number;
-  /** [T, B, I], or tokens [T, B]. */
+  /** [M, I], or tokens [M]. */
   readonly input: Slot;
-  /** [T, B, I padded to four], gradient of the inputs. */
+  /** [M, I padded to four], gradient of the inputs. */
   readonly inputGradient: Slot;
   /** Dense outputs or inputs [T, B, *], on their way out or in another order. */
   readonly staging: Slot;
   readonly #offsets: Slot;
+  /** [M]: the row that mirrors each row in its valid prefix, for units that read backwards. */
+  readonly #mirror: Slot;
   readonly #buffers: readonly Buffers[];
   readonly #recurrent: readonly Buffers[];
   readonly #store: Store;
   readonly #kernels: Kernels;
   readonly #gradients: Slot | undefined;
   readonly #release: () => void;
-  /** Steps that the descriptors are written for. */
-  #described = 0;
+  readonly #forward: readonly KernelCall[];
+  #extent: Extent;
+  /** Extents of whole batches by their steps: a stream goes back and forth between a few. */
+  readonly #uniform = new Map<number, Extent>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
     const { batch, steps, gradients } = options;
     const plan = new Plan();
     const { kernels, units } = store;
     const inputs = units[0]!.inputs;
+    const training = gradients !== undefined;
     this.batch = batch;
     this.steps = steps;
     this.#store = store;
     this.#kernels = kernels;
     this.#gradients = gradients;
     this.input = plan.reserve(steps * batch * inputs);
-    this.inputGradient = gradients ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
+    this.inputGradient = training ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
     this.staging = plan.reserve(steps * batch * Math.max(inputs, units.at(-1)!.outputs));
     this.#offsets = plan.reserve(steps + 1);
+    this.#mirror = store.causal ? NONE : plan.reserve(steps * batch);
     const product = plan.descriptor('Product');
-    this.#buffers = units.map((unit) =>
-      reserve(plan, store, unit, batch, steps, gradients !== undefined),
-    );
+    this.#buffers = units.map((unit) => reserveBuffers(plan, store, unit, batch, steps, training));
     this.#recurrent = this.#buffers.filter(({ sequence }) => sequence);
     const block = kernels.arena.allocate(plan.bytes, purpose, owner);
     plan.place(block);
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
-    kernels.integers(this.#offsets).forEach((_, t, offsets) => (offsets[t] = t * batch));
-    this.#buffers.forEach((buffers, index) => this.#describe(buffers, index, product));
+    this.#buffers.forEach((buffers) => this.#describe(buffers, product));
+    this.#forward = this.#buffers.map((buffers) => this.#forwardOf(buffers));
+    this.#extent = uniformExtent(steps, batch);
+    kernels.integers(this.#offsets).set(this.#extent.offsets);
+    this.arrange(this.#extent);
     this.prepare();
   }
 
@@ -95,36 +82,108 @@ export class Workspace {
     this.#release();
   }
 
-  /** The outputs [T, B, row] of the last unit, and the gradient that its backward pass starts from. */
+  /** What the pass at hand goes over. */
+  get extent(): Extent {
+    return this.#extent;
+  }
+
+  /** Readies the workspace for a pass over the rows of an extent. */
+  arrange(extent: Extent): void {
+    const { steps, rows } = extent;
+    // The offsets of whole batches are written once for all numbers of steps.
+    const isRagged = extent.order !== undefined;
+    if (isRagged || this.#extent.order) {
+      const { offsets } = isRagged ? extent : uniformExtent(this.steps, this.batch);
+      this.#kernels.integers(this.#offsets).set(offsets);
+    }
+    if (this.#mirror !== NONE) this.#kernels.integers(this.#mirror).set(reversal(extent));
+    this.#extent = extent;
+    for (let i = 0; i < this.#buffers.length; i++) {
+      const { sequence, dense } = this.#buffers[i]!;
+      if (sequence) this.#kernels.set(sequence, 'steps', steps);
+      if (dense) this.#kernels.set(dense, 'rows', rows);
+    }
+  }
+
+  /** The same for steps `first` to `first + steps` of rows of these lengths; false where there is no row. */
+  arrangeLengths(lengths: Int32Array, first: number, steps: number): boolean {
+    const extent = raggedExtent(lengths, first, steps);
+    if (extent) this.arrange(extent);
+    return extent !== undefined;
+  }
+
+  /** The same for `steps` steps of all rows. Does nothing while that stays the same. */
+  arrangeSteps(steps: number): void {
+    if (steps === this.#extent.steps && !this.#extent.order) return;
+    let extent = this.#uniform.get(steps);
+    if (!extent) this.#uniform.set(steps, (extent = uniformExtent(steps, this.batch)));
+    this.arrange(extent);
+  }
+
+  /** The outputs [M, row] of the last unit, and the gradient that its backward pass starts from. */
   get output(): Slot {
-    return this.#outputOf(this.#buffers.length - 1);
+    return this.#outputOf(this.#buffers.at(-1)!);
   }
 
   get outputGradient(): Slot {
     return this.#buffers.at(-1)!.gradient;
   }
 
-  #outputOf(index: number): Slot {
-    const { unit, h, rows } = this.#buffers[index]!;
-    return unit.kind === 'recurrent' ? part(h, this.batch * unit.outputRow) : rows;
+  #outputOf({ unit, h, rows }: Buffers): Slot {
+    const inOrder = unit.kind === 'recurrent' && !unit.reverse;
+    return inOrder ? part(h, this.batch * unit.outputRow) : rows;
   }
 
-  /** What unit `index` reads and, backwards, where it leaves the gradient of that. */
-  #inputOf(index: number): { x: Slot; xRow: number; dx: Slot; dxRow: number } {
-    if (index === 0) {
-      const { inputs } = this.#store.units[0]!;
-      return { x: this.input, xRow: inputs * 4, dx: NONE, dxRow: roundUp4(inputs) * 4 };
+  /** What a unit reads, and where backwards it leaves the gradient of that. */
+  #reads({ unit, reversed, reversedGradient }: Buffers): {
+    x: Slot;
+    xRow: number;
+    dx: Slot;
+    dxRow: number;
+  } {
+    const { inputs } = unit;
+    if (unit.kind === 'recurrent' && unit.reverse) {
+      return { x: reversed, xRow: inputs * 4, dx: reversedGradient, dxRow: roundUp4(inputs) * 4 };
     }
-    const { unit, gradient } = this.#buffers[index - 1]!;
-    const row = unit.outputRow * 4;
-    return { x: this.#outputOf(index - 1), xRow: row, dx: gradient, dxRow: row };
+    return this.#source(unit);
   }
 
-  /** Where the states after `step` steps are; step 0 is the initial state. */
+  /** What the source of a unit offers, and where it takes the gradient of that. */
+  #source(unit: Unit): { x: Slot; xRow: number; dx: Slot; dxRow: number } {
+    const source = this.#buffers[unit.source];
+    if (!source) {
+      const { inputs } = unit;
+      return {
+        x: this.input,
+        xRow: inputs * 4,
+        dx: this.inputGradient,
+        dxRow: roundUp4(inputs) * 4,
+      };
+    }
+    const { row, gradient } = source;
+    return { x: this.#outputOf(source), xRow: row, dx: gradient, dxRow: row };
+  }
+
+  /** Where the states after `step` steps of all rows are; step 0 is the initial state. */
   states(step: number): StatePlace[] {
     return this.#recurrent.map(({ unit, h, c }) => {
       const place = { unit: unit as RecurrentUnit, h, c };
       return shifted(place, step * this.batch * unit.outputRow);
+    });
+  }
+
+  /** Where the last state of every row is, after a pass. */
+  lastStates(): StatePlace[] {
+    const { steps, offsets, lengths, order } = this.#extent;
+    if (!order) return this.states(steps);
+    return this.#recurrent.map(({ unit, h, c, lastH, lastC }) => {
+      const { outputRow } = unit;
+      for (const [place, length] of lengths.entries()) {
+        const row = length === 0 ? place : this.batch + offsets[length - 1]! + place;
+        this.#kernels.copy(lastH, place * outputRow, h, row * outputRow, outputRow);
+        if (c !== NONE) this.#kernels.copy(lastC, place * outputRow, c, row * outputRow, outputRow);
+      }
+      return { unit: unit as RecurrentUnit, h: lastH, c: lastC };
     });
   }
 
@@ -137,9 +196,9 @@ export class Workspace {
     }));
   }
 
-  #describe(buffers: Buffers, index: number, product: Descriptor<'Product'>): void {
+  #describe(buffers: Buffers, product: Descriptor<'Product'>): void {
     const { unit, sequence, dense } = buffers;
-    const common = { ...this.#inputOf(index), inputs: unit.inputs, product };
+    const common = { ...this.#reads(buffers), inputs: unit.inputs, product };
     if (unit.kind === 'recurrent') this.#describeSequence(unit, buffers, sequence!, common);
     if (unit.kind === 'linear') this.#describeDense(unit, buffers, dense!, common);
   }
@@ -177,7 +236,7 @@ export class Workspace {
       productsAll: buffers.products,
       hAll: buffers.h,
       cAll: buffers.c,
-      dyAll: buffers.gradient,
+      dyAll: buffers.stepGradient,
       dh: buffers.dh,
       dc: buffers.dc,
       w: this.#store.slot(unit, 'input'),
@@ -226,108 +285,112 @@ export class Workspace {
     }
   }
 
-  /** Runs `steps` steps from the inputs and initial states in place. Allocates nothing while `steps` stays the same. */
-  forward(steps: number): void {
-    const { run } = this.#kernels;
-    if (steps !== this.#described) this.#describeSteps(steps);
-    for (const { sequence, dense, rows, table, row } of this.#buffers) {
-      if (sequence) run.sequence_forward(sequence.address);
-      else if (dense) run.dense_forward(dense.address);
-      else
-        run.embedding_forward(
-          rows.address,
-          table.address,
-          this.input.address,
-          steps * this.batch,
-          row,
-        );
-    }
+  /** Runs the arranged rows from the inputs and initial states in place. Allocates nothing. */
+  forward(): void {
+    const { rows } = this.#extent;
+    for (let i = 0; i < this.#forward.length; i++) this.#forward[i]!(rows);
   }
 
-  #describeSteps(steps: number): void {
-    for (const { sequence, dense } of this.#buffers) {
-      if (sequence) this.#kernels.set(sequence, 'steps', steps);
-      if (dense) this.#kernels.set(dense, 'rows', steps * this.batch);
+  /** The kernel calls of one unit, bound to their addresses. */
+  #forwardOf(buffers: Buffers): KernelCall {
+    const { run } = this.#kernels;
+    const { unit, sequence, dense, row } = buffers;
+    const out = buffers.rows.address;
+    if (dense) return () => run.dense_forward(dense.address);
+    if (unit.kind === 'recurrent') {
+      if (unit.reverse) return this.#reverseOf(buffers);
+      return () => run.sequence_forward(sequence!.address);
     }
-    this.#described = steps;
+    if (unit.kind === 'merge') {
+      const [a, b] = [this.#buffers[unit.source]!, this.#buffers[unit.source + 1]!];
+      const [x, y] = [this.#outputOf(a).address, this.#outputOf(b).address];
+      const width = mergeWidth(unit);
+      return (rows) => run.merge_forward(unit.mode, out, row, x, y, a.row, rows, width);
+    }
+    const table = buffers.table.address;
+    const tokens = this.input.address;
+    return (rows) => run.embedding_forward(out, table, tokens, rows, row);
+  }
+
+  /** Turns the inputs around, runs them, and brings the outputs to the places of their inputs. */
+  #reverseOf({ unit, sequence, h, rows: natural, reversed, row }: Buffers): KernelCall {
+    const { run } = this.#kernels;
+    const { x, xRow } = this.#source(unit);
+    const mirror = this.#mirror.address;
+    const width = unit.inputs * 4;
+    const states = part(h, this.batch * unit.outputRow).address;
+    return (rows) => {
+      run.rows_gather(reversed.address, width, x.address, xRow, mirror, rows, width);
+      run.sequence_forward(sequence!.address);
+      run.rows_gather(natural.address, row, states, row, mirror, rows, row);
+    };
   }
 
   /** Goes back over the last `forward`, from the gradients of outputs and last states in place. */
   backward(wantsInput: boolean): void {
-    const { run } = this.#kernels;
-    const rows = this.#described * this.batch;
     for (let index = this.#buffers.length - 1; index >= 0; index--) {
-      const { unit, sequence, dense, gradient, row } = this.#buffers[index]!;
-      const dx = index > 0 ? this.#inputOf(index).dx : wantsInput ? this.inputGradient : NONE;
-      if (sequence) {
-        this.#kernels.write(sequence, { dx });
-        run.sequence_backward(sequence.address);
-      } else if (dense) {
-        this.#kernels.write(dense, { dx });
-        run.dense_backward(dense.address);
-      } else {
-        const table = this.#store.slot(unit, 'table', this.#gradients).address;
-        run.embedding_backward(table, gradient.address, this.input.address, rows, row);
-      }
+      this.#backwardUnit(this.#buffers[index]!, wantsInput);
+    }
+  }
+
+  #backwardUnit(buffers: Buffers, wantsInput: boolean): void {
+    const { run } = this.#kernels;
+    const { rows: count } = this.#extent;
+    const { unit, sequence, dense, gradient, row } = buffers;
+    const wanted = wantsInput || unit.source >= 0;
+    if (sequence) {
+      this.#backwardSequence(buffers, wanted);
+    } else if (dense) {
+      this.#kernels.write(dense, { dx: wanted ? this.#reads(buffers).dx : NONE });
+      run.dense_backward(dense.address);
+    } else if (unit.kind === 'embedding') {
+      const table = this.#store.slot(unit, 'table', this.#gradients).address;
+      run.embedding_backward(table, gradient.address, this.input.address, count, row);
+    } else if (unit.kind === 'merge') {
+      const [a, b] = [this.#buffers[unit.source]!, this.#buffers[unit.source + 1]!];
+      const width = mergeWidth(unit);
+      const [x, y] = [this.#outputOf(a).address, this.#outputOf(b).address];
+      const [dx, dy] = [a.gradient.address, b.gradient.address];
+      const mode = unit.mode;
+      run.merge_backward(mode, gradient.address, row, x, y, dx, dy, a.row, count, width);
+    }
+  }
+
+  #backwardSequence(buffers: Buffers, wanted: boolean): void {
+    const { run } = this.#kernels;
+    const { rows: count } = this.#extent;
+    const { unit, sequence, gradient, stepGradient, row } = buffers;
+    const { reverse, paired } = unit as RecurrentUnit;
+    const mirror = this.#mirror.address;
+    if (reverse) {
+      run.rows_gather(stepGradient.address, row, gradient.address, row, mirror, count, row);
+    }
+    const { dx: own, dxRow: ownRow } = this.#reads(buffers);
+    this.#kernels.write(sequence!, { dx: wanted ? own : NONE });
+    run.sequence_backward(sequence!.address);
+    if (!wanted) return;
+    const { dx, dxRow } = this.#source(unit);
+    const width = unit.inputs * 4;
+    if (reverse && !paired) {
+      run.rows_gather(dx.address, dxRow, own.address, ownRow, mirror, count, width);
+    }
+    // The reverse unit of a pair comes first on the way back; its share is added once the forward one has written its own.
+    if (!reverse && paired) {
+      const partner = this.#reads(this.#buffers[this.#buffers.indexOf(buffers) + 1]!);
+      run.rows_add_gathered(
+        dx.address,
+        dxRow,
+        partner.dx.address,
+        partner.dxRow,
+        mirror,
+        count,
+        width,
+      );
     }
   }
 }
 
-function reserve(
-  plan: Plan,
-  store: Store,
-  unit: Unit,
-  batch: number,
-  steps: number,
-  training: boolean,
-): Buffers {
-  const rows = batch * steps;
-  const { wTransposed, rTransposed } = derivedLength(unit);
-  const forTraining = (length: number): Slot => (training && length ? plan.reserve(length) : NONE);
-  if (unit.kind !== 'recurrent') {
-    const output = plan.reserve(rows * unit.outputRow);
-    return {
-      unit,
-      sequence: undefined,
-      dense: unit.kind === 'linear' ? plan.descriptor('Dense') : undefined,
-      h: NONE,
-      c: NONE,
-      gates: NONE,
-      products: NONE,
-      rows: output,
-      table: unit.kind === 'embedding' ? store.slot(unit, 'table') : NONE,
-      row: unit.outputRow * 4,
-      gradient: unit.kind === 'linear' ? output : forTraining(rows * unit.outputRow),
-      dh: NONE,
-      dc: NONE,
-      noBias: NONE,
-      wTransposed: forTraining(wTransposed),
-      rTransposed: NONE,
-    };
-  }
-  const { form, outputRow, gateRow } = unit;
-  const states = (rows + batch) * outputRow;
-  const width = { gates: gateRow, state: outputRow, none: 0 }[form.products];
-  return {
-    unit,
-    sequence: plan.descriptor('Sequence'),
-    dense: undefined,
-    h: plan.reserve(states),
-    c: form.hasCellState ? plan.reserve(states) : NONE,
-    gates: plan.reserve(rows * gateRow),
-    products: width ? plan.reserve(rows * width) : NONE,
-    rows: NONE,
-    table: NONE,
-    row: unit.outputRow * 4,
-    gradient: forTraining(rows * outputRow),
-    dh: forTraining(batch * outputRow),
-    dc: forTraining(batch * outputRow),
-    noBias: unit.bias ? NONE : plan.reserve(unit.columns),
-    wTransposed: forTraining(wTransposed),
-    rTransposed: forTraining(rTransposed),
-  };
-}
-
-function roundUp4(n: number): number {
-  return Math.ceil(n / 4) * 4;
+/** Bytes of a row of each direction that a merge takes: all units, or whole vectors of them. */
+function mergeWidth({ mode, inputs }: MergeUnit): number {
+  return 4 * (mode === MERGE_CONCAT ? inputs : roundUp4(inputs));
 }

@@ -28,3 +28,9 @@ export const ALIGN = 64;
 
 /** Below this a state, a moment or a gate's gradient is taken as zero: denormals cost a hundredfold. */
 export const TINY = 1e-30;
+
+/** How the two directions of a layer become one output. */
+export const MERGE_CONCAT = 0;
+export const MERGE_SUM = 1;
+export const MERGE_MUL = 2;
+export const MERGE_AVE = 3;

@@ -1,0 +1,128 @@
+import { NONE } from './kernels.ts';
+import type { Descriptor, Plan, Slot } from './kernels.ts';
+import type { Store } from './store.ts';
+import { derivedLength } from './units.ts';
+import type { RecurrentUnit, Unit } from './units.ts';
+
+/** Buffers of one unit for M rows. What it does not have, or the pass does not need, is NONE. */
+export interface Buffers {
+  readonly unit: Unit;
+  readonly sequence: Descriptor<'Sequence'> | undefined;
+  readonly dense: Descriptor<'Dense'> | undefined;
+  /** [B + M, Hp] of a recurrent unit: the initial state, then that of every step. */
+  readonly h: Slot;
+  readonly c: Slot;
+  /** [B, Hp]: the last state of every row, where rows differ in length. */
+  readonly lastH: Slot;
+  readonly lastC: Slot;
+  readonly gates: Slot;
+  readonly products: Slot;
+  /** [M, row]: outputs of other units; of a reverse one its outputs at the places of their inputs. */
+  readonly rows: Slot;
+  /** [M, I] of a reverse unit: its inputs from the end, and their gradient. */
+  readonly reversed: Slot;
+  readonly reversedGradient: Slot;
+  /** Of an embedding: its parameter. */
+  readonly table: Slot;
+  /** Bytes from row to row of the outputs. */
+  readonly row: number;
+  /** [M, row]: gradient of the outputs; a linear unit's takes the place of the outputs. */
+  readonly gradient: Slot;
+  /** [M, row]: of a reverse unit the same in its own order, of other recurrent ones that very gradient. */
+  readonly stepGradient: Slot;
+  /** [B, Hp]: gradient of the last, then of the initial state. */
+  readonly dh: Slot;
+  readonly dc: Slot;
+  /** Zeros, where a kernel reads a recurrent bias that the unit does not have. */
+  readonly noBias: Slot;
+  readonly wTransposed: Slot;
+  readonly rTransposed: Slot;
+}
+
+const NOTHING = {
+  sequence: undefined,
+  dense: undefined,
+  h: NONE,
+  c: NONE,
+  lastH: NONE,
+  lastC: NONE,
+  gates: NONE,
+  products: NONE,
+  reversed: NONE,
+  reversedGradient: NONE,
+  table: NONE,
+  stepGradient: NONE,
+  dh: NONE,
+  dc: NONE,
+  noBias: NONE,
+  wTransposed: NONE,
+  rTransposed: NONE,
+} as const;
+
+/** Reserves what a unit needs for `batch` rows of `steps` steps. */
+export function reserveBuffers(
+  plan: Plan,
+  store: Store,
+  unit: Unit,
+  batch: number,
+  steps: number,
+  training: boolean,
+): Buffers {
+  const rows = batch * steps;
+  const forTraining = (length: number): Slot => (training && length ? plan.reserve(length) : NONE);
+  if (unit.kind === 'recurrent') return reserveRecurrent(plan, unit, batch, rows, forTraining);
+  const output = plan.reserve(rows * unit.outputRow);
+  return {
+    ...NOTHING,
+    unit,
+    dense: unit.kind === 'linear' ? plan.descriptor('Dense') : undefined,
+    rows: output,
+    table: unit.kind === 'embedding' ? store.slot(unit, 'table') : NONE,
+    row: unit.outputRow * 4,
+    gradient: unit.kind === 'linear' ? output : forTraining(rows * unit.outputRow),
+    wTransposed: forTraining(derivedLength(unit).wTransposed),
+  };
+}
+
+function reserveRecurrent(
+  plan: Plan,
+  unit: RecurrentUnit,
+  batch: number,
+  rows: number,
+  forTraining: (length: number) => Slot,
+): Buffers {
+  const { form, outputRow, gateRow, reverse, inputs } = unit;
+  const { wTransposed, rTransposed } = derivedLength(unit);
+  const states = (rows + batch) * outputRow;
+  const cell = form.hasCellState ? 1 : 0;
+  const width = { gates: gateRow, state: outputRow, none: 0 }[form.products];
+  const gradient = forTraining(rows * outputRow);
+  const optional = (length: number): Slot => (length ? plan.reserve(length) : NONE);
+  return {
+    unit,
+    sequence: plan.descriptor('Sequence'),
+    dense: undefined,
+    h: plan.reserve(states),
+    c: optional(cell * states),
+    lastH: plan.reserve(batch * outputRow),
+    lastC: optional(cell * batch * outputRow),
+    gates: plan.reserve(rows * gateRow),
+    products: optional(rows * width),
+    rows: optional(reverse ? rows * outputRow : 0),
+    reversed: optional(reverse ? rows * inputs : 0),
+    reversedGradient: forTraining(reverse ? rows * roundUp4(inputs) : 0),
+    table: NONE,
+    row: outputRow * 4,
+    gradient,
+    stepGradient: reverse ? forTraining(rows * outputRow) : gradient,
+    dh: forTraining(batch * outputRow),
+    dc: forTraining(batch * outputRow),
+    noBias: unit.bias ? NONE : plan.reserve(unit.columns),
+    wTransposed: forTraining(wTransposed),
+    rTransposed: forTraining(rTransposed),
+  };
+}
+
+export function roundUp4(n: number): number {
+  return Math.ceil(n / 4) * 4;
+}

@@ -1,0 +1,85 @@
+import { checkInteger } from './check.ts';
+import { GatefoldError } from './errors.ts';
+
+/**
+ * Which rows a pass over a batch has at which step. Where lengths differ, rows are sorted, longest first, and only valid rows are there:
+ * see `Sequence` in assembly/layout.ts.
+ */
+export interface Extent {
+  /** T: steps of the longest row, at least 1. */
+  readonly steps: number;
+  /** M: rows of all steps. */
+  readonly rows: number;
+  /** [T + 1]: the first row of every step. */
+  readonly offsets: Int32Array;
+  /** Valid steps of each row, sorted. */
+  readonly lengths: Int32Array;
+  /** The caller's row at each place; absent where the order is the same and no length differs. */
+  readonly order: Int32Array | undefined;
+}
+
+/** All rows of the same length. */
+export function uniformExtent(steps: number, batch: number): Extent {
+  const offsets = Int32Array.from({ length: steps + 1 }, (_, t) => t * batch);
+  const lengths = new Int32Array(batch).fill(steps);
+  return { steps, rows: steps * batch, offsets, lengths, order: undefined };
+}
+
+/** Checked lengths, or `undefined` where all rows have T steps. */
+export function checkLengths(
+  lengths: ArrayLike<number> | undefined,
+  batch: number,
+  steps: number,
+): Int32Array | undefined {
+  if (lengths === undefined) return undefined;
+  if (lengths === null || lengths.length !== batch) {
+    const got = lengths === null ? 'null' : `length ${lengths.length}`;
+    throw new GatefoldError(
+      'ERR_SHAPE',
+      `"lengths" expected ${batch} numbers, one a row, got ${got}`,
+    );
+  }
+  const checked = Int32Array.from({ length: batch }, (_, row) =>
+    checkInteger(`lengths[${row}]`, lengths[row], 0, steps),
+  );
+  return checked.every((length) => length === steps) ? undefined : checked;
+}
+
+/** The caller's row at each place: longest first, equal ones in their order. */
+export function raggedOrder(lengths: Int32Array): Int32Array {
+  const rows = Int32Array.from(lengths.keys());
+  return rows.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
+}
+
+/** The part of steps `first` to `first + steps` of rows of the given lengths; `undefined` where it has no row. */
+export function raggedExtent(
+  lengths: Int32Array,
+  first: number,
+  steps: number,
+): Extent | undefined {
+  const batch = lengths.length;
+  const order = raggedOrder(lengths);
+  const part = order.map((row) => Math.min(Math.max(lengths[row]! - first, 0), steps));
+  const longest = part[0]!;
+  if (longest === 0) return undefined;
+  const offsets = new Int32Array(longest + 1);
+  let active = batch;
+  for (let t = 0; t < longest; t++) {
+    while (part[active - 1]! <= t) active--;
+    offsets[t + 1] = offsets[t]! + active;
+  }
+  return { steps: longest, rows: offsets[longest]!, offsets, lengths: part, order };
+}
+
+/** The row that mirrors each row in its own valid prefix: step t of a row and step length - 1 - t. */
+export function reversal({ rows, steps, offsets, lengths }: Extent): Int32Array {
+  const mirror = new Int32Array(rows);
+  for (let t = 0; t < steps; t++) {
+    const first = offsets[t]!;
+    for (let row = first; row < offsets[t + 1]!; row++) {
+      const place = row - first;
+      mirror[row] = offsets[lengths[place]! - 1 - t]! + place;
+    }
+  }
+  return mirror;
+}
