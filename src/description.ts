@@ -48,7 +48,7 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
     checkKeys(
       at,
       layer,
-      KEYS[checkChoice(`${at}.type`, layer.type, Object.keys(KEYS) as LayerSpec['type'][])],
+      KEYS[checkChoice(`${at}.type`, layer?.type, Object.keys(KEYS) as LayerSpec['type'][])],
     );
     const filled = completeLayer(layer, at, index, nameOf(layer, at, names), size);
     size = outputSizeOf(filled);
