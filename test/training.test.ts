@@ -126,20 +126,28 @@ describe.each(variants)('training, %s SIMD', (variant) => {
   });
 
   it('clipping reports the norm before it and scales as PyTorch does', () => {
-    const clipped = trainBoth(engine, {
-      description: letters({ type: 'lstm' }),
-      batch: 3,
-      steps: 6,
-      updates: 101,
-      options: {
-        loss: 'cross-entropy',
-        optimizer: { type: 'sgd', lr: 1 },
-        gradClip: { norm: 0.05 },
-      },
-      seed: 5,
-    });
-    expect(clipped.pairs.every(({ expected }) => expected.gradNorm > 0.05)).toBe(true);
-    requireAgreement('clipping', clipped, clipped.pairs.keys());
+    // A limit that every gradient is above, and one that some are below: those must stay as they are.
+    for (const [norm, every] of [
+      [0.05, true],
+      [0.3, false],
+    ] as const) {
+      const clipped = trainBoth(engine, {
+        description: letters({ type: 'lstm' }),
+        batch: 3,
+        steps: 6,
+        updates: 101,
+        options: {
+          loss: 'cross-entropy',
+          optimizer: { type: 'sgd', lr: 0.5 },
+          gradClip: { norm },
+        },
+        seed: 5,
+      });
+      const above = clipped.pairs.filter(({ expected }) => expected.gradNorm > norm).length;
+      expect(above === clipped.pairs.length).toBe(every);
+      expect(above).toBeGreaterThan(10);
+      requireAgreement(`clipping to ${norm}`, clipped, clipped.pairs.keys());
+    }
   });
 });
 
