@@ -268,10 +268,7 @@ export const mutants = [
 
   ...mutantsOf('src/carry.ts', {
     'states are not carried from window to window': [
-      [
-        'copyState(this.#kernels, workspace.states(total - replay), this.#states, this.#batch);',
-        '',
-      ],
+      ['else copyState(this.#kernels, last, this.#states, this.#batch);', ''],
     ],
     'replay starts from the last state': [
       ['workspace.states(total - replay)', 'workspace.states(total)'],
@@ -320,7 +317,7 @@ export const mutants = [
 
   ...mutantsOf('src/model.ts', {
     'a chunk of a long sequence starts over': [
-      ['copyState(kernels, workspace.states(steps), initial, batch);', ''],
+      ['copyState(kernels, workspace.lastStates(), initial, batch);', ''],
     ],
   }),
 ];
