@@ -40,6 +40,8 @@ export enum Step {
   dh = offsetof<layout.Step>('dh'),
   dc = offsetof<layout.Step>('dc'),
   dPeephole = offsetof<layout.Step>('dPeephole'),
+  dhSeen = offsetof<layout.Step>('dhSeen'),
+  dcSeen = offsetof<layout.Step>('dcSeen'),
 }
 
 export enum Sequence {
@@ -60,6 +62,8 @@ export enum Sequence {
   dh = offsetof<layout.Sequence>('dh'),
   dc = offsetof<layout.Sequence>('dc'),
   dPeephole = offsetof<layout.Sequence>('dPeephole'),
+  dhSeen = offsetof<layout.Sequence>('dhSeen'),
+  dcSeen = offsetof<layout.Sequence>('dcSeen'),
   cell = offsetof<layout.Sequence>('cell'),
   operand = offsetof<layout.Sequence>('operand'),
   steps = offsetof<layout.Sequence>('steps'),
@@ -83,6 +87,7 @@ export enum Sequence {
   r = offsetof<layout.Sequence>('r'),
   biasInput = offsetof<layout.Sequence>('biasInput'),
   bias = offsetof<layout.Sequence>('bias'),
+  norms = offsetof<layout.Sequence>('norms'),
   wTransposed = offsetof<layout.Sequence>('wTransposed'),
   rTransposed = offsetof<layout.Sequence>('rTransposed'),
   dw = offsetof<layout.Sequence>('dw'),

@@ -74,6 +74,9 @@ export class Step {
   dc: usize;
   /** Like `peephole`, inout: accumulates. */
   dPeephole: usize;
+  /** [B, Hp] out, or 0 where it is not wanted: the whole gradient of h, and of c, at this step. */
+  dhSeen: usize;
+  dcSeen: usize;
 }
 
 /**
@@ -115,6 +118,8 @@ export class Sequence extends Step {
   dyAll: usize;
   /** [T, B, I] out, or 0 where it is not wanted. */
   dx: usize;
+  /** [T, 2] f64 out where `dhSeen` is there: the norms of dL/dh and dL/dc of every step, over all its rows. */
+  norms: usize;
   /** Panels [I, N] and [H, N]; vectors [N]. Zero where there is no bias. */
   w: usize;
   r: usize;

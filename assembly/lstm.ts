@@ -93,6 +93,7 @@ function backward(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal
     accumulate(s.dPeephole + output, o_, c);
   }
   dc = flush(dc);
+  if (s.dcSeen) v128.store(s.dcSeen + h, dc);
   const i_ = f32x4.mul(f32x4.mul(dc, coupled ? f32x4.sub(g, c0) : g), d_sigmoid(i));
   const g_ = f32x4.mul(f32x4.mul(dc, i), d_tanh(g));
   let dc0: v128;

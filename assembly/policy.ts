@@ -33,6 +33,8 @@ export abstract class Cell {
 // @ts-ignore: decorator
 @inline
 export function incoming(s: Step, h: usize): v128 {
-  const dh = v128.load(s.dh + h);
-  return flush(s.dy ? f32x4.add(dh, v128.load(s.dy + h)) : dh);
+  let dh = v128.load(s.dh + h);
+  dh = flush(s.dy ? f32x4.add(dh, v128.load(s.dy + h)) : dh);
+  if (s.dhSeen) v128.store(s.dhSeen + h, dh);
+  return dh;
 }

@@ -15,6 +15,7 @@ import { columnSums, productOfPanels, productOverRows } from './gemm';
 import { GruAfter, GruCandidate, GruGates } from './gru';
 import { Sequence } from './layout';
 import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from './lstm';
+import { sumOfSquares } from './optim';
 import { addBiases, transposePanels } from './pack';
 import { Cell } from './policy';
 import { Relu, Rnn, Tanh } from './rnn';
@@ -279,6 +280,14 @@ function recurrentWeights(q: Sequence, gradients: usize): void {
   }
 }
 
+/** The norms of the gradients that step t has seen. */
+function measure(q: Sequence, t: i32): void {
+  const n = (q.active * q.stateRow) >> 2;
+  const to = q.norms + (t << 4);
+  store<f64>(to, Math.sqrt(sumOfSquares(q.dhSeen, n)));
+  store<f64>(to, q.dcSeen ? Math.sqrt(sumOfSquares(q.dcSeen, n)) : 0, 8);
+}
+
 /**
  * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial state (left in dh, dc).
  * Uses up the gates that the forward pass left.
@@ -287,6 +296,7 @@ export function sequenceBackward(q: Sequence): void {
   for (let t = q.steps - 1; t >= 0; t--) {
     moveTo(q, t);
     stepBack(q);
+    if (q.dhSeen) measure(q, t);
   }
   const rows = firstRow(q, q.steps);
   const vectors = panelVectors(q.cell);

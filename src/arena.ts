@@ -42,6 +42,11 @@ export class Arena {
     return this.#integers;
   }
 
+  /** A copy of f64 at a multiple of eight bytes. */
+  doubles(address: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, address, length).slice();
+  }
+
   /** Zeroed bytes for `purpose`, which the error names when they do not fit. */
   allocate(bytes: number, purpose: string, owner?: object): Block {
     const size = Math.ceil(bytes / ALIGN) * ALIGN;

@@ -33,6 +33,10 @@ export interface Buffers {
   /** [B, Hp]: gradient of the last, then of the initial state. */
   readonly dh: Slot;
   readonly dc: Slot;
+  /** [B, Hp]: what `Workspace.flow` measures; [T, 2] f64 of it. */
+  readonly dhSeen: Slot;
+  readonly dcSeen: Slot;
+  readonly norms: Slot;
   /** Zeros, where a kernel reads a recurrent bias that the unit does not have. */
   readonly noBias: Slot;
   readonly wTransposed: Slot;
@@ -54,6 +58,9 @@ const NOTHING = {
   stepGradient: NONE,
   dh: NONE,
   dc: NONE,
+  dhSeen: NONE,
+  dcSeen: NONE,
+  norms: NONE,
   noBias: NONE,
   wTransposed: NONE,
   rTransposed: NONE,
@@ -117,6 +124,9 @@ function reserveRecurrent(
     stepGradient: reverse ? forTraining(rows * outputRow) : gradient,
     dh: forTraining(batch * outputRow),
     dc: forTraining(batch * outputRow),
+    dhSeen: forTraining(batch * outputRow),
+    dcSeen: forTraining(cell * batch * outputRow),
+    norms: forTraining((4 * rows) / batch),
     noBias: unit.bias ? NONE : plan.reserve(unit.columns),
     wTransposed: forTraining(wTransposed),
     rTransposed: forTraining(rTransposed),

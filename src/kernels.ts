@@ -89,6 +89,11 @@ export class Kernels {
     return this.arena.integers.subarray(start, start + length);
   }
 
+  /** A copy of `length` f64 that lie in a slot. */
+  doubles(slot: Slot, length: number): Float64Array {
+    return this.arena.doubles(slot.address, length);
+  }
+
   /** Copies `length` numbers inside the memory without a view. */
   copy(to: Slot, toIndex: number, from: Slot, fromIndex: number, length: number): void {
     const start = (from.address >>> 2) + fromIndex;

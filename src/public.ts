@@ -1,6 +1,7 @@
 // What every entry exports beside its own `Engine`.
 export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data.ts';
 export type { TextWindow } from './data.ts';
+export type { GradientFlow, LayerFlow } from './flow.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 export type { FitOptions, FitProgress, TrainingData } from './fit.ts';
@@ -11,10 +12,13 @@ export { Stream } from './stream.ts';
 export type { StreamOptions } from './stream.ts';
 export { Trainer } from './train.ts';
 export type {
+  InputGradients,
+  OutputGradients,
   Snapshot,
   StepReport,
   TrainerOptions,
   TrainingSequenceOptions,
   UpdateReport,
+  WindowOptions,
 } from './train.ts';
 export type * from './types.ts';

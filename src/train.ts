@@ -12,6 +12,7 @@ import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
 import { fit, meanLoss } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
+import { readFlow } from './flow.ts';
 import { Plan, part } from './kernels.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 import { storeOf } from './model.ts';
@@ -31,9 +32,11 @@ import type { Stretch } from './sequence-io.ts';
 import { checkState, readState, writeState } from './states.ts';
 import { sizeOf } from './store.ts';
 import type { Store } from './store.ts';
-import type { Input, ModelState, SequenceResult, StateDict } from './types.ts';
+import type { Input, SequenceResult, StateDict } from './types.ts';
 import { checkTrainerOptions } from './trainer-options.ts';
 import type {
+  InputGradients,
+  OutputGradients,
   Snapshot,
   StepReport,
   TrainerOptions,
@@ -173,13 +176,11 @@ export class Trainer {
   /**
    * Goes back over the last `forward`, once, and adds to the gradients of the parameters.
    *
-   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent.
-   * @returns dL/d(x), shaped like x (not for tokens), and dL/d(initial states).
+   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent. With `flow`, the norms of the
+   *   gradients of all states are measured on the way.
+   * @returns dL/d(x), shaped like x (not for tokens), dL/d(initial states), and the norms.
    */
-  backward(gradients: { readonly output?: Float32Array; readonly state?: ModelState }): {
-    readonly input?: Float32Array;
-    readonly state: ModelState;
-  } {
+  backward(gradients: OutputGradients): InputGradients {
     this.#checkAlive();
     if (!this.#forwarded) {
       throw new GatefoldError(
@@ -191,8 +192,8 @@ export class Trainer {
     const { total: steps, batchFirst, extent } = stretch;
     const { batch } = this.options;
     const { outputSize: width, inputSize, takesTokens } = this.model;
-    checkKeys('gradients', gradients, ['output', 'state']);
-    const { output, state = {} } = gradients;
+    checkKeys('gradients', gradients, ['output', 'state', 'flow']);
+    const { output, state = {}, flow = false } = gradients;
     if (output) checkFloats('output', output, steps * batch * width, 'like the output');
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
@@ -206,14 +207,17 @@ export class Trainer {
       putRows(this.#kernels, workspace, given, { slot: outputGradient, row, width }, stretch);
     }
     writeState(this.#kernels, places, state, batch, extent.order);
+    if (flow) workspace.measure(true);
     workspace.backward(!takesTokens);
+    if (flow) workspace.measure(false);
     const initial = readState(this.#kernels, places, batch, extent.order);
-    if (takesTokens) return { state: initial };
+    const measured = flow ? { flow: readFlow(workspace) } : {};
+    if (takesTokens) return { state: initial, ...measured };
     const input = new Float32Array(steps * batch * inputSize);
     const inputRow = Math.ceil(inputSize / 4) * 4;
     const rows = { slot: workspace.inputGradient, row: inputRow, width: inputSize };
     takeRows(this.#kernels, workspace, rows, input, stretch);
-    return { input, state: initial };
+    return { input, state: initial, ...measured };
   }
 
   zeroGradients(): void {

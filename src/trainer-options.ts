@@ -1,4 +1,5 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber } from './check.ts';
+import type { GradientFlow } from './flow.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 import type { ModelState, StateDict } from './types.ts';
 
@@ -49,6 +50,26 @@ export interface TrainingSequenceOptions {
   readonly lengths?: ArrayLike<number>;
   /** What outputs behind the valid steps are: zero (the default), or the last valid output again. */
   readonly padding?: 'zero' | 'repeat';
+}
+
+/** What a backward pass starts from. */
+export interface OutputGradients {
+  /** dL/d(output), shaped like the output; zero where absent. */
+  readonly output?: Float32Array;
+  /** dL/d(last states); zero where absent. */
+  readonly state?: ModelState;
+  /** Whether to measure the gradients of the states at every step; default false. */
+  readonly flow?: boolean;
+}
+
+/** What a backward pass ends in. */
+export interface InputGradients {
+  /** dL/d(x), shaped like x; absent for tokens. */
+  readonly input?: Float32Array;
+  /** dL/d(initial states). */
+  readonly state: ModelState;
+  /** With `flow`, how strong the gradient was at every step. */
+  readonly flow?: GradientFlow;
 }
 
 export interface WindowOptions {

@@ -326,6 +326,22 @@ export class Workspace {
     };
   }
 
+  /** Whether `backward` measures the gradients of the states, for `flow`. */
+  measure(wanted: boolean): void {
+    for (const { sequence, dhSeen, dcSeen, norms } of this.#recurrent) {
+      const places = wanted ? { dhSeen, dcSeen, norms } : { dhSeen: NONE, dcSeen: NONE };
+      this.#kernels.write(sequence!, places);
+    }
+  }
+
+  /** The norms [T, 2] of dL/dh and dL/dc of every step of each recurrent unit, in its own order, after a measured `backward`. */
+  flow(): { unit: RecurrentUnit; norms: Float64Array }[] {
+    return this.#recurrent.map(({ unit, norms }) => ({
+      unit: unit as RecurrentUnit,
+      norms: this.#kernels.doubles(norms, 2 * this.#extent.steps),
+    }));
+  }
+
   /** Goes back over the last `forward`, from the gradients of outputs and last states in place. */
   backward(wantsInput: boolean): void {
     for (let index = this.#buffers.length - 1; index >= 0; index--) {

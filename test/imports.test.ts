@@ -30,7 +30,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['states', 'store', 'trainer-options'],
     ['buffers', 'initialise'],
     ['workspace'],
-    ['carry', 'sequence-io'],
+    ['carry', 'flow', 'sequence-io'],
     ['model', 'stream'],
     ['train', 'fit'],
     ['formats/'],
