@@ -15,8 +15,9 @@ export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './elementwise';
 export {
   crossEntropy as loss_cross_entropy,
   softmax as softmax_f32,
-  squaredError as loss_squared_error,
+  elementLoss as loss_elements,
   total as loss_total,
+  totalWeight as loss_weight,
 } from './loss';
 export { sumOfSquares as gradient_squares } from './optim';
 export { rearrange as panels_rearrange } from './pack';

@@ -2,11 +2,17 @@
  * Losses of M rows of outputs, and their gradients in the place of the outputs. Rows are padded to whole vectors; the padding's
  * gradient is zero.
  *
- *   cross-entropy   L = log(sum of e^(x_j - m)) + m - x_target       dL/dx_j = e^(x_j - m) / sum - [j = target]       m = max x
- *   squared error   L = sum of (x_j - target_j)^2                    dL/dx_j = 2 (x_j - target_j)
+ *   cross-entropy   L = w_target (log(sum of e^(x_j - m)) + m - x_target)   dL/dx_j = w_target (e^(x_j - m) / sum - [j = target])
+ *                   with m = max x, and w = 1 or the weights of the classes; rows of the ignored target count for nothing
+ *   elementwise, with d = x - target:
+ *   squared         d^2                                                     2 d
+ *   absolute        |d|                                                     sign d, 0 at 0
+ *   huber           d^2 / 2 up to |d| = delta, then delta (|d| - delta / 2)  d, then delta sign d
+ *   binary          max(x, 0) - x target + log(1 + e^-|x|)                  s(x) - target
  */
 
-import { exponential } from './math';
+import { exponential, sigmoid } from './math';
+import * as codes from './shared/codes';
 import { flush, largest, sum } from './simd';
 
 /** Sum of n numbers in float64, one after the other. */
@@ -53,38 +59,81 @@ export function softmax(row: usize, n: i32, beta: f32): void {
   multiply(row, n, 1 / exponentials(row, n, high, beta));
 }
 
-/** losses [M] and, in the place of the logits y [M, n], `scale` times the gradient of their sum. */
+/** The weights of all targets together: what the mean of `crossEntropy` is over. */
+export function totalWeight(targets: usize, rows: i32, weights: usize, ignored: i32): f64 {
+  let x: f64 = 0;
+  for (let r = 0; r < rows; r++) {
+    const target = load<i32>(targets + (r << 2));
+    if (target != ignored) x += weights ? <f64>load<f32>(weights + (target << 2)) : 1;
+  }
+  return x;
+}
+
+/** losses [M] and, in the place of the logits y [M, n], `scale` times the gradient of their sum. `weights` [n], or 0 for none. */
 export function crossEntropy(
   y: usize,
   yRow: i32,
   targets: usize,
+  weights: usize,
+  ignored: i32,
   losses: usize,
   rows: i32,
   n: i32,
   scale: f32,
 ): void {
   for (let r = 0; r < rows; r++) {
-    const target = y + (load<i32>(targets) << 2);
-    const high = prepareRow(y, n);
-    const chosen = load<f32>(target);
-    const sums = exponentials(y, n, high, 1);
-    store<f32>(losses, Mathf.log(sums) + (high - chosen));
-    multiply(y, n, scale / sums);
-    store<f32>(target, load<f32>(target) - scale);
+    const chosen = load<i32>(targets);
+    if (chosen == ignored) {
+      memory.fill(y, 0, ((n + 3) & ~3) << 2);
+      store<f32>(losses, 0);
+    } else {
+      const weight: f32 = weights ? load<f32>(weights + (chosen << 2)) : 1;
+      const slope = scale * weight;
+      const target = y + (chosen << 2);
+      const high = prepareRow(y, n);
+      const distance = high - load<f32>(target);
+      const sums = exponentials(y, n, high, 1);
+      store<f32>(losses, weight * (Mathf.log(sums) + distance));
+      multiply(y, n, slope / sums);
+      store<f32>(target, load<f32>(target) - slope);
+    }
     y += yRow;
     targets += 4;
     losses += 4;
   }
 }
 
+/** Loss of an element; its gradient goes to `slope`. */
+function element(kind: i32, x: f32, target: f32, delta: f32, slope: usize, scale: f32): f32 {
+  if (kind == codes.LOSS_BINARY) {
+    const far = -abs<f32>(x);
+    const e = f32x4.extract_lane(exponential(f32x4.splat(far)), 0);
+    store<f32>(slope, scale * (f32x4.extract_lane(sigmoid(f32x4.splat(x)), 0) - target));
+    return max<f32>(x, 0) - x * target + Mathf.log(1 + e);
+  }
+  const difference = x - target;
+  const size = abs<f32>(difference);
+  const isSquare = kind == codes.LOSS_SQUARED || (kind == codes.LOSS_HUBER && size <= delta);
+  if (isSquare) {
+    const half: f32 = kind == codes.LOSS_HUBER ? 0.5 : 1;
+    store<f32>(slope, 2 * half * scale * difference);
+    return half * difference * difference;
+  }
+  const height: f32 = kind == codes.LOSS_HUBER ? delta : 1;
+  store<f32>(slope, size == 0 ? 0 : copysign<f32>(height * scale, difference));
+  return kind == codes.LOSS_HUBER ? delta * (size - <f32>0.5 * delta) : size;
+}
+
 /** losses [M] and, in the place of y [M, n], `scale` times the gradient of their sum. Targets [M, n] are dense. */
-export function squaredError(
+export function elementLoss(
+  kind: i32,
   y: usize,
   yRow: i32,
   targets: usize,
   losses: usize,
   rows: i32,
   n: i32,
+  delta: f32,
   scale: f32,
 ): void {
   const padded = (n + 3) & ~3;
@@ -92,9 +141,7 @@ export function squaredError(
     let loss: f32 = 0;
     for (let k = 0; k < n; k++) {
       const p = y + (k << 2);
-      const difference = load<f32>(p) - load<f32>(targets);
-      loss += difference * difference;
-      store<f32>(p, 2 * scale * difference);
+      loss += element(kind, load<f32>(p), load<f32>(targets), delta, p, scale);
       targets += 4;
     }
     for (let k = n; k < padded; k++) store<f32>(y + (k << 2), 0);

@@ -63,13 +63,14 @@ export function checkFloats(
   return value;
 }
 
-/** An `Int32Array` of exactly `length` numbers from 0 to `limit` - 1. */
+/** An `Int32Array` of exactly `length` numbers from 0 to `limit` - 1, or that one other. */
 export function checkTokens(
   name: string,
   value: unknown,
   length: number,
   shape: string,
   limit: number,
+  other = 0,
 ): Int32Array {
   if (!(value instanceof Int32Array)) {
     throw new GatefoldError(
@@ -80,7 +81,7 @@ export function checkTokens(
   if (value.length !== length) throw wrongLength(name, 'Int32Array', value.length, length, shape);
   for (let i = 0; i < length; i++) {
     const token = value[i]!;
-    if (token < 0 || token >= limit) {
+    if ((token < 0 || token >= limit) && token !== other) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
         `"${name}" expected tokens from 0 to ${limit - 1}, got ${token} at index ${i}`,

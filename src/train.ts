@@ -1,11 +1,4 @@
-import {
-  checkChoice,
-  checkFloats,
-  checkInteger,
-  checkKeys,
-  checkNumber,
-  checkTokens,
-} from './check.ts';
+import { checkChoice, checkFloats, checkInteger, checkKeys, checkNumber } from './check.ts';
 import { Carry } from './carry.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
@@ -14,6 +7,8 @@ import { fit, meanLoss } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 import { readFlow } from './flow.ts';
 import { Plan, part } from './kernels.ts';
+import { createLoss } from './loss.ts';
+import type { Loss } from './loss.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
@@ -66,6 +61,8 @@ export class Trainer {
   readonly #second: Slot;
   readonly #targets: Slot;
   readonly #losses: Slot;
+  readonly #constants: Slot;
+  readonly #lossOf: Loss | undefined;
   readonly #update: Descriptor<'Update'>;
   readonly #training: Carry;
   readonly #evaluation: Carry;
@@ -89,7 +86,11 @@ export class Trainer {
     this.#gradients = plan.reserve(length);
     this.#first = plan.reserve(this.#optimizer.hasFirst ? length : 0);
     this.#second = plan.reserve(this.#optimizer.hasSecond ? length : 0);
-    this.#targets = plan.reserve(batch * steps * (options.loss === 'mse' ? model.outputSize : 1));
+    const loss =
+      options.loss === undefined ? undefined : createLoss(options.loss, model.outputSize);
+    this.#lossOf = loss;
+    this.#targets = plan.reserve(batch * steps * (loss?.targetWidth ?? 0));
+    this.#constants = plan.reserve(loss?.constants.length ?? 0);
     this.#losses = plan.reserve(batch * steps);
     this.#update = plan.descriptor('Update');
     const replayed = options.bptt ? options.bptt.steps - options.bptt.every : 0;
@@ -99,6 +100,7 @@ export class Trainer {
     const { arena } = store.kernels;
     const block = arena.allocate(plan.bytes, purpose, this);
     plan.place(block);
+    if (loss) store.kernels.floats(this.#constants).set(loss.constants);
     try {
       const shape = { batch, steps, gradients: this.#gradients };
       this.#workspace = new Workspace(store, shape, purpose, this);
@@ -264,7 +266,7 @@ export class Trainer {
    * One update on a window of a longer sequence: from the states that the last one left, over `steps` new steps.
    *
    * @param x [T, B, I] or tokens [T, B], time-major.
-   * @param target for `cross-entropy` classes [T, B], for `mse` values [T, B, O]; of valid steps alone where `lengths` are given.
+   * @param target for `cross-entropy` classes [T, B], for other losses values [T, B, O].
    */
   step(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
@@ -297,26 +299,19 @@ export class Trainer {
     most: number,
   ): number {
     checkKeys('options', options, ['steps', 'lengths']);
-    const { batch, loss } = this.options;
+    const { batch } = this.options;
     const steps = checkInteger('steps', options.steps ?? most, 1, most);
     checkInput(this.#store, 'x', x, steps, batch);
-    const { outputSize } = this.model;
-    if (loss === 'cross-entropy') {
-      checkTokens('target', target, steps * batch, `${steps} steps x ${batch} rows`, outputSize);
-    } else if (loss === 'mse') {
-      checkFloats(
-        'target',
-        target,
-        steps * batch * outputSize,
-        `${steps} steps x ${batch} rows x ${outputSize}`,
-      );
-    } else {
-      throw new GatefoldError(
-        'ERR_STATE',
-        'step() and evaluate() need a trainer with the option "loss"',
-      );
-    }
+    this.#requireLoss().check(target, steps * batch);
     return steps;
+  }
+
+  #requireLoss(): Loss {
+    if (this.#lossOf) return this.#lossOf;
+    throw new GatefoldError(
+      'ERR_STATE',
+      'step() and evaluate() need a trainer with the option "loss"',
+    );
   }
 
   /** Replays what the carry asks for, then the new steps; returns their mean loss and leaves its gradient as that of the outputs. */
@@ -349,25 +344,21 @@ export class Trainer {
 
   /** Mean loss of the rows of a stretch, which stand behind `first` replayed rows; those get no gradient. */
   #loss(target: Float32Array | Int32Array, first: number, stretch: Stretch): number {
-    const { loss } = this.options;
-    const { run } = this.#kernels;
+    const loss = this.#requireLoss();
     const { output, outputGradient } = this.#workspace;
-    const { outputRow, outputs } = this.#store.units.at(-1)!;
-    const before = first * outputRow;
+    const { outputRow: row } = this.#store.units.at(-1)!;
+    const before = first * row;
     const { rows } = stretch.extent;
     if (output.address !== outputGradient.address) {
-      this.#kernels.copy(outputGradient, before, output, before, rows * outputRow);
+      this.#kernels.copy(outputGradient, before, output, before, rows * row);
     }
     this.#kernels.zero(outputGradient, 0, before);
-    const y = part(outputGradient, before).address;
-    const losses = this.#losses.address;
-    const width = loss === 'mse' ? outputs : 1;
-    const targets = { slot: this.#targets, row: width, width };
-    putRows(this.#kernels, this.#workspace, target, targets, stretch);
-    const count = rows * width;
-    const kernel = loss === 'mse' ? run.loss_squared_error : run.loss_cross_entropy;
-    kernel(y, outputRow * 4, this.#targets.address, losses, rows, outputs, 1 / count);
-    return run.loss_total(losses, rows) / count;
+    const { targetWidth: width } = loss;
+    const slot = this.#targets;
+    putRows(this.#kernels, this.#workspace, target, { slot, row: width, width }, stretch);
+    const outputs = part(outputGradient, before);
+    const places = { outputs, row, targets: slot, losses: this.#losses, rows };
+    return loss.run(this.#kernels, places, this.#constants);
   }
 
   #nonFinite(loss: number): StepReport {

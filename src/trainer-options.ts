@@ -1,5 +1,6 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber } from './check.ts';
 import type { GradientFlow } from './flow.ts';
+import type { LossChoice } from './loss.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 import type { ModelState, StateDict } from './types.ts';
 
@@ -8,8 +9,8 @@ export interface TrainerOptions {
   readonly batch: number;
   /** The most steps that one backward pass goes through; memory is taken for them once. */
   readonly steps: number;
-  /** `cross-entropy` in nats over tokens, or `mse`; the mean over all targets. Only `step` and `evaluate` need it. */
-  readonly loss?: 'cross-entropy' | 'mse';
+  /** The mean over all targets; only `step`, `evaluate` and `fit` need it. */
+  readonly loss?: LossChoice;
   /** Default `{ type: 'adam', lr: 0.001 }`. */
   readonly optimizer?: OptimizerOptions;
   /** Largest norm of all gradients as one vector, as PyTorch's `clip_grad_norm_`. */
@@ -84,10 +85,9 @@ const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonF
 /** The options, checked, or an error that names the one that is wrong. */
 export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
   checkKeys('options', options, KEYS);
-  const { batch, steps, loss, onNonFinite, gradClip, bptt } = options;
+  const { batch, steps, onNonFinite, gradClip, bptt } = options;
   checkInteger('batch', batch, 1);
   checkInteger('steps', steps, 1);
-  if (loss !== undefined) checkChoice('loss', loss, ['cross-entropy', 'mse']);
   if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
   if (gradClip !== undefined) {
     checkKeys('gradClip', gradClip, ['norm']);

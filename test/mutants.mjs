@@ -221,9 +221,11 @@ export const mutants = [
 
   ...mutantsOf('assembly/loss.ts', {
     'cross-entropy without the target in its gradient': [
-      ['store<f32>(target, load<f32>(target) - scale);', ''],
+      ['store<f32>(target, load<f32>(target) - slope);', ''],
     ],
-    'mean squared error without its 2': [['2 * scale * difference', 'scale * difference']],
+    'mean squared error without its 2': [
+      ['2 * half * scale * difference', 'half * scale * difference'],
+    ],
   }),
 
   ...mutantsOf('assembly/optim.ts', {

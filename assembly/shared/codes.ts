@@ -34,3 +34,9 @@ export const MERGE_CONCAT = 0;
 export const MERGE_SUM = 1;
 export const MERGE_MUL = 2;
 export const MERGE_AVE = 3;
+
+/** Losses of single elements. */
+export const LOSS_SQUARED = 0;
+export const LOSS_ABSOLUTE = 1;
+export const LOSS_HUBER = 2;
+export const LOSS_BINARY = 3;

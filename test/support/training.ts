@@ -18,8 +18,8 @@ export interface Course {
   /** Steps of each call: k1. */
   readonly steps: number;
   readonly updates: number;
-  readonly options: Required<Pick<TrainerOptions, 'loss' | 'optimizer'>> &
-    Pick<TrainerOptions, 'gradClip' | 'bptt'>;
+  readonly options: Required<Pick<TrainerOptions, 'optimizer'>> &
+    Pick<TrainerOptions, 'gradClip' | 'bptt'> & { readonly loss: 'cross-entropy' | 'mse' };
   readonly seed: number;
 }
 

@@ -1,0 +1,132 @@
+import { LOSS_ABSOLUTE, LOSS_BINARY, LOSS_HUBER, LOSS_SQUARED } from '../assembly/shared/codes.ts';
+import {
+  checkChoice,
+  checkFloats,
+  checkInteger,
+  checkKeys,
+  checkNumber,
+  checkTokens,
+} from './check.ts';
+import { GatefoldError } from './errors.ts';
+import { NONE } from './kernels.ts';
+import type { Kernels, Slot } from './kernels.ts';
+
+/** `torch.nn.CrossEntropyLoss` on logits, in nats. */
+export interface CrossEntropyOptions {
+  readonly type: 'cross-entropy';
+  /** A weight of at least 0 for each class; the mean is over the weights of the targets. Default 1. */
+  readonly classWeights?: ArrayLike<number>;
+  /** A target that counts for nothing, e.g. -100; default none. */
+  readonly ignoreIndex?: number;
+}
+
+/**
+ * Means over all elements: squared (`mse`) or absolute difference (`mae`), Huber's of both (`huber`, `delta` 1), binary cross-entropy of
+ * targets in [0, 1] with logits (`bce`).
+ */
+export interface ElementLossOptions {
+  readonly type: 'mse' | 'mae' | 'huber' | 'bce';
+  /** Where Huber's loss becomes straight; default 1. */
+  readonly delta?: number;
+}
+
+export type LossOptions = CrossEntropyOptions | ElementLossOptions;
+/** A loss by its name, or with its options. */
+export type LossChoice = LossOptions['type'] | LossOptions;
+
+/** Most negative i32: a target that no data has. */
+const NOTHING_IGNORED = -(2 ** 31);
+const ELEMENTS = {
+  mse: LOSS_SQUARED,
+  mae: LOSS_ABSOLUTE,
+  huber: LOSS_HUBER,
+  bce: LOSS_BINARY,
+} as const;
+const TYPES: readonly LossOptions['type'][] = ['cross-entropy', 'mse', 'mae', 'huber', 'bce'];
+
+/** Where the rows of a pass lie for a loss. */
+export interface LossPlaces {
+  /** [M, outputs], `row` numbers apart: outputs, whose place their gradients take. */
+  readonly outputs: Slot;
+  readonly row: number;
+  readonly targets: Slot;
+  /** [M] */
+  readonly losses: Slot;
+  readonly rows: number;
+}
+
+/** A loss over rows of `outputs` numbers. */
+export interface Loss {
+  /** Numbers of a row of targets. */
+  readonly targetWidth: number;
+  /** Class weights that it wants in the engine. */
+  readonly constants: Float32Array;
+  /** Refuses targets of the wrong kind, length or value. */
+  check(target: unknown, rows: number): void;
+  /** The mean loss; its gradient takes the place of the outputs. */
+  run(kernels: Kernels, places: LossPlaces, constants: Slot): number;
+}
+
+/** A checked loss for models of so many outputs. */
+export function createLoss(choice: LossChoice, outputs: number): Loss {
+  const options = typeof choice === 'string' ? ({ type: choice } as LossOptions) : choice;
+  const type = checkChoice('loss', (options as LossOptions | null)?.type, TYPES);
+  return type === 'cross-entropy'
+    ? crossEntropy(options as CrossEntropyOptions, outputs)
+    : elementLoss(options as ElementLossOptions, outputs);
+}
+
+function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
+  checkKeys('loss', options, ['type', 'classWeights', 'ignoreIndex']);
+  const { classWeights, ignoreIndex } = options;
+  const ignored =
+    ignoreIndex === undefined
+      ? NOTHING_IGNORED
+      : checkInteger('loss.ignoreIndex', ignoreIndex, 1 - 2 ** 31);
+  if (classWeights && classWeights.length !== outputs) {
+    throw new GatefoldError(
+      'ERR_SHAPE',
+      `"loss.classWeights" expected ${outputs} numbers, one a class, got length ${classWeights.length}`,
+    );
+  }
+  const constants = Float32Array.from(classWeights ?? [], (weight, k) =>
+    checkNumber(`loss.classWeights[${k}]`, weight, 0),
+  );
+  return {
+    targetWidth: 1,
+    constants,
+    check(target, rows) {
+      checkTokens('target', target, rows, 'steps x batch', outputs, ignored);
+    },
+    run(kernels, { outputs: y, row, targets, losses, rows }, weights) {
+      const { run } = kernels;
+      const own = constants.length ? weights.address : NONE.address;
+      const count = run.loss_weight(targets.address, rows, own, ignored);
+      // Nothing counts: no loss, and no gradient, rather than 0 / 0.
+      const scale = count > 0 ? 1 / count : 0;
+      const at = [y.address, row * 4, targets.address, own, ignored, losses.address] as const;
+      run.loss_cross_entropy(...at, rows, outputs, scale);
+      return run.loss_total(losses.address, rows) * scale;
+    },
+  };
+}
+
+function elementLoss(options: ElementLossOptions, outputs: number): Loss {
+  checkKeys('loss', options, options.type === 'huber' ? ['type', 'delta'] : ['type']);
+  const delta = checkNumber('loss.delta', options.delta ?? 1, 1e-30);
+  const kind = ELEMENTS[options.type];
+  return {
+    targetWidth: outputs,
+    constants: new Float32Array(0),
+    check(target, rows) {
+      checkFloats('target', target, rows * outputs, 'steps x batch x outputs');
+    },
+    run(kernels, { outputs: y, row, targets, losses, rows }) {
+      const { run } = kernels;
+      const scale = 1 / (rows * outputs);
+      const at = [y.address, row * 4, targets.address, losses.address] as const;
+      run.loss_elements(kind, ...at, rows, outputs, delta, scale);
+      return run.loss_total(losses.address, rows) * scale;
+    },
+  };
+}
