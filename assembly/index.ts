@@ -19,7 +19,11 @@ export {
   total as loss_total,
   totalWeight as loss_weight,
 } from './loss';
-export { sumOfSquares as gradient_squares } from './optim';
+export {
+  clampValues as values_clamp,
+  scaleValues as values_scale,
+  sumOfSquares as gradient_squares,
+} from './optim';
 export { rearrange as panels_rearrange } from './pack';
 export {
   addGatheredRows as rows_add_gathered,

@@ -4,6 +4,7 @@
  *
  *   sgd       b = mu b + (1 - dampening) g          p -= rate b, Nesterov: p -= rate (g + mu b)
  *   rmsprop   v = a v + (1 - a) g^2                 p -= rate g / (sqrt(v) + eps)
+ *   adagrad   v = v + g^2                           p -= rate g / (sqrt(v) + eps)
  *   adam      m = b1 m + (1 - b1) g                 p -= rate m^ / (sqrt(v^) + eps)
  *             v = b2 v + (1 - b2) g^2               m^ = m / (1 - b1^t), v^ = v / (1 - b2^t)
  *   adamw     as adam, after p *= 1 - rate decay
@@ -30,6 +31,21 @@ export function sumOfSquares(values: usize, n: i32): f64 {
   return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
 }
 
+/** values [n] *= factor */
+export function scaleValues(values: usize, n: i32, factor: f32): void {
+  const x = f32x4.splat(factor);
+  for (let k = 0; k < n << 2; k += 16) v128.store(values + k, f32x4.mul(x, v128.load(values + k)));
+}
+
+/** values [n], each brought into [-limit, limit] */
+export function clampValues(values: usize, n: i32, limit: f32): void {
+  const high = f32x4.splat(limit);
+  const low = f32x4.splat(-limit);
+  for (let k = 0; k < n << 2; k += 16) {
+    v128.store(values + k, f32x4.pmax(f32x4.pmin(v128.load(values + k), high), low));
+  }
+}
+
 function sgd(u: Update): void {
   const scale = f32x4.splat(u.scale);
   const rate = f32x4.splat(u.rate);
@@ -48,12 +64,13 @@ function sgd(u: Update): void {
   }
 }
 
-function rmsprop(u: Update): void {
+/** RMSProp, or Adagrad where squares add up instead of fading. */
+function rmsprop(u: Update, adds: bool): void {
   const scale = f32x4.splat(u.scale);
   const rate = f32x4.splat(u.rate);
   const decay = f32x4.splat(u.weightDecay);
-  const alpha = f32x4.splat(u.decaySecond);
-  const rest = f32x4.splat(1 - u.decaySecond);
+  const alpha = f32x4.splat(adds ? 1 : u.decaySecond);
+  const rest = f32x4.splat(adds ? 1 : 1 - u.decaySecond);
   const epsilon = f32x4.splat(u.epsilon);
   for (let k: usize = 0; k < (<usize>u.count) << 2; k += 16) {
     const p = v128.load(u.parameters + k);
@@ -96,7 +113,9 @@ export function update(u: Update): void {
     case codes.OPTIMIZER_SGD:
       return sgd(u);
     case codes.OPTIMIZER_RMSPROP:
-      return rmsprop(u);
+      return rmsprop(u, false);
+    case codes.OPTIMIZER_ADAGRAD:
+      return rmsprop(u, true);
     case codes.OPTIMIZER_ADAM:
       return adam(u, false);
     case codes.OPTIMIZER_ADAMW:

@@ -1,4 +1,5 @@
 import { checkInteger, checkKeys } from './check.ts';
+import type { Schedule } from './schedules.ts';
 import type { StepReport, Trainer } from './train.ts';
 import type { Input } from './types.ts';
 
@@ -24,7 +25,7 @@ export interface FitOptions {
   /** Data whose mean loss is taken after every epoch. */
   readonly validation?: TrainingData;
   /** The learning rate of an update, counted from 0; default: that of the trainer stays. */
-  readonly learningRate?: (update: number, updates: number) => number;
+  readonly learningRate?: Schedule;
   /** Milliseconds of work after which the event loop gets a turn; default 50. */
   readonly yieldEvery?: number;
 }

@@ -1,4 +1,5 @@
 import {
+  OPTIMIZER_ADAGRAD,
   OPTIMIZER_ADAM,
   OPTIMIZER_ADAMW,
   OPTIMIZER_RMSPROP,
@@ -37,11 +38,20 @@ export interface AdamOptions {
   readonly weightDecay?: number;
 }
 
-export type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions;
+/** `torch.optim.Adagrad`; `eps` 1e-10. */
+export interface AdagradOptions {
+  readonly type: 'adagrad';
+  readonly lr: number;
+  readonly eps?: number;
+  readonly weightDecay?: number;
+}
+
+export type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
 
 const KEYS = {
   sgd: ['type', 'lr', 'momentum', 'dampening', 'nesterov', 'weightDecay'],
   rmsprop: ['type', 'lr', 'alpha', 'eps', 'weightDecay'],
+  adagrad: ['type', 'lr', 'eps', 'weightDecay'],
   adam: ['type', 'lr', 'betas', 'eps', 'weightDecay'],
   adamw: ['type', 'lr', 'betas', 'eps', 'weightDecay'],
 } as const;
@@ -71,7 +81,12 @@ export function createOptimizer(options: OptimizerOptions): Optimizer {
     0,
   );
   if (options.type === 'sgd') return sgd(options, weightDecay);
-  const epsilon = checkNumber('optimizer.eps', options.eps ?? 1e-8, 0);
+  const usual = options.type === 'adagrad' ? 1e-10 : 1e-8;
+  const epsilon = checkNumber('optimizer.eps', options.eps ?? usual, 0);
+  if (options.type === 'adagrad') {
+    const fields = { optimizer: OPTIMIZER_ADAGRAD, epsilon, weightDecay };
+    return { hasFirst: false, hasSecond: true, fieldsOf: () => fields };
+  }
   if (options.type === 'rmsprop') {
     const decaySecond = checkNumber('optimizer.alpha', options.alpha ?? 0.99, 0, 1);
     const fields = { optimizer: OPTIMIZER_RMSPROP, decaySecond, epsilon, weightDecay };

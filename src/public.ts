@@ -8,11 +8,20 @@ export type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 export type { CrossEntropyOptions, ElementLossOptions, LossChoice, LossOptions } from './loss.ts';
 export { Model } from './model.ts';
 export type { ModelOptions } from './model.ts';
-export type { AdamOptions, OptimizerOptions, RmspropOptions, SgdOptions } from './optimizer.ts';
+export type {
+  AdagradOptions,
+  AdamOptions,
+  OptimizerOptions,
+  RmspropOptions,
+  SgdOptions,
+} from './optimizer.ts';
+export { ReduceOnPlateau, cosineDecay, linearDecay, stepDecay } from './schedules.ts';
+export type { Schedule } from './schedules.ts';
 export { Stream } from './stream.ts';
 export type { StreamOptions } from './stream.ts';
 export { Trainer } from './train.ts';
 export type {
+  GradClip,
   InputGradients,
   OutputGradients,
   Snapshot,

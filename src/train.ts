@@ -236,7 +236,7 @@ export class Trainer {
   /** Clips the gradients and moves the parameters. Where they are not finite, nothing moves. */
   update(): UpdateReport {
     this.#checkAlive();
-    const { gradClip, onNonFinite = 'throw' } = this.options;
+    const { onNonFinite = 'throw' } = this.options;
     const { length } = this.#gradients;
     const gradNorm = Math.sqrt(this.#kernels.run.gradient_squares(this.#gradients.address, length));
     if (!Number.isFinite(gradNorm)) {
@@ -247,7 +247,7 @@ export class Trainer {
           'Try a smaller learning rate or "gradClip", or look for values in the data that are not finite',
       );
     }
-    const scale = gradClip ? Math.min(1, gradClip.norm / (gradNorm + 1e-6)) : 1;
+    const scale = this.#clip(gradNorm);
     const vectors = {
       parameters: this.#store.values,
       gradients: this.#gradients,
@@ -260,6 +260,24 @@ export class Trainer {
     this.#store.version++;
     this.#refresh();
     return { gradNorm, finite: true };
+  }
+
+  /** Bounds the gradients; returns the factor that is left for the update to apply. */
+  #clip(gradNorm: number): number {
+    const { gradClip } = this.options;
+    const { run } = this.#kernels;
+    if (!gradClip) return 1;
+    if ('norm' in gradClip) return Math.min(1, gradClip.norm / (gradNorm + 1e-6));
+    if ('value' in gradClip) {
+      run.values_clamp(this.#gradients.address, this.#gradients.length, gradClip.value);
+      return 1;
+    }
+    for (const { offset, length } of this.#store.parameters) {
+      const { address } = part(this.#gradients, offset);
+      const norm = Math.sqrt(run.gradient_squares(address, length));
+      if (norm > gradClip.tensorNorm) run.values_scale(address, length, gradClip.tensorNorm / norm);
+    }
+    return 1;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber } from './check.ts';
+import { GatefoldError } from './errors.ts';
 import type { GradientFlow } from './flow.ts';
 import type { LossChoice } from './loss.ts';
 import type { OptimizerOptions } from './optimizer.ts';
@@ -13,8 +14,11 @@ export interface TrainerOptions {
   readonly loss?: LossChoice;
   /** Default `{ type: 'adam', lr: 0.001 }`. */
   readonly optimizer?: OptimizerOptions;
-  /** Largest norm of all gradients as one vector, as PyTorch's `clip_grad_norm_`. */
-  readonly gradClip?: { readonly norm: number };
+  /**
+   * Bounds of the gradients before an update: the norm of all as one vector (PyTorch's `clip_grad_norm_`), the norm of each parameter's
+   * (Keras' `clipnorm`), or each number's size.
+   */
+  readonly gradClip?: GradClip;
   /**
    * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back through `steps` k2 >= k1 steps.
    * Default: both the steps of the trainer.
@@ -23,6 +27,9 @@ export interface TrainerOptions {
   /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
   readonly onNonFinite?: 'throw' | 'skip';
 }
+
+export type GradClip =
+  { readonly norm: number } | { readonly tensorNorm: number } | { readonly value: number };
 
 export interface UpdateReport {
   /** Norm of all gradients as one vector, before clipping. */
@@ -90,8 +97,15 @@ export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
   checkInteger('steps', steps, 1);
   if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
   if (gradClip !== undefined) {
-    checkKeys('gradClip', gradClip, ['norm']);
-    checkNumber('gradClip.norm', gradClip.norm, 0);
+    checkKeys('gradClip', gradClip, ['norm', 'tensorNorm', 'value']);
+    const [[mode, bound] = [], ...others] = Object.entries(gradClip);
+    if (mode === undefined || others.length) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"gradClip" expected one of "norm", "tensorNorm" and "value"',
+      );
+    }
+    checkNumber(`gradClip.${mode}`, bound, 0);
   }
   if (bptt !== undefined) {
     checkKeys('bptt', bptt, ['steps', 'every']);

@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['errors', 'random', 'types', 'disposable', 'generated/'],
     ['check', 'arena', 'data'],
     ['extent', 'kernels', 'wasm/'],
-    ['cells/', 'description', 'engine', 'loss', 'optimizer'],
+    ['cells/', 'description', 'engine', 'loss', 'optimizer', 'schedules'],
     ['units', 'primitives'],
     ['states', 'store', 'trainer-options'],
     ['buffers', 'initialise'],

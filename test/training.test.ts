@@ -23,6 +23,7 @@ const optimizers: Readonly<Record<string, Options['optimizer']>> = {
   'sgd, momentum': { type: 'sgd', lr: 0.03, momentum: 0.8, dampening: 0.1, weightDecay: 0.01 },
   'sgd, nesterov': { type: 'sgd', lr: 0.02, momentum: 0.9, nesterov: true, weightDecay: 0.001 },
   rmsprop: { type: 'rmsprop', lr: 0.003, alpha: 0.95, eps: 1e-3, weightDecay: 0.01 },
+  adagrad: { type: 'adagrad', lr: 0.03, eps: 1e-3 },
   adam: { type: 'adam', lr: 0.01, betas: [0.85, 0.98], eps: 1e-4, weightDecay: 0.01 },
   adamw: { type: 'adamw', lr: 0.01, betas: [0.9, 0.99], eps: 1e-4, weightDecay: 0.1 },
 };

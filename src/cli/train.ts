@@ -2,7 +2,7 @@ import { TextBatches } from '../data.ts';
 import { GatefoldError } from '../errors.ts';
 import { meanLoss } from '../fit.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
-import { Model, Trainer } from '../index.ts';
+import { Model, Trainer, linearDecay } from '../index.ts';
 import type { Engine } from '../index.ts';
 import { readCorpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
@@ -159,8 +159,7 @@ async function learn(
     epochs: settings.epochs,
     from: losses.length,
     signal,
-    // Down to zero in a straight line, in plain arithmetic: cos() has other bits in other engines.
-    learningRate: (update: number, updates: number): number => settings.lr * (1 - update / updates),
+    learningRate: linearDecay(settings.lr),
   };
   for await (const report of trainer.fit(batches, options)) {
     losses.push(Math.fround(report.loss));

@@ -4,6 +4,7 @@
  *
  *     sgd      buf = g (u = 1), mu buf + (1 - dampening) g (later);  p -= lr (nesterov ? g + mu buf : buf)
  *     rmsprop  v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps)
+ *     adagrad  v = v + g^2;  p -= lr g / (sqrt(v) + eps)
  *     adam     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
  *              p -= lr (m / (1 - b1^u)) / (sqrt(v / (1 - b2^u)) + eps)
  *     adamw    p *= 1 - lr wd, then adam without the decay of g
@@ -27,6 +28,7 @@ export type Optimizer =
       readonly eps?: number;
       readonly weightDecay?: number;
     }
+  | { readonly type: 'adagrad'; readonly lr: number; readonly eps?: number }
   | {
       readonly type: 'adam' | 'adamw';
       readonly lr: number;
@@ -60,6 +62,15 @@ function rmsprop(o: Extract<Optimizer, { type: 'rmsprop' }>): Rule {
   };
 }
 
+function adagrad({ lr, eps = 1e-10 }: Extract<Optimizer, { type: 'adagrad' }>): Rule {
+  return (p, g, _, [v]) => {
+    for (let k = 0; k < p.length; k++) {
+      v[k]! += g[k]! * g[k]!;
+      p[k]! -= (lr * g[k]!) / (Math.sqrt(v[k]!) + eps);
+    }
+  };
+}
+
 function adam(o: Extract<Optimizer, { type: 'adam' | 'adamw' }>): Rule {
   const decoupled = o.type === 'adamw';
   const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = decoupled ? 0.01 : 0 } = o;
@@ -76,17 +87,18 @@ function adam(o: Extract<Optimizer, { type: 'adam' | 'adamw' }>): Rule {
   };
 }
 
+function ruleOf(options: Optimizer): Rule {
+  if (options.type === 'sgd') return sgd(options);
+  if (options.type === 'rmsprop') return rmsprop(options);
+  return options.type === 'adagrad' ? adagrad(options) : adam(options);
+}
+
 /** An optimizer over a fixed list of parameters; every call is one update. */
 export function createOptimizer(
   parameters: readonly Vec[],
   options: Optimizer,
 ): (gradients: readonly Vec[]) => void {
-  const rule =
-    options.type === 'sgd'
-      ? sgd(options)
-      : options.type === 'rmsprop'
-        ? rmsprop(options)
-        : adam(options);
+  const rule = ruleOf(options);
   const moments = parameters.map(
     (p) => [new Float64Array(p.length), new Float64Array(p.length)] as const,
   );

@@ -19,7 +19,10 @@ export interface Course {
   readonly steps: number;
   readonly updates: number;
   readonly options: Required<Pick<TrainerOptions, 'optimizer'>> &
-    Pick<TrainerOptions, 'gradClip' | 'bptt'> & { readonly loss: 'cross-entropy' | 'mse' };
+    Pick<TrainerOptions, 'bptt'> & {
+      readonly loss: 'cross-entropy' | 'mse';
+      readonly gradClip?: { readonly norm: number };
+    };
   readonly seed: number;
 }
 

@@ -1,0 +1,78 @@
+import { checkInteger, checkNumber } from './check.ts';
+
+/**
+ * The learning rate of an update, counted from 0, of `updates` in all: what `trainer.fit` takes as `learningRate`. Only operations that
+ * every host rounds alike, so that a run resumes to the same bits anywhere.
+ */
+export type Schedule = (update: number, updates: number) => number;
+
+/** Down to zero in a straight line. */
+export function linearDecay(rate: number): Schedule {
+  checkNumber('rate', rate, 0);
+  return (update, updates) => rate * (1 - update / updates);
+}
+
+/** Times `factor` after every `every` updates. */
+export function stepDecay(rate: number, options: { every: number; factor: number }): Schedule {
+  checkNumber('rate', rate, 0);
+  const every = checkInteger('every', options.every, 1);
+  const factor = checkNumber('factor', options.factor, 0, 1);
+  return (update) => {
+    let result = rate;
+    for (let k = Math.floor(update / every); k > 0; k--) result *= factor;
+    return result;
+  };
+}
+
+/** Up from zero over `warmup` updates, then down to `floor` along half a cosine (Loshchilov & Hutter 2017). */
+export function cosineDecay(
+  rate: number,
+  options: { warmup?: number; floor?: number } = {},
+): Schedule {
+  checkNumber('rate', rate, 0);
+  const warmup = checkInteger('warmup', options.warmup ?? 0, 0);
+  const floor = checkNumber('floor', options.floor ?? 0, 0);
+  return (update, updates) => {
+    if (update < warmup) return (rate * (update + 1)) / warmup;
+    const turn = (update - warmup) / Math.max(1, updates - warmup);
+    return floor + ((rate - floor) * (1 + cosine(turn))) / 2;
+  };
+}
+
+/**
+ * cos(pi x) for x in [0, 1], to 5e-8: -sin(pi (x - 1/2)) by its Taylor series. `Math.cos` has other last bits in other engines.
+ */
+function cosine(x: number): number {
+  const angle = Math.PI * (x - 0.5);
+  const square = angle * angle;
+  let sum = 0;
+  for (let k = 15; k >= 3; k -= 2) sum = ((1 + sum) * -square) / (k * (k - 1));
+  return -angle * (1 + sum);
+}
+
+/** Times `factor` once a loss has not fallen for more than `patience` reports (`torch.optim.lr_scheduler.ReduceLROnPlateau`). */
+export class ReduceOnPlateau {
+  rate: number;
+  readonly #factor: number;
+  readonly #patience: number;
+  #best = Infinity;
+  #waited = 0;
+
+  constructor(rate: number, options: { factor?: number; patience?: number } = {}) {
+    this.rate = checkNumber('rate', rate, 0);
+    this.#factor = checkNumber('factor', options.factor ?? 0.1, 0, 1);
+    this.#patience = checkInteger('patience', options.patience ?? 10, 0);
+  }
+
+  /** The rate after hearing of a loss. */
+  report(loss: number): number {
+    if (loss < this.#best) {
+      this.#best = loss;
+      this.#waited = 0;
+    } else if (++this.#waited > this.#patience) {
+      this.rate *= this.#factor;
+      this.#waited = 0;
+    }
+    return this.rate;
+  }
+}
