@@ -108,12 +108,16 @@ describe('every entry', () => {
     'Engine',
     'GatefoldError',
     'Model',
+    'ReduceOnPlateau',
     'Stream',
     'TextBatches',
     'Trainer',
     'UNKNOWN',
     'Vocabulary',
+    'cosineDecay',
+    'linearDecay',
     'splitByPosition',
+    'stepDecay',
   ];
 
   test.each([

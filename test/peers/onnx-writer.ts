@@ -5,13 +5,13 @@
  */
 
 /**
- * A constant of the graph: `Float32Array` is written as FLOAT, `BigInt64Array` (axes, shapes) as
+ * A constant of the graph: `Float32Array` is written as FLOAT, `Int32Array` as INT32, `BigInt64Array` (axes, shapes) as
  * INT64.
  */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
-  readonly data: Float32Array | BigInt64Array;
+  readonly data: Float32Array | Int32Array | BigInt64Array;
 }
 
 /**
@@ -53,7 +53,7 @@ const IR_VERSION = 8;
 const WIRE_VARINT = 0;
 const WIRE_LENGTH_DELIMITED = 2;
 
-const DATA_TYPE = { float: 1, int64: 7 };
+const DATA_TYPE = { float: 1, int32: 6, int64: 7 };
 const ATTRIBUTE_TYPE = { int: 2, string: 3, strings: 8 };
 
 const utf8 = new TextEncoder();
@@ -107,12 +107,17 @@ class Message {
   }
 }
 
+function dataTypeOf(data: OnnxTensor['data']): number {
+  if (data instanceof Float32Array) return DATA_TYPE.float;
+  return data instanceof Int32Array ? DATA_TYPE.int32 : DATA_TYPE.int64;
+}
+
 /** TensorProto */
 function tensorMessage({ name, dims, data }: OnnxTensor): Message {
   const message = new Message();
   for (const dim of dims) message.int(1, dim);
   return message
-    .int(2, data instanceof Float32Array ? DATA_TYPE.float : DATA_TYPE.int64)
+    .int(2, dataTypeOf(data))
     .string(8, name)
     .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }
