@@ -9,8 +9,12 @@ import type { Engine } from './engine.ts';
 import { PRESETS, initialise } from './initialise.ts';
 import type { Preset } from './initialise.ts';
 import { MAX_SEED } from './random.ts';
+import { GateReader } from './gates.ts';
+import type { Gates } from './gates.ts';
 import { checkInput, putInput, repeatLast, takeRows } from './sequence-io.ts';
+import type { Stretch } from './sequence-io.ts';
 import { checkState, copyState, readState, writeState } from './states.ts';
+import type { StatePlace } from './states.ts';
 import { Store } from './store.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
@@ -36,6 +40,19 @@ export interface ModelOptions {
 const CHUNK_FLOATS = 2 ** 18;
 
 const SEQUENCE_KEYS = ['steps', 'batch', 'batchFirst', 'state', 'lengths', 'padding'];
+
+/** A checked call on its way through the chunks. */
+interface RunningSequence {
+  readonly x: Input;
+  readonly total: number;
+  readonly batch: number;
+  readonly batchFirst: boolean;
+  readonly lengths: Int32Array | undefined;
+  /** The caller's row at each place, where lengths differ. */
+  readonly order: Int32Array | undefined;
+  readonly workspace: Workspace;
+  readonly initial: readonly StatePlace[];
+}
 
 const stores = new WeakMap<Model, Store>();
 
@@ -107,34 +124,64 @@ export class Model {
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
    */
   forward(x: Input, options: SequenceOptions): SequenceResult {
+    const { kernels, units } = storeOf(this);
+    const { outputRow: row, outputs: width } = units.at(-1)!;
+    const sequence = this.#begin(x, options);
+    const { total, batch, batchFirst, lengths, order, workspace, initial } = sequence;
+    const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
+    const output = new Float32Array(total * batch * width);
+    for (const stretch of this.#chunks(sequence)) {
+      takeRows(kernels, workspace, { slot: workspace.output, row, width }, output, stretch);
+    }
+    if (lengths && padding === 'repeat') repeatLast(output, width, lengths, total, batchFirst);
+    return { output, state: readState(kernels, initial, batch, order) };
+  }
+
+  /**
+   * The activated gates of every step, by layer and gate: `input, forget, cell, output` of an LSTM, `reset, update, new` of a GRU, and
+   * of an Elman network `hidden`, its state. Each array is [L, T, B, H], with `batchFirst` [L, B, T, H]; of a bidirectional layer 2L,
+   * forward before backward. Zero behind the valid steps of a row.
+   *
+   * @param x as of `forward`.
+   */
+  gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates {
+    const sequence = this.#begin(x, options);
+    const reader = new GateReader(storeOf(this), sequence.total, sequence.batch);
+    for (const stretch of this.#chunks(sequence)) reader.take(sequence.workspace, stretch);
+    return reader.gates;
+  }
+
+  /** Checks a call, and readies the workspace for its first chunk. */
+  #begin(x: Input, options: SequenceOptions): RunningSequence {
     const store = storeOf(this);
     checkKeys('options', options, SEQUENCE_KEYS);
     const total = checkInteger('steps', options.steps, 1);
     const batch = checkInteger('batch', options.batch ?? 1, 1);
     const { batchFirst = false, state = {} } = options;
-    const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
     const lengths = checkLengths(options.lengths, batch, total);
     checkInput(store, 'x', x, total, batch);
     const workspace = this.#workspaceFor(store, batch, total);
-    const { kernels } = store;
     const initial = workspace.states(0);
     checkState(initial, state, batch);
     const order = lengths && raggedOrder(lengths);
-    writeState(kernels, initial, state, batch, order);
-    const output = new Float32Array(total * batch * this.outputSize);
-    const { outputRow: row, outputs: width } = store.units.at(-1)!;
+    writeState(store.kernels, initial, state, batch, order);
+    return { x, total, batch, batchFirst, lengths, order, workspace, initial };
+  }
+
+  /** Runs chunk after chunk, and gives each before the next; leaves the last states as the initial ones. */
+  *#chunks(sequence: RunningSequence): Generator<Stretch> {
+    const { kernels } = storeOf(this);
+    const { x, total, batch, batchFirst, lengths, workspace, initial } = sequence;
     for (let first = 0; first < total; first += workspace.steps) {
       const steps = Math.min(workspace.steps, total - first);
-      if (lengths && !workspace.arrangeLengths(lengths, first, steps)) break;
+      if (lengths && !workspace.arrangeLengths(lengths, first, steps)) return;
       if (!lengths) workspace.arrangeSteps(steps);
       const stretch = { first, total, batchFirst, extent: workspace.extent };
       putInput(kernels, workspace, x, stretch);
       workspace.forward();
-      takeRows(kernels, workspace, { slot: workspace.output, row, width }, output, stretch);
+      yield stretch;
       copyState(kernels, workspace.lastStates(), initial, batch);
     }
-    if (lengths && padding === 'repeat') repeatLast(output, width, lengths, total, batchFirst);
-    return { output, state: readState(kernels, initial, batch, order) };
   }
 
   /** The workspace of `forward`: kept for the batch size of the last call, and the steps where the sequence is needed at once. */

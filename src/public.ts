@@ -2,6 +2,7 @@
 export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data.ts';
 export type { TextWindow } from './data.ts';
 export type { GradientFlow, LayerFlow } from './flow.ts';
+export type { Gates } from './gates.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 export type { FitOptions, FitProgress, TrainingData } from './fit.ts';

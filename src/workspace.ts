@@ -1,6 +1,7 @@
 import { MERGE_CONCAT } from '../assembly/shared/codes.ts';
 import { reserveBuffers, roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
+import type { GateRows } from './gates.ts';
 import { raggedExtent, reversal, uniformExtent } from './extent.ts';
 import type { Extent } from './extent.ts';
 import { NONE, Plan, part } from './kernels.ts';
@@ -34,6 +35,8 @@ export class Workspace {
   /** Dense outputs or inputs [T, B, *], on their way out or in another order. */
   readonly staging: Slot;
   readonly #offsets: Slot;
+  /** [G, H] gates of one row in their plain order. */
+  readonly #gates: Slot;
   /** [M]: the row that mirrors each row in its valid prefix, for units that read backwards. */
   readonly #mirror: Slot;
   readonly #buffers: readonly Buffers[];
@@ -62,6 +65,8 @@ export class Workspace {
     this.inputGradient = training ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
     this.staging = plan.reserve(steps * batch * Math.max(inputs, units.at(-1)!.outputs));
     this.#offsets = plan.reserve(steps + 1);
+    const widest = units.map((unit) => (unit.kind === 'recurrent' ? unit.columns : 0));
+    this.#gates = plan.reserve(Math.max(...widest));
     this.#mirror = store.causal ? NONE : plan.reserve(steps * batch);
     const product = plan.descriptor('Product');
     this.#buffers = units.map((unit) => reserveBuffers(plan, store, unit, batch, steps, training));
@@ -184,6 +189,25 @@ export class Workspace {
         if (c !== NONE) this.#kernels.copy(lastC, place * outputRow, c, row * outputRow, outputRow);
       }
       return { unit: unit as RecurrentUnit, h: lastH, c: lastC };
+    });
+  }
+
+  /** The gates of the last pass; an Elman network's only one is its state. */
+  gateRows(): GateRows[] {
+    const { run } = this.#kernels;
+    return this.#recurrent.map(({ unit, gates, h }) => {
+      const { form, hidden, padded, gateRow, outputRow } = unit as RecurrentUnit;
+      const count = form.gates.length;
+      const states = part(h, this.batch * outputRow);
+      const read = (place: number): Float32Array => {
+        if (count === 1) return this.#kernels.floats(states, place * outputRow, hidden);
+        const row = part(gates, place * gateRow).address;
+        const { code, panelVectors } = form;
+        const plain = this.#gates.address;
+        run.panels_rearrange(row, plain, code, count, hidden, padded, 1, panelVectors, false);
+        return this.#kernels.floats(this.#gates, 0, count * hidden);
+      };
+      return { unit: unit as RecurrentUnit, read };
     });
   }
 

@@ -31,6 +31,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['buffers', 'initialise'],
     ['workspace'],
     ['carry', 'flow', 'sequence-io'],
+    ['gates'],
     ['model', 'stream'],
     ['train', 'fit'],
     ['formats/'],

@@ -1,0 +1,51 @@
+import { reversal } from './extent.ts';
+import { eachRow } from './sequence-io.ts';
+import type { Stretch } from './sequence-io.ts';
+import type { Store } from './store.ts';
+import type { RecurrentUnit } from './units.ts';
+import type { Workspace } from './workspace.ts';
+
+/** Arrays [L, T, B, H] by layer and gate: see `Model.gates`. */
+export type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
+
+/** Collects the gates that the passes over a sequence leave behind. */
+export class GateReader {
+  readonly gates: Record<string, Record<string, Float32Array>> = {};
+  readonly #store: Store;
+  readonly #rows: number;
+
+  constructor(store: Store, steps: number, batch: number) {
+    this.#store = store;
+    this.#rows = steps * batch;
+    for (const unit of store.units) {
+      if (unit.kind !== 'recurrent') continue;
+      const places = store.units.filter(
+        (other) => other.kind === 'recurrent' && other.layer === unit.layer,
+      );
+      const length = places.length * this.#rows * unit.hidden;
+      this.gates[unit.layer] ??= Object.fromEntries(
+        unit.form.gates.map((gate) => [gate, new Float32Array(length)]),
+      );
+    }
+  }
+
+  /** Takes the gates of the pass that has just been made. */
+  take(workspace: Workspace, stretch: Stretch): void {
+    const mirror = this.#store.causal ? undefined : reversal(stretch.extent);
+    for (const { unit, read } of workspace.gateRows()) {
+      const { hidden, place: layerPlace, reverse } = unit;
+      const arrays = unit.form.gates.map((gate) => this.gates[unit.layer]![gate]!);
+      eachRow(stretch, workspace.batch, (place, row) => {
+        const values = read(reverse ? mirror![place]! : place);
+        const at = (layerPlace * this.#rows + row) * hidden;
+        arrays.forEach((array, g) => array.set(values.subarray(g * hidden, (g + 1) * hidden), at));
+      });
+    }
+  }
+}
+
+/** A recurrent unit, and its gates [G, H] at a row of its last pass, in a view that lives until the next row. */
+export interface GateRows {
+  readonly unit: RecurrentUnit;
+  read(place: number): Float32Array;
+}
