@@ -228,6 +228,53 @@ export const mutants = [
     ],
   }),
 
+  ...mutantsOf('assembly/loss.ts', {
+    'class weights do not reach the gradient': [
+      ['const slope = scale * weight;', 'const slope = scale;'],
+    ],
+    'ignored targets count in the mean': [['if (target != ignored) x +=', 'x +=']],
+    'huber straight from the first': [
+      ['(kind == codes.LOSS_HUBER && size <= delta)', '(kind == codes.LOSS_HUBER && size < 0)'],
+    ],
+    'binary cross-entropy without its logarithm': [['+ Mathf.log(1 + e);', ';']],
+  }),
+
+  ...mutantsOf('assembly/rows.ts', {
+    'backward half of a merge dropped': [
+      ['memory.copy(db, dOut + width, width);', 'memory.copy(db, dOut, width);'],
+    ],
+    'product of directions: factors swapped in the gradient': [
+      [
+        'v128.store(da + k, isProduct ? f32x4.mul(d, v128.load(b + k)) : d);',
+        'v128.store(da + k, isProduct ? f32x4.mul(d, v128.load(a + k)) : d);',
+      ],
+    ],
+    'share of the backward direction overwrites that of the forward one': [
+      ['load<f32>(target + k) + load<f32>(source + k)', 'load<f32>(source + k)'],
+    ],
+  }),
+
+  ...mutantsOf('src/extent.ts', {
+    'padding is turned around with the row': [
+      ['offsets[lengths[place]! - 1 - t]! + place', 'offsets[steps - 1 - t]! + place'],
+    ],
+    'rows are not sorted by length': [
+      ['lengths[b]! - lengths[a]! || a - b', 'lengths[a]! - lengths[b]! || a - b'],
+    ],
+  }),
+
+  ...mutantsOf('assembly/sequence.ts', {
+    'states before a step where all rows are as long': [
+      ['return t ? q.batch + firstRow(q, t - 1) : 0;', 'return t * q.batch;'],
+    ],
+    'gradient of R taken in one piece over differing lengths': [
+      ['previousRow(q, first) - previousRow(q, first - 1) == rows', 'true'],
+    ],
+    'the gradient seen at a step is that of the step before': [
+      ['const to = q.norms + (t << 4);', 'const to = q.norms + (max(t - 1, 0) << 4);'],
+    ],
+  }),
+
   ...mutantsOf('assembly/optim.ts', {
     'nesterov looks ahead where it must not, and not where it must': [
       ['g = u.nesterov ? madd(mu, b, g) : b;', 'g = u.nesterov ? b : madd(mu, b, g);'],

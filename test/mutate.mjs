@@ -24,7 +24,16 @@ const COPIED = [
   'vitest.config.ts',
 ];
 /** In the order of what they cost. */
-const SUITES = ['property', 'training', 'activations', 'memory'];
+const SUITES = [
+  'sequences',
+  'loss',
+  'flow',
+  'gates',
+  'property',
+  'training',
+  'activations',
+  'memory',
+];
 
 const [pattern = '', every = '1'] = process.argv.slice(2);
 const chosen = mutants
