@@ -12,7 +12,7 @@
 
 import { Step } from './layout';
 import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
-import { Cell, incoming } from './policy';
+import { Cell, PlainCell, incoming } from './policy';
 import { flush, madd } from './simd';
 
 /** n + z (h' - n) */
@@ -83,7 +83,7 @@ export class GruAfter extends Cell {
 /** Reset before the product, first half: panels of eight units r, then the same eight z; leaves r h' for the second product. */
 @final
 @unmanaged
-export class GruGates extends Cell {
+export class GruGates extends PlainCell {
 
   @inline
   vectors(): i32 {
@@ -94,12 +94,6 @@ export class GruGates extends Cell {
   @inline
   span(): i32 {
     return 32;
-  }
-
-
-  @inline
-  start(s: Step, z: usize, _u: usize, v: i32): v128 {
-    return v128.load(s.gates + z + (v << 4));
   }
 
   update(s: Step, z: usize, h: usize, _u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
@@ -130,7 +124,7 @@ export class GruGates extends Cell {
 /** Reset before the product, second half: 16 units n, whose columns follow those of all r and z. */
 @final
 @unmanaged
-export class GruCandidate extends Cell {
+export class GruCandidate extends PlainCell {
 
   @inline
   vectors(): i32 {
@@ -141,12 +135,6 @@ export class GruCandidate extends Cell {
   @inline
   span(): i32 {
     return 64;
-  }
-
-
-  @inline
-  start(s: Step, z: usize, _u: usize, v: i32): v128 {
-    return v128.load(s.gates + z + (v << 4));
   }
 
   /** Where the update gate of four units is, from where their n is: 64 bytes for eight units, the z behind the r. */

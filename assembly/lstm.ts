@@ -16,7 +16,7 @@
 
 import { Step } from './layout';
 import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
-import { Cell, incoming } from './policy';
+import { PlainCell, incoming } from './policy';
 import { flush, madd, nmadd } from './simd';
 import { ZEROS } from './tables';
 
@@ -122,17 +122,11 @@ function backward(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal
 
 
 @unmanaged
-abstract class LstmPanels extends Cell {
+abstract class LstmPanels extends PlainCell {
 
   @inline
   span(): i32 {
     return 16;
-  }
-
-
-  @inline
-  start(s: Step, z: usize, _u: usize, v: i32): v128 {
-    return v128.load(s.gates + z + (v << 4));
   }
 }
 

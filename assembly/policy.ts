@@ -29,6 +29,16 @@ export abstract class Cell {
   abstract backward(s: Step, z: usize, h: usize, u: usize): void;
 }
 
+/** A cell whose sums all start from the pre-activations that the input product left. */
+@unmanaged
+export abstract class PlainCell extends Cell {
+
+  @inline
+  start(s: Step, z: usize, _u: usize, v: i32): v128 {
+    return v128.load(s.gates + z + (v << 4));
+  }
+}
+
 /** dL/dh of the four units at offset h: from the step after and from above. */
 // @ts-ignore: decorator
 @inline

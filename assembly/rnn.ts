@@ -8,7 +8,7 @@
 
 import { Step } from './layout';
 import { d_tanh, tanh } from './math';
-import { Cell, incoming } from './policy';
+import { PlainCell, incoming } from './policy';
 import { flush } from './simd';
 import { ONE, ZEROS } from './tables';
 
@@ -56,7 +56,7 @@ export class Relu extends Nonlinearity {
 
 @final
 @unmanaged
-export class Rnn<A extends Nonlinearity> extends Cell {
+export class Rnn<A extends Nonlinearity> extends PlainCell {
 
   @inline
   vectors(): i32 {
@@ -67,12 +67,6 @@ export class Rnn<A extends Nonlinearity> extends Cell {
   @inline
   span(): i32 {
     return 64;
-  }
-
-
-  @inline
-  start(s: Step, z: usize, _u: usize, v: i32): v128 {
-    return v128.load(s.gates + z + (v << 4));
   }
 
   update(s: Step, _z: usize, h: usize, _u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
