@@ -3,16 +3,28 @@ import type { Schedule } from './schedules.ts';
 import type { StepReport, Trainer } from './train.ts';
 import type { Input } from './types.ts';
 
-/** Consecutive windows of long sequences, as `TextBatches` gives them: the state after one is the state before the next. */
+/** What one update learns from, as `Trainer.step` takes it. */
+export interface TrainingWindow {
+  readonly inputs: Input;
+  readonly targets: Float32Array | Int32Array;
+  readonly steps: number;
+  /** Valid steps of every row; all of them where absent. */
+  readonly lengths?: ArrayLike<number>;
+  /** Whether its rows start from zero states rather than from those that the window before left; default false. */
+  readonly fresh?: boolean;
+  /** The targets in it, which weigh its loss in a mean over windows; default its valid steps. */
+  readonly count?: number;
+}
+
+/** Batches in a fixed number: the windows of long sequences, as `TextBatches` gives them, or sequences of their own. */
 export interface TrainingData {
   /** Windows in one pass. */
   readonly windows: number;
-  /** Window `index`: inputs and targets as `Trainer.step` takes them. Its arrays may be used again by the next call. */
-  window(index: number): {
-    readonly inputs: Input;
-    readonly targets: Float32Array | Int32Array;
-    readonly steps: number;
-  };
+  /**
+   * Window `index` of pass `epoch`, which counts from 0 and may decide the order; absent outside of training. Its arrays may be used again
+   * by the next call.
+   */
+  window(index: number, epoch?: number): TrainingWindow;
 }
 
 export interface FitOptions {
@@ -61,18 +73,20 @@ export async function* fit(
   let turnEndsAt = Date.now() + yieldEvery;
   for (let update = from; update < updates && !signal?.aborted; update++) {
     const index = update % data.windows;
-    if (index === 0) trainer.resetState();
+    const epoch = Math.floor(update / data.windows);
     if (learningRate) trainer.learningRate = learningRate(update, updates);
-    const { inputs, targets, steps } = data.window(index);
-    const report = trainer.step(inputs, targets, { steps });
+    const window = data.window(index, epoch);
+    if (index === 0 || window.fresh) trainer.resetState();
+    const { inputs, targets, steps, lengths } = window;
+    const report = trainer.step(inputs, targets, { steps, lengths });
     const isLast = index === data.windows - 1;
     yield {
       ...report,
-      epoch: Math.floor(update / data.windows) + 1,
+      epoch: epoch + 1,
       epochs,
       update: update + 1,
       updates,
-      targets: steps * trainer.options.batch,
+      targets: countOf(window, trainer.options.batch),
       ...(validation && isLast ? { validationLoss: meanLoss(trainer, validation) } : {}),
     };
     if (Date.now() < turnEndsAt) continue;
@@ -85,13 +99,20 @@ export async function* fit(
 export function meanLoss(trainer: Trainer, data: TrainingData): number {
   trainer.resetEvaluation();
   let sum = 0;
-  let count = 0;
+  let total = 0;
   for (let index = 0; index < data.windows; index++) {
-    const { inputs, targets, steps } = data.window(index);
-    sum += trainer.evaluate(inputs, targets, { steps }) * steps;
-    count += steps;
+    const window = data.window(index);
+    if (window.fresh) trainer.resetEvaluation();
+    const { inputs, targets, steps, lengths } = window;
+    const count = countOf(window, trainer.options.batch);
+    sum += trainer.evaluate(inputs, targets, { steps, lengths }) * count;
+    total += count;
   }
-  return sum / count;
+  return sum / total;
+}
+
+function countOf({ count, lengths, steps }: TrainingWindow, batch: number): number {
+  return count ?? (lengths ? Array.from(lengths).reduce((sum, n) => sum + n, 0) : steps * batch);
 }
 
 /** Lets timers, input and painting in. An AudioWorklet has no timers, and nothing to let in. */

@@ -5,7 +5,7 @@ export type { GradientFlow, LayerFlow } from './flow.ts';
 export type { Gates } from './gates.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
-export type { FitOptions, FitProgress, TrainingData } from './fit.ts';
+export type { FitOptions, FitProgress, TrainingData, TrainingWindow } from './fit.ts';
 export type { CrossEntropyOptions, ElementLossOptions, LossChoice, LossOptions } from './loss.ts';
 export { Model } from './model.ts';
 export type { ModelOptions } from './model.ts';

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import { Model, Trainer, type TrainingData, type TrainingWindow } from '../src/index.ts';
+import { createEngine } from './support/engines.ts';
+
+const engine = createEngine('baseline');
+const BATCH = 2;
+const STEPS = 3;
+
+function createTrainer(): Trainer {
+  const layers = [
+    { type: 'rnn', inputSize: 1, hiddenSize: 4 },
+    { type: 'linear', outFeatures: 1 },
+  ] as const;
+  const model = Model.create(engine, { layers }, { seed: 3 });
+  const optimizer = { type: 'sgd', lr: 0.05 } as const;
+  return Trainer.create(model, { batch: BATCH, steps: STEPS, loss: 'mse', optimizer });
+}
+
+/** Data that writes down what it was asked for. */
+function record(window: (index: number) => Partial<TrainingWindow>, windows = 3) {
+  const asked: (number | undefined)[][] = [];
+  const data: TrainingData = {
+    windows,
+    window(index, epoch) {
+      asked.push([index, epoch]);
+      const values = Float32Array.from({ length: BATCH * STEPS }, (_, i) => (i + index) % 5);
+      return { inputs: values, targets: values.map((x) => x / 2), steps: STEPS, ...window(index) };
+    },
+  };
+  return { data, asked };
+}
+
+async function losses(trainer: Trainer, data: TrainingData, epochs: number): Promise<number[]> {
+  const all: number[] = [];
+  for await (const { loss } of trainer.fit(data, { epochs })) all.push(loss);
+  return all;
+}
+
+describe('fit', () => {
+  it('names the pass to the data, and goes on in the middle of one', async () => {
+    const { data, asked } = record(() => ({}));
+    const numbers: number[][] = [];
+    for await (const { epoch, update } of createTrainer().fit(data, { epochs: 3, from: 5 })) {
+      numbers.push([epoch, update]);
+    }
+    expect(asked).toEqual([
+      [2, 1],
+      [0, 2],
+      [1, 2],
+      [2, 2],
+    ]);
+    expect(numbers).toEqual([
+      [2, 6],
+      [3, 7],
+      [3, 8],
+      [3, 9],
+    ]);
+  });
+
+  it.each([false, true])('windows that are fresh (%s) start from zero states', async (fresh) => {
+    const { data } = record(() => ({ fresh }));
+    const oracle = createTrainer();
+    const expected: number[] = [];
+    for (let update = 0; update < 6; update++) {
+      const { inputs, targets } = data.window(update % 3);
+      if (fresh || update % 3 === 0) oracle.resetState();
+      expected.push(oracle.step(inputs, targets).loss);
+    }
+    expect(await losses(createTrainer(), data, 2)).toEqual(expected);
+  });
+
+  it('passes the lengths on, so that padding counts for nothing', async () => {
+    const course = (padding: number): Promise<number[]> => {
+      const { data } = record((index) => {
+        const inputs = Float32Array.from([1, 2, 3, padding, padding, padding]);
+        return { inputs, lengths: [2, 1], fresh: index > 0 };
+      });
+      return losses(createTrainer(), data, 1);
+    };
+    expect(await course(7)).toEqual(await course(0));
+  });
+
+  it('counts valid steps as targets, or what the data says', async () => {
+    const { data } = record((index) => [{}, { lengths: [2, 1] }, { count: 1 }][index]!);
+    const targets: number[] = [];
+    for await (const progress of createTrainer().fit(data, { epochs: 1 })) {
+      targets.push(progress.targets);
+    }
+    expect(targets).toEqual([6, 3, 1]);
+  });
+});
+
+describe('meanLoss', () => {
+  it('weighs windows by their targets', () => {
+    const { data } = record((index) => [{}, { lengths: [2, 1] }, { count: 50 }][index]!);
+    const trainer = createTrainer();
+    const parts = [6, 3, 50].map((count, index) => {
+      const { inputs, targets, lengths } = data.window(index);
+      return count * trainer.evaluate(inputs, targets, { lengths });
+    });
+    expect(trainer.meanLoss(data)).toBeCloseTo((parts[0]! + parts[1]! + parts[2]!) / 59, 6);
+  });
+
+  it('starts fresh windows from zero states', () => {
+    const { data } = record(() => ({ fresh: true }), 2);
+    const trainer = createTrainer();
+    const alone = [0, 1].map((index) => {
+      const { inputs, targets } = data.window(index);
+      trainer.resetEvaluation();
+      return trainer.evaluate(inputs, targets);
+    });
+    expect(trainer.meanLoss(data)).toBeCloseTo((alone[0]! + alone[1]!) / 2, 12);
+  });
+});
