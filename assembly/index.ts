@@ -25,6 +25,7 @@ export {
   sumOfSquares as gradient_squares,
 } from './optim';
 export { rearrange as panels_rearrange } from './pack';
+export { poolBackward as pool_backward, poolForward as pool_forward } from './pool';
 export {
   addGatheredRows as rows_add_gathered,
   copyRows as rows_copy,

@@ -29,6 +29,7 @@ const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
   lstm: [...RECURRENT, 'peephole', 'inputForget'],
   gru: [...RECURRENT, 'resetAfter'],
   linear: ['type', 'name', 'inFeatures', 'outFeatures', 'bias'],
+  pool: ['type', 'name', 'mode', 'inputSize'],
 };
 
 /** Checks a description and fills in its defaults: sizes from the layer before, names from the types. */
@@ -43,6 +44,7 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
   checkInteger('description.layers.length', description.layers.length, 1, MAX_LAYERS);
   const names = new Set<string>();
   let size: number | undefined;
+  let pooled = false;
   return description.layers.map((layer: LayerSpec, index) => {
     const at = `layers[${index}]`;
     checkKeys(
@@ -50,6 +52,13 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
       layer,
       KEYS[checkChoice(`${at}.type`, layer?.type, Object.keys(KEYS) as LayerSpec['type'][])],
     );
+    if (pooled && layer.type !== 'linear') {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        `"${at}" is a ${layer.type} layer behind a pool; only linear layers may follow: move the pool behind it`,
+      );
+    }
+    pooled ||= layer.type === 'pool';
     const filled = completeLayer(layer, at, index, nameOf(layer, at, names), size);
     size = outputSizeOf(filled);
     return Object.freeze(filled);
@@ -63,6 +72,7 @@ export function inputSizeOf(layer: CompleteLayer): number {
 
 export function outputSizeOf(layer: CompleteLayer): number {
   if (layer.type === 'embedding') return layer.embeddingDim;
+  if (layer.type === 'pool') return layer.inputSize;
   if (layer.type === 'linear') return layer.outFeatures;
   return layer.bidirectional && layer.merge === 'concat' ? 2 * layer.hiddenSize : layer.hiddenSize;
 }
@@ -122,6 +132,12 @@ function completeLayer(
     const inFeatures = input('inFeatures', layer.inFeatures);
     const outFeatures = width('outFeatures', layer.outFeatures);
     return { type: 'linear', name, inFeatures, outFeatures, bias: flag('bias', layer.bias, true) };
+  }
+  if (layer.type === 'pool') {
+    if (index === 0)
+      throw new GatefoldError('ERR_ARGUMENT', `"${at}" a pool needs a layer before it`);
+    const mode = checkChoice(`${at}.mode`, layer.mode, ['last', 'mean', 'max']);
+    return { type: 'pool', name, mode, inputSize: input('inputSize', layer.inputSize) };
   }
   const common = {
     name,

@@ -71,6 +71,12 @@ export function raggedExtent(
   return { steps: longest, rows: offsets[longest]!, offsets, lengths: part, order };
 }
 
+/** Rows of no length at all: one step without a row. */
+export function emptyExtent(batch: number): Extent {
+  const [lengths, order] = [new Int32Array(batch), Int32Array.from({ length: batch }, (_, b) => b)];
+  return { steps: 1, rows: 0, offsets: new Int32Array(2), lengths, order };
+}
+
 /** The row that mirrors each row in its own valid prefix: step t of a row and step length - 1 - t. */
 export function reversal({ rows, steps, offsets, lengths }: Extent): Int32Array {
   const mirror = new Int32Array(rows);

@@ -12,7 +12,7 @@ export interface TrainingWindow {
   readonly lengths?: ArrayLike<number>;
   /** Whether its rows start from zero states rather than from those that the window before left; default false. */
   readonly fresh?: boolean;
-  /** The targets in it, which weigh its loss in a mean over windows; default its valid steps. */
+  /** The targets in it, which weigh its loss in a mean over windows; default its valid steps, or its rows where a model pools. */
   readonly count?: number;
 }
 
@@ -86,7 +86,7 @@ export async function* fit(
       epochs,
       update: update + 1,
       updates,
-      targets: countOf(window, trainer.options.batch),
+      targets: countOf(window, trainer),
       ...(validation && isLast ? { validationLoss: meanLoss(trainer, validation) } : {}),
     };
     if (Date.now() < turnEndsAt) continue;
@@ -104,15 +104,18 @@ export function meanLoss(trainer: Trainer, data: TrainingData): number {
     const window = data.window(index);
     if (window.fresh) trainer.resetEvaluation();
     const { inputs, targets, steps, lengths } = window;
-    const count = countOf(window, trainer.options.batch);
+    const count = countOf(window, trainer);
     sum += trainer.evaluate(inputs, targets, { steps, lengths }) * count;
     total += count;
   }
   return sum / total;
 }
 
-function countOf({ count, lengths, steps }: TrainingWindow, batch: number): number {
-  return count ?? (lengths ? Array.from(lengths).reduce((sum, n) => sum + n, 0) : steps * batch);
+function countOf(window: TrainingWindow, { model, options }: Trainer): number {
+  const { lengths, steps } = window;
+  const { batch } = options;
+  if (window.count !== undefined || model.pooled) return window.count ?? batch;
+  return lengths ? Array.from(lengths).reduce((sum, n) => sum + n, 0) : steps * batch;
 }
 
 /** Lets timers, input and painting in. An AudioWorklet has no timers, and nothing to let in. */

@@ -96,7 +96,7 @@ function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
     targetWidth: 1,
     constants,
     check(target, rows) {
-      checkTokens('target', target, rows, 'steps x batch', outputs, ignored);
+      checkTokens('target', target, rows, 'one a row of the output', outputs, ignored);
     },
     run(kernels, { outputs: y, row, targets, losses, rows }, weights) {
       const { run } = kernels;
@@ -119,7 +119,7 @@ function elementLoss(options: ElementLossOptions, outputs: number): Loss {
     targetWidth: outputs,
     constants: new Float32Array(0),
     check(target, rows) {
-      checkFloats('target', target, rows * outputs, 'steps x batch x outputs');
+      checkFloats('target', target, rows * outputs, 'shaped like the output');
     },
     run(kernels, { outputs: y, row, targets, losses, rows }) {
       const { run } = kernels;

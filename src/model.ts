@@ -75,6 +75,8 @@ export class Model {
   readonly outputSize: number;
   /** Whether inputs are `Int32Array`s of tokens. */
   readonly takesTokens: boolean;
+  /** Whether outputs are [B, O], one row a sequence: behind a `pool` layer. */
+  readonly pooled: boolean;
   readonly parameterCount: number;
   #workspace: Workspace | undefined;
 
@@ -86,6 +88,7 @@ export class Model {
     this.inputSize = inputSizeOf(layers[0]!);
     this.outputSize = outputSizeOf(layers.at(-1)!);
     this.takesTokens = layers[0]!.type === 'embedding';
+    this.pooled = store.pooledFrom < store.units.length;
     this.parameterCount = store.parameters
       .map(({ shape }) => shape.reduce((product, n) => product * n, 1))
       .reduce((sum, n) => sum + n, 0);
@@ -119,7 +122,7 @@ export class Model {
 
   /**
    * Outputs of every step, and the last states. Works through the sequence in chunks, so that any length takes the same memory, but for
-   * a model that reads backwards.
+   * a model that reads backwards or pools.
    *
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
    */
@@ -129,11 +132,13 @@ export class Model {
     const sequence = this.#begin(x, options);
     const { total, batch, batchFirst, lengths, order, workspace, initial } = sequence;
     const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
-    const output = new Float32Array(total * batch * width);
+    const output = new Float32Array((this.pooled ? 1 : total) * batch * width);
     for (const stretch of this.#chunks(sequence)) {
-      takeRows(kernels, workspace, { slot: workspace.output, row, width }, output, stretch);
+      const rows = { slot: workspace.output, row, width };
+      takeRows(kernels, workspace, rows, output, workspace.outputStretch(stretch));
     }
-    if (lengths && padding === 'repeat') repeatLast(output, width, lengths, total, batchFirst);
+    if (lengths && padding === 'repeat' && !this.pooled)
+      repeatLast(output, width, lengths, total, batchFirst);
     return { output, state: readState(kernels, initial, batch, order) };
   }
 
@@ -187,7 +192,8 @@ export class Model {
   /** The workspace of `forward`: kept for the batch size of the last call, and the steps where the sequence is needed at once. */
   #workspaceFor(store: Store, batch: number, total: number): Workspace {
     const kept = this.#workspace;
-    if (kept?.batch === batch && (store.causal || kept.steps >= total)) return kept;
+    const inChunks = store.causal && !this.pooled;
+    if (kept?.batch === batch && (inChunks || kept.steps >= total)) return kept;
     this.#workspace?.dispose();
     this.#workspace = undefined;
     const width = store.units.reduce(
@@ -195,7 +201,7 @@ export class Model {
       0,
     );
     const chunk = Math.min(256, Math.max(8, Math.floor(CHUNK_FLOATS / (batch * width))));
-    const steps = store.causal ? chunk : total;
+    const steps = inChunks ? chunk : total;
     this.#workspace = new Workspace(
       store,
       { batch, steps },

@@ -74,6 +74,20 @@ export function putRows(
   });
 }
 
+/** Adds rows of a caller's array to those in the engine. */
+export function addRows(
+  kernels: Kernels,
+  { batch }: Workspace,
+  x: Float32Array,
+  { slot, row, width }: Rows,
+  stretch: Stretch,
+): void {
+  const view = kernels.floats(slot);
+  eachRow(stretch, batch, (place, from) => {
+    for (let k = 0; k < width; k++) view[place * row + k]! += x[from * width + k]!;
+  });
+}
+
 /** Rows in the engine, in the order of the extent, to their places in the caller's array. Others of it are not touched. */
 export function takeRows(
   kernels: Kernels,

@@ -15,6 +15,8 @@ export class Store {
   readonly values: Slot;
   /** Whether every output depends on steps before it alone. */
   readonly causal: boolean;
+  /** Index of the first unit whose outputs are one row a sequence, behind the last one where there is none. */
+  readonly pooledFrom: number;
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   readonly #bias = new Map<Unit, Slot>();
@@ -29,6 +31,8 @@ export class Store {
     this.kernels = kernels;
     this.units = units;
     this.causal = !units.some((unit) => unit.kind === 'recurrent' && unit.reverse);
+    const pool = units.findIndex((unit) => unit.kind === 'pool');
+    this.pooledFrom = pool < 0 ? units.length : pool;
     this.parameters = parameters;
     this.values = plan.reserve(length);
     for (const unit of recurrent) {

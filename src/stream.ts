@@ -1,3 +1,4 @@
+import { POOL_LAST } from '../assembly/shared/codes.ts';
 import { checkFloats, checkInteger, checkKeys } from './check.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
@@ -21,7 +22,7 @@ export interface StreamOptions {
 /** Steps that one call of the kernels may work through. */
 const BLOCK = 16;
 
-/** The state of a running sequence over a model. `step` and `run` allocate nothing. */
+/** The state of a running sequence over a model; behind a `pool` of mode `last` every step is the last so far. `step` and `run` allocate nothing. */
 export class Stream {
   readonly model: Model;
   /** B */
@@ -50,7 +51,14 @@ export class Stream {
     this.batch = checkInteger('batch', options.batch ?? 1, 1);
     this.#store = store;
     this.#kernels = store.kernels;
-    const shape = { batch: this.batch, steps: BLOCK };
+    const pool = store.units[store.pooledFrom];
+    if (pool?.kind === 'pool' && pool.mode !== POOL_LAST) {
+      throw new GatefoldError(
+        'ERR_UNSUPPORTED',
+        "a stream cannot run a pool of mean or max, which has no output before the end: use mode 'last', or model.forward()",
+      );
+    }
+    const shape = { batch: this.batch, steps: BLOCK, everyStep: true };
     this.#workspace = new Workspace(store, shape, `a stream of batch ${this.batch}`, this);
     this.#states = Array.from({ length: BLOCK + 1 }, (_, step) => this.#workspace.states(step));
     const top = store.units.at(-1)!;

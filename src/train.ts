@@ -17,6 +17,7 @@ import type { Optimizer } from './optimizer.ts';
 import { checkLengths, uniformExtent } from './extent.ts';
 import {
   checkInput,
+  addRows,
   gatherRepeated,
   putInput,
   putRows,
@@ -75,6 +76,12 @@ export class Trainer {
   private constructor(model: Model, options: TrainerOptions) {
     const store = storeOf(model);
     const { batch, steps } = options;
+    if (model.pooled && options.bptt) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"bptt" cuts sequences that a pool layer needs whole: leave it out, or the pool',
+      );
+    }
     this.model = model;
     this.options = options;
     this.#store = store;
@@ -153,15 +160,21 @@ export class Trainer {
     writeState(this.#kernels, workspace.states(0), state, batch, extent.order);
     this.#refresh();
     workspace.forward();
-    this.#forwarded = { stretch, repeated: padding === 'repeat' ? lengths : undefined };
-    const output = new Float32Array(steps * batch * this.model.outputSize);
+    const repeats = padding === 'repeat' && !this.model.pooled;
+    this.#forwarded = { stretch, repeated: repeats ? lengths : undefined };
+    const output = new Float32Array(this.#outputRows(steps) * this.model.outputSize);
     const { outputRow: row, outputs: width } = this.#store.units.at(-1)!;
     const rows = { slot: workspace.output, row, width };
-    takeRows(this.#kernels, workspace, rows, output, stretch);
+    takeRows(this.#kernels, workspace, rows, output, workspace.outputStretch(stretch));
     const { repeated } = this.#forwarded;
     if (repeated) repeatLast(output, width, repeated, steps, batchFirst);
     const last = readState(this.#kernels, workspace.lastStates(), batch, extent.order);
     return { output, state: last };
+  }
+
+  /** Rows of the outputs, and of their targets. */
+  #outputRows(steps: number): number {
+    return (this.model.pooled ? 1 : steps) * this.options.batch;
   }
 
   /** Readies the workspace for rows of these lengths, at most `steps`; where all are 0, for padding that nothing reads. */
@@ -178,9 +191,9 @@ export class Trainer {
   /**
    * Goes back over the last `forward`, once, and adds to the gradients of the parameters.
    *
-   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent. With `flow`, the norms of the
-   *   gradients of all states are measured on the way.
-   * @returns dL/d(x), shaped like x (not for tokens), dL/d(initial states), and the norms.
+   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent. With `target`, shaped as for `step`
+   *   (in the order of `x`), the trainer's own loss is added. With `flow`, the norms of the gradients of all states are measured on the way.
+   * @returns dL/d(x), shaped like x (not for tokens), dL/d(initial states), the loss of the targets, and the norms.
    */
   backward(gradients: OutputGradients): InputGradients {
     this.#checkAlive();
@@ -194,26 +207,33 @@ export class Trainer {
     const { total: steps, batchFirst, extent } = stretch;
     const { batch } = this.options;
     const { outputSize: width, inputSize, takesTokens } = this.model;
-    checkKeys('gradients', gradients, ['output', 'state', 'flow']);
-    const { output, state = {}, flow = false } = gradients;
-    if (output) checkFloats('output', output, steps * batch * width, 'like the output');
+    checkKeys('gradients', gradients, ['target', 'output', 'state', 'flow']);
+    const { target, output, state = {}, flow = false } = gradients;
+    const outputRows = this.#outputRows(steps);
+    if (target) this.#requireLoss().check(target, outputRows);
+    if (output) checkFloats('output', output, outputRows * width, 'like the output');
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
     checkState(places, state, batch);
     this.#forwarded = undefined;
     const { outputGradient } = workspace;
     const row = this.#store.units.at(-1)!.outputRow;
-    this.#kernels.zero(outputGradient, 0, extent.rows * row);
+    const outputStretch = workspace.outputStretch(stretch);
+    const loss = target && this.#loss(target, 0, outputStretch);
+    if (!target) this.#kernels.zero(outputGradient, 0, outputStretch.extent.rows * row);
     if (output) {
       const given = repeated ? gatherRepeated(output, width, repeated, steps, batchFirst) : output;
-      putRows(this.#kernels, workspace, given, { slot: outputGradient, row, width }, stretch);
+      addRows(this.#kernels, workspace, given, { slot: outputGradient, row, width }, outputStretch);
     }
     writeState(this.#kernels, places, state, batch, extent.order);
     if (flow) workspace.measure(true);
     workspace.backward(!takesTokens);
     if (flow) workspace.measure(false);
     const initial = readState(this.#kernels, places, batch, extent.order);
-    const measured = flow ? { flow: readFlow(workspace) } : {};
+    const measured = {
+      ...(loss === undefined ? {} : { loss }),
+      ...(flow ? { flow: readFlow(workspace) } : {}),
+    };
     if (takesTokens) return { state: initial, ...measured };
     const input = new Float32Array(steps * batch * inputSize);
     const inputRow = Math.ceil(inputSize / 4) * 4;
@@ -281,10 +301,11 @@ export class Trainer {
   }
 
   /**
-   * One update on a window of a longer sequence: from the states that the last one left, over `steps` new steps.
+   * One update on a window of a longer sequence: from the states that the last one left, over `steps` new steps. A model with a `pool`
+   * takes whole sequences, each from zero states.
    *
    * @param x [T, B, I] or tokens [T, B], time-major.
-   * @param target for `cross-entropy` classes [T, B], for other losses values [T, B, O].
+   * @param target for `cross-entropy` classes [T, B], for other losses values [T, B, O]; behind a `pool` [B] and [B, O].
    */
   step(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
@@ -297,7 +318,7 @@ export class Trainer {
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
     this.#workspace.backward(false);
     const report = this.update();
-    if (report.finite) carry.keep(this.#workspace);
+    if (report.finite) this.#keep(carry);
     return { loss, ...report };
   }
 
@@ -306,8 +327,13 @@ export class Trainer {
     this.#checkAlive();
     const steps = this.#checkWindow(x, target, options, this.options.steps);
     const loss = this.#runWindow(this.#evaluation, x, target, steps, options.lengths);
-    this.#evaluation.keep(this.#workspace);
+    this.#keep(this.#evaluation);
     return loss;
+  }
+
+  /** Keeps what the next window goes on from; where outputs are pooled, every window is a sequence of its own. */
+  #keep(carry: Carry): void {
+    if (!this.model.pooled) carry.keep(this.#workspace);
   }
 
   #checkWindow(
@@ -320,7 +346,7 @@ export class Trainer {
     const { batch } = this.options;
     const steps = checkInteger('steps', options.steps ?? most, 1, most);
     checkInput(this.#store, 'x', x, steps, batch);
-    this.#requireLoss().check(target, steps * batch);
+    this.#requireLoss().check(target, this.#outputRows(steps));
     return steps;
   }
 
@@ -357,10 +383,10 @@ export class Trainer {
     putInput(this.#kernels, workspace, x, stretch, carry.replay);
     this.#refresh();
     workspace.forward();
-    return this.#loss(target, carry.replay * batch, stretch);
+    return this.#loss(target, carry.replay * batch, workspace.outputStretch(stretch));
   }
 
-  /** Mean loss of the rows of a stretch, which stand behind `first` replayed rows; those get no gradient. */
+  /** Mean loss of the rows of a stretch of outputs, which stand behind `first` replayed rows; those get no gradient. */
   #loss(target: Float32Array | Int32Array, first: number, stretch: Stretch): number {
     const loss = this.#requireLoss();
     const { output, outputGradient } = this.#workspace;

@@ -10,7 +10,7 @@ export interface TrainerOptions {
   readonly batch: number;
   /** The most steps that one backward pass goes through; memory is taken for them once. */
   readonly steps: number;
-  /** The mean over all targets; only `step`, `evaluate` and `fit` need it. */
+  /** The mean over all targets; only `step`, `evaluate`, `fit` and `backward({ target })` need it. */
   readonly loss?: LossChoice;
   /** Default `{ type: 'adam', lr: 0.001 }`. */
   readonly optimizer?: OptimizerOptions;
@@ -62,6 +62,8 @@ export interface TrainingSequenceOptions {
 
 /** What a backward pass starts from. */
 export interface OutputGradients {
+  /** Targets of the trainer's own loss. */
+  readonly target?: Float32Array | Int32Array;
   /** dL/d(output), shaped like the output; zero where absent. */
   readonly output?: Float32Array;
   /** dL/d(last states); zero where absent. */
@@ -76,6 +78,8 @@ export interface InputGradients {
   readonly input?: Float32Array;
   /** dL/d(initial states). */
   readonly state: ModelState;
+  /** With `target`, the mean loss. */
+  readonly loss?: number;
   /** With `flow`, how strong the gradient was at every step. */
   readonly flow?: GradientFlow;
 }

@@ -66,7 +66,23 @@ export interface LinearSpec {
   readonly bias?: boolean;
 }
 
-export type LayerSpec = EmbeddingSpec | RnnSpec | LstmSpec | GruSpec | LinearSpec;
+/**
+ * Many to one: the valid steps of every row become one. Only `linear` layers may follow; the output is [B, O], and every sequence
+ * given to a trainer is whole. A row of length 0 becomes zero.
+ */
+export interface PoolSpec {
+  readonly type: 'pool';
+  readonly name?: string;
+  /**
+   * `last`: the final output of the layer before, for one that reads backwards that of its first step, for one that reads both ways
+   * the final output of each way, merged. `mean` and `max` over the steps, element by element.
+   */
+  readonly mode: 'last' | 'mean' | 'max';
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+}
+
+export type LayerSpec = EmbeddingSpec | RnnSpec | LstmSpec | GruSpec | LinearSpec | PoolSpec;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {
@@ -116,7 +132,7 @@ export interface SequenceOptions {
 }
 
 export interface SequenceResult {
-  /** [T, B, O], or [B, T, O] with `batchFirst`. */
+  /** [T, B, O], or [B, T, O] with `batchFirst`; [B, O] of a model with a `pool` layer. */
   readonly output: Float32Array;
   /** States after the last step. */
   readonly state: ModelState;

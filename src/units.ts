@@ -4,6 +4,10 @@ import {
   MERGE_CONCAT,
   MERGE_MUL,
   MERGE_SUM,
+  POOL_FIRST,
+  POOL_LAST,
+  POOL_MAX,
+  POOL_MEAN,
 } from '../assembly/shared/codes.ts';
 import { cellForm } from './cells/cell.ts';
 import type { CellForm } from './cells/cell.ts';
@@ -81,8 +85,14 @@ export interface MergeUnit extends UnitBase {
   readonly mode: number;
 }
 
+/** Makes the steps of a sequence one row. */
+export interface PoolUnit extends UnitBase {
+  readonly kind: 'pool';
+  readonly mode: number;
+}
+
 /** What one kernel call works on: a layer, one direction of a sub-layer of a recurrent stack, or the merge of two. */
-export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit | MergeUnit;
+export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit | MergeUnit | PoolUnit;
 
 const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
 
@@ -108,6 +118,8 @@ export function unitsOf(layers: readonly CompleteLayer[]): Unit[] {
       const { name, inFeatures: inputs, outFeatures: outputs, bias } = layer;
       const outputRow = roundUp(outputs, 4);
       units.push({ kind: 'linear', name, source, inputs, outputs, outputRow, bias });
+    } else if (layer.type === 'pool') {
+      addPool(units, layer);
     } else {
       for (let depth = 0; depth < layer.numLayers; depth++) addSubLayer(units, layer, depth);
     }
@@ -115,7 +127,32 @@ export function unitsOf(layers: readonly CompleteLayer[]): Unit[] {
   return units;
 }
 
-type RecurrentLayer = Exclude<CompleteLayer, { type: 'embedding' | 'linear' }>;
+/** Pools the last unit. The final outputs of two directions are at different ends: each is pooled, and these are merged. */
+function addPool(units: Unit[], { name, mode }: Extract<CompleteLayer, { type: 'pool' }>): void {
+  const pool = (source: number, suffix = ''): void => {
+    const unit = units[source]!;
+    const last = unit.kind === 'recurrent' && unit.reverse ? POOL_FIRST : POOL_LAST;
+    const modes = { last, mean: POOL_MEAN, max: POOL_MAX };
+    const { outputs } = unit;
+    units.push({
+      kind: 'pool',
+      name: name + suffix,
+      source,
+      inputs: outputs,
+      outputs,
+      outputRow: roundUp(outputs, 4),
+      mode: modes[mode],
+    });
+  };
+  const top = units.at(-1)!;
+  if (mode !== 'last' || top.kind !== 'merge') return pool(units.length - 1);
+  units.pop();
+  pool(top.source, '.0');
+  pool(top.source + 1, '.1');
+  units.push({ ...top, source: units.length - 2 });
+}
+
+type RecurrentLayer = Exclude<CompleteLayer, { type: 'embedding' | 'linear' | 'pool' }>;
 
 /** One unit, or one for each direction and their merge. */
 function addSubLayer(units: Unit[], layer: RecurrentLayer, depth: number): void {

@@ -2,14 +2,15 @@ import { MERGE_CONCAT } from '../assembly/shared/codes.ts';
 import { reserveBuffers, roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
 import type { GateRows } from './gates.ts';
-import { raggedExtent, reversal, uniformExtent } from './extent.ts';
+import { emptyExtent, raggedExtent, reversal, uniformExtent } from './extent.ts';
 import type { Extent } from './extent.ts';
 import { NONE, Plan, part } from './kernels.ts';
 import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
 import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
-import type { LinearUnit, MergeUnit, RecurrentUnit, Unit } from './units.ts';
+import type { Stretch } from './sequence-io.ts';
+import type { LinearUnit, MergeUnit, PoolUnit, RecurrentUnit, Unit } from './units.ts';
 
 export interface WorkspaceOptions {
   readonly batch: number;
@@ -17,6 +18,8 @@ export interface WorkspaceOptions {
   readonly steps: number;
   /** A vector like the parameters that gradients are added to; the workspace then keeps what the backward pass needs. */
   readonly gradients?: Slot;
+  /** Whether every step is the last one for now, so that a pool hands on what it reads: for streams. */
+  readonly everyStep?: boolean;
 }
 
 /** A call for so many rows. */
@@ -26,6 +29,8 @@ type KernelCall = (rows: number) => void;
 export class Workspace {
   readonly batch: number;
   readonly steps: number;
+  /** Whether its outputs are one row a sequence. */
+  readonly pooled: boolean;
   /** Of the engine's memory. */
   readonly bytes: number;
   /** [M, I], or tokens [M]. */
@@ -44,6 +49,8 @@ export class Workspace {
   readonly #store: Store;
   readonly #kernels: Kernels;
   readonly #gradients: Slot | undefined;
+  /** Units from this one on have one row a sequence. */
+  readonly #pooledFrom: number;
   readonly #release: () => void;
   readonly #forward: readonly KernelCall[];
   #extent: Extent;
@@ -51,7 +58,7 @@ export class Workspace {
   readonly #uniform = new Map<number, Extent>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
-    const { batch, steps, gradients } = options;
+    const { batch, steps, gradients, everyStep = false } = options;
     const plan = new Plan();
     const { kernels, units } = store;
     const inputs = units[0]!.inputs;
@@ -61,6 +68,8 @@ export class Workspace {
     this.#store = store;
     this.#kernels = kernels;
     this.#gradients = gradients;
+    this.#pooledFrom = everyStep ? units.length : store.pooledFrom;
+    this.pooled = this.#pooledFrom < units.length;
     this.input = plan.reserve(steps * batch * inputs);
     this.inputGradient = training ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
     this.staging = plan.reserve(steps * batch * Math.max(inputs, units.at(-1)!.outputs));
@@ -69,7 +78,10 @@ export class Workspace {
     this.#gates = plan.reserve(Math.max(...widest));
     this.#mirror = store.causal ? NONE : plan.reserve(steps * batch);
     const product = plan.descriptor('Product');
-    this.#buffers = units.map((unit) => reserveBuffers(plan, store, unit, batch, steps, training));
+    this.#buffers = units.map((unit, i) => {
+      const own = i < this.#pooledFrom ? steps : 1;
+      return reserveBuffers(plan, store, unit, batch, own, training);
+    });
     this.#recurrent = this.#buffers.filter(({ sequence }) => sequence);
     const block = kernels.arena.allocate(plan.bytes, purpose, owner);
     plan.place(block);
@@ -94,7 +106,7 @@ export class Workspace {
 
   /** Readies the workspace for a pass over the rows of an extent. */
   arrange(extent: Extent): void {
-    const { steps, rows } = extent;
+    const { steps } = extent;
     // The offsets of whole batches are written once for all numbers of steps.
     const isRagged = extent.order !== undefined;
     if (isRagged || this.#extent.order) {
@@ -106,13 +118,19 @@ export class Workspace {
     for (let i = 0; i < this.#buffers.length; i++) {
       const { sequence, dense } = this.#buffers[i]!;
       if (sequence) this.#kernels.set(sequence, 'steps', steps);
-      if (dense) this.#kernels.set(dense, 'rows', rows);
+      if (dense) this.#kernels.set(dense, 'rows', this.#rowsOf(i));
     }
+  }
+
+  /** Rows of unit `index` in the pass at hand. */
+  #rowsOf(index: number): number {
+    return index < this.#pooledFrom ? this.#extent.rows : this.batch;
   }
 
   /** The same for steps `first` to `first + steps` of rows of these lengths; false where there is no row. */
   arrangeLengths(lengths: Int32Array, first: number, steps: number): boolean {
-    const extent = raggedExtent(lengths, first, steps);
+    const empty = this.pooled ? emptyExtent(this.batch) : undefined;
+    const extent = raggedExtent(lengths, first, steps) ?? empty;
     if (extent) this.arrange(extent);
     return extent !== undefined;
   }
@@ -128,6 +146,13 @@ export class Workspace {
   /** The outputs [M, row] of the last unit, and the gradient that its backward pass starts from. */
   get output(): Slot {
     return this.#outputOf(this.#buffers.at(-1)!);
+  }
+
+  /** Where the outputs of a pass over a stretch of inputs lie in a caller's array. */
+  outputStretch(stretch: Stretch): Stretch {
+    if (!this.pooled) return stretch;
+    const extent = { ...uniformExtent(1, this.batch), order: stretch.extent.order };
+    return { ...stretch, first: 0, total: 1, extent };
   }
 
   get outputGradient(): Slot {
@@ -311,8 +336,7 @@ export class Workspace {
 
   /** Runs the arranged rows from the inputs and initial states in place. Allocates nothing. */
   forward(): void {
-    const { rows } = this.#extent;
-    for (let i = 0; i < this.#forward.length; i++) this.#forward[i]!(rows);
+    for (let i = 0; i < this.#forward.length; i++) this.#forward[i]!(this.#rowsOf(i));
   }
 
   /** The kernel calls of one unit, bound to their addresses. */
@@ -331,9 +355,22 @@ export class Workspace {
       const width = mergeWidth(unit);
       return (rows) => run.merge_forward(unit.mode, out, row, x, y, a.row, rows, width);
     }
+    if (unit.kind === 'pool') return this.#poolOf(unit, buffers);
     const table = buffers.table.address;
     const tokens = this.input.address;
     return (rows) => run.embedding_forward(out, table, tokens, rows, row);
+  }
+
+  #poolOf(unit: PoolUnit, { rows, row }: Buffers): KernelCall {
+    const { run } = this.#kernels;
+    const { x, xRow } = this.#source(unit);
+    const [from, out, width] = [x.address, rows.address, unit.outputRow * 4];
+    if (!this.pooled) return (count) => run.rows_copy(out, 0, row, from, 0, xRow, 1, count, width);
+    const offsets = this.#offsets.address;
+    return (count) => {
+      const { steps } = this.#extent;
+      run.pool_forward(unit.mode, out, row, from, xRow, offsets, steps, count, width);
+    };
   }
 
   /** Turns the inputs around, runs them, and brings the outputs to the places of their inputs. */
@@ -369,13 +406,12 @@ export class Workspace {
   /** Goes back over the last `forward`, from the gradients of outputs and last states in place. */
   backward(wantsInput: boolean): void {
     for (let index = this.#buffers.length - 1; index >= 0; index--) {
-      this.#backwardUnit(this.#buffers[index]!, wantsInput);
+      this.#backwardUnit(this.#buffers[index]!, wantsInput, this.#rowsOf(index));
     }
   }
 
-  #backwardUnit(buffers: Buffers, wantsInput: boolean): void {
+  #backwardUnit(buffers: Buffers, wantsInput: boolean, count: number): void {
     const { run } = this.#kernels;
-    const { rows: count } = this.#extent;
     const { unit, sequence, dense, gradient, row } = buffers;
     const wanted = wantsInput || unit.source >= 0;
     if (sequence) {
@@ -386,6 +422,13 @@ export class Workspace {
     } else if (unit.kind === 'embedding') {
       const table = this.#store.slot(unit, 'table', this.#gradients).address;
       run.embedding_backward(table, gradient.address, this.input.address, count, row);
+    } else if (unit.kind === 'pool') {
+      const { x, dx, xRow } = this.#source(unit);
+      const [y, dy, from, to] = [buffers.rows, gradient, x, dx].map(({ address }) => address);
+      const { steps } = this.#extent;
+      const at = this.#offsets.address;
+      const width = unit.outputRow * 4;
+      run.pool_backward(unit.mode, y!, dy!, row, from!, to!, xRow, at, steps, count, width);
     } else if (unit.kind === 'merge') {
       const [a, b] = [this.#buffers[unit.source]!, this.#buffers[unit.source + 1]!];
       const width = mergeWidth(unit);

@@ -17,7 +17,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['math', 'policy'],
     ['gen/'],
     ['gemm', 'pack'],
-    ['dense', 'elementwise', 'gru', 'loss', 'lstm', 'optim', 'rnn', 'rows'],
+    ['dense', 'elementwise', 'gru', 'loss', 'lstm', 'optim', 'pool', 'rnn', 'rows'],
     ['sequence'],
     ['index', 'layout.entry'],
   ],

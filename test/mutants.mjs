@@ -254,6 +254,42 @@ export const mutants = [
     ],
   }),
 
+  ...mutantsOf('assembly/pool.ts', {
+    'last step where all rows are as long': [
+      [
+        'mode == codes.POOL_LAST ? max(0, length - 1) : 0',
+        'mode == codes.POOL_LAST ? steps - 1 : 0',
+      ],
+    ],
+    'mean over the steps of the longest row': [
+      ['mode == codes.POOL_MEAN ? <f32>length : 1', 'mode == codes.POOL_MEAN ? <f32>steps : 1'],
+    ],
+    'rows without a step keep what was there': [['if (length == 0) memory.fill(y, 0, width);', '']],
+    'maximum of the last two steps': [['isMax ? f32x4.max(sum, next)', 'isMax ? next']],
+    'backward: the gradient of the last step reaches the first': [
+      ['mode == codes.POOL_LAST ? length - 1 : 0', '0'],
+    ],
+    'backward: mean not divided': [['d = f32x4.div(d, divisor);', '']],
+    'backward: every maximum takes the gradient': [
+      ['v128.store(dy + k, v128.andnot(d, hit));', ''],
+    ],
+    'backward: gradients of the steps not taken stay from the pass before': [
+      [
+        'v128.store(dx + at + k, d);',
+        'if (t == chosen || mode >= codes.POOL_MEAN) v128.store(dx + at + k, d);',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('src/units.ts', {
+    'the final output of a reverse layer is taken from its last step': [
+      ["unit.kind === 'recurrent' && unit.reverse ? POOL_FIRST : POOL_LAST", 'POOL_LAST'],
+    ],
+    'both directions are pooled at the last step': [
+      ["if (mode !== 'last' || top.kind !== 'merge') return", 'return'],
+    ],
+  }),
+
   ...mutantsOf('src/extent.ts', {
     'padding is turned around with the row': [
       ['offsets[lengths[place]! - 1 - t]! + place', 'offsets[steps - 1 - t]! + place'],
@@ -342,6 +378,12 @@ export const mutants = [
     ],
     'gradients of states of the window before are kept': [
       ['writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);', ''],
+    ],
+    'states go from one whole sequence to the next': [
+      ['if (!this.model.pooled) carry.keep', 'carry.keep'],
+    ],
+    'the loss takes the place of a given gradient': [
+      ['    if (output) {\n      const given', '    if (output && !target) {\n      const given'],
     ],
     'the loss of replayed steps counts again': [
       ['this.#kernels.zero(outputGradient, 0, before);', ''],

@@ -27,6 +27,7 @@ const COPIED = [
 const SUITES = [
   'sequences',
   'loss',
+  'pool',
   'flow',
   'gates',
   'property',

@@ -41,3 +41,9 @@ export const LOSS_SQUARED = 0;
 export const LOSS_ABSOLUTE = 1;
 export const LOSS_HUBER = 2;
 export const LOSS_BINARY = 3;
+
+/** How the steps of a sequence become one row. */
+export const POOL_LAST = 0;
+export const POOL_FIRST = 1;
+export const POOL_MEAN = 2;
+export const POOL_MAX = 3;

@@ -7,6 +7,7 @@ import { embeddingBackward, embeddingForward, linearBackward, linearForward } fr
 import { gruCell } from './gru.ts';
 import { lstmCell } from './lstm.ts';
 import type { Vec } from './math.ts';
+import { poolBackward, poolForward, type PoolMode } from './pool.ts';
 import { rnnCell } from './rnn.ts';
 import {
   stackBackward,
@@ -46,6 +47,13 @@ type Layer =
       readonly kind: 'embedding';
       readonly name: string;
       readonly count: number;
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'pool';
+      readonly name: string;
+      readonly mode: PoolMode;
+      readonly inputSize: number;
       readonly outputSize: number;
     };
 
@@ -90,6 +98,8 @@ export function layersOf(description: ModelDescription): Layer[] {
         bias: spec.bias ?? true,
       };
     }
+    if (spec.type === 'pool')
+      return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
     const inputSize = spec.inputSize ?? width;
     width = spec.hiddenSize;
     return { kind: 'recurrent', name, cell: cellOf(spec), spec, inputSize };
@@ -102,6 +112,8 @@ export function parameterShapes(description: ModelDescription): Map<string, read
   for (const layer of layersOf(description)) {
     if (layer.kind === 'embedding') {
       shapes.set(`${layer.name}.weight`, [layer.count, layer.outputSize]);
+    } else if (layer.kind === 'pool') {
+      continue;
     } else if (layer.kind === 'linear') {
       shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.outputSize]);
@@ -170,7 +182,7 @@ export function forward(
   dims: Dims,
   initial: State,
 ): { output: Vec; state: State; tape: Tape } {
-  const rows = dims.steps * dims.batch;
+  let rows = dims.steps * dims.batch;
   const state: State = {};
   const tapes: Tape['layers'] = [];
   let x: Vec = Float64Array.from(input);
@@ -179,6 +191,10 @@ export function forward(
     if (layer.kind === 'embedding') {
       tapes.push({ x });
       x = embeddingForward(parameters.get(`${name}.weight`)!.data, input, layer.outputSize);
+    } else if (layer.kind === 'pool') {
+      tapes.push({ x });
+      x = poolForward(layer.mode, x, dims);
+      rows = dims.batch;
     } else if (layer.kind === 'linear') {
       tapes.push({ x });
       x = linearForward(linearWeights(name, parameters), x, rows, layer.outputSize);
@@ -204,7 +220,6 @@ export function backward(
 ): { gradients: Parameters; input?: Vec; state: State } {
   const gradients = zerosLike(parameters);
   const state: State = {};
-  const rows = tape.dims.steps * tape.dims.batch;
   let dy: Vec | undefined = doutput;
   const layers = layersOf(description);
   for (let k = layers.length - 1; k >= 0; k--) {
@@ -214,7 +229,10 @@ export function backward(
     if (layer.kind === 'embedding') {
       embeddingBackward(gradients.get(`${name}.weight`)!.data, tape.input, dy!, layer.outputSize);
       dy = undefined;
+    } else if (layer.kind === 'pool') {
+      dy = poolBackward(layer.mode, x, dy!, tape.dims);
     } else if (layer.kind === 'linear') {
+      const rows = dy!.length / layer.outputSize;
       dy = linearBackward(
         linearWeights(name, parameters),
         linearWeights(name, gradients),

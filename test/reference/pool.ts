@@ -1,0 +1,41 @@
+/**
+ * Many to one over x [T, B, W], one number at a time:
+ *
+ *     last:  y = x_(T-1)
+ *     mean:  y = sum_t x_t / T
+ *     max:   y = max_t x_t, its gradient to the first t where it is
+ */
+import type { Vec } from './math.ts';
+import type { Dims } from './stack.ts';
+
+export type PoolMode = 'last' | 'mean' | 'max';
+
+/** The weights [T] of the steps of one element: y = sum_t weight_t x_t. They are also dy/dx. */
+function weights(mode: PoolMode, values: number[]): number[] {
+  const { length } = values;
+  if (mode === 'mean') return values.map(() => 1 / length);
+  const chosen = mode === 'last' ? length - 1 : values.indexOf(Math.max(...values));
+  return values.map((_, t) => Number(t === chosen));
+}
+
+function column(x: Vec, at: number, { steps }: Dims): number[] {
+  return Array.from({ length: steps }, (_, t) => x[(t * x.length) / steps + at]!);
+}
+
+export function poolForward(mode: PoolMode, x: Vec, dims: Dims): Vec {
+  return Float64Array.from({ length: x.length / dims.steps }, (_, at) => {
+    const values = column(x, at, dims);
+    return weights(mode, values).reduce((sum, weight, t) => sum + weight * values[t]!, 0);
+  });
+}
+
+/** dx from dy [B, W]. */
+export function poolBackward(mode: PoolMode, x: Vec, dy: Vec, dims: Dims): Vec {
+  const dx = new Float64Array(x.length);
+  dy.forEach((slope, at) => {
+    weights(mode, column(x, at, dims)).forEach((weight, t) => {
+      dx[t * dy.length + at] = weight * slope;
+    });
+  });
+  return dx;
+}
