@@ -138,6 +138,20 @@ describe('every entry', () => {
         'writeWhole',
       ],
     ],
+    [
+      'data-entry',
+      [
+        'Normalizer',
+        'SequenceBuckets',
+        'SeriesWindows',
+        'TextBatches',
+        'UNKNOWN',
+        'Vocabulary',
+        'splitByPosition',
+        'splitSequences',
+        'splitSeries',
+      ],
+    ],
     ['kernels-entry', ['createKernels']],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);
@@ -196,12 +210,16 @@ describe('the entries for bare hosts', () => {
       define: Object.fromEntries(GLOBALS.split(' ').map((name) => [name, `FORBIDDEN_${name}`])),
     }).then(({ text }) => text);
 
-  test.each(['core.js', 'worklet.js', 'workerd.js', 'kernels-entry.js', 'formats/safetensors.js'])(
-    '%s names no global that a worklet lacks',
-    async (entry) => {
-      expect((await codeOf(entry)).match(/FORBIDDEN_\w+/g)).toBeNull();
-    },
-  );
+  test.each([
+    'core.js',
+    'worklet.js',
+    'workerd.js',
+    'data-entry.js',
+    'kernels-entry.js',
+    'formats/safetensors.js',
+  ])('%s names no global that a worklet lacks', async (entry) => {
+    expect((await codeOf(entry)).match(/FORBIDDEN_\w+/g)).toBeNull();
+  });
 
   test('a name that is forbidden would be found', async () => {
     expect(await codeOf('cli.js')).toMatch(/FORBIDDEN_process/);
@@ -220,6 +238,7 @@ describe('the declarations', () => {
 import { Engine, GatefoldError, Model, Stream, Trainer, wasmBytes } from 'gatefold';
 import type { EngineOptions, ModelDescription, SequenceResult, TrainerOptions } from 'gatefold';
 import { Engine as CoreEngine } from 'gatefold/core';
+import { SequenceBuckets, SeriesWindows } from 'gatefold/data';
 import { createKernels } from 'gatefold/kernels';
 import { loadModelFile } from 'gatefold/node';
 import { loadModel } from 'gatefold/worklet';
@@ -236,6 +255,9 @@ export async function main(): Promise<SequenceResult> {
   stream.step(new Float32Array(4), new Float32Array(8));
   const { loss }: { loss: number } = Trainer.create(model, training).step(new Float32Array(8), new Float32Array(16));
   if (!(loss >= 0)) throw new GatefoldError('ERR_STATE', 'no loss');
+  const series = new SeriesWindows(new Float32Array(9), { batch: 1, steps: 2, order: 'shuffled' });
+  const buckets = new SequenceBuckets([{ input: Int32Array.of(1), target: 0 }], { batch: 1 });
+  for (const data of [series, buckets]) Trainer.create(model, training).fit(data, { epochs: 1 });
   createKernels(engine).tanh(new Float32Array(1));
   loadModel(core, readSafetensors(new Uint8Array(8)));
   await loadModelFile('model.safetensors', engine);

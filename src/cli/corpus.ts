@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Vocabulary, splitByPosition } from '../data.ts';
+import { Vocabulary, splitByPosition } from '../data/text.ts';
 import { fail, reasonOf } from './failure.ts';
 
 /** The package, seen from `dist/cli.js`. */

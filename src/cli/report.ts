@@ -1,5 +1,5 @@
 import asciichart from 'asciichart';
-import type { Vocabulary } from '../data.ts';
+import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../index.ts';
 import type { Settings } from './run.ts';
 import { write } from './sample.ts';

@@ -6,7 +6,7 @@ import type { SafetensorsFile } from '../formats/safetensors-read.ts';
 import type { Model } from '../model.ts';
 import type { Trainer } from '../train.ts';
 import type { LayerSpec, ModelDescription } from '../types.ts';
-import { Vocabulary } from '../data.ts';
+import { Vocabulary } from '../data/text.ts';
 
 /** Recurrent layers by the name that `--cell` takes. */
 export const CELLS = {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Vocabulary } from '../data.ts';
+import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../index.ts';
 import { createKernels } from '../kernels-entry.ts';
 import { fillUniform } from '../random.ts';

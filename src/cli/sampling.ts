@@ -1,4 +1,4 @@
-import { UNKNOWN } from '../data.ts';
+import { UNKNOWN } from '../data/text.ts';
 import type { Primitives } from '../kernels-entry.ts';
 
 /** Below it the likeliest character has all the weight. */

@@ -1,4 +1,4 @@
-import { TextBatches } from '../data.ts';
+import { TextBatches } from '../data/text.ts';
 import { GatefoldError } from '../errors.ts';
 import { meanLoss } from '../fit.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
