@@ -24,7 +24,7 @@ export {
   scaleValues as values_scale,
   sumOfSquares as gradient_squares,
 } from './optim';
-export { rearrange as panels_rearrange } from './pack';
+export { rearrange as panels_rearrange, transposeTable as panels_of_table } from './pack';
 export { poolBackward as pool_backward, poolForward as pool_forward } from './pool';
 export {
   addGatheredRows as rows_add_gathered,

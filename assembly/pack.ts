@@ -63,6 +63,33 @@ export function rearrange(
   }
 }
 
+/**
+ * Between a table [rows, width] whose rows are `rowBytes` apart and its transpose in panels of four vectors: panels = table, or `back`
+ * table += panels, which become zero. Padding is not touched.
+ */
+export function transposeTable(
+  panels: usize,
+  table: usize,
+  rowBytes: i32,
+  rows: i32,
+  width: i32,
+  back: bool,
+): void {
+  for (let j = 0; j < rows; j++) {
+    for (let k = 0; k < width; k++) {
+      const inner = panelAddress(panels, k, j, width, 4);
+      const outer = table + (k << 2);
+      if (back) {
+        store<f32>(outer, load<f32>(outer) + load<f32>(inner));
+        store<f32>(inner, 0);
+      } else {
+        store<f32>(inner, load<f32>(outer));
+      }
+    }
+    table += rowBytes;
+  }
+}
+
 /** out [N, K] in panels of four vectors = in [K, N] in panels of V vectors, transposed. K is padded to whole vectors with zeros. */
 export function transposePanels(
   out: usize,

@@ -41,6 +41,8 @@ export interface Buffers {
   readonly noBias: Slot;
   readonly wTransposed: Slot;
   readonly rTransposed: Slot;
+  /** Gradient of the weight of a tied unit, until it is added to that of the table. */
+  readonly dTied: Slot;
 }
 
 const NOTHING = {
@@ -64,6 +66,7 @@ const NOTHING = {
   noBias: NONE,
   wTransposed: NONE,
   rTransposed: NONE,
+  dTied: NONE,
 } as const;
 
 /** Reserves what a unit needs for `batch` rows of `steps` steps. */
@@ -88,6 +91,7 @@ export function reserveBuffers(
     row: unit.outputRow * 4,
     gradient: unit.kind === 'linear' ? output : forTraining(rows * unit.outputRow),
     wTransposed: forTraining(derivedLength(unit).wTransposed),
+    dTied: forTraining(derivedLength(unit).w),
   };
 }
 
@@ -130,6 +134,7 @@ function reserveRecurrent(
     noBias: unit.bias ? NONE : plan.reserve(unit.columns),
     wTransposed: forTraining(wTransposed),
     rTransposed: forTraining(rTransposed),
+    dTied: NONE,
   };
 }
 

@@ -1,6 +1,6 @@
 import { checkChoice, checkInteger, checkKeys } from './check.ts';
 import { GatefoldError } from './errors.ts';
-import type { LayerSpec, ModelDescription } from './types.ts';
+import type { LayerSpec, ModelDescription, TiedLinearSpec } from './types.ts';
 
 /** Most layers of a model, and most sub-layers of a stack: a limit for descriptions that come out of files. */
 const MAX_LAYERS = 1024;
@@ -28,7 +28,7 @@ const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
   rnn: [...RECURRENT, 'nonlinearity'],
   lstm: [...RECURRENT, 'peephole', 'inputForget'],
   gru: [...RECURRENT, 'resetAfter'],
-  linear: ['type', 'name', 'inFeatures', 'outFeatures', 'bias'],
+  linear: ['type', 'name', 'inFeatures', 'outFeatures', 'bias', 'tied'],
   pool: ['type', 'name', 'mode', 'inputSize'],
 };
 
@@ -44,6 +44,7 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
   checkInteger('description.layers.length', description.layers.length, 1, MAX_LAYERS);
   const names = new Set<string>();
   let size: number | undefined;
+  let first: CompleteLayer | undefined;
   let pooled = false;
   return description.layers.map((layer: LayerSpec, index) => {
     const at = `layers[${index}]`;
@@ -59,10 +60,41 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
       );
     }
     pooled ||= layer.type === 'pool';
-    const filled = completeLayer(layer, at, index, nameOf(layer, at, names), size);
+    const given = isTied(layer) ? withTable(layer, at, first, size) : layer;
+    const filled = completeLayer(given, at, index, nameOf(layer, at, names), size);
     size = outputSizeOf(filled);
+    first ??= filled;
     return Object.freeze(filled);
   });
+}
+
+function isTied(layer: LayerSpec): layer is TiedLinearSpec {
+  return 'tied' in layer && layer.tied !== undefined;
+}
+
+/** A tied layer with the outputs that its table gives it. */
+function withTable(
+  layer: TiedLinearSpec,
+  at: string,
+  first: CompleteLayer | undefined,
+  inputs: number | undefined,
+): TiedLinearSpec {
+  if (first?.type !== 'embedding' || first.name !== layer.tied) {
+    const known = first?.type === 'embedding' ? `'${first.name}'` : 'but the model has none';
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}.tied" expected the name of the embedding layer, ${known}, got '${String(layer.tied)}'`,
+    );
+  }
+  const { name, embeddingDim, numEmbeddings: outFeatures } = first;
+  if (inputs !== embeddingDim || (layer.outFeatures ?? outFeatures) !== outFeatures) {
+    throw new GatefoldError(
+      'ERR_SHAPE',
+      `"${at}" has ${inputs} inputs and ${layer.outFeatures ?? outFeatures} outputs, but "${name}" to which it is tied is ` +
+        `[${outFeatures}, ${embeddingDim}]: make both equal, e.g. by a linear layer of ${embeddingDim} outputs before it`,
+    );
+  }
+  return { ...layer, outFeatures };
 }
 
 export function inputSizeOf(layer: CompleteLayer): number {
@@ -131,7 +163,9 @@ function completeLayer(
   if (layer.type === 'linear') {
     const inFeatures = input('inFeatures', layer.inFeatures);
     const outFeatures = width('outFeatures', layer.outFeatures);
-    return { type: 'linear', name, inFeatures, outFeatures, bias: flag('bias', layer.bias, true) };
+    const bias = flag('bias', layer.bias, true);
+    const linear = { type: 'linear', name, inFeatures, outFeatures, bias } as const;
+    return isTied(layer) ? { ...linear, tied: layer.tied } : linear;
   }
   if (layer.type === 'pool') {
     if (index === 0)

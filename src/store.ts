@@ -3,7 +3,7 @@ import { GatefoldError } from './errors.ts';
 import { Plan, part } from './kernels.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 import { derivedLength, parametersOf } from './units.ts';
-import type { Parameter, RecurrentUnit, Unit } from './units.ts';
+import type { LinearUnit, Parameter, RecurrentUnit, Unit } from './units.ts';
 import type { StateDict, Tensor } from './types.ts';
 
 /** The parameters of a model in an engine's memory: one flat vector, in the order and layout that the kernels read. */
@@ -20,6 +20,8 @@ export class Store {
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   readonly #bias = new Map<Unit, Slot>();
+  /** Weights of the tied units in panels. */
+  readonly #tied = new Map<LinearUnit, Slot>();
   readonly #descriptors: Descriptor<'Sequence'>[] = [];
   readonly #release: () => void;
   #disposed = false;
@@ -39,6 +41,10 @@ export class Store {
       if (!unit.bias) continue;
       this.#bias.set(unit, plan.reserve(derivedLength(unit).bias));
       this.#descriptors.push(plan.descriptor('Sequence'));
+    }
+    for (const unit of units) {
+      if (unit.kind === 'linear' && unit.tied)
+        this.#tied.set(unit, plan.reserve(derivedLength(unit).w));
     }
     const block = kernels.arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
     plan.place(block);
@@ -62,6 +68,23 @@ export class Store {
     return this.#bias.get(unit)!;
   }
 
+  /** The panels that a linear unit multiplies by. */
+  weight(unit: LinearUnit): Slot {
+    return this.#tied.get(unit) ?? this.slot(unit, 'input');
+  }
+
+  /** Brings the tables to the panels of the units that are tied to them. */
+  prepareTied(): void {
+    for (const [unit, panels] of this.#tied) this.moveTied(unit, panels, this.values, false);
+  }
+
+  /** Panels of a tied unit from its table in a vector, or `back` added to it; they become zero. */
+  moveTied({ tied, outputs, inputs }: LinearUnit, panels: Slot, vector: Slot, back: boolean): void {
+    const table = this.slot(tied!, 'table', vector);
+    const row = tied!.outputRow * 4;
+    this.kernels.run.panels_of_table(panels.address, table.address, row, outputs, inputs, back);
+  }
+
   /** Where the parameter of a role is, in the values or in a vector of the same form. */
   slot(unit: Unit, role: Parameter['role'], vector: Slot = this.values): Slot {
     const parameter = this.parameters.find((p) => p.unit === unit && p.role === role)!;
@@ -70,6 +93,7 @@ export class Store {
 
   /** Derives what the forward pass needs; to be called after every change of the values. */
   prepare(): void {
+    this.prepareTied();
     for (const descriptor of this.#descriptors)
       this.kernels.run.sequence_prepare(descriptor.address);
   }

@@ -228,6 +228,7 @@ export class Trainer {
     writeState(this.#kernels, places, state, batch, extent.order);
     if (flow) workspace.measure(true);
     workspace.backward(!takesTokens);
+    workspace.finish();
     if (flow) workspace.measure(false);
     const initial = readState(this.#kernels, places, batch, extent.order);
     const measured = {
@@ -317,6 +318,7 @@ export class Trainer {
     this.#kernels.zero(this.#gradients);
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
     this.#workspace.backward(false);
+    this.#workspace.finish();
     const report = this.update();
     if (report.finite) this.#keep(carry);
     return { loss, ...report };

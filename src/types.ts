@@ -66,6 +66,13 @@ export interface LinearSpec {
   readonly bias?: boolean;
 }
 
+/** A linear layer that shares the table of an embedding as its weight; only the bias is its own. */
+export interface TiedLinearSpec extends Omit<LinearSpec, 'outFeatures'> {
+  /** Name of the embedding, whose `embeddingDim` must be the inputs; its `numEmbeddings` are the outputs. */
+  readonly tied: string;
+  readonly outFeatures?: number;
+}
+
 /**
  * Many to one: the valid steps of every row become one. Only `linear` layers may follow; the output is [B, O], and every sequence
  * given to a trainer is whole. A row of length 0 becomes zero.
@@ -82,7 +89,8 @@ export interface PoolSpec {
   readonly inputSize?: number;
 }
 
-export type LayerSpec = EmbeddingSpec | RnnSpec | LstmSpec | GruSpec | LinearSpec | PoolSpec;
+export type LayerSpec =
+  EmbeddingSpec | RnnSpec | LstmSpec | GruSpec | LinearSpec | TiedLinearSpec | PoolSpec;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {

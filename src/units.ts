@@ -72,6 +72,8 @@ export interface RecurrentUnit extends UnitBase {
 export interface LinearUnit extends UnitBase {
   readonly kind: 'linear';
   readonly bias: boolean;
+  /** Whose table is its weight, turned around. */
+  readonly tied: EmbeddingUnit | undefined;
 }
 
 export interface EmbeddingUnit extends UnitBase {
@@ -117,7 +119,8 @@ export function unitsOf(layers: readonly CompleteLayer[]): Unit[] {
     } else if (layer.type === 'linear') {
       const { name, inFeatures: inputs, outFeatures: outputs, bias } = layer;
       const outputRow = roundUp(outputs, 4);
-      units.push({ kind: 'linear', name, source, inputs, outputs, outputRow, bias });
+      const tied = 'tied' in layer ? (units[0] as EmbeddingUnit) : undefined;
+      units.push({ kind: 'linear', name, source, inputs, outputs, outputRow, bias, tied });
     } else if (layer.type === 'pool') {
       addPool(units, layer);
     } else {
@@ -220,14 +223,11 @@ export function parametersOf(units: readonly Unit[]): { parameters: Parameter[];
     } else if (unit.kind === 'linear') {
       const panels = (depth: number): Panels => plainPanels(unit.outputs, unit.outputRow, depth);
       const columns = roundUp(unit.outputs, 16);
-      add(
-        unit,
-        `${unit.name}.weight`,
-        'input',
-        [unit.outputs, unit.inputs],
-        { panels: panels(unit.inputs) },
-        columns * unit.inputs,
-      );
+      if (!unit.tied) {
+        const shape = [unit.outputs, unit.inputs];
+        const form = { panels: panels(unit.inputs) };
+        add(unit, `${unit.name}.weight`, 'input', shape, form, columns * unit.inputs);
+      }
       if (unit.bias)
         add(unit, `${unit.name}.bias`, 'biasInput', [unit.outputs], { panels: panels(1) }, columns);
     } else if (unit.kind === 'recurrent') {
@@ -293,14 +293,19 @@ function plainPanels(outputs: number, padded: number, depth: number): Panels {
 /** Numbers that a parameter derives for the kernels: sums of biases now, transposes for the backward pass. */
 export function derivedLength(unit: Unit): {
   bias: number;
+  /** The weight of a tied layer in panels. */
+  w: number;
   wTransposed: number;
   rTransposed: number;
 } {
+  const none = { bias: 0, w: 0, wTransposed: 0, rTransposed: 0 };
   if (unit.kind === 'linear') {
-    return { bias: 0, wTransposed: unit.outputRow * roundUp(unit.inputs, 16), rTransposed: 0 };
+    const wTransposed = unit.outputRow * roundUp(unit.inputs, 16);
+    return { ...none, w: unit.tied ? roundUp(unit.outputs, 16) * unit.inputs : 0, wTransposed };
   }
-  if (unit.kind !== 'recurrent') return { bias: 0, wTransposed: 0, rTransposed: 0 };
+  if (unit.kind !== 'recurrent') return none;
   return {
+    ...none,
     bias: unit.bias ? unit.columns : 0,
     wTransposed: unit.columns * roundUp(unit.inputs, 16),
     rTransposed: unit.columns * roundUp(unit.padded, 16),

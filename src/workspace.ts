@@ -316,18 +316,20 @@ export class Workspace {
       outputs: unit.outputRow,
       yRow: unit.outputRow * 4,
       y: buffers.rows,
-      w: this.#store.slot(unit, 'input'),
+      w: this.#store.weight(unit),
       wTransposed: buffers.wTransposed,
     });
     if (unit.bias) this.#kernels.write(dense, { bias: this.#store.slot(unit, 'biasInput') });
     if (!this.#gradients) return;
-    this.#kernels.write(dense, { dw: this.#store.slot(unit, 'input', this.#gradients) });
+    const dw = unit.tied ? buffers.dTied : this.#store.slot(unit, 'input', this.#gradients);
+    this.#kernels.write(dense, { dw });
     if (!unit.bias) return;
     this.#kernels.write(dense, { dBias: this.#store.slot(unit, 'biasInput', this.#gradients) });
   }
 
   /** Derives what the passes need from the parameters; to be called after they have changed. */
   prepare(): void {
+    this.#store.prepareTied();
     for (const { sequence, dense } of this.#buffers) {
       if (sequence) this.#kernels.run.sequence_prepare(sequence.address);
       if (dense) this.#kernels.run.dense_prepare(dense.address);
@@ -407,6 +409,13 @@ export class Workspace {
   backward(wantsInput: boolean): void {
     for (let index = this.#buffers.length - 1; index >= 0; index--) {
       this.#backwardUnit(this.#buffers[index]!, wantsInput, this.#rowsOf(index));
+    }
+  }
+
+  /** Adds what tied weights have gathered to the gradients of their tables; to be called when all of a gradient is there. */
+  finish(): void {
+    for (const { unit, dTied } of this.#buffers) {
+      if (dTied !== NONE) this.#store.moveTied(unit as LinearUnit, dTied, this.#gradients!, true);
     }
   }
 

@@ -281,6 +281,25 @@ export const mutants = [
     ],
   }),
 
+  ...mutantsOf('assembly/pack.ts', {
+    'gradient of a tied weight counts again at the next update': [['store<f32>(inner, 0);', '']],
+    'gradient of a tied weight takes the place of that of the table': [
+      [
+        'store<f32>(outer, load<f32>(outer) + load<f32>(inner));',
+        'store<f32>(outer, load<f32>(inner));',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('src/workspace.ts', {
+    'a tied weight stays as it was before the update': [
+      [
+        'this.#store.prepareTied();\n    for (const { sequence, dense }',
+        'for (const { sequence, dense }',
+      ],
+    ],
+  }),
+
   ...mutantsOf('src/units.ts', {
     'the final output of a reverse layer is taken from its last step': [
       ["unit.kind === 'recurrent' && unit.reverse ? POOL_FIRST : POOL_LAST", 'POOL_LAST'],

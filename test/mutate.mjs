@@ -28,6 +28,7 @@ const SUITES = [
   'sequences',
   'loss',
   'pool',
+  'tied',
   'flow',
   'gates',
   'property',

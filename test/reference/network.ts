@@ -42,6 +42,8 @@ type Layer =
       readonly inputSize: number;
       readonly outputSize: number;
       readonly bias: boolean;
+      /** Whose parameter its weight is: its own or an embedding's. */
+      readonly weight: string;
     }
   | {
       readonly kind: 'embedding';
@@ -73,13 +75,14 @@ function cellOf(spec: RecurrentSpec): AnyCell {
 /** The layers with names and sizes filled in. */
 export function layersOf(description: ModelDescription): Layer[] {
   const seen = new Map<string, number>();
-  let width = 0;
+  let [width, firstRows] = [0, 0];
   return description.layers.map((spec) => {
     const nth = (seen.get(spec.type) ?? 0) + 1;
     seen.set(spec.type, nth);
     const name = spec.name ?? (nth === 1 ? spec.type : `${spec.type}${nth}`);
     if (spec.type === 'embedding') {
       width = spec.embeddingDim;
+      firstRows = spec.numEmbeddings;
       return {
         kind: 'embedding',
         name,
@@ -89,13 +92,14 @@ export function layersOf(description: ModelDescription): Layer[] {
     }
     if (spec.type === 'linear') {
       const inputSize = spec.inFeatures ?? width;
-      width = spec.outFeatures;
+      width = 'tied' in spec ? firstRows : spec.outFeatures;
       return {
         kind: 'linear',
         name,
         inputSize,
         outputSize: width,
         bias: spec.bias ?? true,
+        weight: 'tied' in spec ? spec.tied : name,
       };
     }
     if (spec.type === 'pool')
@@ -115,7 +119,8 @@ export function parameterShapes(description: ModelDescription): Map<string, read
     } else if (layer.kind === 'pool') {
       continue;
     } else if (layer.kind === 'linear') {
-      shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
+      if (layer.weight === layer.name)
+        shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.outputSize]);
     } else {
       const { name, cell, spec, inputSize } = layer;
@@ -167,9 +172,12 @@ function stackWeights({ name, spec }: RecurrentLayer, parameters: Parameters): C
   }));
 }
 
-function linearWeights(name: string, parameters: Parameters): { weight: Vec; bias?: Vec } {
+function linearWeights(
+  { name, weight }: { name: string; weight: string },
+  parameters: Parameters,
+): { weight: Vec; bias?: Vec } {
   return {
-    weight: parameters.get(`${name}.weight`)!.data,
+    weight: parameters.get(`${weight}.weight`)!.data,
     bias: parameters.get(`${name}.bias`)?.data,
   };
 }
@@ -197,7 +205,7 @@ export function forward(
       rows = dims.batch;
     } else if (layer.kind === 'linear') {
       tapes.push({ x });
-      x = linearForward(linearWeights(name, parameters), x, rows, layer.outputSize);
+      x = linearForward(linearWeights(layer, parameters), x, rows, layer.outputSize);
     } else {
       const weights = stackWeights(layer, parameters);
       const size = layer.spec.hiddenSize;
@@ -234,8 +242,8 @@ export function backward(
     } else if (layer.kind === 'linear') {
       const rows = dy!.length / layer.outputSize;
       dy = linearBackward(
-        linearWeights(name, parameters),
-        linearWeights(name, gradients),
+        linearWeights(layer, parameters),
+        linearWeights(layer, gradients),
         x,
         dy!,
         rows,
