@@ -8,11 +8,15 @@
  *   dn = dh (1 - z)    dz = dh (h' - n)    n- = dn (1 - n^2)    z- = dz z (1 - z)    dh' = dh z + ...
  *   after:    r- = n- q r (1 - r)          q- = n- r            dh' += [r- z- q-] R^T
  *   before:   e = n- R_n^T                 r- = e h' r (1 - r)  dh' += e r + [r- z-] R^T
+ *
+ * With options (layout.ts) the sums are clipped, s and tanh become other activations, and q may be normalised.
  */
 
-import { Step } from './layout';
+import { gate, gateBackward } from './activation';
+import { Options, Sequence, Step } from './layout';
 import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
 import { Cell, PlainCell, incoming } from './policy';
+import * as codes from './shared/codes';
 import { flush, madd } from './simd';
 
 /** n + z (h' - n) */
@@ -173,5 +177,88 @@ export class GruCandidate extends PlainCell {
       v128.store(gate, f32x4.mul(f32x4.mul(dh, f32x4.sub(previous, n)), d_sigmoid(update)));
       v128.store(s.dh + h + v, f32x4.mul(dh, update));
     }
+  }
+}
+
+/**
+ * r and z of one row of a layer with options. After: from the sums of the input in gates and the recurrent ones in products.
+ * Before: from whole sums; r a takes its place in products, a being what the recurrent product reads.
+ */
+export function gruGates(q: Sequence, o: Options, row: i32, a: usize): void {
+  const wide = q.hiddenBytes;
+  const gates = q.gates + row * q.gateRow;
+  const products = q.products + row * q.productRow;
+  const kept = o.sums ? o.sums + (q.row + row) * q.gateRow : 0;
+  const after = o.kind == codes.CELL_GRU_AFTER;
+  for (let u = 0; u < 2 * wide; u += 16) {
+    let x = v128.load(gates + u);
+    if (after) x = f32x4.add(x, v128.load(products + u));
+    const y = gate(o.gate, x, o.preactClip, kept ? kept + u : 0);
+    v128.store(gates + u, y);
+    if (!after && u < wide) v128.store(products + u, f32x4.mul(y, v128.load(a + u)));
+  }
+}
+
+/** n and the new state m of the same row. */
+export function gruCandidate(q: Sequence, o: Options, row: i32, m: usize): void {
+  const wide = q.hiddenBytes;
+  const gates = q.gates + row * q.gateRow;
+  const products = q.products + row * q.productRow;
+  const kept = o.sums ? o.sums + (q.row + row) * q.gateRow : 0;
+  const candidate = 2 * wide;
+  for (let u = 0; u < wide; u += 16) {
+    let x = v128.load(gates + candidate + u);
+    if (o.kind == codes.CELL_GRU_AFTER) {
+      x = madd(v128.load(gates + u), v128.load(products + candidate + u), x);
+    }
+    const n = gate(o.candidate, x, o.preactClip, kept ? kept + candidate + u : 0);
+    v128.store(gates + candidate + u, n);
+    const previous = v128.load(q.hPrevious + row * q.stateRow + u);
+    v128.store(m + u, blend(n, v128.load(gates + wide + u), previous));
+  }
+}
+
+/** Backwards, first: gates of n and z become gradients of their sums, dh gets dm z; after: r and the products too. */
+export function gruCandidateBackward(q: Sequence, o: Options, row: i32, dm: usize): void {
+  const wide = q.hiddenBytes;
+  const gates = q.gates + row * q.gateRow;
+  const products = q.products + row * q.productRow;
+  const kept = o.sums + (q.row + row) * q.gateRow;
+  const state = row * q.stateRow;
+  const limit = o.preactClip;
+  const candidate = 2 * wide;
+  for (let u = 0; u < wide; u += 16) {
+    const d = v128.load(dm + u);
+    const z = v128.load(gates + wide + u);
+    const n = v128.load(gates + candidate + u);
+    const previous = v128.load(q.hPrevious + state + u);
+    const dn = f32x4.sub(d, f32x4.mul(d, z));
+    const n_ = gateBackward(o.candidate, dn, n, limit, kept + candidate + u);
+    const dz = f32x4.mul(d, f32x4.sub(previous, n));
+    const z_ = gateBackward(o.gate, dz, z, limit, kept + wide + u);
+    v128.store(gates + candidate + u, n_);
+    v128.store(gates + wide + u, z_);
+    v128.store(q.dh + state + u, madd(d, z, v128.load(q.dh + state + u)));
+    if (o.kind != codes.CELL_GRU_AFTER) continue;
+    const r = v128.load(gates + u);
+    const dr = f32x4.mul(n_, v128.load(products + candidate + u));
+    const r_ = gateBackward(o.gate, dr, r, limit, kept + u);
+    v128.store(gates + u, r_);
+    v128.store(products + u, r_);
+    v128.store(products + wide + u, z_);
+    v128.store(products + candidate + u, f32x4.mul(n_, r));
+  }
+}
+
+/** Backwards with reset before, then: e = dL/d(r a) becomes the gradient of a, and r that of its sum. */
+export function gruResetBackward(q: Sequence, o: Options, row: i32, a: usize, e: usize): void {
+  const gates = q.gates + row * q.gateRow;
+  const kept = o.sums + (q.row + row) * q.gateRow;
+  for (let u = 0; u < q.hiddenBytes; u += 16) {
+    const r = v128.load(gates + u);
+    const d = v128.load(e + u);
+    const dr = f32x4.mul(d, v128.load(a + u));
+    v128.store(gates + u, gateBackward(o.gate, dr, r, o.preactClip, kept + u));
+    v128.store(e + u, f32x4.mul(d, r));
   }
 }

@@ -19,6 +19,7 @@ export {
   total as loss_total,
   totalWeight as loss_weight,
 } from './loss';
+export { fillMask as mask_fill, maskRows as rows_mask } from './masks';
 export {
   clampValues as values_clamp,
   scaleValues as values_scale,

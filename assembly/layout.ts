@@ -79,6 +79,68 @@ export class Step {
   dcSeen: usize;
 }
 
+/** The activation of a gate; what alpha and beta mean depends on its kind. */
+@unmanaged
+export class Activation {
+  kind: i32;
+  alpha: f32;
+  beta: f32;
+}
+
+/**
+ * What a layer of `CELL_OPTIONS` has beyond its cell. Its gates lie one behind the other, each Hp wide. S: the width of h, P with a
+ * projection; rows of all states are as far apart as those of c. [M, *] has a row for every row of every step.
+ */
+@unmanaged
+export class Options {
+  /** `CELL_LSTM`, `CELL_GRU_AFTER`, `CELL_GRU_BEFORE`, `CELL_RNN_TANH` or `CELL_INDEPENDENT`. */
+  kind: i32;
+  /** LSTM: forget = 1 - input; gates are input, cell, output. */
+  coupled: i32;
+  /** Of the gates; of the candidate; of the cell state on its way out. */
+  gate: Activation;
+  candidate: Activation;
+  output: Activation;
+  /** Bounds of the inputs of gates, of c, of a projected h; infinity for none. */
+  preactClip: f32;
+  cellClip: f32;
+  projClip: f32;
+  /** Share of a new h that counts where there is no mask: 1 - zoneout. */
+  renewed: f32;
+  /** [M, N] out for the backward pass: the sums that the gates' activations saw, before their clip. 0: not wanted. */
+  sums: usize;
+  /** [M, S] in: 1 where h is renewed, 0 where it stays. 0: no mask. */
+  zoneMask: usize;
+  /** [B, S] in: what h (or c) is multiplied by on its way into the recurrent product. 0: no mask. */
+  recurrentMask: usize;
+  /** [B + M, S] out: h so multiplied; [B, S] scratch of the backward pass. */
+  operands: usize;
+  dOperand: usize;
+  /** P, or 0: h = W m with m = o h(c) [M, Hp]. Panels [H, P], and [P, H] derived; [B, Hp] scratch. */
+  projected: i32;
+  projection: usize;
+  projectionTransposed: usize;
+  dProjection: usize;
+  unprojected: usize;
+  dUnprojected: usize;
+  /** Layer normalisation of W x and R h: gammas [N], 0 for none, standardised products [M, N], 1 / deviations [M]. */
+  gammaInput: usize;
+  gammaHidden: usize;
+  dGammaInput: usize;
+  dGammaHidden: usize;
+  hatInput: usize;
+  hatHidden: usize;
+  inverseInput: usize;
+  inverseHidden: usize;
+  /** The same of c: gamma and beta [2, Hp], [M, Hp], [M]. */
+  gammaCell: usize;
+  dGammaCell: usize;
+  hatCell: usize;
+  inverseCell: usize;
+  /** [B, Hp] scratch: gradient of c as it goes out. */
+  dCell: usize;
+}
+
 /**
  * One recurrent layer over a sequence. Where rows of a batch differ in length, they are sorted, longest first, and only the valid rows
  * of every step are there, one step after the other: step t has `offsets[t + 1] - offsets[t]` rows, the first ones of the step before.
@@ -95,8 +157,14 @@ export class Sequence extends Step {
   batch: i32;
   /** Rows of the step at hand. */
   active: i32;
+  /** The first row of the step at hand. */
+  row: i32;
   inputs: i32;
   hidden: i32;
+  /** Rows of R: H, or P where h is projected. */
+  depth: i32;
+  /** 0 but for `CELL_OPTIONS`. */
+  options: Options;
   /** [T + 1] i32 in: the first row of every step. */
   offsets: usize;
   /** Hp */
@@ -108,9 +176,10 @@ export class Sequence extends Step {
   dxRow: i32;
   /** [T, B, I] in */
   x: usize;
-  /** [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`. */
+  /** [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`, whose rows are so many bytes apart. */
   gatesAll: usize;
   productsAll: usize;
+  productRow: i32;
   /** [B + M, Hp]: the initial state, then that of every step. */
   hAll: usize;
   cAll: usize;
@@ -120,7 +189,7 @@ export class Sequence extends Step {
   dx: usize;
   /** [T, 2] f64 out where `dhSeen` is there: the norms of dL/dh and dL/dc of every step, over all its rows. */
   norms: usize;
-  /** Panels [I, N] and [H, N]; vectors [N]. Zero where there is no bias. */
+  /** Panels [I, N] and [H, N] (`depth` rows); vectors [N]. Zero where there is no bias. */
   w: usize;
   r: usize;
   biasInput: usize;

@@ -10,12 +10,17 @@
  *   i- = di i (1 - i)       f- = df f (1 - f)                g- = dg (1 - g^2)
  *   dc' = dc f + P_i i- + P_f f-           dP_i += i- c'     dP_f += f- c'           dP_o += o- c
  *
+ * With options (layout.ts) the sums are clipped, s and tanh become other activations, c is clipped as well, and LN(c) may stand for c
+ * in h; m is what o h(c) makes, which is h itself unless it is projected.
+ *
  * `x-` is the gradient of a pre-activation; it takes the gate's place. The gradient of h' is the product of these with R^T, which
  * the time loop adds: nothing else reaches h'.
  */
 
-import { Step } from './layout';
+import { activate, clamp, gate, gateBackward, slope } from './activation';
+import { Options, Sequence, Step } from './layout';
 import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
+import { normBackward, standardise } from './norm';
 import { PlainCell, incoming } from './policy';
 import { flush, madd, nmadd } from './simd';
 import { ZEROS } from './tables';
@@ -43,12 +48,12 @@ function forward(
   diagonal: bool,
 ): void {
   const gates = s.gates + z;
-  const gate = s.hiddenBytes;
+  const wide = s.hiddenBytes;
   const peephole = s.peephole + u;
   const c0 = v128.load(s.cPrevious + h);
   if (diagonal) {
     x0 = madd(v128.load(peephole), c0, x0);
-    if (!coupled) x1 = madd(v128.load(peephole + gate), c0, x1);
+    if (!coupled) x1 = madd(v128.load(peephole + wide), c0, x1);
   }
   const i = sigmoid(x0);
   const g = tanh(coupled ? x1 : x2);
@@ -61,7 +66,7 @@ function forward(
     c = flush(madd(f, c0, f32x4.mul(i, g)));
   }
   let x = coupled ? x2 : x3;
-  if (diagonal) x = madd(v128.load(peephole + (coupled ? 1 : 2) * gate), c, x);
+  if (diagonal) x = madd(v128.load(peephole + (coupled ? 1 : 2) * wide), c, x);
   const o = sigmoid(x);
   v128.store(gates, i);
   v128.store(gates + (coupled ? 16 : 32), g);
@@ -74,10 +79,10 @@ function forward(
 @inline
 function backward(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal: bool): void {
   const gates = s.gates + z;
-  const gate = s.hiddenBytes;
+  const wide = s.hiddenBytes;
   const input = u;
-  const forget = u + gate;
-  const output = u + (coupled ? 1 : 2) * gate;
+  const forget = u + wide;
+  const output = u + (coupled ? 1 : 2) * wide;
   const c0 = v128.load(s.cPrevious + h);
   const c = v128.load(s.c + h);
   const t = tanh(c);
@@ -203,5 +208,123 @@ export class LstmCoupledDiagonal extends LstmPanels {
 
   backward(s: Step, z: usize, h: usize, u: usize): void {
     backward(s, z, h, u, /* coupled */ true, /* diagonal */ true);
+  }
+}
+
+/** The gates, c and m of one row of a layer with options, from the sums in its gates. */
+export function lstmForward(q: Sequence, o: Options, row: i32, m: usize): void {
+  const wide = q.hiddenBytes;
+  const gates = q.gates + row * q.gateRow;
+  const state = row * q.stateRow;
+  const kept = o.sums ? o.sums + (q.row + row) * q.gateRow : 0;
+  const cell = (o.coupled ? 1 : 2) * wide;
+  const output = cell + wide;
+  const limit = o.preactClip;
+  for (let u = 0; u < wide; u += 16) {
+    const c0 = v128.load(q.cPrevious + state + u);
+    let x = v128.load(gates + u);
+    if (q.peephole) x = madd(v128.load(q.peephole + u), c0, x);
+    const i = gate(o.gate, x, limit, kept ? kept + u : 0);
+    const g = gate(o.candidate, v128.load(gates + cell + u), limit, kept ? kept + cell + u : 0);
+    let f = f32x4.sub(f32x4.splat(1), i);
+    if (!o.coupled) {
+      x = v128.load(gates + wide + u);
+      if (q.peephole) x = madd(v128.load(q.peephole + wide + u), c0, x);
+      f = gate(o.gate, x, limit, kept ? kept + wide + u : 0);
+      v128.store(gates + wide + u, f);
+    }
+    v128.store(gates + u, i);
+    v128.store(gates + cell + u, g);
+    v128.store(q.c + state + u, flush(clamp(madd(f, c0, f32x4.mul(i, g)), o.cellClip)));
+  }
+  const c = q.c + state;
+  const hat = o.hatCell + (q.row + row) * q.stateRow;
+  if (o.gammaCell) {
+    standardise(hat, o.inverseCell + ((q.row + row) << 2), c, q.stateRow, 1, 1, wide, q.hidden);
+  }
+  for (let u = 0; u < wide; u += 16) {
+    let x = v128.load(gates + output + u);
+    if (q.peephole) x = madd(v128.load(q.peephole + (output - wide) + u), v128.load(c + u), x);
+    const open = gate(o.gate, x, limit, kept ? kept + output + u : 0);
+    v128.store(gates + output + u, open);
+    v128.store(m + u, flush(f32x4.mul(open, activate(o.output, outgoing(q, o, c, hat, u)))));
+  }
+}
+
+/** What the output gate lets out of the cell: c, or its normalised form. */
+// @ts-ignore: decorator
+@inline
+function outgoing(q: Sequence, o: Options, c: usize, hat: usize, u: usize): v128 {
+  if (!o.gammaCell) return v128.load(c + u);
+  const beta = v128.load(o.gammaCell + q.hiddenBytes + u);
+  return madd(v128.load(o.gammaCell + u), v128.load(hat + u), beta);
+}
+
+/** The same backwards: dm is dL/dm of the row; gates become the gradients of their sums, dc that of the step before. */
+export function lstmBackward(q: Sequence, o: Options, row: i32, dm: usize): void {
+  const wide = q.hiddenBytes;
+  const gates = q.gates + row * q.gateRow;
+  const state = row * q.stateRow;
+  const kept = o.sums + (q.row + row) * q.gateRow;
+  const cell = (o.coupled ? 1 : 2) * wide;
+  const output = cell + wide;
+  const limit = o.preactClip;
+  const c = q.c + state;
+  const at = q.row + row;
+  const hat = o.hatCell + at * q.stateRow;
+  const dCell = o.dCell + state;
+  for (let u = 0; u < wide; u += 16) {
+    const out = outgoing(q, o, c, hat, u);
+    const t = activate(o.output, out);
+    const d = v128.load(dm + u);
+    const open = v128.load(gates + output + u);
+    const o_ = gateBackward(o.gate, f32x4.mul(d, t), open, limit, kept + output + u);
+    v128.store(gates + output + u, o_);
+    v128.store(dCell + u, f32x4.mul(f32x4.mul(d, open), slope(o.output, out, t)));
+  }
+  if (o.gammaCell) {
+    const dGamma = o.dGammaCell;
+    const inverse = o.inverseCell + (at << 2);
+    const dBeta = dGamma + wide;
+    const n = q.hidden;
+    normBackward(dCell, hat, inverse, q.stateRow, 1, 1, wide, n, o.gammaCell, dGamma, dBeta);
+  }
+  for (let u = 0; u < wide; u += 16) {
+    const c0 = v128.load(q.cPrevious + state + u);
+    const c1 = v128.load(c + u);
+    const o_ = v128.load(gates + output + u);
+    let dc = f32x4.add(v128.load(dCell + u), v128.load(q.dc + state + u));
+    if (q.peephole) {
+      dc = madd(v128.load(q.peephole + (output - wide) + u), o_, dc);
+      accumulate(q.dPeephole + (output - wide) + u, o_, c1);
+    }
+    dc = flush(dc);
+    if (q.dcSeen) v128.store(q.dcSeen + state + u, dc);
+    dc = v128.andnot(dc, f32x4.ge(f32x4.abs(c1), f32x4.splat(o.cellClip)));
+    const i = v128.load(gates + u);
+    const g = v128.load(gates + cell + u);
+    const di = f32x4.mul(dc, o.coupled ? f32x4.sub(g, c0) : g);
+    const i_ = gateBackward(o.gate, di, i, limit, kept + u);
+    const g_ = gateBackward(o.candidate, f32x4.mul(dc, i), g, limit, kept + cell + u);
+    let dc0: v128;
+    if (o.coupled) {
+      dc0 = nmadd(dc, i, dc);
+    } else {
+      const f = v128.load(gates + wide + u);
+      const f_ = gateBackward(o.gate, f32x4.mul(dc, c0), f, limit, kept + wide + u);
+      dc0 = f32x4.mul(dc, f);
+      v128.store(gates + wide + u, f_);
+      if (q.peephole) {
+        dc0 = madd(v128.load(q.peephole + wide + u), f_, dc0);
+        accumulate(q.dPeephole + wide + u, f_, c0);
+      }
+    }
+    if (q.peephole) {
+      dc0 = madd(v128.load(q.peephole + u), i_, dc0);
+      accumulate(q.dPeephole + u, i_, c0);
+    }
+    v128.store(gates + u, i_);
+    v128.store(gates + cell + u, g_);
+    v128.store(q.dc + state + u, dc0);
   }
 }

@@ -5,7 +5,7 @@
  *
  *   LSTM, GRU after    interleaved by four units:    (u / 4) * 4 G + g * 4 + u % 4
  *   GRU before         r, z by eight units, then n:  (u / 8) * 16 + g * 8 + u % 8,   2 Hp + u
- *   others             in order:                     u
+ *   others             in order:                     g * Hp + u
  */
 
 import * as codes from './shared/codes';
@@ -23,7 +23,7 @@ function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {
       if (gate < 2) return ((unit >> 3) << 4) + (gate << 3) + (unit & 7);
       return 2 * padded + unit;
     default:
-      return unit;
+      return gate * padded + unit;
   }
 }
 

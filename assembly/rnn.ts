@@ -4,12 +4,16 @@
  *   h = a(W x + R h' + b),  a = tanh or relu
  *
  *   x- = dh a'(h)  with a' = 1 - h^2, or 1 where h > 0
+ *
+ * With options (layout.ts) the sums are clipped and a is any activation; with independent units (IndRNN, Li et al. 2018) R is a vector.
  */
 
-import { Step } from './layout';
+import { gate, gateBackward } from './activation';
+import { Options, Sequence, Step } from './layout';
 import { d_tanh, tanh } from './math';
 import { PlainCell, incoming } from './policy';
-import { flush } from './simd';
+import * as codes from './shared/codes';
+import { flush, madd } from './simd';
 import { ONE, ZEROS } from './tables';
 
 /** An activation whose derivative follows from its output y. */
@@ -85,5 +89,39 @@ export class Rnn<A extends Nonlinearity> extends PlainCell {
       v128.store(s.gates + z + v, f32x4.mul(dh, a.derivative(v128.load(s.h + h + v))));
       v128.store(s.dh + h + v, v128.load(ZEROS));
     }
+  }
+}
+
+/** The new state m of one row of a layer with options, from the sums in its gates; a is what the recurrent product reads. */
+export function rnnForward(q: Sequence, o: Options, row: i32, a: usize, m: usize): void {
+  const gates = q.gates + row * q.gateRow;
+  const kept = o.sums ? o.sums + (q.row + row) * q.gateRow : 0;
+  for (let u = 0; u < q.hiddenBytes; u += 16) {
+    let x = v128.load(gates + u);
+    if (o.kind == codes.CELL_INDEPENDENT) x = madd(v128.load(q.r + u), v128.load(a + u), x);
+    const y = gate(o.gate, x, o.preactClip, kept ? kept + u : 0);
+    v128.store(gates + u, y);
+    v128.store(m + u, flush(y));
+  }
+}
+
+/** The same backwards: gates become gradients of their sums; of independent units `da` takes that of a. */
+export function rnnBackward(
+  q: Sequence,
+  o: Options,
+  row: i32,
+  a: usize,
+  dm: usize,
+  da: usize,
+): void {
+  const gates = q.gates + row * q.gateRow;
+  const kept = o.sums + (q.row + row) * q.gateRow;
+  for (let u = 0; u < q.hiddenBytes; u += 16) {
+    const y = v128.load(gates + u);
+    const x_ = gateBackward(o.gate, v128.load(dm + u), y, o.preactClip, kept + u);
+    v128.store(gates + u, x_);
+    if (o.kind != codes.CELL_INDEPENDENT) continue;
+    v128.store(da + u, f32x4.mul(x_, v128.load(q.r + u)));
+    v128.store(q.dr + u, madd(x_, v128.load(a + u), v128.load(q.dr + u)));
   }
 }

@@ -16,8 +16,17 @@ import { GruAfter, GruCandidate, GruGates } from './gru';
 import { Sequence } from './layout';
 import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from './lstm';
 import { sumOfSquares } from './optim';
+import {
+  hasOwnGradients,
+  normaliseInputs,
+  optionsFinish,
+  optionsPrepare,
+  optionsStep,
+  optionsStepBack,
+} from './options';
 import { addBiases, transposePanels } from './pack';
 import { Cell } from './policy';
+import { throughRecurrent } from './recurrent';
 import { Relu, Rnn, Tanh } from './rnn';
 import * as codes from './shared/codes';
 import { ZEROS } from './tables';
@@ -52,8 +61,9 @@ function moveTo(q: Sequence, t: i32): void {
   const previous = previousRow(q, t) * q.stateRow;
   const state = (q.batch + row) * q.stateRow;
   q.active = firstRow(q, t + 1) - row;
+  q.row = row;
   q.gates = q.gatesAll + row * q.gateRow;
-  q.products = q.productsAll + row * (q.cell == codes.CELL_GRU_BEFORE ? q.stateRow : q.gateRow);
+  q.products = q.productsAll + row * q.productRow;
   q.hPrevious = q.hAll + previous;
   q.h = q.hAll + state;
   q.cPrevious = q.cAll + previous;
@@ -138,6 +148,8 @@ function step(q: Sequence): void {
         q.padded >> 4,
       );
     }
+    case codes.CELL_OPTIONS:
+      return optionsStep(q);
   }
 }
 
@@ -145,6 +157,7 @@ function step(q: Sequence): void {
 export function sequenceForward(q: Sequence): void {
   const vectors = panelVectors(q.cell);
   const chunk = max(8, CHUNK_BYTES / (q.batch * q.gateRow));
+  const isNormalised = q.cell == codes.CELL_OPTIONS && q.options.gammaInput != 0;
   for (let first = 0; first < q.steps; first += chunk) {
     const end = min(first + chunk, q.steps);
     const row = firstRow(q, first);
@@ -158,10 +171,11 @@ export function sequenceForward(q: Sequence): void {
       q.inputs,
       q.columns >> 2,
       vectors,
-      q.bias ? q.bias : ZEROS,
+      q.bias && !isNormalised ? q.bias : ZEROS,
       q.gatesAll + row * q.gateRow,
       q.gateRow,
     );
+    if (isNormalised) normaliseInputs(q, row, firstRow(q, end) - row);
     for (let t = first; t < end; t++) {
       moveTo(q, t);
       step(q);
@@ -181,31 +195,6 @@ function retreat<C extends Cell>(q: Sequence, z: i32, panels: i32): void {
       cell.backward(q, gates + p * width, state + p * span, p * span);
     }
   }
-}
-
-/** target [B, Hp] (+)= rows [B, depth] of gate gradients times rows `first`.. of R^T. */
-function throughRecurrent(
-  q: Sequence,
-  gradients: usize,
-  first: i32,
-  depth: i32,
-  target: usize,
-  accumulate: bool,
-): void {
-  productOfPanels(
-    q.product,
-    q.active,
-    gradients + (first << 2),
-    q.gateRow,
-    depth,
-    q.rTransposed + (first << 6),
-    q.columns,
-    q.padded >> 2,
-    4,
-    accumulate ? target : ZEROS,
-    target,
-    q.stateRow,
-  );
 }
 
 /** One step back: gates and products become gradients, dh and dc those of the step before. */
@@ -241,9 +230,17 @@ function stepBack(q: Sequence): void {
       retreat<GruGates>(q, 0, q.padded >> 3);
       return throughRecurrent(q, q.gates, 0, candidate, q.dh, true);
     }
+    case codes.CELL_OPTIONS:
+      return optionsStepBack(q);
   }
   const target = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;
   throughRecurrent(q, q.gates, 0, columns, target, true);
+}
+
+/** Whether the candidate's share of R multiplies r h rather than h. */
+function isReset(q: Sequence): bool {
+  if (q.cell == codes.CELL_OPTIONS) return q.options.kind == codes.CELL_GRU_BEFORE;
+  return q.cell == codes.CELL_GRU_BEFORE;
 }
 
 /**
@@ -251,8 +248,10 @@ function stepBack(q: Sequence): void {
  * before them follow each other is one product: the whole sequence, unless lengths differ.
  */
 function recurrentWeights(q: Sequence, gradients: usize): void {
-  const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
-  const columns = q.cell == codes.CELL_GRU_BEFORE ? 2 * q.padded : q.columns;
+  const isMasked = q.cell == codes.CELL_OPTIONS && q.options.recurrentMask != 0;
+  const states = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
+  const operand = isMasked ? q.options.operands : states;
+  const columns = isReset(q) ? 2 * q.padded : q.columns;
   for (let end = q.steps; end > 0;) {
     let first = end - 1;
     const rows = firstRow(q, end) - firstRow(q, first);
@@ -269,7 +268,7 @@ function recurrentWeights(q: Sequence, gradients: usize): void {
       firstRow(q, end) - row,
       operand + previousRow(q, first) * q.stateRow,
       q.stateRow,
-      q.hidden,
+      q.depth,
       gradients + row * q.gateRow,
       q.gateRow,
       columns >> 2,
@@ -301,19 +300,28 @@ export function sequenceBackward(q: Sequence): void {
   const rows = firstRow(q, q.steps);
   const vectors = panelVectors(q.cell);
   const columns = q.columns >> 2;
-  const recurrent = q.cell == codes.CELL_GRU_AFTER ? q.productsAll : q.gatesAll;
+  const recurrent = hasOwnGradients(q) ? q.productsAll : q.gatesAll;
   const z = q.gatesAll;
   const zRow = q.gateRow;
+  const hasOptions = q.cell == codes.CELL_OPTIONS;
+  if (q.bias) {
+    columnSums(q.dBiasInput, z, zRow, rows, columns);
+    // Where the recurrent sums are normalised, their steps have seen to their bias: it is added behind that.
+    const isNormalised = hasOptions && q.options.gammaHidden != 0;
+    if (!isNormalised) columnSums(q.dBiasHidden, recurrent, zRow, rows, columns);
+    else if (q.options.kind == codes.CELL_LSTM) columnSums(q.dBiasHidden, z, zRow, rows, columns);
+  }
+  if (hasOptions) optionsFinish(q, rows);
   productOverRows(q.product, rows, q.x, q.xRow, q.inputs, z, zRow, columns, vectors, q.dw);
-  recurrentWeights(q, recurrent);
-  if (q.cell == codes.CELL_GRU_BEFORE) {
+  if (!hasOptions || q.options.kind != codes.CELL_INDEPENDENT) recurrentWeights(q, recurrent);
+  if (isReset(q)) {
     // The candidate's columns follow those of both gates; what they multiply is r * h.
     const first = 2 * q.hiddenBytes;
     productOverRows(
       q.product,
       rows,
       q.productsAll,
-      q.stateRow,
+      q.productRow,
       q.hidden,
       z + first,
       zRow,
@@ -321,10 +329,6 @@ export function sequenceBackward(q: Sequence): void {
       4,
       q.dr + q.hidden * first,
     );
-  }
-  if (q.bias) {
-    columnSums(q.dBiasInput, z, zRow, rows, columns);
-    columnSums(q.dBiasHidden, recurrent, zRow, rows, columns);
   }
   if (q.dx) {
     productOfPanels(
@@ -348,13 +352,15 @@ export function sequenceBackward(q: Sequence): void {
 export function sequencePrepare(q: Sequence): void {
   const vectors = panelVectors(q.cell);
   const columnVectors = q.columns >> 2;
-  if (q.bias) {
+  if (q.bias != q.biasInput) {
     // The new gate's recurrent bias of a GRU with reset after stands inside the reset: it may not be summed.
     const apart = q.cell == codes.CELL_GRU_AFTER;
     addBiases(q.bias, q.biasInput, q.biasHidden, columnVectors, apart);
   }
-  if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.hidden, q.columns, vectors);
-  if (q.wTransposed) transposePanels(q.wTransposed, q.w, q.inputs, q.columns, vectors);
+  if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.depth, q.columns, vectors);
+  if (!q.wTransposed) return;
+  transposePanels(q.wTransposed, q.w, q.inputs, q.columns, vectors);
+  if (q.cell == codes.CELL_OPTIONS) optionsPrepare(q);
 }
 
 /** The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in gates, the other's in products. */

@@ -1,6 +1,8 @@
 import { NONE } from './kernels.ts';
 import type { Descriptor, Plan, Slot } from './kernels.ts';
 import type { Store } from './store.ts';
+import { reserveOptions } from './option-buffers.ts';
+import type { OptionBuffers } from './option-buffers.ts';
 import { derivedLength } from './units.ts';
 import type { RecurrentUnit, Unit } from './units.ts';
 
@@ -9,6 +11,7 @@ export interface Buffers {
   readonly unit: Unit;
   readonly sequence: Descriptor<'Sequence'> | undefined;
   readonly dense: Descriptor<'Dense'> | undefined;
+  readonly options: OptionBuffers | undefined;
   /** [B + M, Hp] of a recurrent unit: the initial state, then that of every step. */
   readonly h: Slot;
   readonly c: Slot;
@@ -22,6 +25,8 @@ export interface Buffers {
   /** [M, I] of a reverse unit: its inputs from the end, and their gradient. */
   readonly reversed: Slot;
   readonly reversedGradient: Slot;
+  /** Of a dropout: [M, row] or [B, row]. */
+  readonly mask: Slot;
   /** Of an embedding: its parameter. */
   readonly table: Slot;
   /** Bytes from row to row of the outputs. */
@@ -48,6 +53,7 @@ export interface Buffers {
 const NOTHING = {
   sequence: undefined,
   dense: undefined,
+  options: undefined,
   h: NONE,
   c: NONE,
   lastH: NONE,
@@ -56,6 +62,7 @@ const NOTHING = {
   products: NONE,
   reversed: NONE,
   reversedGradient: NONE,
+  mask: NONE,
   table: NONE,
   stepGradient: NONE,
   dh: NONE,
@@ -80,13 +87,19 @@ export function reserveBuffers(
 ): Buffers {
   const rows = batch * steps;
   const forTraining = (length: number): Slot => (training && length ? plan.reserve(length) : NONE);
-  if (unit.kind === 'recurrent') return reserveRecurrent(plan, unit, batch, rows, forTraining);
-  const output = plan.reserve(rows * unit.outputRow);
+  if (unit.kind === 'recurrent') {
+    const options = reserveOptions(plan, unit, batch, rows, training);
+    return { ...reserveRecurrent(plan, unit, batch, rows, forTraining), options };
+  }
+  const isDropout = unit.kind === 'dropout';
+  const length = rows * unit.outputRow;
+  const output = isDropout ? forTraining(length) : plan.reserve(length);
   return {
     ...NOTHING,
     unit,
     dense: unit.kind === 'linear' ? plan.descriptor('Dense') : undefined,
     rows: output,
+    mask: isDropout ? forTraining(unit.fixed ? batch * unit.outputRow : length) : NONE,
     table: unit.kind === 'embedding' ? store.slot(unit, 'table') : NONE,
     row: unit.outputRow * 4,
     gradient: unit.kind === 'linear' ? output : forTraining(rows * unit.outputRow),
@@ -101,7 +114,7 @@ function reserveRecurrent(
   batch: number,
   rows: number,
   forTraining: (length: number) => Slot,
-): Buffers {
+): Omit<Buffers, 'options'> {
   const { form, outputRow, gateRow, reverse, inputs } = unit;
   const { wTransposed, rTransposed } = derivedLength(unit);
   const states = (rows + batch) * outputRow;
@@ -122,6 +135,7 @@ function reserveRecurrent(
     rows: optional(reverse ? rows * outputRow : 0),
     reversed: optional(reverse ? rows * inputs : 0),
     reversedGradient: forTraining(reverse ? rows * roundUp4(inputs) : 0),
+    mask: NONE,
     table: NONE,
     row: outputRow * 4,
     gradient,

@@ -1,15 +1,17 @@
 import { checkChoice, checkInteger, checkKeys } from './check.ts';
 import { GatefoldError } from './errors.ts';
+import { COMMON_OPTIONS, LSTM_OPTIONS, checkOptions } from './cells/options.ts';
+import type { OptionalKey } from './cells/options.ts';
 import type { LayerSpec, ModelDescription, TiedLinearSpec } from './types.ts';
 
 /** Most layers of a model, and most sub-layers of a stack: a limit for descriptions that come out of files. */
 const MAX_LAYERS = 1024;
 const MAX_WIDTH = 2 ** 24;
 
-type Complete<T> = T extends { peephole?: unknown }
-  ? Required<Omit<T, 'peephole'>> & Pick<T, 'peephole'>
-  : Required<T>;
-/** A description with every default filled in. */
+type Complete<T> = T extends unknown
+  ? Required<Omit<T, OptionalKey>> & Pick<T, Extract<keyof T, OptionalKey>>
+  : never;
+/** A description with every default filled in, but for options that are off. */
 export type CompleteLayer = Complete<LayerSpec>;
 
 const RECURRENT = [
@@ -22,12 +24,14 @@ const RECURRENT = [
   'direction',
   'bidirectional',
   'merge',
+  ...COMMON_OPTIONS,
 ];
 const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
   embedding: ['type', 'name', 'numEmbeddings', 'embeddingDim'],
   rnn: [...RECURRENT, 'nonlinearity'],
-  lstm: [...RECURRENT, 'peephole', 'inputForget'],
-  gru: [...RECURRENT, 'resetAfter'],
+  indrnn: [...RECURRENT, 'nonlinearity'],
+  lstm: [...RECURRENT, 'peephole', 'inputForget', ...LSTM_OPTIONS],
+  gru: [...RECURRENT, 'resetAfter', 'layerNorm'],
   linear: ['type', 'name', 'inFeatures', 'outFeatures', 'bias', 'tied'],
   pool: ['type', 'name', 'mode', 'inputSize'],
 };
@@ -106,7 +110,8 @@ export function outputSizeOf(layer: CompleteLayer): number {
   if (layer.type === 'embedding') return layer.embeddingDim;
   if (layer.type === 'pool') return layer.inputSize;
   if (layer.type === 'linear') return layer.outFeatures;
-  return layer.bidirectional && layer.merge === 'concat' ? 2 * layer.hiddenSize : layer.hiddenSize;
+  const width = (layer.type === 'lstm' && layer.projSize) || layer.hiddenSize;
+  return layer.bidirectional && layer.merge === 'concat' ? 2 * width : width;
 }
 
 function nameOf(layer: LayerSpec, at: string, names: Set<string>): string {
@@ -185,6 +190,7 @@ function completeLayer(
     ]),
     bidirectional: flag('bidirectional', layer.bidirectional, false),
     merge: checkChoice(`${at}.merge`, layer.merge ?? 'concat', ['concat', 'sum', 'mul', 'ave']),
+    ...checkOptions(layer, at),
   };
   if (common.bidirectional && common.direction === 'backward') {
     throw new GatefoldError(
@@ -198,12 +204,12 @@ function completeLayer(
   if (layer.type === 'gru') {
     return { type: 'gru', ...common, resetAfter: flag('resetAfter', layer.resetAfter, true) };
   }
-  if (layer.type === 'rnn') {
+  if (layer.type === 'rnn' || layer.type === 'indrnn') {
     const nonlinearity = checkChoice(`${at}.nonlinearity`, layer.nonlinearity ?? 'tanh', [
       'tanh',
       'relu',
     ]);
-    return { type: 'rnn', ...common, nonlinearity };
+    return { type: layer.type, ...common, nonlinearity };
   }
   const inputForget = flag('inputForget', layer.inputForget, false);
   if (layer.peephole === undefined) return { type: 'lstm', ...common, inputForget };

@@ -38,14 +38,24 @@ function uniform(
 
 function pytorch({ shape, role, unit }: Parameter, seed: number, stream: number): Float32Array {
   if (role === 'table') return gaussian(sizeOf({ shape }), seed, stream);
+  if (role.startsWith('norm')) return unscaled(shape);
   const fan = unit.kind === 'recurrent' ? unit.hidden : unit.inputs;
   return uniform(shape, 1 / Math.sqrt(fan), seed, stream);
 }
 
-function keras({ shape, role, unit }: Parameter, seed: number, stream: number): Float32Array {
+/** Gammas of 1, and betas of 0 where there is a second row for them. */
+function unscaled(shape: Tensor['shape']): Float32Array {
+  return new Float32Array(sizeOf({ shape })).fill(1, 0, shape.at(-1));
+}
+
+function keras(parameter: Parameter, seed: number, stream: number): Float32Array {
+  const { shape, role, unit } = parameter;
   const [rows, columns] = shape as [number, number];
   if (role === 'table') return uniform(shape, 0.05, seed, stream);
-  if (role === 'input') return uniform(shape, Math.sqrt(6 / (rows + columns)), seed, stream);
+  if (role.startsWith('norm')) return unscaled(shape);
+  if (role === 'input' || role === 'projection')
+    return uniform(shape, Math.sqrt(6 / (rows + columns)), seed, stream);
+  if (role === 'recurrent' && columns === undefined) return pytorch(parameter, seed, stream);
   if (role === 'recurrent') return orthogonalColumns(rows, columns, seed, stream);
   const data = new Float32Array(sizeOf({ shape }));
   if (role === 'biasInput' && unit.kind === 'recurrent') {

@@ -11,7 +11,7 @@ export interface Slot {
 }
 
 type Structs = typeof layout;
-export type StructName = 'Product' | 'Sequence' | 'Dense' | 'Update';
+export type StructName = 'Product' | 'Sequence' | 'Options' | 'Activation' | 'Dense' | 'Update';
 /** Values of the fields of a descriptor: numbers as they are, slots by their address. */
 export type Fields<S extends StructName> = Partial<
   Record<Exclude<keyof Structs[S], 'SIZE'>, number | Slot | Descriptor<StructName>>
@@ -25,6 +25,12 @@ export interface Descriptor<S extends StructName> {
 
 /** Fields of a descriptor that are f32; all others are integers or addresses. */
 const FLOAT_FIELDS: ReadonlySet<string> = new Set([
+  'alpha',
+  'beta',
+  'preactClip',
+  'cellClip',
+  'projClip',
+  'renewed',
   'scale',
   'rate',
   'decayFirst',

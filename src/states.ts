@@ -27,13 +27,14 @@ export function checkState(places: readonly StatePlace[], state: ModelState, bat
   for (const [layer, stack] of layers) {
     const given = state[layer];
     if (given === undefined) continue;
-    const { hidden, form } = stack[0]!.unit;
+    const { hidden, outputs, form } = stack[0]!.unit;
     const names = form.hasCellState ? ['h', 'c'] : ['h'];
     checkKeys(`state.${layer}`, given, names);
-    const length = stack.length * batch * hidden;
-    const shape = `${stack.length} layers and directions x ${batch} rows x ${hidden} units`;
     for (const name of names) {
-      checkFloats(`state.${layer}.${name}`, given[name as keyof LayerState], length, shape);
+      const width = name === 'c' ? hidden : outputs;
+      const shape = `${stack.length} layers and directions x ${batch} rows x ${width} units`;
+      const values = given[name as keyof LayerState];
+      checkFloats(`state.${layer}.${name}`, values, stack.length * batch * width, shape);
     }
   }
 }
@@ -52,17 +53,17 @@ export function writeState(
 ): void {
   for (const { unit, h, c } of places) {
     const given = state[unit.layer];
-    const write = (slot: Slot, values: Float32Array | undefined): void => {
+    const write = (slot: Slot, values: Float32Array | undefined, width: number): void => {
       kernels.zero(slot, 0, batch * unit.outputRow);
       if (!values) return;
       for (let place = 0; place < batch; place++) {
-        const from = (unit.place * batch + (order ? order[place]! : place)) * unit.hidden;
-        const target = kernels.floats(slot, place * unit.outputRow, unit.hidden);
-        target.set(values.subarray(from, from + unit.hidden));
+        const from = (unit.place * batch + (order ? order[place]! : place)) * width;
+        const target = kernels.floats(slot, place * unit.outputRow, width);
+        target.set(values.subarray(from, from + width));
       }
     };
-    write(h, given?.h);
-    if (unit.form.hasCellState) write(c, given?.c);
+    write(h, given?.h, unit.outputs);
+    if (unit.form.hasCellState) write(c, given?.c, unit.hidden);
   }
 }
 
@@ -75,20 +76,20 @@ export function readState(
 ): ModelState {
   const state: Record<string, LayerState> = {};
   for (const [layer, stack] of byLayer(places)) {
-    const { hidden, outputRow, form } = stack[0]!.unit;
-    const read = (pick: (place: StatePlace) => Slot): Float32Array => {
-      const values = new Float32Array(stack.length * batch * hidden);
+    const { hidden, outputs, outputRow, form } = stack[0]!.unit;
+    const read = (pick: (place: StatePlace) => Slot, width: number): Float32Array => {
+      const values = new Float32Array(stack.length * batch * width);
       for (const at of stack) {
         for (let place = 0; place < batch; place++) {
-          const source = kernels.floats(pick(at), place * outputRow, hidden);
+          const source = kernels.floats(pick(at), place * outputRow, width);
           const row = at.unit.place * batch + (order ? order[place]! : place);
-          values.set(source, row * hidden);
+          values.set(source, row * width);
         }
       }
       return values;
     };
-    const h = read((place) => place.h);
-    state[layer] = form.hasCellState ? { h, c: read((place) => place.c) } : { h };
+    const h = read((place) => place.h, outputs);
+    state[layer] = form.hasCellState ? { h, c: read((place) => place.c, hidden) } : { h };
   }
   return state;
 }

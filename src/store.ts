@@ -37,8 +37,8 @@ export class Store {
     this.pooledFrom = pool < 0 ? units.length : pool;
     this.parameters = parameters;
     this.values = plan.reserve(length);
-    for (const unit of recurrent) {
-      if (!unit.bias) continue;
+    const summed = recurrent.filter((unit) => derivedLength(unit).bias > 0);
+    for (const unit of summed) {
       this.#bias.set(unit, plan.reserve(derivedLength(unit).bias));
       this.#descriptors.push(plan.descriptor('Sequence'));
     }
@@ -49,8 +49,7 @@ export class Store {
     const block = kernels.arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
     plan.place(block);
     this.#release = () => kernels.arena.free(block);
-    const biased = recurrent.filter((unit) => unit.bias);
-    biased.forEach((unit, i) => this.#describeBias(unit, this.#descriptors[i]!));
+    summed.forEach((unit, i) => this.#describeBias(unit, this.#descriptors[i]!));
   }
 
   #describeBias(unit: RecurrentUnit, descriptor: Descriptor<'Sequence'>): void {
@@ -65,7 +64,7 @@ export class Store {
 
   /** What the input product of a recurrent unit starts from. */
   bias(unit: Unit): Slot {
-    return this.#bias.get(unit)!;
+    return this.#bias.get(unit) ?? this.slot(unit, 'biasInput');
   }
 
   /** The panels that a linear unit multiplies by. */

@@ -70,6 +70,8 @@ export class Trainer {
   readonly #release: () => void;
   /** What `backward` goes back over, and the lengths whose last outputs were repeated. */
   #forwarded: { stretch: Stretch; repeated: Int32Array | undefined } | undefined;
+  /** Passes of training that have drawn masks. */
+  #passes = 0;
   #version: number;
   #disposed = false;
 
@@ -159,6 +161,7 @@ export class Trainer {
     putInput(this.#kernels, workspace, x, stretch);
     writeState(this.#kernels, workspace.states(0), state, batch, extent.order);
     this.#refresh();
+    this.#drawMasks();
     workspace.forward();
     const repeats = padding === 'repeat' && !this.model.pooled;
     this.#forwarded = { stretch, repeated: repeats ? lengths : undefined };
@@ -175,6 +178,11 @@ export class Trainer {
   /** Rows of the outputs, and of their targets. */
   #outputRows(steps: number): number {
     return (this.model.pooled ? 1 : steps) * this.options.batch;
+  }
+
+  /** Fresh masks for a pass of training. */
+  #drawMasks(): void {
+    this.#workspace.mask({ seed: this.options.seed ?? 0, pass: this.#passes++, first: 0 });
   }
 
   /** Readies the workspace for rows of these lengths, at most `steps`; where all are 0, for padding that nothing reads. */
@@ -384,6 +392,8 @@ export class Trainer {
     const stretch = { first: 0, total: steps, batchFirst: false, extent };
     putInput(this.#kernels, workspace, x, stretch, carry.replay);
     this.#refresh();
+    if (carry === this.#training) this.#drawMasks();
+    else workspace.mask();
     workspace.forward();
     return this.#loss(target, carry.replay * batch, workspace.outputStretch(stretch));
   }
@@ -456,6 +466,7 @@ export class Trainer {
     }
     const metadata = {
       updates: String(this.updates),
+      passes: String(this.#passes),
       learningRate: String(this.#rate),
       replay: String(this.#training.replay),
       simd: this.model.engine.simd,
@@ -475,6 +486,7 @@ export class Trainer {
       bptt ? bptt.steps - bptt.every : 0,
     );
     const updates = checkInteger('updates', Number(metadata.updates), 0, Number.MAX_SAFE_INTEGER);
+    const passes = checkInteger('passes', Number(metadata.passes ?? 0), 0, Number.MAX_SAFE_INTEGER);
     const rate = checkNumber('learningRate', Number(metadata.learningRate), 0);
     const vectors: [string, Slot][] = [['model.', this.#store.values]];
     if (this.#optimizer.hasFirst) vectors.push(['first.', this.#first]);
@@ -494,6 +506,7 @@ export class Trainer {
     for (const { slot, data } of carried) this.#kernels.floats(slot, 0, data.length).set(data);
     this.#training.replay = replay;
     this.updates = updates;
+    this.#passes = passes;
     this.#rate = rate;
     this.#store.version++;
     this.#refresh();

@@ -3,6 +3,7 @@ import { GatefoldError } from './errors.ts';
 import type { GradientFlow } from './flow.ts';
 import type { LossChoice } from './loss.ts';
 import type { OptimizerOptions } from './optimizer.ts';
+import { MAX_SEED } from './random.ts';
 import type { ModelState, StateDict } from './types.ts';
 
 export interface TrainerOptions {
@@ -26,6 +27,8 @@ export interface TrainerOptions {
   readonly bptt?: { readonly steps: number; readonly every: number };
   /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
   readonly onNonFinite?: 'throw' | 'skip';
+  /** Of the masks of dropout and zoneout; default 0. */
+  readonly seed?: number;
 }
 
 export type GradClip =
@@ -91,7 +94,7 @@ export interface WindowOptions {
   readonly lengths?: ArrayLike<number>;
 }
 
-const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonFinite'];
+const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonFinite', 'seed'];
 
 /** The options, checked, or an error that names the one that is wrong. */
 export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
@@ -99,6 +102,7 @@ export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
   const { batch, steps, onNonFinite, gradClip, bptt } = options;
   checkInteger('batch', batch, 1);
   checkInteger('steps', steps, 1);
+  if (options.seed !== undefined) checkInteger('seed', options.seed, 0, MAX_SEED);
   if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
   if (gradClip !== undefined) {
     checkKeys('gradClip', gradClip, ['norm', 'tensorNorm', 'value']);

@@ -12,6 +12,31 @@ export interface EmbeddingSpec {
   readonly embeddingDim: number;
 }
 
+/**
+ * An activation of ONNX's recurrent operators, with what `alpha` and `beta` are unless given: `affine` 1, 0 (alpha x + beta), `leakyRelu`
+ * 0.01, `thresholdedRelu` 1 (x from there on, 0 below), `scaledTanh` 1, 1 (alpha tanh(beta x)), `hardSigmoid` 0.2, 0.5, `elu` 1.
+ */
+export type ActivationName =
+  | 'relu'
+  | 'tanh'
+  | 'sigmoid'
+  | 'affine'
+  | 'leakyRelu'
+  | 'thresholdedRelu'
+  | 'scaledTanh'
+  | 'hardSigmoid'
+  | 'elu'
+  | 'softsign'
+  | 'softplus';
+
+export interface ActivationSpec {
+  readonly type: ActivationName;
+  readonly alpha?: number;
+  readonly beta?: number;
+}
+
+export type Activation = ActivationName | ActivationSpec;
+
 interface RecurrentSpec {
   readonly name?: string;
   /** I; taken from the layer before when absent. */
@@ -28,11 +53,33 @@ interface RecurrentSpec {
   readonly bidirectional?: boolean;
   /** What becomes of the outputs of both ways: 2H numbers (`concat`, the default) or H. */
   readonly merge?: 'concat' | 'sum' | 'mul' | 'ave';
+  /**
+   * Activations instead of the usual ones: of gates, candidate and outgoing cell state (LSTM), of gates and candidate (GRU), of the
+   * state (RNN). A bidirectional layer may give them twice, forward first.
+   */
+  readonly activations?: readonly Activation[];
+  /** Bound of what the activations of gates and candidate see (ONNX `clip`, as onnxruntime applies it). */
+  readonly preactClip?: number;
+  /** Training only: the probability that an output between sub-layers becomes 0 (PyTorch); the others grow by 1 / (1 - p). */
+  readonly dropout?: number;
+  /** The same for the inputs of every sub-layer, with one mask for all steps (Keras `dropout`). */
+  readonly inputDropout?: number;
+  /** The same for the state on its way into the recurrent product, one mask for all steps and gates (Keras `recurrent_dropout`). */
+  readonly recurrentDropout?: number;
+  /** Probability that a unit's h stays as it was (Krueger et al. 2017); without training h = p h' + (1 - p) h_new. */
+  readonly zoneout?: number;
 }
 
 /** Elman network, `torch.nn.RNN`. */
 export interface RnnSpec extends RecurrentSpec {
   readonly type: 'rnn';
+  /** Default `tanh`. */
+  readonly nonlinearity?: 'tanh' | 'relu';
+}
+
+/** Independent units (Li et al. 2018): h = a(W x + b + u h'), `weight_hh` is the vector u [H]. */
+export interface IndrnnSpec extends RecurrentSpec {
+  readonly type: 'indrnn';
   /** Default `tanh`. */
   readonly nonlinearity?: 'tanh' | 'relu';
 }
@@ -47,6 +94,13 @@ export interface LstmSpec extends RecurrentSpec {
   readonly peephole?: 'diagonal' | 'cell';
   /** Coupled gates, forget = 1 - input (ONNX `input_forget`); the gates are then `input, cell, output`. */
   readonly inputForget?: boolean;
+  /** P below H: h = W_hr (o tanh(c)), `weight_hr` [P, H], and every h is P wide (PyTorch `proj_size`). */
+  readonly projSize?: number;
+  /** Bound of a projected h, and of the cell state. */
+  readonly projClip?: number;
+  readonly cellClip?: number;
+  /** LN(W x) + LN(R h) + b, h = o tanh(LN(c)); `layer_norm_ih`, `layer_norm_hh` [G H], `layer_norm_c` [2, H] (Haste). */
+  readonly layerNorm?: boolean;
 }
 
 /** Gated recurrent unit, `torch.nn.GRU`; gates `reset, update, new`. */
@@ -54,6 +108,8 @@ export interface GruSpec extends RecurrentSpec {
   readonly type: 'gru';
   /** Whether the reset gate acts after the recurrent product (PyTorch, Keras; the default) or before it. */
   readonly resetAfter?: boolean;
+  /** LN(W x) + b_ih and LN(R h) + b_hh, with reset after only; `layer_norm_ih`, `layer_norm_hh` [G H] (Haste). */
+  readonly layerNorm?: boolean;
 }
 
 /** Affine map at every step, `torch.nn.Linear`. */
@@ -90,7 +146,14 @@ export interface PoolSpec {
 }
 
 export type LayerSpec =
-  EmbeddingSpec | RnnSpec | LstmSpec | GruSpec | LinearSpec | TiedLinearSpec | PoolSpec;
+  | EmbeddingSpec
+  | RnnSpec
+  | IndrnnSpec
+  | LstmSpec
+  | GruSpec
+  | LinearSpec
+  | TiedLinearSpec
+  | PoolSpec;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {
@@ -108,7 +171,7 @@ export type StateDict = Map<string, Tensor>;
 
 /**
  * State of one recurrent layer (all of its `numLayers`): each array is [L, B, H], of a bidirectional layer [2L, B, H] with forward before
- * backward. `c` only for an LSTM.
+ * backward; a projected h is [L, B, P]. `c` only for an LSTM.
  */
 export interface LayerState {
   readonly h: Float32Array;

@@ -1,9 +1,12 @@
 import {
+  CELL_INDEPENDENT,
+  CELL_LSTM,
   CELL_NONE,
   MERGE_AVE,
   MERGE_CONCAT,
   MERGE_MUL,
   MERGE_SUM,
+  OPERAND_CELL,
   POOL_FIRST,
   POOL_LAST,
   POOL_MAX,
@@ -11,6 +14,7 @@ import {
 } from '../assembly/shared/codes.ts';
 import { cellForm } from './cells/cell.ts';
 import type { CellForm } from './cells/cell.ts';
+import type { CellOptions } from './cells/options.ts';
 import { outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
 
@@ -35,9 +39,21 @@ export interface Parameter {
   /** Matrices and gate vectors lie in panels; a table or a peephole in rows of `row` numbers. */
   readonly form: { readonly panels: Panels } | { readonly row: number };
   /** What initialisers ask for: the role, and the gates of a recurrent parameter. */
-  readonly role: 'input' | 'recurrent' | 'biasInput' | 'biasHidden' | 'peephole' | 'table';
+  readonly role: Role;
   readonly unit: Unit;
 }
+
+export type Role =
+  | 'input'
+  | 'recurrent'
+  | 'biasInput'
+  | 'biasHidden'
+  | 'peephole'
+  | 'table'
+  | 'projection'
+  | 'normInput'
+  | 'normHidden'
+  | 'normCell';
 
 interface UnitBase {
   readonly name: string;
@@ -62,6 +78,8 @@ export interface RecurrentUnit extends UnitBase {
   readonly form: CellForm;
   readonly hidden: number;
   readonly padded: number;
+  /** Rows of R. */
+  readonly depth: number;
   /** Columns of the gates, N. */
   readonly columns: number;
   /** Numbers from one row of the gates to the next. */
@@ -81,6 +99,14 @@ export interface EmbeddingUnit extends UnitBase {
   readonly tokens: number;
 }
 
+/** Lets each number through with probability 1 - rate, grown by as much, in training; elsewhere all as they are. */
+export interface DropoutUnit extends UnitBase {
+  readonly kind: 'dropout';
+  readonly rate: number;
+  /** Whether all steps of a row share a mask. */
+  readonly fixed: boolean;
+}
+
 /** Makes the outputs of two directions one. */
 export interface MergeUnit extends UnitBase {
   readonly kind: 'merge';
@@ -94,7 +120,7 @@ export interface PoolUnit extends UnitBase {
 }
 
 /** What one kernel call works on: a layer, one direction of a sub-layer of a recurrent stack, or the merge of two. */
-export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit | MergeUnit | PoolUnit;
+export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit | MergeUnit | PoolUnit | DropoutUnit;
 
 const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
 
@@ -160,29 +186,42 @@ type RecurrentLayer = Exclude<CompleteLayer, { type: 'embedding' | 'linear' | 'p
 /** One unit, or one for each direction and their merge. */
 function addSubLayer(units: Unit[], layer: RecurrentLayer, depth: number): void {
   const { name, hiddenSize: hidden, bidirectional, bias } = layer;
-  const form = cellForm(layer);
-  const padded = roundUp(hidden, form.unit);
-  const source = units.length - 1;
   const inputs = depth === 0 ? layer.inputSize : outputSizeOf(layer);
-  const direction = (place: number, reverse: boolean): RecurrentUnit => ({
-    kind: 'recurrent',
-    name: `${name}.${place}`,
-    source,
-    layer: name,
-    place,
-    suffix: `_l${depth}${reverse && bidirectional ? '_reverse' : ''}`,
-    reverse,
-    paired: bidirectional,
-    form,
-    inputs,
-    outputs: hidden,
-    outputRow: rowOf(padded),
-    hidden,
-    padded,
-    columns: form.gates.length * padded,
-    gateRow: rowOf(form.gates.length * padded),
-    bias,
-  });
+  const addDropout = (rate: number | undefined, fixed: boolean): void => {
+    if (!rate) return;
+    const source = units.length - 1;
+    const outputRow = roundUp(inputs, 4);
+    const unit = { name: `${name}.dropout`, source, inputs, outputs: inputs, outputRow } as const;
+    units.push({ kind: 'dropout', ...unit, rate, fixed });
+  };
+  if (depth > 0) addDropout(layer.dropout, false);
+  addDropout(layer.inputDropout, true);
+  const source = units.length - 1;
+  const direction = (place: number, reverse: boolean): RecurrentUnit => {
+    const form = cellForm(layer, reverse);
+    const padded = roundUp(hidden, form.unit);
+    const outputs = form.options?.projected || hidden;
+    return {
+      kind: 'recurrent',
+      name: `${name}.${place}`,
+      source,
+      layer: name,
+      place,
+      suffix: `_l${depth}${reverse && bidirectional ? '_reverse' : ''}`,
+      reverse,
+      paired: bidirectional,
+      form,
+      inputs,
+      outputs,
+      outputRow: rowOf(padded),
+      hidden,
+      padded,
+      depth: form.operand === OPERAND_CELL ? hidden : outputs,
+      columns: form.gates.length * padded,
+      gateRow: rowOf(form.gates.length * padded),
+      bias,
+    };
+  };
   if (!bidirectional) {
     units.push(direction(depth, layer.direction === 'backward'));
     return;
@@ -190,22 +229,16 @@ function addSubLayer(units: Unit[], layer: RecurrentLayer, depth: number): void 
   const outputs = outputSizeOf(layer);
   const merge = { kind: 'merge', name: `${name}.${depth}`, mode: MERGES[layer.merge] } as const;
   const outputRow = roundUp(outputs, 4);
-  const both = [direction(2 * depth, false), direction(2 * depth + 1, true)];
-  units.push(...both, { ...merge, source: source + 1, inputs: hidden, outputs, outputRow });
+  const both = [direction(2 * depth, false), direction(2 * depth + 1, true)] as const;
+  const { outputs: width } = both[0];
+  units.push(...both, { ...merge, source: source + 1, inputs: width, outputs, outputRow });
 }
 
 /** All parameters of the units, one after the other in one flat vector, each on a cache line of its own. */
 export function parametersOf(units: readonly Unit[]): { parameters: Parameter[]; length: number } {
   const parameters: Parameter[] = [];
   let offset = 0;
-  const add = (
-    unit: Unit,
-    name: string,
-    role: Parameter['role'],
-    shape: number[],
-    form: Parameter['form'],
-    length: number,
-  ): void => {
+  const add: Add = (unit, name, role, shape, form, length) => {
     parameters.push({ name, shape, offset, length, form, role, unit });
     offset += roundUp(length, 16);
   };
@@ -237,18 +270,8 @@ export function parametersOf(units: readonly Unit[]): { parameters: Parameter[];
   return { parameters, length: offset };
 }
 
-function addRecurrent(
-  unit: RecurrentUnit,
-  add: (
-    unit: Unit,
-    name: string,
-    role: Parameter['role'],
-    shape: number[],
-    form: Parameter['form'],
-    length: number,
-  ) => void,
-): void {
-  const { form, hidden, padded, columns } = unit;
+function addRecurrent(unit: RecurrentUnit, add: Add): void {
+  const { form, hidden, padded, columns, depth } = unit;
   const gates = form.gates.length;
   const panels = (depth: number): Parameter['form'] => ({
     panels: { cell: form.code, gates, hidden, padded, depth, vectors: form.panelVectors },
@@ -262,13 +285,14 @@ function addRecurrent(
     panels(unit.inputs),
     columns * unit.inputs,
   );
+  const isVector = form.options?.kind === CELL_INDEPENDENT;
   add(
     unit,
     name('weight_hh'),
     'recurrent',
-    [gates * hidden, hidden],
-    panels(hidden),
-    columns * hidden,
+    isVector ? [hidden] : [gates * hidden, depth],
+    panels(isVector ? 1 : depth),
+    columns * (isVector ? 1 : depth),
   );
   if (unit.bias) {
     add(unit, name('bias_ih'), 'biasInput', [gates * hidden], panels(1), columns);
@@ -284,6 +308,38 @@ function addRecurrent(
       { row: padded },
       seeing * padded,
     );
+  if (form.options) addOptions(unit, form.options, add, name);
+}
+
+type Add = (
+  unit: Unit,
+  name: string,
+  role: Role,
+  shape: number[],
+  form: Parameter['form'],
+  length: number,
+) => void;
+
+function addOptions(
+  unit: RecurrentUnit,
+  { projected, layerNorm, kind }: CellOptions,
+  add: Add,
+  name: (kind: string) => string,
+): void {
+  const { form, hidden, padded, columns } = unit;
+  if (projected) {
+    const panels = plainPanels(projected, projected, hidden);
+    const length = roundUp(projected, 16) * hidden;
+    add(unit, name('weight_hr'), 'projection', [projected, hidden], { panels }, length);
+  }
+  if (!layerNorm) return;
+  const gates = form.gates.length;
+  const { code: cell, panelVectors: vectors } = form;
+  const panels: Panels = { cell, gates, hidden, padded, depth: 1, vectors };
+  add(unit, name('layer_norm_ih'), 'normInput', [gates * hidden], { panels }, columns);
+  add(unit, name('layer_norm_hh'), 'normHidden', [gates * hidden], { panels }, columns);
+  if (kind !== CELL_LSTM) return;
+  add(unit, name('layer_norm_c'), 'normCell', [2, hidden], { row: padded }, 2 * padded);
 }
 
 function plainPanels(outputs: number, padded: number, depth: number): Panels {
@@ -292,11 +348,11 @@ function plainPanels(outputs: number, padded: number, depth: number): Panels {
 
 /** Numbers that a parameter derives for the kernels: sums of biases now, transposes for the backward pass. */
 export function derivedLength(unit: Unit): {
-  bias: number;
+  readonly bias: number;
   /** The weight of a tied layer in panels. */
-  w: number;
-  wTransposed: number;
-  rTransposed: number;
+  readonly w: number;
+  readonly wTransposed: number;
+  readonly rTransposed: number;
 } {
   const none = { bias: 0, w: 0, wTransposed: 0, rTransposed: 0 };
   if (unit.kind === 'linear') {
@@ -304,10 +360,11 @@ export function derivedLength(unit: Unit): {
     return { ...none, w: unit.tied ? roundUp(unit.outputs, 16) * unit.inputs : 0, wTransposed };
   }
   if (unit.kind !== 'recurrent') return none;
+  const isVector = unit.form.options?.kind === CELL_INDEPENDENT;
   return {
     ...none,
-    bias: unit.bias ? unit.columns : 0,
+    bias: unit.bias && !unit.form.biasApart ? unit.columns : 0,
     wTransposed: unit.columns * roundUp(unit.inputs, 16),
-    rTransposed: unit.columns * roundUp(unit.padded, 16),
+    rTransposed: isVector ? 0 : unit.columns * roundUp(unit.padded, 16),
   };
 }

@@ -5,12 +5,15 @@ import type { GateRows } from './gates.ts';
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from './extent.ts';
 import type { Extent } from './extent.ts';
 import { NONE, Plan, part } from './kernels.ts';
+import { drawMask, masksOf } from './masks.ts';
+import type { Draw, Mask } from './masks.ts';
 import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
+import { describeOptions } from './option-buffers.ts';
 import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
 import type { Stretch } from './sequence-io.ts';
-import type { LinearUnit, MergeUnit, PoolUnit, RecurrentUnit, Unit } from './units.ts';
+import type { DropoutUnit, LinearUnit, MergeUnit, PoolUnit, RecurrentUnit, Unit } from './units.ts';
 
 export interface WorkspaceOptions {
   readonly batch: number;
@@ -53,6 +56,7 @@ export class Workspace {
   readonly #pooledFrom: number;
   readonly #release: () => void;
   readonly #forward: readonly KernelCall[];
+  readonly #masks: readonly Mask[];
   #extent: Extent;
   /** Extents of whole batches by their steps: a stream goes back and forth between a few. */
   readonly #uniform = new Map<number, Extent>();
@@ -88,7 +92,9 @@ export class Workspace {
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
     this.#buffers.forEach((buffers) => this.#describe(buffers, product));
-    this.#forward = this.#buffers.map((buffers) => this.#forwardOf(buffers));
+    const working = this.#buffers.filter(({ unit }) => training || unit.kind !== 'dropout');
+    this.#forward = working.map((buffers) => this.#forwardOf(buffers));
+    this.#masks = training ? this.#buffers.flatMap(masksOf) : [];
     this.#extent = uniformExtent(steps, batch);
     kernels.integers(this.#offsets).set(this.#extent.offsets);
     this.arrange(this.#extent);
@@ -180,7 +186,11 @@ export class Workspace {
 
   /** What the source of a unit offers, and where it takes the gradient of that. */
   #source(unit: Unit): { x: Slot; xRow: number; dx: Slot; dxRow: number } {
-    const source = this.#buffers[unit.source];
+    let source = this.#buffers[unit.source];
+    // Without training there is nothing to drop.
+    while (source?.unit.kind === 'dropout' && !this.#gradients) {
+      source = this.#buffers[source.unit.source];
+    }
     if (!source) {
       const { inputs } = unit;
       return {
@@ -275,6 +285,7 @@ export class Workspace {
       batch: this.batch,
       offsets: this.#offsets,
       hidden: unit.hidden,
+      depth: unit.depth,
       padded: unit.padded,
       hiddenBytes: unit.padded * 4,
       columns: unit.columns,
@@ -283,6 +294,7 @@ export class Workspace {
       gateRow,
       gatesAll: buffers.gates,
       productsAll: buffers.products,
+      productRow: unit.form.products === 'gates' ? gateRow : stateRow,
       hAll: buffers.h,
       cAll: buffers.c,
       dyAll: buffers.stepGradient,
@@ -293,6 +305,11 @@ export class Workspace {
       wTransposed: buffers.wTransposed,
       rTransposed: buffers.rTransposed,
     });
+    const { options } = buffers;
+    if (options) {
+      describeOptions(this.#kernels, this.#store, unit, options, this.#gradients);
+      this.#kernels.write(sequence, { options: options.descriptor });
+    }
     const peephole = unit.form.peepholes.length > 0;
     if (peephole) this.#kernels.write(sequence, { peephole: this.#store.slot(unit, 'peephole') });
     if (!this.#gradients) return;
@@ -351,6 +368,10 @@ export class Workspace {
       if (unit.reverse) return this.#reverseOf(buffers);
       return () => run.sequence_forward(sequence!.address);
     }
+    if (unit.kind === 'dropout') {
+      const { x, xRow } = this.#source(unit);
+      return () => this.#mask(buffers, out, row, x.address, xRow);
+    }
     if (unit.kind === 'merge') {
       const [a, b] = [this.#buffers[unit.source]!, this.#buffers[unit.source + 1]!];
       const [x, y] = [this.#outputOf(a).address, this.#outputOf(b).address];
@@ -373,6 +394,28 @@ export class Workspace {
       const { steps } = this.#extent;
       run.pool_forward(unit.mode, out, row, from, xRow, offsets, steps, count, width);
     };
+  }
+
+  /** to = x times the mask of a dropout. */
+  #mask({ unit, mask, row }: Buffers, to: number, toRow: number, x: number, xRow: number): void {
+    const { run } = this.#kernels;
+    const { fixed } = unit as DropoutUnit;
+    const { steps } = this.#extent;
+    const offsets = this.#offsets.address;
+    run.rows_mask(to, toRow, x, xRow, mask.address, row, fixed, offsets, steps, unit.outputRow * 4);
+  }
+
+  /** Draws the masks of the pass to come; without a draw nothing is masked. To be called after `arrange`. */
+  mask(draw?: Draw): void {
+    for (const mask of this.#masks) {
+      if (draw) drawMask(this.#kernels, mask, this.#extent, draw);
+      else this.#kernels.floats(mask.slot).fill(1);
+    }
+    for (const { options } of this.#recurrent) {
+      if (!options) continue;
+      const { zoneMask, recurrentMask } = draw ? options : NO_MASKS;
+      this.#kernels.write(options.descriptor, { zoneMask, recurrentMask });
+    }
   }
 
   /** Turns the inputs around, runs them, and brings the outputs to the places of their inputs. */
@@ -438,6 +481,9 @@ export class Workspace {
       const at = this.#offsets.address;
       const width = unit.outputRow * 4;
       run.pool_backward(unit.mode, y!, dy!, row, from!, to!, xRow, at, steps, count, width);
+    } else if (unit.kind === 'dropout') {
+      const { dx, dxRow } = this.#source(unit);
+      if (wanted) this.#mask(buffers, dx.address, dxRow, gradient.address, row);
     } else if (unit.kind === 'merge') {
       const [a, b] = [this.#buffers[unit.source]!, this.#buffers[unit.source + 1]!];
       const width = mergeWidth(unit);
@@ -481,6 +527,8 @@ export class Workspace {
     }
   }
 }
+
+const NO_MASKS = { zoneMask: NONE, recurrentMask: NONE };
 
 /** Bytes of a row of each direction that a merge takes: all units, or whole vectors of them. */
 function mergeWidth({ mode, inputs }: MergeUnit): number {

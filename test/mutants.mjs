@@ -15,26 +15,26 @@ export const mutants = [
       ['let x = coupled ? x2 : x3;', 'let x = coupled ? x1 : x2;'],
     ],
     'peepholes of input and forget gate swapped': [
-      ['x0 = madd(v128.load(peephole), c0, x0)', 'x0 = madd(v128.load(peephole + gate), c0, x0)'],
+      ['x0 = madd(v128.load(peephole), c0, x0)', 'x0 = madd(v128.load(peephole + wide), c0, x0)'],
       [
-        'if (!coupled) x1 = madd(v128.load(peephole + gate), c0, x1)',
+        'if (!coupled) x1 = madd(v128.load(peephole + wide), c0, x1)',
         'if (!coupled) x1 = madd(v128.load(peephole), c0, x1)',
       ],
     ],
     'peepholes in the order input, output, forget (ONNX)': [
       [
-        'if (!coupled) x1 = madd(v128.load(peephole + gate), c0, x1)',
+        'if (!coupled) x1 = madd(v128.load(peephole + wide), c0, x1)',
         'if (!coupled) x1 = madd(v128.load(peephole + 2 * gate), c0, x1)',
       ],
       [
-        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * gate), c, x)',
-        'x = madd(v128.load(peephole + gate), c, x)',
+        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * wide), c, x)',
+        'x = madd(v128.load(peephole + wide), c, x)',
       ],
     ],
     'output gate sees the old cell state': [
       [
-        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * gate), c, x)',
-        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * gate), c0, x)',
+        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * wide), c, x)',
+        'x = madd(v128.load(peephole + (coupled ? 1 : 2) * wide), c0, x)',
       ],
     ],
     'coupled gates do not forget': [['madd(i, f32x4.sub(g, c0), c0)', 'madd(i, g, c0)']],
@@ -79,9 +79,18 @@ export const mutants = [
     'backward: gradient of the output peephole from the old c': [
       ['accumulate(s.dPeephole + output, o_, c);', 'accumulate(s.dPeephole + output, o_, c0);'],
     ],
-    'backward: coupled gate without its forget term': [['coupled ? f32x4.sub(g, c0) : g', 'g']],
-    'backward: coupled dc without the forget factor': [['dc0 = nmadd(dc, i, dc);', 'dc0 = dc;']],
-    'backward: dc without the forget factor': [['dc0 = f32x4.mul(dc, f);', 'dc0 = dc;']],
+    'backward: coupled gate without its forget term': [
+      ['dc, coupled ? f32x4.sub(g, c0) : g', 'dc, g'],
+    ],
+    'backward: coupled dc without the forget factor': [
+      ['dc0 = nmadd(dc, i, dc);\n  } else', 'dc0 = dc;\n  } else'],
+    ],
+    'backward: dc without the forget factor': [
+      [
+        'dc0 = f32x4.mul(dc, f);\n    v128.store(gates, f_, 16)',
+        'dc0 = dc;\n    v128.store(gates, f_, 16)',
+      ],
+    ],
     'backward: gradient of the forget gate from the new c': [
       ['f32x4.mul(f32x4.mul(dc, c0), d_sigmoid(f))', 'f32x4.mul(f32x4.mul(dc, c), d_sigmoid(f))'],
     ],
@@ -168,14 +177,14 @@ export const mutants = [
     ],
     'peephole form cell: gradient of R from h': [
       [
-        'const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;',
-        'const operand = q.hAll;',
+        'const states = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;',
+        'const states = q.hAll;',
       ],
     ],
     'gradient of R from the state after the step': [
       [
-        'const operand = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;',
-        'const operand = (q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll) + q.batch * q.stateRow;',
+        'const states = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;',
+        'const states = (q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll) + q.batch * q.stateRow;',
       ],
     ],
     'reset after: gradient of R without r': [
@@ -191,7 +200,7 @@ export const mutants = [
       ['columnSums(q.dBiasHidden, recurrent', 'columnSums(q.dBiasHidden, z'],
     ],
     'loss on the outputs ignored': [['q.dy = q.dyAll ?', 'q.dy = false ?']],
-    'biases ignored': [['q.bias ? q.bias : ZEROS,', 'ZEROS,']],
+    'biases ignored': [['q.bias && !isNormalised ? q.bias : ZEROS,', 'ZEROS,']],
     'second chunk of steps reads the inputs of the first': [['q.x + row', 'q.x + 0 * row']],
     'last rows of a batch skipped': [['for (let row = tiled;', 'for (let row = tiled + 1;']],
     'backward stops before the first step': [
@@ -366,8 +375,10 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/states.ts', {
-    'final c is read from h': [['c: read((place) => place.c)', 'c: read((place) => place.h)']],
-    'initial c is not written': [['if (unit.form.hasCellState) write(c, given?.c);', '']],
+    'final c is read from h': [['c: read((place) => place.c,', 'c: read((place) => place.h,']],
+    'initial c is not written': [
+      ['if (unit.form.hasCellState) write(c, given?.c, unit.hidden);', ''],
+    ],
   }),
 
   ...mutantsOf('src/carry.ts', {

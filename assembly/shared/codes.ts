@@ -11,6 +11,23 @@ export const CELL_GRU_AFTER = 6;
 export const CELL_GRU_BEFORE = 7;
 /** Not a cell: the columns of a plain matrix, in order. */
 export const CELL_NONE = 8;
+/** A cell with options: see `Options` in layout.ts. */
+export const CELL_OPTIONS = 9;
+/** A kind of `Options` alone: a network whose units see no state but their own. */
+export const CELL_INDEPENDENT = 10;
+
+/** Activations of gates. */
+export const ACTIVATION_SIGMOID = 0;
+export const ACTIVATION_TANH = 1;
+export const ACTIVATION_RELU = 2;
+export const ACTIVATION_AFFINE = 3;
+export const ACTIVATION_LEAKY_RELU = 4;
+export const ACTIVATION_THRESHOLDED_RELU = 5;
+export const ACTIVATION_SCALED_TANH = 6;
+export const ACTIVATION_HARD_SIGMOID = 7;
+export const ACTIVATION_ELU = 8;
+export const ACTIVATION_SOFTSIGN = 9;
+export const ACTIVATION_SOFTPLUS = 10;
 
 /** Which state the recurrent product of a layer multiplies: the hidden one, or the cell state (`peephole: 'cell'`). */
 export const OPERAND_HIDDEN = 0;

@@ -24,5 +24,6 @@ export function lstmForm(spec: LstmSpec): CellForm {
     panelVectors: coupled ? 3 : 4,
     hasCellState: true,
     products: 'none',
+    biasApart: false,
   };
 }

@@ -1,8 +1,8 @@
 import { CELL_RNN_RELU, CELL_RNN_TANH, OPERAND_HIDDEN } from '../../assembly/shared/codes.ts';
-import type { RnnSpec } from '../types.ts';
+import type { IndrnnSpec, RnnSpec } from '../types.ts';
 import type { CellForm } from './cell.ts';
 
-export function rnnForm(spec: RnnSpec): CellForm {
+export function rnnForm(spec: RnnSpec | IndrnnSpec): CellForm {
   return {
     code: spec.nonlinearity === 'relu' ? CELL_RNN_RELU : CELL_RNN_TANH,
     operand: OPERAND_HIDDEN,
@@ -12,5 +12,6 @@ export function rnnForm(spec: RnnSpec): CellForm {
     panelVectors: 4,
     hasCellState: false,
     products: 'none',
+    biasApart: false,
   };
 }

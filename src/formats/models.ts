@@ -151,9 +151,9 @@ function list(names: readonly string[]): string {
 /** What a name tells about layers that this package cannot build. */
 function hintFor(unexpected: readonly string[], missing: readonly string[]): string {
   if (unexpected.some((name) => name.endsWith('_reverse')))
-    return 'bidirectional layers are not supported';
+    return 'describe the layers with bidirectional: true';
   if (unexpected.some((name) => name.includes('weight_hr_')))
-    return 'projections (proj_size) are not supported';
+    return 'describe the layers with projSize';
   if (missing.length > 0 && missing.every((name) => name.includes('bias'))) {
     return 'describe the layers with bias: false';
   }

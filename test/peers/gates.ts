@@ -4,7 +4,10 @@
  */
 import type { LayerSpec } from '../../src/types.ts';
 
-export type RecurrentLayer = Extract<LayerSpec, { hiddenSize: number }> & { inputSize: number };
+export type RecurrentLayer = Exclude<
+  Extract<LayerSpec, { hiddenSize: number }>,
+  { type: 'indrnn' }
+> & { inputSize: number };
 
 /**
  * What both sides of a comparison have: the product's `Tensor` in float32, the reference's in

@@ -22,7 +22,7 @@ export type Parameters = Map<string, { readonly shape: readonly number[]; readon
 /** States by layer name; `c` is empty for a cell without. */
 export type State = Record<string, StackState>;
 
-type RecurrentSpec = Extract<LayerSpec, { hiddenSize: number }>;
+type RecurrentSpec = Exclude<Extract<LayerSpec, { hiddenSize: number }>, { type: 'indrnn' }>;
 // The tape's type differs from cell to cell and is only ever handed back to the cell it came from.
 type AnyCell = Cell<unknown>;
 
@@ -106,6 +106,7 @@ export function layersOf(description: ModelDescription): Layer[] {
       return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
     const inputSize = spec.inputSize ?? width;
     width = spec.hiddenSize;
+    if (spec.type === 'indrnn') throw new Error('the reference has no independent units yet');
     return { kind: 'recurrent', name, cell: cellOf(spec), spec, inputSize };
   });
 }
