@@ -59,9 +59,9 @@ async function bundle() {
     splitting: true,
     format: 'esm',
     target: 'es2022',
-    // Names stay, for whoever reads a stack trace.
-    minifyWhitespace: true,
-    minifySyntax: true,
+    minify: true,
+    // For whoever reads a stack trace or a console.
+    keepNames: true,
     outdir: 'dist',
     outbase: 'src',
     chunkNames: 'chunks/[name]-[hash]',

@@ -1,10 +1,19 @@
 // Prints the compiled kernels as TypeScript: their bytes for the entries that carry them, their types for the file that calls them.
 
-/** src/generated/wasm-bytes.ts: one base64 string a variant, each a constant of its own so that unused ones fall away. */
+/** The inverse of src/wasm/text.ts. */
+export function encodeBytes(bytes) {
+  const symbol = (v) => String.fromCharCode(0x23 + v + (v >= 0x5c - 0x23 ? 1 : 0));
+  return Array.from(bytes, (byte) => {
+    const v = (byte + 5) & 255;
+    return ['', ' ', '!'][Math.floor(v / 91)] + symbol(v % 91);
+  }).join('');
+}
+
+/** src/generated/wasm-bytes.ts: one string a variant, each a constant of its own so that unused ones fall away. */
 export function printBytes(variants) {
   const constants = Object.entries(variants).map(
     ([name, bytes]) =>
-      `/** ${bytes.length} bytes */\nexport const ${name.toUpperCase()}: string =\n  '${bytes.toString('base64')}';\n`,
+      `/** ${bytes.length} bytes */\nexport const ${name.toUpperCase()}: string =\n  "${encodeBytes(bytes)}";\n`,
   );
   return `// Generated from build/out/*.wasm by build/embed.mjs; do not edit.\n\n${constants.join('\n')}`;
 }

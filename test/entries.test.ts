@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Engine as CoreEngine } from '../src/core.ts';
 import { Engine, wasmBytes } from '../src/index.ts';
-import { decodeBase64 } from '../src/wasm/base64.ts';
+import { RELAXED } from '../src/generated/wasm-bytes.ts';
+import { decodeBytes } from '../src/wasm/text.ts';
+// @ts-expect-error a script of the build
+import { encodeBytes } from '../build/embed.mjs';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
@@ -13,12 +17,15 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-test('base64 is read as Buffer reads it', () => {
+test('the text of the kernels is plain ASCII without quotes and backslashes, and reads back', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {
-      expect(decodeBase64(Buffer.from(bytes).toString('base64'))).toEqual(bytes);
+      const text = (encodeBytes as (bytes: Uint8Array) => string)(bytes);
+      expect(text).toMatch(/^[ !#-[\]-~]*$/);
+      expect(decodeBytes(text)).toEqual(bytes);
     }),
   );
+  expect(Buffer.from(decodeBytes(RELAXED))).toEqual(readFileSync('build/out/relaxed.wasm'));
 });
 
 describe('the default entry', () => {

@@ -1,7 +1,7 @@
 import { BASELINE, RELAXED } from '../generated/wasm-bytes.ts';
-import { decodeBase64 } from './base64.ts';
 import { mayRelax } from './options.ts';
 import type { EngineOptions } from './options.ts';
+import { decodeBytes } from './text.ts';
 
 /**
  * The carried kernels that these options ask for: relaxed SIMD where the engine takes the whole module. Asked anew every time,
@@ -9,8 +9,8 @@ import type { EngineOptions } from './options.ts';
  */
 export function inlineBytes(options: EngineOptions): Uint8Array<ArrayBuffer> {
   if (mayRelax(options) && typeof WebAssembly === 'object') {
-    const bytes = decodeBase64(RELAXED);
+    const bytes = decodeBytes(RELAXED);
     if (WebAssembly.validate(bytes)) return bytes;
   }
-  return decodeBase64(BASELINE);
+  return decodeBytes(BASELINE);
 }
