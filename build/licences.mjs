@@ -4,7 +4,7 @@ import { readFile, readdir } from 'node:fs/promises';
 /** One text over all packages that esbuild's metafile names as inputs. */
 export async function printLicences({ inputs }) {
   const packages = Object.keys(inputs).map(
-    (path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1],
+    (path) => /(?:^|\/)node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1],
   );
   const texts = [...new Set(packages)]
     .filter(Boolean)
