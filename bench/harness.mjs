@@ -1,7 +1,7 @@
 /** Seeded data, timing and the figures made of it. Nothing here knows a peer. */
 import os from 'node:os';
 import { Bench } from 'tinybench';
-import { parameterShapes } from '../test/reference/network.ts';
+import { parameterShapes } from '../test/reference/layers.ts';
 import { createRandom } from '../test/support/random.ts';
 
 /** FNV-1a, so that every case has a seed of its own that no other row changes. */

@@ -4,7 +4,8 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Model, Trainer } from '../src/index.ts';
-import { backward, forward, zeroState, type Parameters, type State } from './reference/network.ts';
+import { zeroState } from './reference/layers.ts';
+import { backward, forward, type Parameters, type State } from './reference/network.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 

@@ -7,7 +7,8 @@ import { GatefoldError, Model, Trainer, type LossChoice } from '../src/index.ts'
 import type { LayerSpec, ModelDescription } from '../src/types.ts';
 import { linearBackward, linearForward } from './reference/dense.ts';
 import { crossEntropy } from './reference/loss.ts';
-import { backward, forward, zeroState, zerosLike } from './reference/network.ts';
+import { zeroState } from './reference/layers.ts';
+import { backward, forward, zerosLike } from './reference/network.ts';
 import { poolBackward, poolForward, type PoolMode } from './reference/pool.ts';
 import { cellForms } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';

@@ -22,9 +22,9 @@ const LIMITS: Limits = { maxInputSize: 70, maxHiddenSize: 70, steps: [1, 24] };
  */
 const TOLERANCE = 3e-6;
 
-/** ONNX has no form in which the cell state takes the place of the hidden state. */
+/** ONNX has neither independent units nor the form in which the cell state takes the place of the hidden state. */
 const forms = Object.entries(cellForms).filter(
-  ([, form]) => !(form.type === 'lstm' && form.peephole === 'cell'),
+  ([, form]) => form.type !== 'indrnn' && !(form.type === 'lstm' && form.peephole === 'cell'),
 );
 
 describe('onnxruntime-web', () => {

@@ -45,9 +45,9 @@ const TRAINING_CASES = 6;
 const UPDATES = 10;
 const LEARNING_RATE = 0.1;
 
-/** It has neither the GRU of Keras and PyTorch, nor peepholes, nor coupled gates. */
+/** It has neither the GRU of Keras and PyTorch, nor peepholes, nor coupled gates, nor independent units. */
 const forms = Object.entries(cellForms).filter(
-  ([, form]) => !missingInTfjs(form as RecurrentLayer),
+  ([, form]) => form.type !== 'indrnn' && !missingInTfjs(form as RecurrentLayer),
 );
 
 /** gatefold's side of `differentiateInTfjs`. */

@@ -1,121 +1,133 @@
 /**
- * GRU. Rows: reset, update, new. The two forms differ in where the reset gate acts; b_hn is the recurrent bias of `new`.
+ * GRU. Rows: reset, update, new. The two forms differ in where the reset gate acts; b_hn is the recurrent bias of `new`. v = m (.) h_{t-1}
+ * with m the mask of the recurrent product, 1 where there is none. Products with x and v may be layer-normalised, each over all 3H numbers,
+ * in the form `after`.
  *
- *     r = s(W_r x + b_ir + R_r h_{t-1} + b_hr)
- *     z = s(W_z x + b_iz + R_z h_{t-1} + b_hz)
- *     after:   n = tanh(W_n x + b_in + r (.) (R_n h_{t-1} + b_hn))
- *     before:  n = tanh(W_n x + b_in + R_n (r (.) h_{t-1}) + b_hn)
+ *     r = f(a_r)    a_r = W_r x + b_ir + R_r v + b_hr
+ *     z = f(a_z)    a_z = W_z x + b_iz + R_z v + b_hz
+ *     n = g(a_n)    after:   a_n = W_n x + b_in + r (.) (R_n v + b_hn)
+ *                   before:  a_n = W_n x + b_in + R_n (r (.) v) + b_hn
  *     h_t = (1 - z) (.) n + z (.) h_{t-1}
  *
- *     da_n = dh (.) (1 - z) (.) n'
- *     da_z = dh (.) (h_{t-1} - n) (.) z'
- *     after:   dq = r (.) da_n                 gradient of R_n h_{t-1} + b_hn, with q its value
- *              da_r = da_n (.) q (.) r'
- *              dh_{t-1} = dh (.) z + R_r^T da_r + R_z^T da_z + R_n^T dq        dR_n += dq h_{t-1}^T
- *     before:  dm = R_n^T da_n                 gradient of m = r (.) h_{t-1}
- *              da_r = dm (.) h_{t-1} (.) r'
- *              dh_{t-1} = dh (.) z + R_r^T da_r + R_z^T da_z + dm (.) r        dR_n += da_n m^T
+ *     da_n = dh (.) (1 - z) (.) g'(a_n)
+ *     da_z = dh (.) (h_{t-1} - n) (.) f'(a_z)
+ *     after:   dq = r (.) da_n                 gradient of R_n v + b_hn, with q its value
+ *              da_r = da_n (.) q (.) f'(a_r)
+ *              dv = R_r^T da_r + R_z^T da_z + R_n^T dq                    dR_n += dq v^T
+ *     before:  ds = R_n^T da_n                 gradient of s = r (.) v
+ *              da_r = ds (.) v (.) f'(a_r)
+ *              dv = R_r^T da_r + R_z^T da_z + ds (.) r                    dR_n += da_n s^T
+ *     dh_{t-1} = dh (.) z + m (.) dv
  */
-import type { Cell } from './cell.ts';
-import {
-  add,
-  addOuter,
-  addProduct,
-  addTo,
-  addTransposedProduct,
-  dSigmoid,
-  dTanh,
-  sigmoid,
-  type Vec,
-} from './math.ts';
+import type { GruSpec } from '../../src/types.ts';
+import { curvesOf, nearest, type Curve } from './activation.ts';
+import type { Cell, CellWeights, StepTape } from './cell.ts';
+import { add, addTo, times, type Vec } from './math.ts';
+import { productBackward, productForward, type Factor, type ProductTape } from './norm.ts';
 
-interface Tape {
-  x: Vec;
-  previous: Vec;
-  r: Vec;
-  z: Vec;
-  n: Vec;
-  /** after: R_n h_{t-1} + b_hn; before: r (.) h_{t-1} */
-  inner: Vec;
+interface Tape extends StepTape {
+  readonly fromInput: ProductTape;
+  /** after: of all rows; before: of those of reset and update */
+  readonly fromState: ProductTape;
+  /** before: of the rows of `new` with r (.) v */
+  readonly fromReset?: ProductTape;
+  readonly mask: Vec | undefined;
+  readonly gates: Gates;
 }
 
-export function gruCell(resetAfter = true): Cell<Tape> {
+interface Gates {
+  readonly previous: Vec;
+  readonly seen: Vec;
+  /** Inputs of the activations, 3H */
+  readonly a: Vec;
+  readonly r: Vec;
+  readonly z: Vec;
+  readonly n: Vec;
+  /** after: R_n v + b_hn */
+  readonly q: Vec;
+}
+
+/** R without its rows of `new`, and those alone. */
+function split(
+  { recurrent: { matrix } }: CellWeights,
+  size: number,
+): [gates: Factor, new_: Factor] {
+  const cut = 2 * size * size;
+  return [{ matrix: matrix.subarray(0, cut) }, { matrix: matrix.subarray(cut) }];
+}
+
+export function gruCell(spec: GruSpec, reverse: boolean): Cell<Tape> {
+  const resetAfter = spec.resetAfter ?? true;
+  const [f, g] = curvesOf(spec, reverse) as [Curve, Curve];
   return {
     gates: 3,
     peepholes: 0,
     hasCellState: false,
+    seen: 'h',
+    diagonal: false,
 
-    forward(w, x, { h: previous, c }) {
-      const size = previous.length;
-      const fromInput = new Float64Array(3 * size);
-      addProduct(fromInput, w.input, x);
-      add(fromInput, w.biasInput);
-      const fromState = new Float64Array(3 * size);
-      const stateOfNew = fromState.subarray(2 * size);
-      addProduct(fromState.subarray(0, 2 * size), w.recurrent, previous);
-      const r = previous.map((_, k) =>
-        sigmoid(fromInput[k]! + fromState[k]! + (w.biasRecurrent?.[k] ?? 0)),
-      );
-      const z = previous.map((_, k) =>
-        sigmoid(fromInput[size + k]! + fromState[size + k]! + (w.biasRecurrent?.[size + k] ?? 0)),
-      );
-      const product = previous.map((h, k) => r[k]! * h);
-      addProduct(
-        stateOfNew,
-        w.recurrent.subarray(2 * size * size),
-        resetAfter ? previous : product,
-      );
-      add(stateOfNew, w.biasRecurrent?.subarray(2 * size));
-      const n = previous.map((_, k) =>
-        Math.tanh(fromInput[2 * size + k]! + (resetAfter ? r[k]! : 1) * stateOfNew[k]!),
-      );
+    forward(w, size, x, { h: previous, c }, mask) {
+      const seen = times(previous, mask);
+      const [gateRows, newRows] = split(w, size);
+      const fromInput = productForward(w.input, 3 * size, x);
+      const fromState = resetAfter
+        ? productForward(w.recurrent, 3 * size, seen)
+        : productForward(gateRows, 2 * size, seen);
+      const a = fromInput.y;
+      add(a, w.biasInput);
+      const gates = a.subarray(0, 2 * size);
+      add(gates, fromState.y);
+      add(gates, w.biasRecurrent);
+      const r = gates.subarray(0, size).map((value) => f.value(value));
+      const z = gates.subarray(size).map((value) => f.value(value));
+      const fromReset = resetAfter ? undefined : productForward(newRows, size, times(r, seen));
+      const q = fromReset?.y ?? fromState.y.slice(2 * size);
+      add(q, w.biasRecurrent?.subarray(2 * size));
+      const an = a.subarray(2 * size);
+      add(an, resetAfter ? times(r, q) : q);
+      const n = an.map((value) => g.value(value));
       const h = previous.map((old, k) => (1 - z[k]!) * n[k]! + z[k]! * old);
-      const inner = resetAfter ? stateOfNew : product;
-      return { next: { h, c }, tape: { x, previous, r, z, n, inner } };
+      const tape = {
+        fromInput: fromInput.tape,
+        fromState: fromState.tape,
+        fromReset: fromReset?.tape,
+        mask,
+        gates: { previous, seen, a, r, z, n, q },
+        kink: Math.min(nearest(f.kinks, gates), nearest(g.kinks, an)),
+      };
+      return { next: { h, c }, tape };
     },
 
-    backward(w, dw, { x, previous, r, z, n, inner }, dnext) {
+    backward(w, dw, tape, dnext) {
+      const { previous, seen, a, r, z, n, q } = tape.gates;
       const size = previous.length;
-      // Gradients of the pre-activations, as the input product and as the recurrent product see them.
       const da = new Float64Array(3 * size);
-      const [dar, daz, dan] = [0, 1, 2].map((row) => da.subarray(row * size, (row + 1) * size)) as [
-        Vec,
-        Vec,
-        Vec,
-      ];
-      const newRows = w.recurrent.subarray(2 * size * size);
-      const newRowsGradient = dw.recurrent.subarray(2 * size * size);
-      const dh = new Float64Array(size);
+      const [dar, dan] = [da.subarray(0, size), da.subarray(2 * size)];
       for (let k = 0; k < size; k++) {
-        dan[k] = dnext.h[k]! * (1 - z[k]!) * dTanh(n[k]!);
-        daz[k] = dnext.h[k]! * (previous[k]! - n[k]!) * dSigmoid(z[k]!);
-        dh[k] = dnext.h[k]! * z[k]!;
+        dan[k] = dnext.h[k]! * (1 - z[k]!) * g.slope(a[2 * size + k]!);
+        da[size + k] = dnext.h[k]! * (previous[k]! - n[k]!) * f.slope(a[size + k]!);
       }
-      const dq = resetAfter ? dan.map((value, k) => value * r[k]!) : dan;
-      if (resetAfter) {
-        for (let k = 0; k < size; k++) dar[k] = dan[k]! * inner[k]! * dSigmoid(r[k]!);
-        addTransposedProduct(dh, newRows, dq);
-        addOuter(newRowsGradient, dq, previous);
-      } else {
-        const dm = new Float64Array(size);
-        addTransposedProduct(dm, newRows, dan);
-        for (let k = 0; k < size; k++) {
-          dar[k] = dm[k]! * previous[k]! * dSigmoid(r[k]!);
-          dh[k]! += dm[k]! * r[k]!;
-        }
-        addOuter(newRowsGradient, dan, inner);
+      // As the recurrent product sees the gradients: those of `new` before the reset gate.
+      const dState = da.slice();
+      const [gateRows, newRows] = split(w, size);
+      const [dGateRows, dNewRows] = split(dw, size);
+      const ds = resetAfter
+        ? times(dan, q)
+        : productBackward(newRows, dNewRows, tape.fromReset!, dan);
+      for (let k = 0; k < size; k++) {
+        dar[k] = ds[k]! * (resetAfter ? 1 : seen[k]!) * f.slope(a[k]!);
+        dState[k] = dar[k]!;
+        if (resetAfter) dState[2 * size + k] = dan[k]! * r[k]!;
       }
-      const gateRows = da.subarray(0, 2 * size);
-      addTransposedProduct(dh, w.recurrent, gateRows);
-      addOuter(dw.recurrent, gateRows, previous);
-      const dx = new Float64Array(x.length);
-      addTransposedProduct(dx, w.input, da);
-      addOuter(dw.input, da, x);
+      const dv = resetAfter
+        ? productBackward(w.recurrent, dw.recurrent, tape.fromState, dState)
+        : productBackward(gateRows, dGateRows, tape.fromState, dState.subarray(0, 2 * size));
+      if (!resetAfter) add(dv, times(ds, r));
+      const dh = times(dnext.h, z);
+      add(dh, times(dv, tape.mask));
       addTo(dw.biasInput, da);
-      if (dw.biasRecurrent) {
-        add(dw.biasRecurrent.subarray(0, 2 * size), gateRows);
-        add(dw.biasRecurrent.subarray(2 * size), dq);
-      }
+      addTo(dw.biasRecurrent, dState);
+      const dx = productBackward(w.input, dw.input, tape.fromInput, da);
       return { dx, dprevious: { h: dh, c: dnext.c } };
     },
   };

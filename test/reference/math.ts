@@ -45,18 +45,13 @@ export function addTo(dx: Vec | undefined, dy: Vec): void {
   if (dx) add(dx, dy);
 }
 
+/** x (.) y; x itself where there is no y. */
+export function times(x: Vec, y: Vec | undefined): Vec {
+  return y ? x.map((value, k) => value * y[k]!) : x;
+}
+
 export function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x));
-}
-
-/** Derivative of the sigmoid, from its value. */
-export function dSigmoid(y: number): number {
-  return y * (1 - y);
-}
-
-/** Derivative of tanh, from its value. */
-export function dTanh(y: number): number {
-  return 1 - y * y;
 }
 
 export function norm(x: ArrayLike<number>): number {

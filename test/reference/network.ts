@@ -1,143 +1,41 @@
 /**
- * A whole model in float64: the same description, parameter names and shapes as the product, none of its code.
+ * A whole model in float64: the same description, parameter names and shapes as the product, none of its code. Training with masks gets
+ * them from outside, so that it is a function like all others; without masks it is inference.
  */
-import type { LayerSpec, ModelDescription } from '../../src/types.ts';
-import type { Cell, CellWeights } from './cell.ts';
+import type { ModelDescription } from '../../src/types.ts';
+import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
-import { gruCell } from './gru.ts';
-import { lstmCell } from './lstm.ts';
+import { depthsOf, layersOf, type Layer, type RecurrentLayer, type Way } from './layers.ts';
 import type { Vec } from './math.ts';
-import { poolBackward, poolForward, type PoolMode } from './pool.ts';
-import { rnnCell } from './rnn.ts';
+import { poolBackward, poolForward } from './pool.ts';
 import {
   stackBackward,
   stackForward,
   type Dims,
+  type Pass,
   type StackState,
   type StackTape,
+  type SubLayer,
 } from './stack.ts';
 
 /** Parameters or gradients by name. */
 export type Parameters = Map<string, { readonly shape: readonly number[]; readonly data: Vec }>;
 /** States by layer name; `c` is empty for a cell without. */
 export type State = Record<string, StackState>;
-
-type RecurrentSpec = Exclude<Extract<LayerSpec, { hiddenSize: number }>, { type: 'indrnn' }>;
-// The tape's type differs from cell to cell and is only ever handed back to the cell it came from.
-type AnyCell = Cell<unknown>;
-
-interface RecurrentLayer {
-  readonly kind: 'recurrent';
-  readonly name: string;
-  readonly cell: AnyCell;
-  readonly spec: RecurrentSpec;
-  readonly inputSize: number;
-}
-
-type Layer =
-  | RecurrentLayer
-  | {
-      readonly kind: 'linear';
-      readonly name: string;
-      readonly inputSize: number;
-      readonly outputSize: number;
-      readonly bias: boolean;
-      /** Whose parameter its weight is: its own or an embedding's. */
-      readonly weight: string;
-    }
-  | {
-      readonly kind: 'embedding';
-      readonly name: string;
-      readonly count: number;
-      readonly outputSize: number;
-    }
-  | {
-      readonly kind: 'pool';
-      readonly name: string;
-      readonly mode: PoolMode;
-      readonly inputSize: number;
-      readonly outputSize: number;
-    };
+/**
+ * What training drew, by `<layer>.<place>.<kind>`, the place of a mask being that of the state it works on; of `dropout` the sub-layer. Factors
+ * (0 or 1 / (1 - p)) for `input`, `recurrent` and `dropout`; for `zoneout` 1 where the old h is kept and else 0.
+ */
+export type Masks = ReadonlyMap<string, Vec>;
 
 export interface Tape {
   readonly dims: Dims;
   readonly input: ArrayLike<number>;
+  readonly masks: Masks | undefined;
   /** Input of each layer, and what its backward wants besides. */
-  readonly layers: { readonly x: Vec; readonly stack?: StackTape<unknown> }[];
-}
-
-function cellOf(spec: RecurrentSpec): AnyCell {
-  if (spec.type === 'rnn') return rnnCell(spec.nonlinearity) as AnyCell;
-  if (spec.type === 'gru') return gruCell(spec.resetAfter) as AnyCell;
-  return lstmCell(spec) as AnyCell;
-}
-
-/** The layers with names and sizes filled in. */
-export function layersOf(description: ModelDescription): Layer[] {
-  const seen = new Map<string, number>();
-  let [width, firstRows] = [0, 0];
-  return description.layers.map((spec) => {
-    const nth = (seen.get(spec.type) ?? 0) + 1;
-    seen.set(spec.type, nth);
-    const name = spec.name ?? (nth === 1 ? spec.type : `${spec.type}${nth}`);
-    if (spec.type === 'embedding') {
-      width = spec.embeddingDim;
-      firstRows = spec.numEmbeddings;
-      return {
-        kind: 'embedding',
-        name,
-        count: spec.numEmbeddings,
-        outputSize: width,
-      };
-    }
-    if (spec.type === 'linear') {
-      const inputSize = spec.inFeatures ?? width;
-      width = 'tied' in spec ? firstRows : spec.outFeatures;
-      return {
-        kind: 'linear',
-        name,
-        inputSize,
-        outputSize: width,
-        bias: spec.bias ?? true,
-        weight: 'tied' in spec ? spec.tied : name,
-      };
-    }
-    if (spec.type === 'pool')
-      return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
-    const inputSize = spec.inputSize ?? width;
-    width = spec.hiddenSize;
-    if (spec.type === 'indrnn') throw new Error('the reference has no independent units yet');
-    return { kind: 'recurrent', name, cell: cellOf(spec), spec, inputSize };
-  });
-}
-
-/** Every parameter of a model, in the order of its layers. */
-export function parameterShapes(description: ModelDescription): Map<string, readonly number[]> {
-  const shapes = new Map<string, readonly number[]>();
-  for (const layer of layersOf(description)) {
-    if (layer.kind === 'embedding') {
-      shapes.set(`${layer.name}.weight`, [layer.count, layer.outputSize]);
-    } else if (layer.kind === 'pool') {
-      continue;
-    } else if (layer.kind === 'linear') {
-      if (layer.weight === layer.name)
-        shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
-      if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.outputSize]);
-    } else {
-      const { name, cell, spec, inputSize } = layer;
-      const size = spec.hiddenSize;
-      for (let k = 0; k < (spec.numLayers ?? 1); k++) {
-        shapes.set(`${name}.weight_ih_l${k}`, [cell.gates * size, k === 0 ? inputSize : size]);
-        shapes.set(`${name}.weight_hh_l${k}`, [cell.gates * size, size]);
-        if (spec.bias ?? true) {
-          shapes.set(`${name}.bias_ih_l${k}`, [cell.gates * size]);
-          shapes.set(`${name}.bias_hh_l${k}`, [cell.gates * size]);
-        }
-        if (cell.peepholes) shapes.set(`${name}.weight_peephole_l${k}`, [cell.peepholes, size]);
-      }
-    }
-  }
-  return shapes;
+  readonly layers: { readonly x: Vec; readonly stack?: StackTape }[];
+  /** How near any step came to a place where a derivative jumps. */
+  readonly kink: number;
 }
 
 export function zerosLike(parameters: Parameters): Parameters {
@@ -149,27 +47,47 @@ export function zerosLike(parameters: Parameters): Parameters {
   );
 }
 
-/** The zero state of a batch. */
-export function zeroState(description: ModelDescription, batch: number): State {
-  const state: State = {};
-  for (const layer of layersOf(description)) {
-    if (layer.kind !== 'recurrent') continue;
-    const size = (layer.spec.numLayers ?? 1) * batch * layer.spec.hiddenSize;
-    state[layer.name] = {
-      h: new Float64Array(size),
-      c: new Float64Array(layer.cell.hasCellState ? size : 0),
-    };
-  }
-  return state;
+function weightsOf(
+  { name }: RecurrentLayer,
+  { suffix }: Way,
+  depth: number,
+  parameters: Parameters,
+): CellWeights {
+  const data = (kind: string): Vec | undefined =>
+    parameters.get(`${name}.${kind}_l${depth}${suffix}`)?.data;
+  return {
+    input: { matrix: data('weight_ih')!, gamma: data('layer_norm_ih') },
+    recurrent: { matrix: data('weight_hh')!, gamma: data('layer_norm_hh') },
+    biasInput: data('bias_ih'),
+    biasRecurrent: data('bias_hh'),
+    peephole: data('weight_peephole'),
+    normCell: data('layer_norm_c'),
+    projection: data('weight_hr'),
+  };
 }
 
-function stackWeights({ name, spec }: RecurrentLayer, parameters: Parameters): CellWeights[] {
-  return Array.from({ length: spec.numLayers ?? 1 }, (_, k) => ({
-    input: parameters.get(`${name}.weight_ih_l${k}`)!.data,
-    recurrent: parameters.get(`${name}.weight_hh_l${k}`)!.data,
-    biasInput: parameters.get(`${name}.bias_ih_l${k}`)?.data,
-    biasRecurrent: parameters.get(`${name}.bias_hh_l${k}`)?.data,
-    peephole: parameters.get(`${name}.weight_peephole_l${k}`)?.data,
+function subLayersOf(
+  layer: RecurrentLayer,
+  parameters: Parameters,
+  { steps, batch }: Dims,
+  masks: Masks | undefined,
+): SubLayer[] {
+  const { name, spec, ways } = layer;
+  return depthsOf(spec).map((depth) => ({
+    dropoutMask: masks?.get(`${name}.${depth}.dropout`),
+    passes: ways.map((way, k): Pass => {
+      const mask = (kind: string): Vec | undefined =>
+        masks?.get(`${name}.${depth * ways.length + k}.${kind}`);
+      const always = (): Vec =>
+        new Float64Array(steps * batch * way.outputSize).fill(spec.zoneout!);
+      return {
+        ...way,
+        weights: weightsOf(layer, way, depth, parameters),
+        inputMask: mask('input'),
+        recurrentMask: mask('recurrent'),
+        zoneout: masks || !spec.zoneout ? mask('zoneout') : always(),
+      };
+    }),
   }));
 }
 
@@ -183,6 +101,31 @@ function linearWeights(
   };
 }
 
+/** Calls back with the place of every row [T, B] behind the valid steps, and with that of the last valid one, if there is one. */
+function eachPadded(
+  { steps, batch, lengths }: Dims,
+  visit: (row: number, last: number | undefined) => void,
+): void {
+  for (let b = 0; lengths && b < batch; b++) {
+    for (let t = lengths[b]!; t < steps; t++) {
+      visit(t * batch + b, lengths[b] ? (lengths[b]! - 1) * batch + b : undefined);
+    }
+  }
+}
+
+/** A pooled sequence has no steps left to pad. */
+const pools = (layers: readonly Layer[]): boolean => layers.some(({ kind }) => kind === 'pool');
+
+/** Makes what stands behind the valid steps zero, or the last valid output. */
+function pad(dims: Dims, y: Vec): void {
+  const width = y.length / (dims.steps * dims.batch);
+  eachPadded(dims, (row, last) => {
+    const from = dims.padding === 'repeat' ? last : undefined;
+    if (from === undefined) y.fill(0, row * width, (row + 1) * width);
+    else y.copyWithin(row * width, from * width, (from + 1) * width);
+  });
+}
+
 /** input: features [T, B, I], or tokens [T, B] when the first layer is an embedding. */
 export function forward(
   description: ModelDescription,
@@ -190,12 +133,15 @@ export function forward(
   input: ArrayLike<number>,
   dims: Dims,
   initial: State,
+  masks?: Masks,
 ): { output: Vec; state: State; tape: Tape } {
   let rows = dims.steps * dims.batch;
   const state: State = {};
   const tapes: Tape['layers'] = [];
+  let kink = Infinity;
   let x: Vec = Float64Array.from(input);
-  for (const layer of layersOf(description)) {
+  const layers = layersOf(description);
+  for (const layer of layers) {
     const { name } = layer;
     if (layer.kind === 'embedding') {
       tapes.push({ x });
@@ -208,15 +154,30 @@ export function forward(
       tapes.push({ x });
       x = linearForward(linearWeights(layer, parameters), x, rows, layer.outputSize);
     } else {
-      const weights = stackWeights(layer, parameters);
-      const size = layer.spec.hiddenSize;
-      const result = stackForward(layer.cell, weights, size, dims, x, initial[name]!);
+      const subLayers = subLayersOf(layer, parameters, dims, masks);
+      const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, initial[name]!);
       tapes.push({ x, stack: result.tape });
+      kink = Math.min(kink, result.tape.kink);
       state[name] = result.final;
       x = result.output;
     }
   }
-  return { output: x, state, tape: { dims, input, layers: tapes } };
+  if (!pools(layers)) pad(dims, x);
+  return { output: x, state, tape: { dims, input, masks, layers: tapes, kink } };
+}
+
+/** dL/d(output of the last layer): what stands behind the valid steps is added to where it was repeated from, or is nothing. */
+function gathered(dims: Dims, doutput: Vec): Vec {
+  const dy = doutput.slice();
+  const width = dy.length / (dims.steps * dims.batch);
+  eachPadded(dims, (row, last) => {
+    for (let k = 0; k < width; k++) {
+      const value = dy[row * width + k]!;
+      dy[row * width + k] = 0;
+      if (dims.padding === 'repeat' && last !== undefined) dy[last * width + k]! += value;
+    }
+  });
+  return dy;
 }
 
 /** From dL/d(output) and dL/d(final states); `input` is absent for tokens. */
@@ -229,8 +190,9 @@ export function backward(
 ): { gradients: Parameters; input?: Vec; state: State } {
   const gradients = zerosLike(parameters);
   const state: State = {};
-  let dy: Vec | undefined = doutput;
+  const { dims } = tape;
   const layers = layersOf(description);
+  let dy: Vec | undefined = pools(layers) ? doutput : gathered(dims, doutput);
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;
     const { name } = layer;
@@ -239,23 +201,19 @@ export function backward(
       embeddingBackward(gradients.get(`${name}.weight`)!.data, tape.input, dy!, layer.outputSize);
       dy = undefined;
     } else if (layer.kind === 'pool') {
-      dy = poolBackward(layer.mode, x, dy!, tape.dims);
+      dy = poolBackward(layer.mode, x, dy!, dims);
     } else if (layer.kind === 'linear') {
+      const into = linearWeights(layer, gradients);
       const rows = dy!.length / layer.outputSize;
-      dy = linearBackward(
-        linearWeights(layer, parameters),
-        linearWeights(layer, gradients),
-        x,
-        dy!,
-        rows,
-      );
+      dy = linearBackward(linearWeights(layer, parameters), into, x, dy!, rows);
     } else {
       const result: { dx: Vec; dinitial: StackState } = stackBackward(
-        layer.cell,
-        stackWeights(layer, parameters),
-        stackWeights(layer, gradients),
-        layer.spec.hiddenSize,
-        tape.dims,
+        subLayersOf(layer, parameters, dims, tape.masks),
+        depthsOf(layer.spec).map((depth) =>
+          layer.ways.map((way) => weightsOf(layer, way, depth, gradients)),
+        ),
+        layer.spec.merge ?? 'concat',
+        dims,
         stack!,
         dy!,
         dfinal[name]!,

@@ -1,5 +1,5 @@
 /**
- * Many to one over x [T, B, W], one number at a time:
+ * Many to one over x [T, B, W], one number at a time, T being the valid steps of its row; 0 where there is none:
  *
  *     last:  y = x_(T-1)
  *     mean:  y = sum_t x_t / T
@@ -18,8 +18,10 @@ function weights(mode: PoolMode, values: number[]): number[] {
   return values.map((_, t) => Number(t === chosen));
 }
 
-function column(x: Vec, at: number, { steps }: Dims): number[] {
-  return Array.from({ length: steps }, (_, t) => x[(t * x.length) / steps + at]!);
+/** The valid numbers at one place [B, W]. */
+function column(x: Vec, at: number, { steps, batch, lengths }: Dims): number[] {
+  const [size, row] = [x.length / steps, Math.floor((at * steps * batch) / x.length)];
+  return Array.from({ length: lengths?.[row] ?? steps }, (_, t) => x[t * size + at]!);
 }
 
 export function poolForward(mode: PoolMode, x: Vec, dims: Dims): Vec {

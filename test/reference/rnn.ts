@@ -1,49 +1,51 @@
 /**
- * Elman network.
+ * Elman network. m: mask of the recurrent product, 1 where there is none.
  *
- *     h_t = a(W x_t + b_ih + R h_{t-1} + b_hh)          a = tanh or relu
+ *     a = W x_t + b_ih + R (m (.) h_{t-1}) + b_hh          h_t = f(a)
  *
- *     da  = dh_t (.) a'        a' = 1 - h_t^2 (tanh); 1 where h_t > 0, else 0 (relu)
- *     dx = W^T da   dh_{t-1} = R^T da   dW += da x^T   dR += da h_{t-1}^T   db_ih += da   db_hh += da
+ *     da = dh_t (.) f'(a)
+ *     dx = W^T da   dh_{t-1} = m (.) R^T da   dW += da x^T   dR += da (m (.) h_{t-1})^T   db_ih += da   db_hh += da
  */
-import type { Cell } from './cell.ts';
-import { add, addOuter, addProduct, addTo, addTransposedProduct, dTanh, type Vec } from './math.ts';
+import type { RnnSpec } from '../../src/types.ts';
+import { curvesOf, nearest } from './activation.ts';
+import type { Cell, StepTape } from './cell.ts';
+import { add, addTo, times, type Vec } from './math.ts';
+import { productBackward, productForward, type ProductTape } from './norm.ts';
 
-export interface RnnTape {
-  x: Vec;
-  previous: Vec;
-  /** W x_t + b_ih + R h_{t-1} + b_hh */
-  a: Vec;
-  h: Vec;
+interface Tape extends StepTape {
+  readonly fromInput: ProductTape;
+  readonly fromState: ProductTape;
+  readonly mask: Vec | undefined;
+  readonly a: Vec;
 }
 
-export function rnnCell(nonlinearity: 'tanh' | 'relu' = 'tanh'): Cell<RnnTape> {
-  const relu = nonlinearity === 'relu';
+export function rnnCell(spec: RnnSpec, reverse: boolean): Cell<Tape> {
+  const [f] = curvesOf(spec, reverse);
   return {
     gates: 1,
     peepholes: 0,
     hasCellState: false,
+    seen: 'h',
+    diagonal: false,
 
-    forward(w, x, { h: previous, c }) {
-      const a = new Float64Array(previous.length);
-      addProduct(a, w.input, x);
-      addProduct(a, w.recurrent, previous);
+    forward(w, size, x, { h: previous, c }, mask) {
+      const fromInput = productForward(w.input, size, x);
+      const fromState = productForward(w.recurrent, size, times(previous, mask));
+      const a = fromInput.y;
       add(a, w.biasInput);
+      add(a, fromState.y);
       add(a, w.biasRecurrent);
-      const h = a.map((value) => (relu ? Math.max(0, value) : Math.tanh(value)));
-      return { next: { h, c }, tape: { x, previous, a, h } };
+      const kink = nearest(f!.kinks, a);
+      const tape = { fromInput: fromInput.tape, fromState: fromState.tape, mask, a, kink };
+      return { next: { h: a.map((value) => f!.value(value)), c }, tape };
     },
 
-    backward(w, dw, { x, previous, h }, dnext) {
-      const da = h.map((y, k) => dnext.h[k]! * (relu ? Number(y > 0) : dTanh(y)));
-      const dx = new Float64Array(x.length);
-      const dh = new Float64Array(h.length);
-      addTransposedProduct(dx, w.input, da);
-      addTransposedProduct(dh, w.recurrent, da);
-      addOuter(dw.input, da, x);
-      addOuter(dw.recurrent, da, previous);
+    backward(w, dw, { fromInput, fromState, mask, a }, dnext) {
+      const da = a.map((value, k) => dnext.h[k]! * f!.slope(value));
       addTo(dw.biasInput, da);
       addTo(dw.biasRecurrent, da);
+      const dx = productBackward(w.input, dw.input, fromInput, da);
+      const dh = times(productBackward(w.recurrent, dw.recurrent, fromState, da), mask);
       return { dx, dprevious: { h: dh, c: dnext.c } };
     },
   };

@@ -1,99 +1,205 @@
 /**
- * Stacked recurrent layers over a whole batch of sequences, and backpropagation through time: the loop of the formulas,
- * one row of the batch and one time step at a time.
+ * A recurrent layer over a whole batch of sequences, and backpropagation through time: the loop of the formulas, one sub-layer, one
+ * direction, one row of the batch and one time step at a time. Rows of differing lengths are loops of differing lengths, and reading
+ * backwards is a loop from the last valid step to the first.
  */
-import type { Cell, CellState, CellWeights } from './cell.ts';
-import { add, type Vec } from './math.ts';
+import type { CellState, CellWeights } from './cell.ts';
+import { add, times, type Vec } from './math.ts';
+import { stepBackward, stepForward, type Unit, type WholeTape } from './step.ts';
 
-/** h [L, B, H]; c likewise, or empty for a cell without. */
+/** h [L D, B, P]; c [L D, B, H], or empty for a cell without. Forward stands before backward. */
 export type StackState = CellState;
 
 export interface Dims {
   readonly steps: number;
   readonly batch: number;
+  /** Valid steps of every row; all where absent. */
+  readonly lengths?: ArrayLike<number>;
+  /** What a model puts out behind the valid steps. */
+  readonly padding?: 'zero' | 'repeat';
 }
 
-/** Tapes by [layer][time][row]. */
-export interface StackTape<Tape> {
-  readonly tapes: Tape[][][];
-  readonly inputSize: number;
+/** One direction of one sub-layer, with its masks: those of the input [B, I] and of the recurrent product [B, P or H], zoneout [T, B, P]. */
+export interface Pass extends Unit {
+  readonly reverse: boolean;
+  readonly weights: CellWeights;
+  readonly inputMask?: Vec;
+  readonly recurrentMask?: Vec;
+  readonly zoneout?: Vec;
+}
+
+/** The directions of one sub-layer, and the mask [T, B, width] of what it hands to the next. */
+export interface SubLayer {
+  readonly passes: readonly Pass[];
+  readonly dropoutMask?: Vec;
+}
+
+export type Merge = 'concat' | 'sum' | 'mul' | 'ave';
+
+/** Of one pass: by row, then in the order that the steps were read in. */
+type PassTape = WholeTape[][];
+
+export interface StackTape {
+  /** By sub-layer, then direction. */
+  readonly passes: { readonly tape: PassTape; readonly output: Vec }[][];
+  readonly inputSizes: number[];
+  readonly kink: number;
 }
 
 const rowOf = (x: Vec, row: number, size: number): Vec => x.subarray(row * size, (row + 1) * size);
+const cut = (x: Vec | undefined, row: number, size: number): Vec | undefined =>
+  x && rowOf(x, row, size);
 
-/** x: [T, B, I]; one CellWeights a layer; the output [T, B, H] is that of the last layer. */
-export function stackForward<Tape>(
-  cell: Cell<Tape>,
-  layers: readonly CellWeights[],
-  hiddenSize: number,
-  { steps, batch }: Dims,
-  x: Vec,
-  initial: StackState,
-): { output: Vec; final: StackState; tape: StackTape<Tape> } {
-  const inputSize = x.length / (steps * batch);
-  const final = { h: initial.h.slice(), c: initial.c.slice() };
-  const tapes: Tape[][][] = [];
-  let input = x;
-  let width = inputSize;
-  layers.forEach((weights, layer) => {
-    const output = new Float64Array(steps * batch * hiddenSize);
-    const tapesOfLayer: Tape[][] = [];
-    for (let t = 0; t < steps; t++) {
-      const tapesOfStep: Tape[] = [];
-      for (let b = 0; b < batch; b++) {
-        const row = layer * batch + b;
-        const h = rowOf(final.h, row, hiddenSize);
-        const c = rowOf(final.c, row, hiddenSize);
-        const { next, tape } = cell.forward(weights, rowOf(input, t * batch + b, width).slice(), {
-          h: h.slice(),
-          c: c.slice(),
-        });
-        h.set(next.h);
-        c.set(next.c);
-        output.set(next.h, (t * batch + b) * hiddenSize);
-        tapesOfStep.push(tape);
-      }
-      tapesOfLayer.push(tapesOfStep);
-    }
-    tapes.push(tapesOfLayer);
-    input = output;
-    width = hiddenSize;
-  });
-  return { output: input, final, tape: { tapes, inputSize } };
+/** Views of the states of one row of one place. */
+function stateOf(
+  states: StackState,
+  place: number,
+  b: number,
+  batch: number,
+  unit: Unit,
+): CellState {
+  const row = place * batch + b;
+  const size = states.c.length ? unit.hiddenSize : 0;
+  return { h: rowOf(states.h, row, unit.outputSize), c: rowOf(states.c, row, size) };
 }
 
-/** From dL/d(output) and dL/d(final state), to dL/dx and dL/d(initial state); adds to `gradients`. */
-export function stackBackward<Tape>(
-  cell: Cell<Tape>,
-  layers: readonly CellWeights[],
-  gradients: readonly CellWeights[],
-  hiddenSize: number,
-  { steps, batch }: Dims,
-  { tapes, inputSize }: StackTape<Tape>,
+const lengthOf = ({ steps, lengths }: Dims, b: number): number => lengths?.[b] ?? steps;
+
+/** x: [T, B, I]; changes the states of the place from the initial to the last ones. */
+function passForward(
+  pass: Pass,
+  dims: Dims,
+  x: Vec,
+  states: StackState,
+  place: number,
+): { tape: PassTape; output: Vec } {
+  const { steps, batch } = dims;
+  const { outputSize: size } = pass;
+  const width = x.length / (steps * batch);
+  const output = new Float64Array(steps * batch * size);
+  const tape = Array.from({ length: batch }, (_, b) => {
+    const length = lengthOf(dims, b);
+    const state = stateOf(states, place, b, batch, pass);
+    return Array.from({ length }, (__, k) => {
+      const row = (pass.reverse ? length - 1 - k : k) * batch + b;
+      const previous = { h: state.h.slice(), c: state.c.slice() };
+      const step = stepForward(pass, pass.weights, rowOf(x, row, width).slice(), previous, {
+        input: cut(pass.inputMask, b, width),
+        recurrent: cut(pass.recurrentMask, b, previous[pass.cell.seen].length),
+        zoneout: cut(pass.zoneout, row, size),
+      });
+      state.h.set(step.next.h);
+      state.c.set(step.next.c);
+      output.set(step.next.h, row * size);
+      return step.tape;
+    });
+  });
+  return { tape, output };
+}
+
+/** Adds to `gradients`, changes the gradients of the states of the place from the last to the initial ones, and gives dx. */
+function passBackward(
+  pass: Pass,
+  gradients: CellWeights,
+  dims: Dims,
+  tape: PassTape,
+  width: number,
+  doutput: Vec,
+  dstates: StackState,
+  place: number,
+): Vec {
+  const { steps, batch } = dims;
+  const dx = new Float64Array(steps * batch * width);
+  for (let b = 0; b < batch; b++) {
+    const length = lengthOf(dims, b);
+    const dstate = stateOf(dstates, place, b, batch, pass);
+    for (let k = length - 1; k >= 0; k--) {
+      const row = (pass.reverse ? length - 1 - k : k) * batch + b;
+      add(dstate.h, rowOf(doutput, row, pass.outputSize));
+      const step = stepBackward(pass, pass.weights, gradients, tape[b]![k]!, dstate);
+      dstate.h.set(step.dprevious.h);
+      dstate.c.set(step.dprevious.c);
+      dx.set(step.dx, row * width);
+    }
+  }
+  return dx;
+}
+
+/** Outputs [T, B, P] of both directions as one. */
+function merged(mode: Merge, a: Vec, b: Vec, size: number): Vec {
+  if (mode === 'sum') return a.map((x, k) => x + b[k]!);
+  if (mode === 'ave') return a.map((x, k) => (x + b[k]!) / 2);
+  if (mode === 'mul') return times(a, b);
+  const both = new Float64Array(2 * a.length);
+  for (let row = 0; row * size < a.length; row++) {
+    both.set(rowOf(a, row, size), 2 * row * size);
+    both.set(rowOf(b, row, size), (2 * row + 1) * size);
+  }
+  return both;
+}
+
+/** What both directions get of the gradient of what `merged` gave. */
+function shared(mode: Merge, d: Vec, a: Vec, b: Vec, size: number): [Vec, Vec] {
+  if (mode === 'sum') return [d, d];
+  if (mode === 'ave') return [d.map((x) => x / 2), d.map((x) => x / 2)];
+  if (mode === 'mul') return [times(d, b), times(d, a)];
+  const half = (which: number): Vec =>
+    a.map((_, k) => d[(2 * Math.floor(k / size) + which) * size + (k % size)]!);
+  return [half(0), half(1)];
+}
+
+/** x: [T, B, I]; the output [T, B, P or 2P] is that of the last sub-layer. */
+export function stackForward(
+  subLayers: readonly SubLayer[],
+  merge: Merge,
+  dims: Dims,
+  x: Vec,
+  initial: StackState,
+): { output: Vec; final: StackState; tape: StackTape } {
+  const final = { h: initial.h.slice(), c: initial.c.slice() };
+  const tape: StackTape['passes'] = [];
+  const inputSizes: number[] = [];
+  let input = x;
+  subLayers.forEach(({ passes, dropoutMask }, depth) => {
+    inputSizes.push(input.length / (dims.steps * dims.batch));
+    const results = passes.map((pass, way) =>
+      passForward(pass, dims, input, final, depth * passes.length + way),
+    );
+    tape.push(results);
+    const [a, b] = results;
+    const output = b ? merged(merge, a!.output, b.output, passes[0]!.outputSize) : a!.output;
+    input = times(output, dropoutMask);
+  });
+  const steps = tape.flat().flatMap((pass) => pass.tape.flat());
+  const kink = steps.reduce((least, step) => Math.min(least, step.kink), Infinity);
+  return { output: input, final, tape: { passes: tape, inputSizes, kink } };
+}
+
+/** From dL/d(output) and dL/d(final state), to dL/dx and dL/d(initial state); adds to `gradients`, by sub-layer and direction. */
+export function stackBackward(
+  subLayers: readonly SubLayer[],
+  gradients: readonly (readonly CellWeights[])[],
+  merge: Merge,
+  dims: Dims,
+  tape: StackTape,
   doutput: Vec,
   dfinal: StackState,
 ): { dx: Vec; dinitial: StackState } {
   const dinitial = { h: dfinal.h.slice(), c: dfinal.c.slice() };
-  let dy = doutput;
-  for (let layer = layers.length - 1; layer >= 0; layer--) {
-    const width = layer === 0 ? inputSize : hiddenSize;
-    const dx = new Float64Array(steps * batch * width);
-    for (let t = steps - 1; t >= 0; t--) {
-      for (let b = 0; b < batch; b++) {
-        const dh = rowOf(dinitial.h, layer * batch + b, hiddenSize);
-        const dc = rowOf(dinitial.c, layer * batch + b, hiddenSize);
-        add(dh, rowOf(dy, t * batch + b, hiddenSize));
-        const tape = tapes[layer]![t]![b]!;
-        const step = cell.backward(layers[layer]!, gradients[layer]!, tape, {
-          h: dh,
-          c: dc,
-        });
-        dh.set(step.dprevious.h);
-        dc.set(step.dprevious.c);
-        dx.set(step.dx, (t * batch + b) * width);
-      }
-    }
-    dy = dx;
+  let d = doutput;
+  for (let depth = subLayers.length - 1; depth >= 0; depth--) {
+    const { passes, dropoutMask } = subLayers[depth]!;
+    const [a, b] = tape.passes[depth]!;
+    const dy = times(d, dropoutMask);
+    const shares = b ? shared(merge, dy, a!.output, b.output, passes[0]!.outputSize) : [dy];
+    const width = tape.inputSizes[depth]!;
+    d = new Float64Array(dims.steps * dims.batch * width);
+    passes.forEach((pass, way) => {
+      const steps = tape.passes[depth]![way]!.tape;
+      const into = gradients[depth]![way]!;
+      const place = depth * passes.length + way;
+      add(d, passBackward(pass, into, dims, steps, width, shares[way]!, dinitial, place));
+    });
   }
-  return { dx: dy, dinitial };
+  return { dx: d, dinitial };
 }

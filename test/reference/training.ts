@@ -5,7 +5,8 @@
  */
 import type { ModelDescription } from '../../src/types.ts';
 import { crossEntropy, mse } from './loss.ts';
-import { backward, forward, zeroState, type Parameters, type State } from './network.ts';
+import { zeroState } from './layers.ts';
+import { backward, forward, type Parameters, type State } from './network.ts';
 import { clipGradients, createOptimizer, type Optimizer } from './optim.ts';
 
 export interface TrainingOptions {

@@ -1,3 +1,3 @@
 import { describeGradcheck } from '../support/gradcheck.ts';
 
-describeGradcheck(500);
+describeGradcheck(300);

@@ -54,7 +54,7 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
     });
 
     it('in enough configurations', () => {
-      expect(campaign.configurations).toBeGreaterThanOrEqual(10.5 * runs);
+      expect(campaign.configurations).toBeGreaterThanOrEqual(12.5 * runs);
       expect(campaign.skipped).toBeLessThan(0.02 * campaign.configurations);
     });
   });

@@ -4,17 +4,11 @@
 import { Model, Trainer, type Engine } from '../../src/index.ts';
 import type { ModelState, SequenceResult } from '../../src/types.ts';
 import { norm } from '../reference/math.ts';
-import {
-  backward,
-  forward,
-  parameterShapes,
-  type Parameters,
-  type State,
-} from '../reference/network.ts';
+import { parameterShapes } from '../reference/layers.ts';
+import { backward, forward, type Parameters, type State } from '../reference/network.ts';
 import { problemOf, type Configuration } from './configuration.ts';
-import type { Problem } from './problem.ts';
+import { solve, type Problem } from './problem.ts';
 import {
-  distanceToKink,
   largestError,
   largestMagnitude,
   swapTimeAndBatch,
@@ -107,15 +101,14 @@ function checkForward(
 
 /** How far the exact result moves when each parameter is rounded up or down by half a unit in the last place of float32. */
 function sensitivity(problem: Problem, expected: Expected): number {
-  const { description, parameters, input, dims, initial } = problem;
   const random = createRandom(1);
   const rounded: Parameters = new Map(
-    [...parameters].map(([name, { shape, data }]) => [
+    [...problem.parameters].map(([name, { shape, data }]) => [
       name,
       { shape, data: data.map((value) => value * (1 + random.pick([-1, 1]) * 2 ** -24)) },
     ]),
   );
-  const moved = forward(description, rounded, input, dims, initial);
+  const moved = solve({ ...problem, parameters: rounded });
   return Math.max(...forwardErrors(moved, expected).map(([, error]) => error));
 }
 
@@ -221,19 +214,36 @@ function checkTrainer(
   trainer.dispose();
 }
 
+/** How often other numbers are tried for a configuration whose own have no float32 result. */
+const TRIES = 4;
+
+/** The numbers of a configuration and their exact result; undefined where only some that float32 cannot follow were found. */
+function solvable(
+  configuration: Configuration,
+): { problem: Problem; expected: ReturnType<typeof solve> } | undefined {
+  for (let n = 0; n < TRIES; n++) {
+    const problem = problemOf({ ...configuration, seed: configuration.seed + n });
+    const expected = solve(problem);
+    if (expected.tape.kink > KINK && sensitivity(problem, expected) <= SENSITIVE) {
+      return { problem, expected };
+    }
+  }
+  return undefined;
+}
+
 /** Throws where the product disagrees with the reference. */
 export function checkConfiguration(
   campaign: Campaign,
   engine: Engine,
   configuration: Configuration,
 ): void {
-  const problem = problemOf(configuration);
-  const { description, parameters, input, dims, initial } = problem;
-  const expected = forward(description, parameters, input, dims, initial);
-  if (distanceToKink(problem, expected.tape) < KINK || sensitivity(problem, expected) > SENSITIVE) {
+  const solved = solvable(configuration);
+  if (!solved) {
     campaign.skipped++;
     return;
   }
+  const { problem, expected } = solved;
+  const { description, parameters, dims, initial } = problem;
   const model = Model.create(engine, description, { seed: 1 });
   try {
     const shapes = [...model.stateDict()].map(([name, { shape }]) => `${name} [${shape}]`);

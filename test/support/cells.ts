@@ -1,4 +1,4 @@
-import type { LayerSpec } from '../../src/types.ts';
+import type { RecurrentSpec } from '../reference/cell.ts';
 
 /** Everything but the sizes that a recurrent layer can be told. */
 export type CellForm =
@@ -8,7 +8,8 @@ export type CellForm =
       readonly peephole?: 'diagonal' | 'cell';
       readonly inputForget?: boolean;
     }
-  | { readonly type: 'gru'; readonly resetAfter: boolean };
+  | { readonly type: 'gru'; readonly resetAfter: boolean }
+  | { readonly type: 'indrnn'; readonly nonlinearity: 'tanh' | 'relu' };
 
 /** Every form of every cell: the one list that all suites of the arithmetic go through. */
 export const cellForms: Readonly<Record<string, CellForm>> = {
@@ -30,6 +31,8 @@ export const cellForms: Readonly<Record<string, CellForm>> = {
   },
   'gru, reset after': { type: 'gru', resetAfter: true },
   'gru, reset before': { type: 'gru', resetAfter: false },
+  'indrnn tanh': { type: 'indrnn', nonlinearity: 'tanh' },
+  'indrnn relu': { type: 'indrnn', nonlinearity: 'relu' },
 };
 
 export interface LayerSizes {
@@ -39,6 +42,10 @@ export interface LayerSizes {
   readonly bias?: boolean;
 }
 
-export function recurrentLayer(form: CellForm, sizes: LayerSizes): LayerSpec {
-  return { ...form, ...sizes };
+export function recurrentLayer(
+  form: CellForm,
+  sizes: LayerSizes,
+  options: Partial<RecurrentSpec> = {},
+): RecurrentSpec {
+  return { ...form, ...sizes, ...options } as RecurrentSpec;
 }

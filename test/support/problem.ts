@@ -1,10 +1,9 @@
 import type { ModelDescription } from '../../src/types.ts';
+import { layersOf, maskShapes, parameterShapes, zeroState } from '../reference/layers.ts';
 import {
   backward,
   forward,
-  layersOf,
-  parameterShapes,
-  zeroState,
+  type Masks,
   type Parameters,
   type State,
 } from '../reference/network.ts';
@@ -24,6 +23,8 @@ export interface Problem {
   readonly initial: State;
   readonly doutput: Vec;
   readonly dstate: State;
+  /** What training drew; absent in inference. */
+  readonly masks?: Masks;
 }
 
 export interface ProblemOptions {
@@ -31,6 +32,8 @@ export interface ProblemOptions {
   readonly scale?: (columns: number) => number;
   readonly inputScale?: number;
   readonly stateScale?: number;
+  /** Draws masks. */
+  readonly training?: boolean;
 }
 
 function mapState(state: State, f: (length: number) => Vec): State {
@@ -43,17 +46,20 @@ export function createProblem(
   description: ModelDescription,
   dims: Dims,
   random: Random,
-  { scale = () => 1, inputScale = 1, stateScale = 1 }: ProblemOptions = {},
+  { scale = () => 1, inputScale = 1, stateScale = 1, training = false }: ProblemOptions = {},
 ): Problem {
   const parameters: Parameters = new Map();
   for (const [name, shape] of parameterShapes(description)) {
     const length = shape.reduce((a, b) => a * b, 1);
-    // A bias or a peephole enters a sum alone, whatever its length; a row of a matrix enters as a sum of products.
-    const columns = /bias|peephole/.test(name) ? 1 : shape[shape.length - 1]!;
-    parameters.set(name, {
-      shape,
-      data: random.vector(length, scale(columns)),
-    });
+    // A bias, a peephole or a weight of an IndRNN enters a sum alone, whatever its length; a row of a matrix enters as a sum of products.
+    const alone = shape.length === 1 || /peephole|norm/.test(name);
+    const data = random.vector(length, scale(alone ? 1 : shape[shape.length - 1]!));
+    // What scales a layer norm is around 1.
+    if (name.includes('layer_norm')) {
+      const scales = /norm_c/.test(name) ? length / 2 : length;
+      for (let k = 0; k < scales; k++) data[k] = 1 + data[k]! / 2;
+    }
+    parameters.set(name, { shape, data });
   }
   const rows = dims.steps * dims.batch;
   const [first] = layersOf(description);
@@ -63,7 +69,8 @@ export function createProblem(
       : random.vector(rows * first!.inputSize, inputScale);
   const zero = zeroState(description, dims.batch);
   const initial = mapState(zero, (length) => random.vector(length, stateScale));
-  const outputs = forward(description, parameters, input, dims, initial).output.length;
+  const masks = training ? drawMasks(description, dims, random) : undefined;
+  const outputs = forward(description, parameters, input, dims, initial, masks).output.length;
   return {
     description,
     dims,
@@ -72,14 +79,34 @@ export function createProblem(
     initial,
     doutput: random.vector(outputs, 1),
     dstate: mapState(zero, (length) => random.vector(length, 1)),
+    masks,
   };
+}
+
+function drawMasks(description: ModelDescription, dims: Dims, random: Random): Masks {
+  return new Map(
+    [...maskShapes(description, dims)].map(([key, { shape, p }]) => {
+      const length = shape.reduce((a, b) => a * b, 1);
+      const zoneout = key.endsWith('.zoneout');
+      const values = Float64Array.from({ length }, () => {
+        const hit = random.unit() < p;
+        return zoneout ? Number(hit) : hit ? 0 : 1 / (1 - p);
+      });
+      return [key, values];
+    }),
+  );
+}
+
+/** The reference's forward pass over a problem. */
+export function solve(p: Problem): ReturnType<typeof forward> {
+  return forward(p.description, p.parameters, p.input, p.dims, p.initial, p.masks);
 }
 
 const dot = (a: Vec, b: Vec): number => a.reduce((sum, value, k) => sum + value * b[k]!, 0);
 
 /** L of a problem, at its present numbers. */
 export function lossOf(p: Problem): number {
-  const { output, state } = forward(p.description, p.parameters, p.input, p.dims, p.initial);
+  const { output, state } = solve(p);
   let loss = dot(p.doutput, output);
   for (const [name, { h, c }] of Object.entries(p.dstate)) {
     loss += dot(h, state[name]!.h) + dot(c, state[name]!.c);
@@ -89,7 +116,7 @@ export function lossOf(p: Problem): number {
 
 /** Everything L can be differentiated by, with the reference's gradient beside it. Tokens are no such thing. */
 export function gradientsOf(p: Problem): { name: string; value: Vec; gradient: Vec }[] {
-  const { tape } = forward(p.description, p.parameters, p.input, p.dims, p.initial);
+  const { tape } = solve(p);
   const result = backward(p.description, p.parameters, tape, p.doutput, p.dstate);
   const list = [...p.parameters].map(([name, { data }]) => ({
     name,

@@ -3,8 +3,7 @@
  */
 import type { ModelState, StateDict } from '../../src/types.ts';
 import type { Vec } from '../reference/math.ts';
-import type { Parameters, State, Tape } from '../reference/network.ts';
-import type { RnnTape } from '../reference/rnn.ts';
+import type { Parameters, State } from '../reference/network.ts';
 import type { Problem } from './problem.ts';
 
 /** Rounds every number of the problem to float32, in place. */
@@ -63,20 +62,6 @@ export function swapTimeAndBatch<A extends Float32Array | Int32Array>(
     }
   }
   return swapped;
-}
-
-/**
- * How near the inputs of the relus of a network come to 0. On the other side of 0 the derivative jumps from 0 to 1, so that
- * a rounding error of the input, however small, is no small error of the gradient.
- */
-export function distanceToKink(problem: Problem, tape: Tape): number {
-  let nearest = Infinity;
-  problem.description.layers.forEach((layer, k) => {
-    if (layer.type !== 'rnn' || layer.nonlinearity !== 'relu') return;
-    const steps = tape.layers[k]!.stack!.tapes.flat(2) as RnnTape[];
-    for (const { a } of steps) for (const value of a) nearest = Math.min(nearest, Math.abs(value));
-  });
-  return nearest;
 }
 
 /** Largest |actual - expected|; NaN in either makes it NaN. */

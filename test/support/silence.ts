@@ -2,7 +2,7 @@ import { Model, type Engine } from '../../src/index.ts';
 import { recurrentLayer, type CellForm } from './cells.ts';
 import { createRandom } from './random.ts';
 import { toStateDict } from './product.ts';
-import { parameterShapes } from '../reference/network.ts';
+import { parameterShapes } from '../reference/layers.ts';
 
 /** Below this a state must be 0; the smallest normal float32 is 1.2e-38. */
 const SMALLEST = 1e-30;

@@ -4,7 +4,8 @@
 import { Model, Trainer, type Engine, type TrainerOptions } from '../../src/index.ts';
 import type { ModelDescription } from '../../src/types.ts';
 import { norm } from '../reference/math.ts';
-import { layersOf, parameterShapes, type Parameters } from '../reference/network.ts';
+import { layersOf, parameterShapes } from '../reference/layers.ts';
+import { type Parameters } from '../reference/network.ts';
 import { createTraining, type TrainingResult } from '../reference/training.ts';
 import { toStateDict } from './product.ts';
 import { createRandom } from './random.ts';
@@ -38,7 +39,7 @@ function createData(course: Course): (update: number) => { x: number[]; target: 
   const layers = layersOf(description);
   const first = layers[0]!;
   const last = layers[layers.length - 1]!;
-  const outputs = last.kind === 'recurrent' ? last.spec.hiddenSize : last.outputSize;
+  const outputs = last.outputSize;
   const phases = Array.from({ length: batch }, () => random.around(3));
   const wave = (t: number, b: number, k: number): number =>
     Math.fround(0.8 * Math.sin(phases[b]! + 0.7 * t * (1 + 0.3 * k)));

@@ -1,0 +1,125 @@
+/**
+ * The activations of the gates as functions of their input, with derivatives and with the places where those jump.
+ *
+ *     relu             max(0, x)                    affine      alpha x + beta
+ *     leakyRelu        x >= 0 ? x : alpha x         scaledTanh  alpha tanh(beta x)
+ *     thresholdedRelu  x >= alpha ? x : 0           softsign    x / (1 + |x|)
+ *     hardSigmoid      max(0, min(1, alpha x + beta))
+ *     elu              x >= 0 ? x : alpha (e^x - 1)
+ *     softplus         log(1 + e^x)
+ *
+ * A clip t replaces f(x) by f(max(-t, min(t, x))), whose derivative outside of [-t, t] is 0.
+ */
+import type { Activation, ActivationName } from '../../src/types.ts';
+import type { RecurrentSpec } from './cell.ts';
+import { sigmoid } from './math.ts';
+
+export interface Curve {
+  value(x: number): number;
+  slope(x: number): number;
+  readonly kinks: readonly number[];
+}
+
+const smooth = (value: Curve['value'], slope: Curve['slope']): Curve => ({
+  value,
+  slope,
+  kinks: [],
+});
+
+/** `above` from `kink` on, `below` before it. */
+const broken = (kink: number, below: Curve, above: Curve): Curve => ({
+  value: (x) => (x >= kink ? above : below).value(x),
+  slope: (x) => (x >= kink ? above : below).slope(x),
+  kinks: [kink],
+});
+
+const constant = (y: number): Curve =>
+  smooth(
+    () => y,
+    () => 0,
+  );
+const line = (alpha: number, beta = 0): Curve =>
+  smooth(
+    (x) => alpha * x + beta,
+    () => alpha,
+  );
+const scaledTanh = (alpha: number, beta: number): Curve =>
+  smooth(
+    (x) => alpha * Math.tanh(beta * x),
+    (x) => alpha * beta * (1 - Math.tanh(beta * x) ** 2),
+  );
+
+function hardSigmoid(alpha: number, beta: number): Curve {
+  const [low, high] = [-beta / alpha, (1 - beta) / alpha];
+  return {
+    value: (x) => Math.max(0, Math.min(1, alpha * x + beta)),
+    slope: (x) => (alpha * x + beta > 0 && alpha * x + beta < 1 ? alpha : 0),
+    kinks: [low, high],
+  };
+}
+
+const softplus = (x: number): number => Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x)));
+
+const CURVES: Readonly<Record<ActivationName, (alpha?: number, beta?: number) => Curve>> = {
+  relu: () => broken(0, constant(0), line(1)),
+  tanh: () => scaledTanh(1, 1),
+  sigmoid: () => smooth(sigmoid, (x) => sigmoid(x) * sigmoid(-x)),
+  affine: (alpha = 1, beta = 0) => line(alpha, beta),
+  leakyRelu: (alpha = 0.01) => broken(0, line(alpha), line(1)),
+  thresholdedRelu: (alpha = 1) => broken(alpha, constant(0), line(1)),
+  scaledTanh: (alpha = 1, beta = 1) => scaledTanh(alpha, beta),
+  hardSigmoid: (alpha = 0.2, beta = 0.5) => hardSigmoid(alpha, beta),
+  elu: (alpha = 1) => {
+    const below = smooth(
+      (x) => alpha * Math.expm1(x),
+      (x) => alpha * Math.exp(x),
+    );
+    return broken(0, below, line(1));
+  },
+  softsign: () =>
+    smooth(
+      (x) => x / (1 + Math.abs(x)),
+      (x) => 1 / (1 + Math.abs(x)) ** 2,
+    ),
+  softplus: () => smooth(softplus, sigmoid),
+};
+
+export function curveOf(activation: Activation, clip: number = Infinity): Curve {
+  const { type, alpha, beta }: Exclude<Activation, string> =
+    typeof activation === 'string' ? { type: activation } : activation;
+  const curve = CURVES[type](alpha, beta);
+  if (clip === Infinity) return curve;
+  return {
+    value: (x) => curve.value(clamp(x, clip)),
+    slope: (x) => (Math.abs(x) > clip ? 0 : curve.slope(x)),
+    kinks: [...curve.kinks.filter((kink) => Math.abs(kink) < clip), -clip, clip],
+  };
+}
+
+export function clamp(x: number, bound: number): number {
+  return Math.max(-bound, Math.min(bound, x));
+}
+
+/** How near any of the values comes to any of the kinks. */
+export function nearest(kinks: readonly number[], values: ArrayLike<number>): number {
+  let distance = Infinity;
+  for (const kink of kinks) {
+    for (let k = 0; k < values.length; k++) {
+      distance = Math.min(distance, Math.abs(values[k]! - kink));
+    }
+  }
+  return distance;
+}
+
+const usual = (spec: RecurrentSpec): readonly Activation[] => {
+  if (spec.type === 'lstm') return ['sigmoid', 'tanh', 'tanh'];
+  return spec.type === 'gru' ? ['sigmoid', 'tanh'] : [spec.nonlinearity ?? 'tanh'];
+};
+
+/** The curves of the slots of one direction; those of the gates clipped, the `h` of an LSTM not. */
+export function curvesOf(spec: RecurrentSpec, reverse: boolean): Curve[] {
+  const slots = usual(spec).length;
+  const given = spec.activations ?? usual(spec);
+  const own = reverse && given.length > slots ? given.slice(slots) : given.slice(0, slots);
+  return own.map((activation, slot) => curveOf(activation, slot < 2 ? spec.preactClip : Infinity));
+}

@@ -1,0 +1,77 @@
+/**
+ * Layer normalisation of one vector of n numbers, and products that go through one.
+ *
+ *     x^ = (x - mean(x)) / sqrt(var(x) + eps)      var biased, eps 1e-5        y = gamma (.) x^ + beta
+ *
+ *     dgamma += dy (.) x^    dbeta += dy    dx^ = dy (.) gamma
+ *     dx = (dx^ - mean(dx^) - x^ mean(dx^ (.) x^)) / sqrt(var(x) + eps)
+ */
+import { addOuter, addProduct, addTransposedProduct, type Vec } from './math.ts';
+
+const EPSILON = 1e-5;
+
+export interface NormTape {
+  /** x^ */
+  readonly normal: Vec;
+  /** sqrt(var(x) + eps) */
+  readonly deviation: number;
+}
+
+const mean = (x: Vec): number => x.reduce((sum, value) => sum + value, 0) / x.length;
+
+export function normForward(x: Vec, gamma: Vec, beta?: Vec): { y: Vec; tape: NormTape } {
+  const centre = mean(x);
+  const deviation = Math.sqrt(mean(x.map((value) => (value - centre) ** 2)) + EPSILON);
+  const normal = x.map((value) => (value - centre) / deviation);
+  const y = normal.map((value, k) => gamma[k]! * value + (beta?.[k] ?? 0));
+  return { y, tape: { normal, deviation } };
+}
+
+export function normBackward(
+  { normal, deviation }: NormTape,
+  gamma: Vec,
+  dgamma: Vec,
+  dbeta: Vec | undefined,
+  dy: Vec,
+): Vec {
+  for (let k = 0; k < dy.length; k++) {
+    dgamma[k]! += dy[k]! * normal[k]!;
+    if (dbeta) dbeta[k]! += dy[k]!;
+  }
+  const d = dy.map((value, k) => value * gamma[k]!);
+  const [centre, along] = [mean(d), mean(d.map((value, k) => value * normal[k]!))];
+  return d.map((value, k) => (value - centre - normal[k]! * along) / deviation);
+}
+
+/** A matrix, and the gamma of its product's normalisation where it has one; or the gradients of both. */
+export interface Factor {
+  readonly matrix: Vec;
+  readonly gamma?: Vec;
+}
+
+export interface ProductTape {
+  readonly x: Vec;
+  readonly norm?: NormTape;
+}
+
+/** M x, perhaps normalised. */
+export function productForward(
+  { matrix, gamma }: Factor,
+  rows: number,
+  x: Vec,
+): { y: Vec; tape: ProductTape } {
+  const y = new Float64Array(rows);
+  addProduct(y, matrix, x);
+  if (!gamma) return { y, tape: { x } };
+  const { y: normalised, tape: norm } = normForward(y, gamma);
+  return { y: normalised, tape: { x, norm } };
+}
+
+/** Gives dx, adds to the gradients of the factor. */
+export function productBackward(factor: Factor, gradient: Factor, tape: ProductTape, dy: Vec): Vec {
+  const d = tape.norm ? normBackward(tape.norm, factor.gamma!, gradient.gamma!, undefined, dy) : dy;
+  const dx = new Float64Array(tape.x.length);
+  addTransposedProduct(dx, factor.matrix, d);
+  addOuter(gradient.matrix, d, tape.x);
+  return dx;
+}
