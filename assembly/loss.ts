@@ -59,9 +59,8 @@ export function softmax(row: usize, n: i32, beta: f32): void {
   multiply(row, n, 1 / exponentials(row, n, high, beta));
 }
 
-/** The weights of all targets together: what the mean of `crossEntropy` is over. */
-export function totalWeight(targets: usize, rows: i32, weights: usize, ignored: i32): f64 {
-  let x: f64 = 0;
+/** `x` and the weights of all targets: what the mean of `crossEntropy` is over. */
+export function totalWeight(targets: usize, rows: i32, weights: usize, ignored: i32, x: f64): f64 {
   for (let r = 0; r < rows; r++) {
     const target = load<i32>(targets + (r << 2));
     if (target != ignored) x += weights ? <f64>load<f32>(weights + (target << 2)) : 1;

@@ -57,10 +57,14 @@ export class Carry {
     const from = (total - replay) * this.#width;
     this.#kernels.copy(this.#inputs, 0, workspace.input, from, replay * this.#width);
     const last = replay ? workspace.states(total - replay) : workspace.lastStates();
-    const { order } = workspace.extent;
+    this.keepStates(last, workspace.extent.order);
+    this.replay = replay;
+  }
+
+  /** Keeps these states. */
+  keepStates(last: readonly StatePlace[], order: Int32Array | undefined): void {
     if (order) reorderState(this.#kernels, last, this.#states, order, 'to');
     else copyState(this.#kernels, last, this.#states, this.#batch);
-    this.replay = replay;
   }
 
   reset(): void {

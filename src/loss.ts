@@ -63,8 +63,10 @@ export interface Loss {
   readonly constants: Float32Array;
   /** Refuses targets of the wrong kind, length or value. */
   check(target: unknown, rows: number): void;
-  /** The mean loss; its gradient takes the place of the outputs. */
-  run(kernels: Kernels, places: LossPlaces, constants: Slot): number;
+  /** What the mean is over: `sum` and the share of these rows. */
+  weigh(kernels: Kernels, targets: Slot, rows: number, constants: Slot, sum: number): number;
+  /** The losses of rows; `scale` times the gradient of their sum takes the place of the outputs. */
+  run(kernels: Kernels, places: LossPlaces, constants: Slot, scale: number): void;
 }
 
 /** A checked loss for models of so many outputs. */
@@ -92,21 +94,19 @@ function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
   const constants = Float32Array.from(classWeights ?? [], (weight, k) =>
     checkNumber(`loss.classWeights[${k}]`, weight, 0),
   );
+  const own = (weights: Slot): number => (constants.length ? weights : NONE).address;
   return {
     targetWidth: 1,
     constants,
     check(target, rows) {
       checkTokens('target', target, rows, 'one a row of the output', outputs, ignored);
     },
-    run(kernels, { outputs: y, row, targets, losses, rows }, weights) {
-      const { run } = kernels;
-      const own = constants.length ? weights.address : NONE.address;
-      const count = run.loss_weight(targets.address, rows, own, ignored);
-      // Nothing counts: no loss, and no gradient, rather than 0 / 0.
-      const scale = count > 0 ? 1 / count : 0;
-      const at = [y.address, row * 4, targets.address, own, ignored, losses.address] as const;
-      run.loss_cross_entropy(...at, rows, outputs, scale);
-      return run.loss_total(losses.address, rows) * scale;
+    weigh({ run }, targets, rows, weights, sum) {
+      return run.loss_weight(targets.address, rows, own(weights), ignored, sum);
+    },
+    run({ run }, { outputs: y, row, targets, losses, rows }, weights, scale) {
+      const at = [y.address, row * 4, targets.address, own(weights)] as const;
+      run.loss_cross_entropy(...at, ignored, losses.address, rows, outputs, scale);
     },
   };
 }
@@ -121,12 +121,10 @@ function elementLoss(options: ElementLossOptions, outputs: number): Loss {
     check(target, rows) {
       checkFloats('target', target, rows * outputs, 'shaped like the output');
     },
-    run(kernels, { outputs: y, row, targets, losses, rows }) {
-      const { run } = kernels;
-      const scale = 1 / (rows * outputs);
+    weigh: (_, __, rows, ___, sum) => sum + rows * outputs,
+    run({ run }, { outputs: y, row, targets, losses, rows }, _, scale) {
       const at = [y.address, row * 4, targets.address, losses.address] as const;
       run.loss_elements(kind, ...at, rows, outputs, delta, scale);
-      return run.loss_total(losses.address, rows) * scale;
     },
   };
 }

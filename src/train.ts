@@ -1,34 +1,36 @@
 import { checkChoice, checkFloats, checkInteger, checkKeys, checkNumber } from './check.ts';
-import { Carry } from './carry.ts';
+import type { Carry } from './carry.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
 import { fit, meanLoss } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 import { readFlow } from './flow.ts';
-import { Plan, part } from './kernels.ts';
-import { createLoss } from './loss.ts';
-import type { Loss } from './loss.ts';
+import { part } from './kernels.ts';
+import { scaleOf } from './loss-rows.ts';
+import type { LossRows } from './loss-rows.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
 import type { Optimizer } from './optimizer.ts';
+import type { Draw } from './masks.ts';
 import { checkLengths, uniformExtent } from './extent.ts';
 import {
   checkInput,
   addRows,
   gatherRepeated,
   putInput,
-  putRows,
   repeatLast,
   takeRows,
 } from './sequence-io.ts';
 import type { Stretch } from './sequence-io.ts';
+import type { SegmentedRun } from './segmented.ts';
 import { checkState, readState, writeState } from './states.ts';
 import { sizeOf } from './store.ts';
 import type { Store } from './store.ts';
 import type { Input, SequenceResult, StateDict } from './types.ts';
+import { layOut } from './trainer-layout.ts';
 import { checkTrainerOptions } from './trainer-options.ts';
 import type {
   InputGradients,
@@ -60,13 +62,12 @@ export class Trainer {
   readonly #gradients: Slot;
   readonly #first: Slot;
   readonly #second: Slot;
-  readonly #targets: Slot;
-  readonly #losses: Slot;
-  readonly #constants: Slot;
-  readonly #lossOf: Loss | undefined;
+  readonly #rows: LossRows | undefined;
   readonly #update: Descriptor<'Update'>;
   readonly #training: Carry;
   readonly #evaluation: Carry;
+  /** Of windows that the workspace has no room for. */
+  readonly #segmented: SegmentedRun | undefined;
   readonly #release: () => void;
   /** What `backward` goes back over, and the lengths whose last outputs were repeated. */
   #forwarded: { stretch: Stretch; repeated: Int32Array | undefined } | undefined;
@@ -90,28 +91,23 @@ export class Trainer {
     this.#kernels = store.kernels;
     this.#optimizer = createOptimizer(options.optimizer ?? { type: 'adam', lr: 0.001 });
     this.#rate = (options.optimizer ?? { lr: 0.001 }).lr;
-    const plan = new Plan();
-    const { length } = store.values;
-    this.#gradients = plan.reserve(length);
-    this.#first = plan.reserve(this.#optimizer.hasFirst ? length : 0);
-    this.#second = plan.reserve(this.#optimizer.hasSecond ? length : 0);
-    const loss =
-      options.loss === undefined ? undefined : createLoss(options.loss, model.outputSize);
-    this.#lossOf = loss;
-    this.#targets = plan.reserve(batch * steps * (loss?.targetWidth ?? 0));
-    this.#constants = plan.reserve(loss?.constants.length ?? 0);
-    this.#losses = plan.reserve(batch * steps);
-    this.#update = plan.descriptor('Update');
-    const replayed = options.bptt ? options.bptt.steps - options.bptt.every : 0;
-    this.#training = new Carry(plan, store, batch, replayed);
-    this.#evaluation = new Carry(plan, store, batch, 0);
+    const layout = layOut(store, options, this.#optimizer);
+    const { plan, rows } = layout;
+    this.#gradients = layout.gradients;
+    this.#first = layout.first;
+    this.#second = layout.second;
+    this.#rows = rows;
+    this.#update = layout.update;
+    this.#training = layout.training;
+    this.#evaluation = layout.evaluation;
+    this.#segmented = layout.segmented;
     const purpose = `a trainer of batch ${batch} and ${steps} steps over ${model.parameterCount} parameters`;
     const { arena } = store.kernels;
     const block = arena.allocate(plan.bytes, purpose, this);
     plan.place(block);
-    if (loss) store.kernels.floats(this.#constants).set(loss.constants);
+    rows?.begin();
     try {
-      const shape = { batch, steps, gradients: this.#gradients };
+      const shape = { batch, steps: layout.segment, gradients: this.#gradients };
       this.#workspace = new Workspace(store, shape, purpose, this);
     } catch (error) {
       arena.free(block);
@@ -148,6 +144,12 @@ export class Trainer {
     checkKeys('options', options, ['steps', 'batchFirst', 'state', 'lengths', 'padding']);
     const { batch } = this.options;
     const steps = checkInteger('steps', options.steps ?? this.options.steps, 1, this.options.steps);
+    if (steps > this.#workspace.steps) {
+      throw new GatefoldError(
+        'ERR_UNSUPPORTED',
+        `"memory" leaves room for ${this.#workspace.steps} steps of forward() and backward(): ask for fewer "steps", or use step()`,
+      );
+    }
     const { batchFirst = false, state = {} } = options;
     const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
     const lengths = checkLengths(options.lengths, batch, steps);
@@ -180,19 +182,20 @@ export class Trainer {
     return (this.model.pooled ? 1 : steps) * this.options.batch;
   }
 
+  #nextDraw(): Pick<Draw, 'seed' | 'pass'> {
+    return { seed: this.options.seed ?? 0, pass: this.#passes++ };
+  }
+
   /** Fresh masks for a pass of training. */
   #drawMasks(): void {
-    this.#workspace.mask({ seed: this.options.seed ?? 0, pass: this.#passes++, first: 0 });
+    this.#workspace.mask({ ...this.#nextDraw(), first: 0 });
   }
 
   /** Readies the workspace for rows of these lengths, at most `steps`; where all are 0, for padding that nothing reads. */
   #arrange(lengths: Int32Array | undefined, steps: number): void {
     if (!lengths) this.#workspace.arrangeSteps(steps);
     else if (!this.#workspace.arrangeLengths(lengths, 0, steps)) {
-      throw new GatefoldError(
-        'ERR_ARGUMENT',
-        '"lengths" expected at least one row of length 1 or more',
-      );
+      throw noRows();
     }
   }
 
@@ -218,7 +221,7 @@ export class Trainer {
     checkKeys('gradients', gradients, ['target', 'output', 'state', 'flow']);
     const { target, output, state = {}, flow = false } = gradients;
     const outputRows = this.#outputRows(steps);
-    if (target) this.#requireLoss().check(target, outputRows);
+    if (target) this.#requireLoss().loss.check(target, outputRows);
     if (output) checkFloats('output', output, outputRows * width, 'like the output');
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
@@ -321,14 +324,17 @@ export class Trainer {
     const { steps: window, bptt } = this.options;
     const steps = this.#checkWindow(x, target, options, bptt?.every ?? window);
     const carry = this.#training;
+    const isLong = steps > this.#workspace.steps;
+    if (isLong) this.#beginGradients();
     const loss = this.#runWindow(carry, x, target, steps, options.lengths);
     if (!Number.isFinite(loss)) return this.#nonFinite(loss);
-    this.#kernels.zero(this.#gradients);
-    writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
-    this.#workspace.backward(false);
+    if (!isLong) {
+      this.#beginGradients();
+      this.#workspace.backward(false);
+    }
     this.#workspace.finish();
     const report = this.update();
-    if (report.finite) this.#keep(carry);
+    if (report.finite) this.#keep(carry, steps);
     return { loss, ...report };
   }
 
@@ -337,13 +343,19 @@ export class Trainer {
     this.#checkAlive();
     const steps = this.#checkWindow(x, target, options, this.options.steps);
     const loss = this.#runWindow(this.#evaluation, x, target, steps, options.lengths);
-    this.#keep(this.#evaluation);
+    this.#keep(this.#evaluation, steps);
     return loss;
   }
 
+  #beginGradients(): void {
+    this.#kernels.zero(this.#gradients);
+    writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
+  }
+
   /** Keeps what the next window goes on from; where outputs are pooled, every window is a sequence of its own. */
-  #keep(carry: Carry): void {
-    if (!this.model.pooled) carry.keep(this.#workspace);
+  #keep(carry: Carry, steps: number): void {
+    if (steps > this.#workspace.steps) this.#segmented!.keep(carry);
+    else if (!this.model.pooled) carry.keep(this.#workspace);
   }
 
   #checkWindow(
@@ -356,12 +368,12 @@ export class Trainer {
     const { batch } = this.options;
     const steps = checkInteger('steps', options.steps ?? most, 1, most);
     checkInput(this.#store, 'x', x, steps, batch);
-    this.#requireLoss().check(target, this.#outputRows(steps));
+    this.#requireLoss().loss.check(target, this.#outputRows(steps));
     return steps;
   }
 
-  #requireLoss(): Loss {
-    if (this.#lossOf) return this.#lossOf;
+  #requireLoss(): LossRows {
+    if (this.#rows) return this.#rows;
     throw new GatefoldError(
       'ERR_STATE',
       'step() and evaluate() need a trainer with the option "loss"',
@@ -386,6 +398,13 @@ export class Trainer {
       );
     }
     this.#forwarded = undefined;
+    if (steps > workspace.steps) {
+      if (lengths?.every((length) => length === 0)) throw noRows();
+      this.#refresh();
+      const draw = carry === this.#training ? this.#nextDraw() : undefined;
+      const window = { x, target, steps, lengths, draw };
+      return this.#segmented!.run(workspace, this.#requireLoss(), window, carry);
+    }
     this.#arrange(lengths, carry.replay + steps);
     carry.begin(workspace);
     const extent = lengths ? workspace.extent : uniformExtent(steps, batch);
@@ -401,20 +420,10 @@ export class Trainer {
   /** Mean loss of the rows of a stretch of outputs, which stand behind `first` replayed rows; those get no gradient. */
   #loss(target: Float32Array | Int32Array, first: number, stretch: Stretch): number {
     const loss = this.#requireLoss();
-    const { output, outputGradient } = this.#workspace;
-    const { outputRow: row } = this.#store.units.at(-1)!;
-    const before = first * row;
     const { rows } = stretch.extent;
-    if (output.address !== outputGradient.address) {
-      this.#kernels.copy(outputGradient, before, output, before, rows * row);
-    }
-    this.#kernels.zero(outputGradient, 0, before);
-    const { targetWidth: width } = loss;
-    const slot = this.#targets;
-    putRows(this.#kernels, this.#workspace, target, { slot, row: width, width }, stretch);
-    const outputs = part(outputGradient, before);
-    const places = { outputs, row, targets: slot, losses: this.#losses, rows };
-    return loss.run(this.#kernels, places, this.#constants);
+    const scale = scaleOf(loss.put(this.#workspace, target, stretch, 0));
+    loss.run(this.#workspace, rows, scale, first);
+    return loss.total(rows, scale);
   }
 
   #nonFinite(loss: number): StepReport {
@@ -535,6 +544,13 @@ export class Trainer {
     this.#disposed = true;
     this.#release();
   }
+}
+
+function noRows(): GatefoldError {
+  return new GatefoldError(
+    'ERR_ARGUMENT',
+    '"lengths" expected at least one row of length 1 or more',
+  );
 }
 
 function withPrefix(tensors: StateDict, prefix: string): StateDict {

@@ -25,6 +25,11 @@ export interface TrainerOptions {
    * Default: both the steps of the trainer.
    */
   readonly bptt?: { readonly steps: number; readonly every: number };
+  /**
+   * Most bytes of the engine's memory that the trainer may take. Where all steps do not fit, `step` and `evaluate` run them in segments and
+   * each twice in training; losses and gradients are the same bits. Only for models that read forward and do not pool.
+   */
+  readonly memory?: number;
   /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
   readonly onNonFinite?: 'throw' | 'skip';
   /** Of the masks of dropout and zoneout; default 0. */
@@ -94,12 +99,22 @@ export interface WindowOptions {
   readonly lengths?: ArrayLike<number>;
 }
 
-const KEYS = ['batch', 'steps', 'loss', 'optimizer', 'gradClip', 'bptt', 'onNonFinite', 'seed'];
+const KEYS = [
+  'batch',
+  'steps',
+  'loss',
+  'optimizer',
+  'gradClip',
+  'bptt',
+  'memory',
+  'onNonFinite',
+  'seed',
+];
 
 /** The options, checked, or an error that names the one that is wrong. */
 export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
   checkKeys('options', options, KEYS);
-  const { batch, steps, onNonFinite, gradClip, bptt } = options;
+  const { batch, steps, onNonFinite, gradClip, bptt, memory } = options;
   checkInteger('batch', batch, 1);
   checkInteger('steps', steps, 1);
   if (options.seed !== undefined) checkInteger('seed', options.seed, 0, MAX_SEED);
@@ -119,6 +134,15 @@ export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
     checkKeys('bptt', bptt, ['steps', 'every']);
     checkInteger('bptt.steps', bptt.steps, 1, steps);
     checkInteger('bptt.every', bptt.every, 1, bptt.steps);
+  }
+  if (memory !== undefined) {
+    checkInteger('memory', memory, 1, 2 ** 32);
+    if (bptt) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"memory" cannot be combined with "bptt", which bounds the memory by its own steps: leave one of them out',
+      );
+    }
   }
   return { ...options };
 }

@@ -55,6 +55,8 @@ export class Workspace {
   /** Units from this one on have one row a sequence. */
   readonly #pooledFrom: number;
   readonly #release: () => void;
+  /** Units up to the last one that has states. */
+  readonly #statesAt: number;
   readonly #forward: readonly KernelCall[];
   readonly #masks: readonly Mask[];
   #extent: Extent;
@@ -62,43 +64,46 @@ export class Workspace {
   readonly #uniform = new Map<number, Extent>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
-    const { batch, steps, gradients, everyStep = false } = options;
-    const plan = new Plan();
+    const { batch, steps, gradients } = options;
     const { kernels, units } = store;
-    const inputs = units[0]!.inputs;
-    const training = gradients !== undefined;
+    const layout = layOut(store, options);
+    const { plan, product, pooledFrom } = layout;
     this.batch = batch;
     this.steps = steps;
     this.#store = store;
     this.#kernels = kernels;
     this.#gradients = gradients;
-    this.#pooledFrom = everyStep ? units.length : store.pooledFrom;
-    this.pooled = this.#pooledFrom < units.length;
-    this.input = plan.reserve(steps * batch * inputs);
-    this.inputGradient = training ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
-    this.staging = plan.reserve(steps * batch * Math.max(inputs, units.at(-1)!.outputs));
-    this.#offsets = plan.reserve(steps + 1);
-    const widest = units.map((unit) => (unit.kind === 'recurrent' ? unit.columns : 0));
-    this.#gates = plan.reserve(Math.max(...widest));
-    this.#mirror = store.causal ? NONE : plan.reserve(steps * batch);
-    const product = plan.descriptor('Product');
-    this.#buffers = units.map((unit, i) => {
-      const own = i < this.#pooledFrom ? steps : 1;
-      return reserveBuffers(plan, store, unit, batch, own, training);
-    });
+    this.#pooledFrom = pooledFrom;
+    this.pooled = pooledFrom < units.length;
+    this.input = layout.input;
+    this.inputGradient = layout.inputGradient;
+    this.staging = layout.staging;
+    this.#offsets = layout.offsets;
+    this.#gates = layout.gates;
+    this.#mirror = layout.mirror;
+    this.#buffers = layout.buffers;
     this.#recurrent = this.#buffers.filter(({ sequence }) => sequence);
+    this.#statesAt = units.map(({ kind }) => kind).lastIndexOf('recurrent') + 1;
     const block = kernels.arena.allocate(plan.bytes, purpose, owner);
     plan.place(block);
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
     this.#buffers.forEach((buffers) => this.#describe(buffers, product));
-    const working = this.#buffers.filter(({ unit }) => training || unit.kind !== 'dropout');
-    this.#forward = working.map((buffers) => this.#forwardOf(buffers));
+    const training = gradients !== undefined;
+    const isIdle = ({ unit }: Buffers): boolean => unit.kind === 'dropout' && !training;
+    this.#forward = this.#buffers.map((buffers) =>
+      isIdle(buffers) ? () => undefined : this.#forwardOf(buffers),
+    );
     this.#masks = training ? this.#buffers.flatMap(masksOf) : [];
     this.#extent = uniformExtent(steps, batch);
     kernels.integers(this.#offsets).set(this.#extent.offsets);
     this.arrange(this.#extent);
     this.prepare();
+  }
+
+  /** Bytes that such a workspace would take. */
+  static bytes(store: Store, options: WorkspaceOptions): number {
+    return layOut(store, options).plan.bytes;
   }
 
   dispose(): void {
@@ -353,9 +358,10 @@ export class Workspace {
     }
   }
 
-  /** Runs the arranged rows from the inputs and initial states in place. Allocates nothing. */
-  forward(): void {
-    for (let i = 0; i < this.#forward.length; i++) this.#forward[i]!(this.#rowsOf(i));
+  /** Runs the arranged rows from the inputs and initial states in place, or so far that all states are there. Allocates nothing. */
+  forward(statesOnly = false): void {
+    const end = statesOnly ? this.#statesAt : this.#forward.length;
+    for (let i = 0; i < end; i++) this.#forward[i]!(this.#rowsOf(i));
   }
 
   /** The kernel calls of one unit, bound to their addresses. */
@@ -529,6 +535,39 @@ export class Workspace {
 }
 
 const NO_MASKS = { zoneMask: NONE, recurrentMask: NONE };
+
+/** Plans the buffers of all units, before there is memory for them. */
+function layOut(store: Store, { batch, steps, gradients, everyStep = false }: WorkspaceOptions) {
+  const plan = new Plan();
+  const { units } = store;
+  const inputs = units[0]!.inputs;
+  const training = gradients !== undefined;
+  const pooledFrom = everyStep ? units.length : store.pooledFrom;
+  const input = plan.reserve(steps * batch * inputs);
+  const inputGradient = training ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
+  const staging = plan.reserve(steps * batch * Math.max(inputs, units.at(-1)!.outputs));
+  const offsets = plan.reserve(steps + 1);
+  const widest = units.map((unit) => (unit.kind === 'recurrent' ? unit.columns : 0));
+  const gates = plan.reserve(Math.max(...widest));
+  const mirror = store.causal ? NONE : plan.reserve(steps * batch);
+  const product = plan.descriptor('Product');
+  const buffers = units.map((unit, i) => {
+    const own = i < pooledFrom ? steps : 1;
+    return reserveBuffers(plan, store, unit, batch, own, training);
+  });
+  return {
+    plan,
+    pooledFrom,
+    input,
+    inputGradient,
+    staging,
+    offsets,
+    gates,
+    mirror,
+    product,
+    buffers,
+  };
+}
 
 /** Bytes of a row of each direction that a merge takes: all units, or whole vectors of them. */
 function mergeWidth({ mode, inputs }: MergeUnit): number {

@@ -29,6 +29,7 @@ const SUITES = [
   'loss',
   'pool',
   'tied',
+  'segments',
   'flow',
   'gates',
   'property',

@@ -201,6 +201,18 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
     });
   });
 
+  it.each(MODES)('%s behind a stack with dropout, which inference leaves out', (mode) => {
+    const create = (dropout: number): Model => {
+      const lstm = { type: 'lstm', inputSize: 2, hiddenSize: 6, numLayers: 2, dropout } as const;
+      const head = { type: 'linear', outFeatures: 3 } as const;
+      return Model.create(engine, { layers: [lstm, { type: 'pool', mode }, head] }, { seed: 9 });
+    };
+    const x = f32(createRandom(3).vector(8 * 3 * 2, 1));
+    const run = (model: Model): Float32Array =>
+      model.forward(x, { steps: 8, batch: 3, lengths: [8, 0, 5] }).output;
+    expect(run(create(0.5))).toEqual(run(create(0)));
+  });
+
   it('the first of equal maxima takes the gradient, and rows without a step none', () => {
     const layers = [
       { type: 'embedding', numEmbeddings: 3, embeddingDim: 2 },

@@ -1,0 +1,106 @@
+import type { Carry } from './carry.ts';
+import type { Kernels, Plan } from './kernels.ts';
+import type { Draw } from './masks.ts';
+import { scaleOf } from './loss-rows.ts';
+import type { LossRows } from './loss-rows.ts';
+import { putInput } from './sequence-io.ts';
+import type { Stretch } from './sequence-io.ts';
+import { copyState, shifted } from './states.ts';
+import type { StatePlace } from './states.ts';
+import type { Store } from './store.ts';
+import type { Input } from './types.ts';
+import type { Workspace } from './workspace.ts';
+
+/** A checked window of more steps than a workspace has room for. */
+export interface LongWindow {
+  readonly x: Input;
+  readonly target: Float32Array | Int32Array;
+  readonly steps: number;
+  /** At least one above 0. */
+  readonly lengths: Int32Array | undefined;
+  /** The masks of training; in evaluation nothing is masked. */
+  readonly draw: Pick<Draw, 'seed' | 'pass'> | undefined;
+}
+
+/**
+ * Backpropagation through all steps of a window that is run in segments, from the states before each. Every sum of the kernels goes on
+ * from segment to segment in the order in which it goes through the whole, so that every bit is the same.
+ *
+ *     forward    ├─ 0 ─┼─ 1 ─┼─ 2 ─┤   the states at every ┼ are kept, and what all targets weigh is summed
+ *     backward   2, 1, 0               run again from its states (but for the last), loss, and back: dh and dc stay where they are
+ */
+export class SegmentedRun {
+  readonly #kernels: Kernels;
+  readonly #batch: number;
+  /** The states before segment 0; those before segment k and after the last one lie behind. */
+  readonly #states: readonly StatePlace[];
+  #end: { states: readonly StatePlace[]; order: Int32Array | undefined };
+
+  constructor(plan: Plan, store: Store, batch: number, count: number) {
+    this.#kernels = store.kernels;
+    this.#batch = batch;
+    this.#states = store.units.flatMap((unit) => {
+      if (unit.kind !== 'recurrent') return [];
+      const length = (count + 1) * batch * unit.outputRow;
+      const c = plan.reserve(unit.form.hasCellState ? length : 0);
+      return [{ unit, h: plan.reserve(length), c }];
+    });
+    this.#end = { states: this.#states, order: undefined };
+  }
+
+  #statesBefore(k: number): StatePlace[] {
+    return this.#states.map((place) => shifted(place, k * this.#batch * place.unit.outputRow));
+  }
+
+  /** The mean loss of a window; in training its gradient is added to those of the parameters. */
+  run(workspace: Workspace, rows: LossRows, window: LongWindow, carry: Carry): number {
+    const { steps, lengths, target } = window;
+    const isTraining = window.draw !== undefined;
+    const longest = lengths ? Math.max(...lengths) : steps;
+    const last = Math.ceil(longest / workspace.steps) - 1;
+    /** Rows of the window before each segment. */
+    const earlier = [0];
+    let weight = 0;
+    for (let k = 0; k <= last; k++) {
+      const stretch = this.#arrange(workspace, window, k);
+      if (k === 0) {
+        carry.begin(workspace);
+        copyState(this.#kernels, workspace.states(0), this.#states, this.#batch);
+      }
+      workspace.forward(isTraining && k < last);
+      copyState(this.#kernels, workspace.lastStates(), this.#statesBefore(k + 1), this.#batch);
+      weight = rows.put(workspace, target, stretch, weight);
+      if (!isTraining) rows.run(workspace, stretch.extent.rows, 0, 0, earlier[k]);
+      earlier.push(earlier[k]! + stretch.extent.rows);
+    }
+    const scale = scaleOf(weight);
+    for (let k = last; isTraining && k >= 0; k--) {
+      if (k < last) {
+        rows.put(workspace, target, this.#arrange(workspace, window, k), 0);
+        workspace.forward();
+      }
+      rows.run(workspace, workspace.extent.rows, scale, 0, earlier[k]);
+      workspace.backward(false);
+    }
+    this.#end = { states: this.#statesBefore(last + 1), order: workspace.extent.order };
+    return rows.total(earlier[last + 1]!, scale);
+  }
+
+  /** Keeps the states after the last window. */
+  keep(carry: Carry): void {
+    carry.keepStates(this.#end.states, this.#end.order);
+  }
+
+  /** Readies the workspace for segment k, with its inputs and the states before it. */
+  #arrange(workspace: Workspace, { x, steps, lengths, draw }: LongWindow, k: number): Stretch {
+    const first = k * workspace.steps;
+    const own = Math.min(workspace.steps, steps - first);
+    if (lengths) workspace.arrangeLengths(lengths, first, own);
+    else workspace.arrangeSteps(own);
+    workspace.mask(draw && { ...draw, first });
+    const stretch = { first, total: steps, batchFirst: false, extent: workspace.extent };
+    putInput(this.#kernels, workspace, x, stretch);
+    copyState(this.#kernels, this.#statesBefore(k), workspace.states(0), this.#batch);
+    return stretch;
+  }
+}
