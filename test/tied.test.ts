@@ -1,6 +1,6 @@
 /** A linear layer that shares the table of the embedding: against the same model with two matrices, and against float64. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadModel, saveModel } from '../src/formats/safetensors.ts';
+import { loadModel, loadPytorch, saveModel, writeSafetensors } from '../src/formats/safetensors.ts';
 import { Model, Trainer } from '../src/index.ts';
 import type { LayerSpec, ModelDescription, StateDict } from '../src/types.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';
@@ -120,6 +120,29 @@ describe.each(variants)('tied weights, %s SIMD', (variant) => {
     for (const pair of pairs) expect(lossError(pair)).toBeLessThanOrEqual(LOSS_TOLERANCE);
     expect(moved).toBeGreaterThan(0.02);
     expect(apart).toBeLessThanOrEqual(1e-3);
+  });
+
+  it('a state_dict of PyTorch has the weight under both names or one of them', () => {
+    const layers = [table(5, 3), { type: 'gru', hiddenSize: 3 }, tied] as const;
+    const source = Model.create(engine, { layers }, { seed: 4 });
+    const own = source.stateDict();
+    const weight = own.get('characters.weight')!;
+    const load = (change: (tensors: StateDict) => void): StateDict => {
+      const tensors = new Map(own);
+      change(tensors);
+      const model = Model.create(engine, { layers });
+      loadPytorch(model, writeSafetensors(tensors));
+      return model.stateDict();
+    };
+    expect(load((tensors) => tensors.set('head.weight', weight))).toEqual(own);
+    const other = load((tensors) => {
+      tensors.set('head.weight', weight);
+      tensors.delete('characters.weight');
+    });
+    expect(other).toEqual(own);
+    const apart = { shape: [5, 3], data: weight.data.map((value) => value + 1) };
+    expect(() => load((tensors) => tensors.set('head.weight', apart))).toThrow(/without "tied"/);
+    source.dispose();
   });
 
   it('refuses what cannot be tied, naming both', () => {

@@ -171,12 +171,30 @@ function nameBare(found: StateDict, model: Model): StateDict {
   return new Map([...found].map(([name, tensor]) => [own + name, tensor]));
 }
 
+/** A tied weight has two names in PyTorch; a file has it under both or one of them. It is kept under that of the table. */
+function untie(found: StateDict, model: Model): StateDict {
+  const kept = new Map(found);
+  for (const layer of model.description.layers) {
+    if (!('tied' in layer)) continue;
+    const [name, table] = [`${layer.name}.weight`, `${layer.tied}.weight`];
+    const copy = found.get(name);
+    if (!copy) continue;
+    const { data } = found.get(table) ?? copy;
+    if (data.length !== copy.data.length || data.some((value, k) => value !== copy.data[k])) {
+      foreign(`"${name}" and "${table}" differ`, 'describe the layers without "tied"');
+    }
+    kept.delete(name);
+    kept.set(table, found.get(table) ?? copy);
+  }
+  return kept;
+}
+
 /**
  * Loads the `state_dict` of a PyTorch module whose `nn.RNN`, `nn.LSTM`, `nn.GRU`, `nn.Linear` and `nn.Embedding` bear the names of the
  * model's layers (written with `safetensors.torch.save_file`). With `prefix`, only the entries whose names begin with it, without it.
  */
 export function loadPytorch(model: Model, source: Source, options: { prefix?: string } = {}): void {
-  const found = nameBare(below(open(source).tensors, options.prefix ?? ''), model);
+  const found = untie(nameBare(below(open(source).tensors, options.prefix ?? ''), model), model);
   const wanted = model.stateDict();
   const missing = [...wanted.keys()].filter((name) => !found.has(name));
   const unexpected = [...found.keys()].filter((name) => !wanted.has(name));
