@@ -71,6 +71,13 @@ export function raggedExtent(
   return { steps: longest, rows: offsets[longest]!, offsets, lengths: part, order };
 }
 
+export function noRows(): GatefoldError {
+  return new GatefoldError(
+    'ERR_ARGUMENT',
+    '"lengths" expected at least one row of length 1 or more',
+  );
+}
+
 /** Rows of no length at all: one step without a row. */
 export function emptyExtent(batch: number): Extent {
   const [lengths, order] = [new Int32Array(batch), Int32Array.from({ length: batch }, (_, b) => b)];

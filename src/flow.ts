@@ -1,4 +1,23 @@
-import type { Workspace } from './workspace.ts';
+import { checkKeys } from './check.ts';
+import { noRows } from './extent.ts';
+import { Plan } from './kernels.ts';
+import { LossRows } from './loss-rows.ts';
+import { createLoss } from './loss.ts';
+import type { LossChoice } from './loss.ts';
+import { SEQUENCE_KEYS, checkSequence, putInput } from './sequence-io.ts';
+import { writeState } from './states.ts';
+import type { Store } from './store.ts';
+import type { Input, SequenceOptions } from './types.ts';
+import { Workspace } from './workspace.ts';
+
+/** Sequences, and the loss whose gradient is followed back through them. */
+export interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
+  /** As of `Model.forward`. */
+  readonly x: Input;
+  /** Classes or values, one a row of the output and in its order. A target that `ignoreIndex` names sends no gradient back. */
+  readonly target: Float32Array | Int32Array;
+  readonly loss: LossChoice;
+}
 
 /**
  * How strong the gradient is at every step of one recurrent layer: the norms of dL/dh and dL/dc over all rows of a step. Each array is
@@ -31,4 +50,42 @@ export function readFlow(workspace: Workspace): GradientFlow {
     }
   }
   return flow;
+}
+
+/** Goes forward and back over a batch in memory of its own. */
+export function measureFlow(store: Store, given: FlowBatch, owner: object): GradientFlow {
+  checkKeys('batch', given, ['x', 'target', 'loss', ...SEQUENCE_KEYS]);
+  const { x, target, loss: choice, ...options } = given;
+  const { kernels, units } = store;
+  const { total, batch, batchFirst, lengths, state } = checkSequence(store, x, options);
+  const loss = createLoss(choice, units.at(-1)!.outputs);
+  const isPooled = store.pooledFrom < units.length;
+  loss.check(target, (isPooled ? 1 : total) * batch);
+  if (lengths?.every((length) => length === 0)) throw noRows();
+  const plan = new Plan();
+  const gradients = plan.reserve(store.values.length);
+  const rows = new LossRows(plan, store, loss, total * batch, total * batch);
+  const purpose = `the gradient flow of batch ${batch} and ${total} steps`;
+  const block = kernels.arena.allocate(plan.bytes, purpose, owner);
+  plan.place(block);
+  rows.begin();
+  let workspace: Workspace | undefined;
+  try {
+    workspace = new Workspace(store, { batch, steps: total, gradients }, purpose, owner);
+    if (lengths) workspace.arrangeLengths(lengths, 0, total);
+    const { extent } = workspace;
+    const stretch = { first: 0, total, batchFirst, extent };
+    putInput(kernels, workspace, x, stretch);
+    writeState(kernels, workspace.states(0), state, batch, extent.order);
+    workspace.mask();
+    workspace.forward();
+    rows.mean(workspace, target, workspace.outputStretch(stretch));
+    writeState(kernels, workspace.stateGradients, {}, batch);
+    workspace.measure(true);
+    workspace.backward(false);
+    return readFlow(workspace);
+  } finally {
+    workspace?.dispose();
+    kernels.arena.free(block);
+  }
 }

@@ -64,6 +64,23 @@ export class LossRows {
     this.loss.run(this.#kernels, places, this.#constants, scale);
   }
 
+  /**
+   * Mean loss of the rows of a stretch of outputs, whose gradient becomes that of the outputs.
+   *
+   * @param replayed outputs of the pass before them, which get no gradient.
+   */
+  mean(
+    workspace: Workspace,
+    target: Float32Array | Int32Array,
+    stretch: Stretch,
+    replayed = 0,
+  ): number {
+    const { rows } = stretch.extent;
+    const scale = scaleOf(this.put(workspace, target, stretch, 0));
+    this.run(workspace, rows, scale, replayed);
+    return this.total(rows, scale);
+  }
+
   /** `scale` times the sum of the losses of the first `rows` rows of the window. */
   total(rows: number, scale: number): number {
     return this.#kernels.run.loss_total(this.#losses.address, rows) * scale;

@@ -2,18 +2,19 @@ import { checkChoice, checkInteger, checkKeys } from './check.ts';
 import { complete, inputSizeOf, outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
 import { disposable } from './disposable.ts';
-import { checkLengths, raggedOrder } from './extent.ts';
+import { raggedOrder } from './extent.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
-
+import { measureFlow } from './flow.ts';
+import type { FlowBatch, GradientFlow } from './flow.ts';
 import { PRESETS, initialise } from './initialise.ts';
 import type { Preset } from './initialise.ts';
 import { MAX_SEED } from './random.ts';
 import { GateReader } from './gates.ts';
 import type { Gates } from './gates.ts';
-import { checkInput, putInput, repeatLast, takeRows } from './sequence-io.ts';
-import type { Stretch } from './sequence-io.ts';
-import { checkState, copyState, readState, writeState } from './states.ts';
+import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from './sequence-io.ts';
+import type { Sequence, Stretch } from './sequence-io.ts';
+import { copyState, readState, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import { Store } from './store.ts';
 import { Stream } from './stream.ts';
@@ -39,15 +40,8 @@ export interface ModelOptions {
 /** Bytes of gates that one chunk of an inference may take: half of a second-level cache. */
 const CHUNK_FLOATS = 2 ** 18;
 
-const SEQUENCE_KEYS = ['steps', 'batch', 'batchFirst', 'state', 'lengths', 'padding'];
-
 /** A checked call on its way through the chunks. */
-interface RunningSequence {
-  readonly x: Input;
-  readonly total: number;
-  readonly batch: number;
-  readonly batchFirst: boolean;
-  readonly lengths: Int32Array | undefined;
+interface RunningSequence extends Sequence {
   /** The caller's row at each place, where lengths differ. */
   readonly order: Int32Array | undefined;
   readonly workspace: Workspace;
@@ -156,21 +150,25 @@ export class Model {
     return reader.gates;
   }
 
+  /**
+   * How strong the gradient of a loss is in every state: the norms of dL/dh and dL/dc at every step of every recurrent layer, over all rows.
+   * Runs as in inference, without dropout; takes memory for the whole batch and gives it back. Parameters stay as they are.
+   */
+  gradientFlow(batch: FlowBatch): GradientFlow {
+    return measureFlow(storeOf(this), batch, this);
+  }
+
   /** Checks a call, and readies the workspace for its first chunk. */
   #begin(x: Input, options: SequenceOptions): RunningSequence {
     const store = storeOf(this);
-    checkKeys('options', options, SEQUENCE_KEYS);
-    const total = checkInteger('steps', options.steps, 1);
-    const batch = checkInteger('batch', options.batch ?? 1, 1);
-    const { batchFirst = false, state = {} } = options;
-    const lengths = checkLengths(options.lengths, batch, total);
-    checkInput(store, 'x', x, total, batch);
+    checkKeys('options', options, [...SEQUENCE_KEYS, 'padding']);
+    const sequence = checkSequence(store, x, options);
+    const { total, batch, lengths, state } = sequence;
     const workspace = this.#workspaceFor(store, batch, total);
     const initial = workspace.states(0);
-    checkState(initial, state, batch);
     const order = lengths && raggedOrder(lengths);
     writeState(store.kernels, initial, state, batch, order);
-    return { x, total, batch, batchFirst, lengths, order, workspace, initial };
+    return { ...sequence, order, workspace, initial };
   }
 
   /** Runs chunk after chunk, and gives each before the next; leaves the last states as the initial ones. */

@@ -1,7 +1,7 @@
 // What every entry exports beside its own `Engine`.
 export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data/text.ts';
 export type { TextWindow } from './data/text.ts';
-export type { GradientFlow, LayerFlow } from './flow.ts';
+export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
 export type { Gates } from './gates.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';

@@ -1,9 +1,11 @@
-import { checkFloats, checkTokens } from './check.ts';
+import { checkFloats, checkInteger, checkTokens } from './check.ts';
+import { checkLengths } from './extent.ts';
 import type { Extent } from './extent.ts';
-import { part } from './kernels.ts';
+import { NONE, part } from './kernels.ts';
 import type { Kernels, Slot } from './kernels.ts';
+import { checkState } from './states.ts';
 import type { Store } from './store.ts';
-import type { Input } from './types.ts';
+import type { Input, ModelState, SequenceOptions } from './types.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Where a pass over `extent` lies in a caller's array of `total` steps: from step `first` on. */
@@ -19,6 +21,39 @@ interface Rows {
   readonly slot: Slot;
   readonly row: number;
   readonly width: number;
+}
+
+/** A checked call. */
+export interface Sequence {
+  readonly x: Input;
+  readonly total: number;
+  readonly batch: number;
+  readonly batchFirst: boolean;
+  readonly lengths: Int32Array | undefined;
+  readonly state: ModelState;
+}
+
+/** Options of a call over a sequence, but for those of its outputs. */
+export const SEQUENCE_KEYS: readonly string[] = [
+  'steps',
+  'batch',
+  'batchFirst',
+  'state',
+  'lengths',
+];
+
+/** Checks a call against the model, before it takes any memory. */
+export function checkSequence(store: Store, x: Input, options: SequenceOptions): Sequence {
+  const total = checkInteger('steps', options.steps, 1);
+  const batch = checkInteger('batch', options.batch ?? 1, 1);
+  const { batchFirst = false, state = {} } = options;
+  const lengths = checkLengths(options.lengths, batch, total);
+  checkInput(store, 'x', x, total, batch);
+  const places = store.units.flatMap((unit) =>
+    unit.kind === 'recurrent' ? [{ unit, h: NONE, c: NONE }] : [],
+  );
+  checkState(places, state, batch);
+  return { x, total, batch, batchFirst, lengths, state };
 }
 
 /** Checks the inputs of `steps` steps against the model. */

@@ -7,7 +7,6 @@ import { fit, meanLoss } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 import { readFlow } from './flow.ts';
 import { part } from './kernels.ts';
-import { scaleOf } from './loss-rows.ts';
 import type { LossRows } from './loss-rows.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 import { storeOf } from './model.ts';
@@ -15,7 +14,7 @@ import type { Model } from './model.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
 import type { Optimizer } from './optimizer.ts';
 import type { Draw } from './masks.ts';
-import { checkLengths, uniformExtent } from './extent.ts';
+import { checkLengths, noRows, uniformExtent } from './extent.ts';
 import {
   checkInput,
   addRows,
@@ -230,7 +229,7 @@ export class Trainer {
     const { outputGradient } = workspace;
     const row = this.#store.units.at(-1)!.outputRow;
     const outputStretch = workspace.outputStretch(stretch);
-    const loss = target && this.#loss(target, 0, outputStretch);
+    const loss = target && this.#requireLoss().mean(workspace, target, outputStretch);
     if (!target) this.#kernels.zero(outputGradient, 0, outputStretch.extent.rows * row);
     if (output) {
       const given = repeated ? gatherRepeated(output, width, repeated, steps, batchFirst) : output;
@@ -414,16 +413,8 @@ export class Trainer {
     if (carry === this.#training) this.#drawMasks();
     else workspace.mask();
     workspace.forward();
-    return this.#loss(target, carry.replay * batch, workspace.outputStretch(stretch));
-  }
-
-  /** Mean loss of the rows of a stretch of outputs, which stand behind `first` replayed rows; those get no gradient. */
-  #loss(target: Float32Array | Int32Array, first: number, stretch: Stretch): number {
-    const loss = this.#requireLoss();
-    const { rows } = stretch.extent;
-    const scale = scaleOf(loss.put(this.#workspace, target, stretch, 0));
-    loss.run(this.#workspace, rows, scale, first);
-    return loss.total(rows, scale);
+    const outputs = workspace.outputStretch(stretch);
+    return this.#requireLoss().mean(workspace, target, outputs, carry.replay * batch);
   }
 
   #nonFinite(loss: number): StepReport {
@@ -544,13 +535,6 @@ export class Trainer {
     this.#disposed = true;
     this.#release();
   }
-}
-
-function noRows(): GatefoldError {
-  return new GatefoldError(
-    'ERR_ARGUMENT',
-    '"lengths" expected at least one row of length 1 or more',
-  );
 }
 
 function withPrefix(tensors: StateDict, prefix: string): StateDict {
