@@ -74,7 +74,7 @@ function recurrentLayer(spec: RecurrentSpec, name: string, inputSize: number): R
 /** The layers with names and sizes filled in. */
 export function layersOf(description: ModelDescription): Layer[] {
   const seen = new Map<string, number>();
-  let [width, firstRows] = [0, 0];
+  let [width, firstRows, reversed] = [0, 0, false];
   return description.layers.map((spec): Layer => {
     const nth = (seen.get(spec.type) ?? 0) + 1;
     seen.set(spec.type, nth);
@@ -98,10 +98,12 @@ export function layersOf(description: ModelDescription): Layer[] {
       };
     }
     if (spec.type === 'pool') {
+      if (reversed) throw new Error('the reference pools only layers that read forward');
       return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
     }
     const layer = recurrentLayer(spec, name, spec.inputSize ?? width);
     width = layer.outputSize;
+    reversed = layer.ways.some((way) => way.reverse);
     return layer;
   });
 }
@@ -171,10 +173,11 @@ export function maskShapes(
       ways.forEach((way, k) => {
         const key = `${name}.${depth * ways.length + k}`;
         const seen = way.cell.seen === 'c' ? way.hiddenSize : way.outputSize;
-        add(`${key}.input`, spec.inputDropout, [batch, depth === 0 ? layer.inputSize : outputSize]);
         add(`${key}.recurrent`, spec.recurrentDropout, [batch, seen]);
         add(`${key}.zoneout`, spec.zoneout, [steps, batch, way.outputSize]);
       });
+      const read = depth === 0 ? layer.inputSize : outputSize;
+      add(`${name}.${depth}.input`, spec.inputDropout, [batch, read]);
       if (depth < (spec.numLayers ?? 1) - 1) {
         add(`${name}.${depth}.dropout`, spec.dropout, [steps, batch, outputSize]);
       }

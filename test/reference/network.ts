@@ -23,8 +23,9 @@ export type Parameters = Map<string, { readonly shape: readonly number[]; readon
 /** States by layer name; `c` is empty for a cell without. */
 export type State = Record<string, StackState>;
 /**
- * What training drew, by `<layer>.<place>.<kind>`, the place of a mask being that of the state it works on; of `dropout` the sub-layer. Factors
- * (0 or 1 / (1 - p)) for `input`, `recurrent` and `dropout`; for `zoneout` 1 where the old h is kept and else 0.
+ * What training drew, by `<layer>.<place>.<kind>`: `recurrent` and `zoneout` at the place of the state that they work on, `input` and `dropout`
+ * (of what a sub-layer hands on) at the number of the sub-layer. Of `zoneout` 1 where the old h is kept and else 0; of the others factors, 0 or
+ * 1 / (1 - p).
  */
 export type Masks = ReadonlyMap<string, Vec>;
 
@@ -83,7 +84,7 @@ function subLayersOf(
       return {
         ...way,
         weights: weightsOf(layer, way, depth, parameters),
-        inputMask: mask('input'),
+        inputMask: masks?.get(`${name}.${depth}.input`),
         recurrentMask: mask('recurrent'),
         zoneout: masks || !spec.zoneout ? mask('zoneout') : always(),
       };

@@ -5,6 +5,7 @@ import { cellForms } from './cells.ts';
 import {
   cellConfiguration,
   largeConfigurations,
+  optionConfiguration,
   stackConfiguration,
   type Configuration,
 } from './configuration.ts';
@@ -24,12 +25,19 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
   const large = createCampaign();
   const timeout = runs * 1000;
 
-  const agree = (configurations: fc.Arbitrary<Configuration>): void => {
+  const withOptions = createCampaign();
+  const optionRuns = Math.ceil(0.75 * runs);
+
+  const agree = (
+    configurations: fc.Arbitrary<Configuration>,
+    into: Campaign = campaign,
+    numRuns: number = runs,
+  ): void => {
     fc.assert(
       fc.property(configurations, (configuration) =>
-        checkConfiguration(campaign, engines.get(configuration.variant)!, configuration),
+        checkConfiguration(into, engines.get(configuration.variant)!, configuration),
       ),
-      { seed, numRuns: runs },
+      { seed, numRuns },
     );
   };
 
@@ -37,6 +45,12 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
     for (const [name, form] of Object.entries(cellForms)) {
       it(`${name}: ${runs} random configurations`, { timeout }, () => {
         agree(cellConfiguration(form));
+      });
+    }
+
+    for (const [name, form] of Object.entries(cellForms)) {
+      it(`${name}, with options: ${optionRuns} random configurations`, { timeout }, () => {
+        agree(optionConfiguration(form), withOptions, optionRuns);
       });
     }
 
@@ -56,11 +70,14 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
     it('in enough configurations', () => {
       expect(campaign.configurations).toBeGreaterThanOrEqual(12.5 * runs);
       expect(campaign.skipped).toBeLessThan(0.02 * campaign.configurations);
+      // States without a bound and layer norms of two or three nearly equal numbers: most of what is left out has several of both.
+      expect(withOptions.configurations).toBeGreaterThan(10.8 * optionRuns);
     });
   });
 
   afterAll(() => {
     console.log(`seed ${seed}; random configurations: ${summary(campaign)}`);
+    console.log(`with options: ${summary(withOptions)}`);
     console.log(`beyond the blocks of the kernels: ${summary(large)}`);
     for (const engine of engines.values()) engine.dispose();
   });

@@ -3,6 +3,8 @@ import type { ModelDescription } from '../../src/types.ts';
 import type { Dims } from '../reference/stack.ts';
 import { recurrentLayer, type CellForm } from './cells.ts';
 import { variants, type Variant } from './engines.ts';
+import { masksOfTrainer } from './masks.ts';
+import { drawOptions, optionsOf, randomLengths } from './options.ts';
 import { createProblem, type Problem } from './problem.ts';
 import { roundProblem } from './product.ts';
 import { createRandom } from './random.ts';
@@ -12,6 +14,8 @@ export interface Configuration {
   readonly variant: Variant;
   readonly description: ModelDescription;
   readonly dims: Dims;
+  /** Draws the lengths of the rows. */
+  readonly ragged: boolean;
   readonly batchFirst: boolean;
   readonly zeroInitialState: boolean;
   /** Steps that the trainer has room for beyond the sequence. */
@@ -31,11 +35,15 @@ const width: fc.Arbitrary<number> = weighted([6, 1, 12], [3, 13, 35], [1, 36, 67
 const steps: fc.Arbitrary<number> = weighted([5, 1, 6], [3, 7, 17], [1, 18, 40]);
 const batch: fc.Arbitrary<number> = fc.integer({ min: 1, max: 9 });
 
-function around(description: fc.Arbitrary<ModelDescription>): fc.Arbitrary<Configuration> {
+function around(
+  description: fc.Arbitrary<ModelDescription>,
+  dims: fc.Arbitrary<Dims> = fc.record({ steps, batch }),
+): fc.Arbitrary<Configuration> {
   return fc.record({
     variant: fc.constantFrom(...variants),
     description,
-    dims: fc.record({ steps, batch }),
+    dims,
+    ragged: fc.boolean(),
     batchFirst: fc.boolean(),
     zeroInitialState: fc.boolean(),
     spare: fc.integer({ min: 0, max: 5 }),
@@ -56,6 +64,36 @@ export function cellConfiguration(form: CellForm): fc.Arbitrary<Configuration> {
       })
       .map((sizes) => ({ layers: [recurrentLayer(form, sizes)] })),
   );
+}
+
+/**
+ * One recurrent layer, perhaps stacked, of a given form and with one option or several. Clips and some activations have derivatives that
+ * jump, so that long sequences of many units would always have one at a jump: these are smaller.
+ */
+export function optionConfiguration(form: CellForm): fc.Arbitrary<Configuration> {
+  const names = optionsOf(form).filter((name) => name !== 'lengths' && name !== 'zoneout');
+  const few = fc.record({
+    steps: weighted([5, 1, 5], [1, 6, 12]),
+    batch: fc.integer({ min: 1, max: 6 }),
+    padding: fc.constantFrom('zero' as const, 'repeat' as const),
+  });
+  const layer = fc
+    .record({
+      names: fc.oneof(
+        fc.constantFrom(...names).map((name) => [name]),
+        fc.subarray(names, { minLength: 2 }),
+      ),
+      inputSize: weighted([6, 1, 10], [1, 11, 35]),
+      hiddenSize: weighted([6, 1, 10], [2, 11, 35]),
+      numLayers: weighted([2, 1, 1], [1, 2, 2]),
+      bias: fc.boolean(),
+      seed: fc.nat(),
+    })
+    .map(({ names: chosen, seed, ...sizes }) => {
+      const drawn = drawOptions(createRandom(seed), form, sizes.hiddenSize, chosen);
+      return { layers: [recurrentLayer(form, sizes, drawn.layer)] };
+    });
+  return around(layer, few);
 }
 
 /** Layers of different kinds on one another: an embedding or features, one or two recurrent ones, perhaps a linear one. */
@@ -115,6 +153,7 @@ export function largeConfigurations(form: CellForm, variant: Variant): Configura
       ],
     },
     dims,
+    ragged: false,
     batchFirst: false,
     zeroInitialState: false,
     spare: 0,
@@ -123,12 +162,23 @@ export function largeConfigurations(form: CellForm, variant: Variant): Configura
   }));
 }
 
-/** The numbers of a configuration, representable in float32. */
+/** The numbers of a configuration, representable in float32, without masks. */
 export function problemOf(configuration: Configuration): Problem {
-  const { description, dims, gain, seed, zeroInitialState } = configuration;
-  const problem = createProblem(description, dims, createRandom(seed), {
+  const { description, ragged, gain, seed, zeroInitialState } = configuration;
+  const random = createRandom(seed);
+  const { steps, batch } = configuration.dims;
+  const dims = ragged
+    ? { ...configuration.dims, lengths: randomLengths(random, steps, batch) }
+    : configuration.dims;
+  const problem = createProblem(description, dims, random, {
     scale: (columns) => gain / Math.sqrt(columns),
     stateScale: zeroInitialState ? 0 : 1,
   });
   return roundProblem(problem);
+}
+
+/** The same in a trainer's first pass. */
+export function trainingOf(problem: Problem, seed: number): Problem {
+  const masks = masksOfTrainer(problem.description, problem.dims, seed, 0);
+  return masks.size ? { ...problem, masks } : problem;
 }

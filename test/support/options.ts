@@ -30,6 +30,15 @@ const lstm = ({ type }: CellForm): boolean => type === 'lstm';
 const probability = (random: Random): number => random.pick([0.2, 0.5, 0.7]);
 const bound = (random: Random): number => 0.2 + random.unit();
 
+/** P is below H, so that H is at least 2. */
+const projection = (
+  random: Random,
+  hiddenSize: number,
+): { hiddenSize: number; projSize: number } => {
+  const size = Math.max(2, hiddenSize);
+  return { hiddenSize: size, projSize: random.integer(1, size - 1) };
+};
+
 const slots = ({ type }: CellForm): number => ({ rnn: 1, indrnn: 1, gru: 2, lstm: 3 })[type];
 
 /** Parameters of an activation, near its defaults; those with none are drawn without. */
@@ -87,12 +96,12 @@ const OPTIONS: Readonly<Record<OptionName, Option>> = {
   },
   projSize: {
     fits: lstm,
-    draw: (random, _, hiddenSize) => ({ layer: { projSize: random.integer(1, hiddenSize) } }),
+    draw: (random, _, hiddenSize) => ({ layer: projection(random, hiddenSize) }),
   },
   projClip: {
     fits: lstm,
     draw: (random, _, hiddenSize) => ({
-      layer: { projSize: random.integer(1, hiddenSize), projClip: bound(random) / 2 },
+      layer: { ...projection(random, hiddenSize), projClip: bound(random) / 2 },
     }),
   },
   cellClip: { fits: lstm, draw: (random) => ({ layer: { cellClip: bound(random) } }) },

@@ -1,0 +1,77 @@
+/**
+ * The masks that a trainer draws, as the documentation says: bit u of row b at step t of a mask comes from word u % 4 of the Philox block
+ * ((t B + b) ceil(width / 4) + floor(u / 4), pass, 4 unit + kind, 1) of the seed, the units being counted in the order of the model. A mask
+ * that is fixed over time is that of step 0. Zoneout counts steps in the order that its direction reads them in.
+ */
+import type { ModelDescription } from '../../src/types.ts';
+import { philox, philoxKey } from '../../src/random.ts';
+import { layersOf, maskShapes } from '../reference/layers.ts';
+import type { Masks } from '../reference/network.ts';
+import type { Dims } from '../reference/stack.ts';
+
+const KINDS = { dropout: 0, input: 0, zoneout: 1, recurrent: 2 } as const;
+type Kind = keyof typeof KINDS;
+
+/** Numbers of the units that draw masks, and whether they read backwards, by the keys of the masks. */
+function unitsOf(
+  description: ModelDescription,
+): Map<string, { readonly unit: number; readonly reverse: boolean }> {
+  const units = new Map<string, { unit: number; reverse: boolean }>();
+  const set = (key: string, reverse = false): void => void units.set(key, { unit: count, reverse });
+  let count = 0;
+  for (const layer of layersOf(description)) {
+    if (layer.kind !== 'recurrent') {
+      count++;
+      continue;
+    }
+    const { name, spec, ways } = layer;
+    for (let depth = 0; depth < (spec.numLayers ?? 1); depth++) {
+      if (depth > 0 && spec.dropout) {
+        set(`${name}.${depth - 1}.dropout`);
+        count++;
+      }
+      if (spec.inputDropout) {
+        set(`${name}.${depth}.input`);
+        count++;
+      }
+      ways.forEach(({ reverse }, way) => {
+        set(`${name}.${depth * ways.length + way}.recurrent`);
+        set(`${name}.${depth * ways.length + way}.zoneout`, reverse);
+        count++;
+      });
+      if (ways.length > 1) count++;
+    }
+  }
+  return units;
+}
+
+export function masksOfTrainer(
+  description: ModelDescription,
+  dims: Dims,
+  seed: number,
+  pass: number,
+): Masks {
+  const units = unitsOf(description);
+  const key = philoxKey(seed);
+  const { steps, batch, lengths } = dims;
+  return new Map(
+    [...maskShapes(description, dims)].map(([name, { shape, p }]) => {
+      const kind = name.slice(name.lastIndexOf('.') + 1) as Kind;
+      const width = shape.at(-1)!;
+      const values = new Float64Array(shape.reduce((a, b) => a * b, 1));
+      const { unit, reverse } = units.get(name)!;
+      for (let k = 0; k < values.length; k++) {
+        const [row, u] = [Math.floor(k / width), k % width];
+        const [t, b] = [Math.floor(row / batch), row % batch];
+        const step = reverse ? (lengths?.[b] ?? steps) - 1 - t : t;
+        if (step < 0) continue;
+        const block = (step * batch + b) * Math.ceil(width / 4) + Math.floor(u / 4);
+        const words = philox(key, [block, pass, 4 * unit + KINDS[kind], 1]);
+        const through = words[u % 4]! >>> 8 >= Math.round(p * 2 ** 24);
+        if (kind === 'zoneout') values[k] = Number(!through);
+        else values[k] = through ? Math.fround(1 / (1 - p)) : 0;
+      }
+      return [name, values];
+    }),
+  );
+}
