@@ -1,0 +1,73 @@
+import { CELLS, CELL_TITLES } from './cells.ts';
+import type { Cell } from './cells.ts';
+import { drawChart } from './chart.ts';
+import type { Line } from './chart.ts';
+import type { Task } from './tasks/task.ts';
+import type { FlowByLag, Result } from './train.ts';
+
+/** Okabe & Ito's colours, which people see apart whatever their eyes. */
+const COLOURS: Readonly<Record<Cell, string>> = {
+  elman: '#d55e00',
+  lstm: '#0072b2',
+  peephole: '#56b4e9',
+  gru: '#009e73',
+};
+/** Gradients weaker than this share are off the picture. */
+const WEAKEST = -12;
+
+/** Loss of training against the sequences seen, a line for each run. */
+export function drawLosses(task: Task, results: readonly Result[]): string {
+  const lines = CELLS.flatMap((cell): Line[] =>
+    results
+      .filter((result) => result.cell === cell)
+      .map(({ curve, solved }) => ({
+        name: CELL_TITLES[cell],
+        colour: COLOURS[cell],
+        points: curve,
+        ends: solved,
+      })),
+  );
+  const losses = lines.flatMap(({ points }) => points.map(([, loss]) => loss));
+  const low = Math.floor(Math.log10(Math.min(0.1, ...losses)));
+  const high = Math.ceil(Math.log10(Math.max(1, ...losses)));
+  return drawChart({
+    title: `${task.title}: a line for each run, a dot where it is solved`,
+    x: 'sequences seen',
+    y: task.loss === 'mse' ? 'mean squared error' : 'loss (nats)',
+    lines,
+    decades: [low, high],
+    ...(task.loss === 'mse' && { levels: [{ y: task.test.below, name: 'criterion' }] }),
+  });
+}
+
+/** Mean of the logarithm over runs at each distance, relative to the strongest of the last step. */
+function meanByLag(runs: readonly (readonly number[])[]): [number, number][] {
+  const lags = Math.min(...runs.map(({ length }) => length));
+  return Array.from({ length: lags }, (_, lag) => {
+    const logs = runs.map((norms) => Math.log(norms[lag]! / norms[0]!));
+    return [lag, Math.exp(logs.reduce((sum, x) => sum + x, 0) / logs.length)];
+  });
+}
+
+/** Norms of dL/dh, and of LSTMs dL/dc, against the distance from the loss. */
+export function drawFlow(results: readonly Result[], when: 'fresh' | 'trained'): string {
+  const lines = CELLS.flatMap((cell): Line[] => {
+    const flows = results.flatMap((result): FlowByLag[] =>
+      result.cell === cell && result.flow ? [result.flow[when]] : [],
+    );
+    if (flows.length === 0) return [];
+    const title = CELL_TITLES[cell];
+    const colour = COLOURS[cell];
+    const ofH = { name: `${title}, h`, colour, points: meanByLag(flows.map(({ h }) => h)) };
+    const cells = flows.flatMap(({ c }) => (c ? [c] : []));
+    if (cells.length === 0) return [ofH];
+    return [ofH, { name: `${title}, c`, colour, dashed: true, points: meanByLag(cells) }];
+  });
+  return drawChart({
+    title: `Gradient against lag, ${when === 'fresh' ? 'before' : 'after'} training`,
+    x: 'steps before the loss',
+    y: 'norm, relative to the last step',
+    lines,
+    decades: [WEAKEST, 2],
+  });
+}
