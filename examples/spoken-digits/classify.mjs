@@ -41,10 +41,10 @@ export async function classify(engine, parts, options) {
       batch,
       steps,
       loss: 'cross-entropy',
-      optimizer: { type: 'adamw', lr: 0.003, weightDecay: 0.01 },
+      optimizer: { type: 'adamw', lr: options.rate, weightDecay: 0.01 },
       gradClip: { norm: 1 },
     });
-    const learningRate = cosineDecay(0.003);
+    const learningRate = cosineDecay(options.rate);
     const plan = { epochs: options.epochs, learningRate };
     const seconds = await train(trainer, training, plan, name);
     trainer.dispose();

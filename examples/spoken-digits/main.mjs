@@ -1,4 +1,4 @@
-// Which digits were that? Sequences that differ in length, from features of sound to a class, or to a string of labels.
+// Which digit was that? Sequences that differ in length, from features of sound to one class each.
 import { Engine } from 'gatefold';
 import { readOptions } from '../common/terminal.mjs';
 import { classify } from './classify.mjs';
@@ -18,13 +18,25 @@ Recognises spoken digits, and says how well on unseen takes and on speakers neve
   --hidden N    units of the recurrent layer (64)
   --epochs N    passes over the training data (20)
   --copies N    altered copies of each recording to learn from (4)
+  --batch N     sequences of an update (32)
+  --rate N      learning rate (0.003)
   --seed N      of the weights, the order and the copies (1)
   --quick       a run of a few seconds
 `;
-const FULL = { data: '', hold: '', voices: 6, hidden: 64, epochs: 20, copies: 4, seed: 1 };
-const QUICK = { voices: 4, hidden: 32, epochs: 15, copies: 0 };
+const FULL = {
+  data: '',
+  hold: '',
+  voices: 6,
+  hidden: 64,
+  epochs: 20,
+  copies: 4,
+  batch: 32,
+  rate: 0.003,
+  seed: 1,
+};
+const QUICK = { voices: 4, hidden: 32, epochs: 15, copies: 0, batch: 8, rate: 0.01 };
 const TAKES = 10;
-const options = { ...readOptions(USAGE, FULL, QUICK), batch: 32 };
+const options = readOptions(USAGE, FULL, QUICK);
 
 const recordings = options.data
   ? loadRecordings(options.data)
