@@ -1,7 +1,7 @@
 import { CELLS, CELL_TITLES } from './cells.ts';
 import type { Cell } from './cells.ts';
-import { drawChart } from './chart.ts';
-import type { Line } from './chart.ts';
+import { drawChart } from '../src/cli/chart.ts';
+import type { Line } from '../src/cli/chart.ts';
 import type { Task } from './tasks/task.ts';
 import type { FlowByLag, Result } from './train.ts';
 

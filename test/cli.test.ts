@@ -10,19 +10,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors, writeSafetensors } from '../src/formats/safetensors.ts';
-
-/** The built command: `npm test` builds it first. */
-const COMMAND = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-const TINY = '--hidden 12 --embedding 6 --batch 4 --steps 16 --simd deterministic'.split(' ');
-
-interface Result {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
+import { COMMAND, TINY, runCommand, type Result } from './support/command.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -39,7 +29,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function gatefold(...args: string[]): Result {
-  return spawnSync(process.execPath, [COMMAND, ...args], { cwd: folder, encoding: 'utf8' });
+  return runCommand(folder, ...args);
 }
 
 /** Bytes of a file that the run wrote. */
@@ -70,15 +60,18 @@ async function interrupt(signal: NodeJS.Signals, ...args: string[]): Promise<Res
 }
 
 describe('help', () => {
-  it.each([['--help'], ['train', '--help'], ['sample', '--help'], ['help', 'train']])(
-    'gatefold %s %s shows an example',
-    (...args) => {
-      const { status, stdout, stderr } = gatefold(...args.filter((arg) => arg !== undefined));
-      expect(stdout).toMatch(/Examples?:\n {2}\$ gatefold/);
-      expect(stderr).toBe('');
-      expect(status).toBe(0);
-    },
-  );
+  it.each([
+    ['--help'],
+    ['train', '--help'],
+    ['sample', '--help'],
+    ['flow', '--help'],
+    ['help', 'train'],
+  ])('gatefold %s %s shows an example', (...args) => {
+    const { status, stdout, stderr } = gatefold(...args.filter((arg) => arg !== undefined));
+    expect(stdout).toMatch(/Examples?:\n {2}\$ gatefold/);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+  });
 });
 
 it('gatefold --version says which it is', () => {
@@ -120,6 +113,22 @@ const BAD: [string, string, RegExp][] = [
   ['a foreign model', 'sample foreign.safetensors', /not a file that gatefold train saved/],
   ['a negative temperature', 'sample text.txt --temperature -1', /number from 0/],
   ['an endless length', 'sample text.txt --length Infinity', /whole number from 0/],
+  ['no model to look at', 'flow', /missing required argument 'MODEL'/],
+  ['no model file to look at', 'flow nowhere', /cannot read nowhere: no such file/],
+  ['text as a model to look at', 'flow text.txt', /text.txt is not a safetensors file/],
+  [
+    'a foreign model to look at',
+    'flow foreign.safetensors',
+    /not a file that gatefold train saved/,
+  ],
+  ['no text to read', 'flow foreign.safetensors nowhere.txt', /cannot read nowhere.txt: no such/],
+  ['a window of one step', 'flow text.txt --steps 1', /whole number from 2 to 4096/],
+  ['a picture that is no SVG', 'flow text.txt --out flow.png', /name that ends in .svg/],
+  [
+    'no folder for the picture',
+    'flow text.txt --out no/flow.svg',
+    /folder no: no such file.*--out/,
+  ],
   ['two models', 'sample text.txt text.txt', /too many arguments/],
 ];
 

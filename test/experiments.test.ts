@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CELLS, createModel, hiddenOf } from '../experiments/cells.ts';
-import { drawChart } from '../experiments/chart.ts';
+import { drawChart } from '../src/cli/chart.ts';
 import { Draw } from '../experiments/draw.ts';
 import { SHORT_TASKS, TASKS } from '../experiments/plan.ts';
 import { formatTable, writeReport } from '../experiments/report.ts';

@@ -72,9 +72,14 @@ function readText(path: string): string {
   }
 }
 
+/** The texts of the files; the project's own without any. */
+export function readTexts(files: readonly string[]): string[] {
+  return (files.length > 0 ? files : ownFiles()).map(readText);
+}
+
 /** Reads and splits the files; the project's own without any. */
 export function readCorpus(files: readonly string[]): Corpus {
-  const texts = (files.length > 0 ? files : ownFiles()).map(readText);
+  const texts = readTexts(files);
   const hash = createHash('sha256');
   for (const text of texts) hash.update(`${text.length} `).update(text);
   const { head, tail } = splitByPosition(

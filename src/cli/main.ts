@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { GatefoldError } from '../errors.ts';
 import { STATUS_BAD_INPUT } from './failure.ts';
+import { flow } from './flow.ts';
+import type { FlowOptions } from './flow.ts';
 import { decimal, seed, whole } from './options.ts';
 import { CELLS, MAXIMA } from './run.ts';
 import { sample } from './sample.ts';
@@ -17,6 +19,10 @@ Examples:
 const SAMPLE_EXAMPLES = `
 Example:
   $ gatefold sample book.safetensors --prime "Once upon" --length 300 --temperature 0.8 --seed 7`;
+
+const FLOW_EXAMPLES = `
+Example:
+  $ gatefold flow book.safetensors book.txt --steps 200 --out book-flow.svg`;
 
 const LR_DEFAULTS = `(default: ${DEFAULT_LR}; ${DEFAULT_LR_OPEN} for peephole-cell)`;
 
@@ -93,6 +99,19 @@ function sampleCommand(finish: (status: number) => void): Command {
     });
 }
 
+function flowCommand(finish: (status: number) => void): Command {
+  return new Command('flow')
+    .description('draw how far back errors reach in a saved model, and what its gates do')
+    .argument('<MODEL>', 'a file that gatefold train saved')
+    .argument('[FILE]', 'UTF-8 text to read (default: what the model learned from)')
+    .option('--steps <count>', 'characters of a window', whole(2, MAXIMA.steps), 100)
+    .option('--out <path>', 'where to save the pictures, an SVG file', 'flow.svg')
+    .addHelpText('after', FLOW_EXAMPLES)
+    .action(async (model: string, text: string | undefined, options: FlowOptions) => {
+      finish(await flow(model, text, options));
+    });
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   let status = 0;
   const finish = (value: number): void => {
@@ -103,7 +122,8 @@ async function main(argv: readonly string[]): Promise<number> {
     .version(version())
     .addHelpText('after', '\nExample:\n  $ gatefold train book.txt')
     .addCommand(trainCommand(finish))
-    .addCommand(sampleCommand(finish));
+    .addCommand(sampleCommand(finish))
+    .addCommand(flowCommand(finish));
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ outputError: (text, put) => put(oneLine(text)) });
   }

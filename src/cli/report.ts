@@ -4,7 +4,7 @@ import type { Model } from '../index.ts';
 import type { Settings } from './run.ts';
 import { write } from './sample.ts';
 
-const CHART_COLUMNS = 64;
+export const CHART_COLUMNS = 64;
 const CHART_ROWS = 8;
 const SAMPLE_CHARACTERS = 400;
 const SAMPLE_TEMPERATURE = 0.7;
@@ -22,7 +22,7 @@ export interface Results {
 }
 
 /** Means of equal stretches, one a column. */
-function shrink(values: readonly number[], columns: number): number[] {
+export function shrink(values: readonly number[], columns: number): number[] {
   const count = Math.min(columns, values.length);
   return Array.from({ length: count }, (_, i) => {
     const part = values.slice(

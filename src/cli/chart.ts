@@ -1,0 +1,258 @@
+/**
+ * Charts as one SVG file: line charts and heat maps, one below the other. No scripts and no outside fonts; the colours of paper and ink
+ * follow the reader's light or dark scheme. `experiments/` draws with it, too.
+ */
+
+export interface Line {
+  /** Lines of one name have one entry in the legend. */
+  readonly name: string;
+  readonly colour: string;
+  readonly dashed?: boolean;
+  readonly points: readonly (readonly [x: number, y: number])[];
+  /** Whether to mark the last point. */
+  readonly ends?: boolean;
+}
+
+/** Lines over a logarithmic y. */
+export interface Chart {
+  readonly title: string;
+  readonly x: string;
+  readonly y: string;
+  readonly lines: readonly Line[];
+  /** Range of y, in powers of ten; what lies outside is cut off. */
+  readonly decades: readonly [low: number, high: number];
+  /** Levels to compare with. */
+  readonly levels?: readonly { readonly y: number; readonly name: string }[];
+}
+
+/** Rows of values side by side, in colours from `low` to `high`. */
+export interface Band {
+  readonly name: string;
+  readonly low: number;
+  readonly high: number;
+  readonly rows: readonly (readonly number[])[];
+}
+
+/** Bands over the same columns. */
+export interface HeatMap {
+  readonly title: string;
+  readonly x: string;
+  /** A letter for each column. */
+  readonly columns: readonly string[];
+  readonly bands: readonly Band[];
+}
+
+/** Okabe & Ito's colours, which people see apart whatever their eyes. */
+export const COLOURS: readonly string[] = [
+  '#0072b2',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#56b4e9',
+  '#e69f00',
+];
+
+/** From low to high: steps of viridis, which grow evenly in lightness on any paper. */
+const HEAT: readonly string[] =
+  '#440154 #482475 #414487 #355f8d #2a788e #21918c #22a884 #44bf70 #7ad151 #bddf26 #fde725'.split(
+    ' ',
+  );
+
+const WIDTH = 900;
+const [LEFT, RIGHT, TOP] = [72, WIDTH - 190, 40];
+const LINES_HEIGHT = 360;
+const [ROW_HEIGHT, BAND_GAP, FOOT] = [3, 10, 48];
+
+const STYLE =
+  '.paper{fill:#fff}text{fill:#24292f}.axis{stroke:#57606a}.grid{stroke:#d8dee4}.level{stroke:#8c959f}' +
+  '@media(prefers-color-scheme:dark){.paper{fill:#0d1117}text{fill:#e6edf3}.axis{stroke:#8b949e}.grid{stroke:#30363d}}';
+
+interface Panel {
+  readonly height: number;
+  readonly parts: readonly string[];
+}
+
+interface Scales {
+  readonly x: (value: number) => number;
+  readonly y: (value: number) => number;
+}
+
+/** Content of an element, without what XML does not allow at all. */
+const escape = (content: string): string =>
+  content
+    .replace(/[^\t\n\r -\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;');
+
+const round = (x: number): string => String(Math.round(x * 10) / 10);
+
+function text(x: number, y: number, content: string, attributes = ''): string {
+  return `<text x="${round(x)}" y="${round(y)}" ${attributes}>${escape(content)}</text>`;
+}
+
+const heading = (title: string): string =>
+  text(LEFT, 22, title, 'font-size="15" font-weight="bold"');
+
+/** Steps of 1, 2 or 5 times a power of ten: at most seven up to `most`. */
+function ticks(most: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(most / 5));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => most / s <= 7)!;
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, k) => k * step);
+}
+
+function axes(chart: Chart, most: number, bottom: number, scales: Scales): string[] {
+  const [low, high] = chart.decades;
+  const every = Math.ceil((high - low) / 8);
+  const parts: string[] = [];
+  for (let k = low; k <= high; k += every) {
+    const y = round(scales.y(10 ** k));
+    parts.push(
+      `<path d="M${LEFT} ${y}H${RIGHT}" class="grid"/>`,
+      `<text x="${LEFT - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">10<tspan dy="-5" font-size="9">${k}</tspan></text>`,
+    );
+  }
+  for (const value of ticks(most)) {
+    const x = scales.x(value);
+    parts.push(
+      `<path d="M${round(x)} ${bottom}v5" class="axis"/>`,
+      text(x, bottom + 18, value.toLocaleString('en'), 'text-anchor="middle"'),
+    );
+  }
+  const middle = (TOP + bottom) / 2;
+  parts.push(
+    `<path d="M${LEFT} ${TOP}V${bottom}H${RIGHT}" fill="none" class="axis"/>`,
+    text((LEFT + RIGHT) / 2, bottom + 38, chart.x, 'text-anchor="middle"'),
+    text(0, 0, chart.y, `text-anchor="middle" transform="translate(18 ${middle}) rotate(-90)"`),
+  );
+  return parts;
+}
+
+function curve({ colour, dashed, points, ends }: Line, scales: Scales): string {
+  // Zero has no place on a logarithmic axis.
+  const seen = points.filter(([, y]) => y > 0);
+  if (seen.length === 0) return '';
+  const path = seen.map(([x, y]) => `${round(scales.x(x))} ${round(scales.y(y))}`).join('L');
+  const dash = dashed ? ' stroke-dasharray="6 4"' : '';
+  const [x, y] = seen.at(-1)!;
+  const end = ends
+    ? `<circle cx="${round(scales.x(x))}" cy="${round(scales.y(y))}" r="4" fill="${colour}"/>`
+    : '';
+  return `<path d="M${path}" fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round"${dash}/>${end}`;
+}
+
+function legend(lines: readonly Line[]): string[] {
+  const named = [...new Map(lines.map((line) => [line.name, line])).values()];
+  return named.flatMap(({ name, colour, dashed }, k) => {
+    const [x, y] = [RIGHT + 20, TOP + 10 + 20 * k];
+    const dash = dashed ? ' stroke-dasharray="6 4"' : '';
+    return [
+      `<path d="M${x} ${y}h22" stroke="${colour}" stroke-width="2.5"${dash}/>`,
+      text(x + 28, y, name, 'dominant-baseline="middle"'),
+    ];
+  });
+}
+
+function linePanel(chart: Chart): Panel {
+  const bottom = LINES_HEIGHT - FOOT;
+  const [low, high] = chart.decades;
+  const ends = chart.lines.flatMap(({ points }) => points.map(([x]) => x));
+  const most = ends.reduce((high, x) => Math.max(high, x), 1);
+  const scales: Scales = {
+    x: (value) => LEFT + (value / most) * (RIGHT - LEFT),
+    y: (value) => bottom - ((Math.log10(value) - low) / (high - low)) * (bottom - TOP),
+  };
+  const levels = (chart.levels ?? []).flatMap(({ y, name }) => [
+    `<path d="M${LEFT} ${round(scales.y(y))}H${RIGHT}" class="level" stroke-dasharray="2 3"/>`,
+    text(RIGHT + 4, scales.y(y), name, 'dominant-baseline="middle"'),
+  ]);
+  const parts = [
+    heading(chart.title),
+    ...axes(chart, most, bottom, scales),
+    ...levels,
+    '<g clip-path="url(#plot)">',
+    ...chart.lines.map((line) => curve(line, scales)),
+    '</g>',
+    ...legend(chart.lines),
+  ];
+  return { height: Math.max(LINES_HEIGHT, TOP + 20 * chart.lines.length + 20), parts };
+}
+
+/** The cells of each colour as one path of horizontal runs, in units of rows and columns. */
+function cells({ low, high, rows }: Band): string[] {
+  const paths = HEAT.map(() => '');
+  const level = (value: number): number => {
+    const share = (value - low) / (high - low);
+    return Math.round(Math.min(Math.max(share, 0), 1) * (HEAT.length - 1));
+  };
+  rows.forEach((values, y) => {
+    for (let x = 0, end: number; x < values.length; x = end) {
+      const colour = level(values[x]!);
+      for (end = x + 1; end < values.length && level(values[end]!) === colour; end++);
+      paths[colour] += `M${x} ${y}h${end - x}`;
+    }
+  });
+  return paths.flatMap((d, k) => (d ? [`<path d="${d}" stroke="${HEAT[k]}"/>`] : []));
+}
+
+/** What the colours of a band mean. */
+function scale({ low, high }: Band, y: number): string[] {
+  const [x, width] = [RIGHT + 20, 8];
+  const steps = HEAT.map((colour, k) => {
+    return `<rect x="${x + width * k}" y="${round(y - 6)}" width="${width}" height="12" fill="${colour}"/>`;
+  });
+  const end = x + width * HEAT.length;
+  const sign = (value: number): string => String(Number(value.toPrecision(2))).replace('-', '−');
+  const under = 'text-anchor="middle" font-size="10"';
+  return [...steps, text(x, y + 18, sign(low), under), text(end, y + 18, sign(high), under)];
+}
+
+function heatPanel({ title, x, columns, bands }: HeatMap): Panel {
+  const columnWidth = (RIGHT - LEFT) / columns.length;
+  const parts = [heading(title)];
+  let y = TOP;
+  for (const band of bands) {
+    const height = ROW_HEIGHT * band.rows.length;
+    const middle = y + height / 2;
+    parts.push(
+      text(LEFT - 8, middle, band.name, 'text-anchor="end" dominant-baseline="middle"'),
+      // Strokes as thick as a row: their middle is half a row lower.
+      `<g transform="translate(${LEFT} ${y + ROW_HEIGHT / 2}) scale(${columnWidth} ${ROW_HEIGHT})" shape-rendering="crispEdges">`,
+      ...cells(band),
+      '</g>',
+      ...scale(band, middle),
+    );
+    y += height + BAND_GAP;
+  }
+  const letter = `text-anchor="middle" font-family="monospace" font-size="${round(Math.min(columnWidth * 1.5, 12))}"`;
+  columns.forEach((column, k) => {
+    if (column.trim()) parts.push(text(LEFT + (k + 0.5) * columnWidth, y + 6, column, letter));
+  });
+  parts.push(text((LEFT + RIGHT) / 2, y + 28, x, 'text-anchor="middle"'));
+  return { height: y + FOOT, parts };
+}
+
+/** Charts below one another, as a whole SVG file. */
+export function drawPage(charts: readonly (Chart | HeatMap)[]): string {
+  const panels = charts.map((chart) => ('bands' in chart ? heatPanel(chart) : linePanel(chart)));
+  const height = panels.reduce((sum, panel) => sum + panel.height, 0);
+  let y = 0;
+  const placed = panels.flatMap((panel) => {
+    const group = [`<g transform="translate(0 ${y})">`, ...panel.parts, '</g>'];
+    y += panel.height;
+    return group;
+  });
+  return `${[
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">`,
+    `<style>${STYLE}</style>`,
+    `<rect width="${WIDTH}" height="${height}" class="paper"/>`,
+    `<clipPath id="plot"><rect x="${LEFT}" y="${TOP - 5}" width="${RIGHT - LEFT + 6}" height="${LINES_HEIGHT - FOOT - TOP + 5}"/></clipPath>`,
+    ...placed,
+    '</svg>',
+  ].join('\n')}\n`;
+}
+
+/** One chart as a whole SVG file. */
+export function drawChart(chart: Chart): string {
+  return drawPage([chart]);
+}
