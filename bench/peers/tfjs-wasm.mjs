@@ -54,7 +54,7 @@ function inference(layers, initial, { kind, steps, batch }, { x }) {
 function trainingStep(layers, initial, { steps, batch, layer }, data) {
   const x = batchMajor(data.x, steps, batch);
   const target = batchMajor(data.target, steps, batch);
-  const variables = variablesOf(layers, layer.type).map(({ variable }) => variable);
+  const variables = variablesOf(layers, layer, layer.type).map(({ variable }) => variable);
   const { learningRate, betas, eps, clipNorm } = training;
   const optimizer = tf.train.adam(learningRate, ...betas, eps);
   let loss;

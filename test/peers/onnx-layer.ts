@@ -1,8 +1,9 @@
 /**
  * A recurrent layer of gatefold as an ONNX graph: one RNN, LSTM or GRU node for each of its
  * `numLayers`. ONNX puts both biases of a layer into one tensor, and a direction before the batch:
- * [1, G*H, I], [1, 2*G*H], [1, B, H], and Y [T, 1, B, H].
+ * [D, G*H, I], [D, 2*G*H], [D, B, H], and Y [T, D, B, H].
  */
+import type { Activation, ActivationName } from '../../src/types.ts';
 import {
   gatesOf,
   peepholeGatesOf,
@@ -14,11 +15,65 @@ import { encodeOnnx, type OnnxAttribute, type OnnxNode, type OnnxTensor } from '
 
 const OP_TYPES = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU' };
 
+/** Names, and the alpha and beta of those that have them where none are given: ONNX's, which are gatefold's. */
+const ACTIVATIONS: Readonly<Record<ActivationName, readonly [string, number?, number?]>> = {
+  relu: ['Relu'],
+  tanh: ['Tanh'],
+  sigmoid: ['Sigmoid'],
+  affine: ['Affine', 1, 0],
+  leakyRelu: ['LeakyRelu', 0.01],
+  thresholdedRelu: ['ThresholdedRelu', 1],
+  scaledTanh: ['ScaledTanh', 1, 1],
+  hardSigmoid: ['HardSigmoid', 0.2, 0.5],
+  elu: ['Elu', 1],
+  softsign: ['Softsign'],
+  softplus: ['Softplus'],
+};
+
+/**
+ * The lists of a node. onnxruntime takes a number from `activation_alpha` for each activation that needs one and for no other, and has
+ * defaults of its own for some: all are given.
+ */
+function activationAttributes(list: readonly Activation[]): Record<string, OnnxAttribute> {
+  const numbers: [number[], number[]] = [[], []];
+  const names = list.map((given) => {
+    const { type, alpha, beta }: Exclude<Activation, string> =
+      typeof given === 'string' ? { type: given } : given;
+    const [name, ...defaults] = ACTIVATIONS[type];
+    [alpha, beta].forEach((value, k) => {
+      if (defaults[k] !== undefined) numbers[k]!.push(value ?? defaults[k]);
+    });
+    return name;
+  });
+  const [alphas, betas] = numbers;
+  return {
+    activations: names,
+    ...(alphas.length ? { activation_alpha: Float32Array.from(alphas) } : {}),
+    ...(betas.length ? { activation_beta: Float32Array.from(betas) } : {}),
+  };
+}
+
+/** The usual activations of a direction. */
+function usualOf(spec: RecurrentLayer): readonly Activation[] {
+  if (spec.type === 'lstm') return ['sigmoid', 'tanh', 'tanh'];
+  return spec.type === 'gru' ? ['sigmoid', 'tanh'] : [spec.nonlinearity ?? 'tanh'];
+}
+
+const suffixesOf = ({ bidirectional }: RecurrentLayer): readonly string[] =>
+  bidirectional ? ['', '_reverse'] : [''];
+
 function attributesOf(spec: RecurrentLayer): Record<string, OnnxAttribute> {
   const attributes: Record<string, OnnxAttribute> = { hidden_size: spec.hiddenSize };
-  if (spec.type === 'rnn') {
-    attributes['activations'] = [spec.nonlinearity === 'relu' ? 'Relu' : 'Tanh'];
+  const usual = usualOf(spec);
+  const given = spec.activations ?? usual;
+  const directions = suffixesOf(spec).length;
+  if (spec.activations || spec.type === 'rnn') {
+    const each = given.length === usual.length * directions ? given : [...given, ...given];
+    Object.assign(attributes, activationAttributes(each));
   }
+  if (spec.bidirectional) attributes['direction'] = 'bidirectional';
+  else if (spec.direction === 'backward') attributes['direction'] = 'reverse';
+  if (spec.preactClip !== undefined) attributes['clip'] = { float: spec.preactClip };
   if (spec.type === 'lstm' && spec.inputForget) attributes['input_forget'] = 1;
   if (spec.type === 'gru') attributes['linear_before_reset'] = spec.resetAfter === false ? 0 : 1;
   return attributes;
@@ -34,39 +89,66 @@ function initializersOf(
   const from = gatesOf(spec, 'gatefold');
   const to = gatesOf(spec, 'onnx');
   const rows = to.length * spec.hiddenSize;
-  const converted = (parameter: string): Float32Array =>
-    reorderGates(tensors.get(`${name}.${parameter}_l${k}`)!.data, from, to);
+  const suffixes = suffixesOf(spec);
+  const D = suffixes.length;
+  /** One direction behind the other, and in each the given parameters. */
+  const converted = (
+    parameters: readonly string[],
+    [ours, theirs]: readonly (readonly string[])[] = [from, to],
+  ): Float32Array => {
+    const parts = suffixes.flatMap((suffix) =>
+      parameters.map((parameter) =>
+        reorderGates(tensors.get(`${name}.${parameter}_l${k}${suffix}`)!.data, ours!, theirs!),
+      ),
+    );
+    return Float32Array.from(parts.flatMap((part) => [...part]));
+  };
 
   const inputSize = k === 0 ? spec.inputSize : spec.hiddenSize;
   const list: OnnxTensor[] = [
-    { name: `W_l${k}`, dims: [1, rows, inputSize], data: converted('weight_ih') },
-    { name: `R_l${k}`, dims: [1, rows, spec.hiddenSize], data: converted('weight_hh') },
+    { name: `W_l${k}`, dims: [D, rows, inputSize], data: converted(['weight_ih']) },
+    { name: `R_l${k}`, dims: [D, rows, spec.hiddenSize], data: converted(['weight_hh']) },
   ];
   if (spec.bias ?? true) {
-    const both = Float32Array.from([...converted('bias_ih'), ...converted('bias_hh')]);
-    list.push({ name: `B_l${k}`, dims: [1, 2 * rows], data: both });
+    const both = converted(['bias_ih', 'bias_hh']);
+    list.push({ name: `B_l${k}`, dims: [D, 2 * rows], data: both });
   }
-  const peephole = tensors.get(`${name}.weight_peephole_l${k}`);
-  if (peephole) {
-    const theirs = peepholeGatesOf(spec, 'onnx');
+  if (spec.type === 'lstm' && spec.peephole) {
+    const [ours, theirs] = [peepholeGatesOf(spec, 'gatefold'), peepholeGatesOf(spec, 'onnx')];
     list.push({
       name: `P_l${k}`,
-      dims: [1, theirs.length * spec.hiddenSize],
-      data: reorderGates(peephole.data, peepholeGatesOf(spec, 'gatefold'), theirs),
+      dims: [D, theirs.length * spec.hiddenSize],
+      data: converted(['weight_peephole'], [ours, theirs]),
     });
   }
   return list;
 }
 
+/** Inputs that a node may do without. */
+export interface OnnxInputs {
+  /** Valid steps of every row, a constant of the graph; all are valid where absent. */
+  readonly lengths?: Int32Array;
+  /** Whether initial states are inputs of the graph; else they are zero. */
+  readonly initial?: boolean;
+}
+
 /**
- * Inputs `x` [T, B, I], `h0_l0`, ... and for an LSTM `c0_l0`, ..., each [1, B, H]; outputs `y` [T,
- * 1, B, H] and `hn_l0`, ..., `cn_l0`, ... The parameters are constants of the graph.
+ * Inputs `x` [T, B, I], `h0_l0`, ... and for an LSTM `c0_l0`, ..., each [D, B, H]; outputs `y` [T,
+ * D, B, H] and `hn_l0`, ..., `cn_l0`, ... The parameters are constants of the graph.
  */
-export function onnxModel(spec: RecurrentLayer, name: string, tensors: NamedTensors): Uint8Array {
+export function onnxModel(
+  spec: RecurrentLayer,
+  name: string,
+  tensors: NamedTensors,
+  { lengths, initial = true }: OnnxInputs = {},
+): Uint8Array {
   if (spec.type === 'lstm' && spec.peephole === 'cell') {
     throw new Error('ONNX has only diagonal peepholes');
   }
   const layers = Array.from({ length: spec.numLayers ?? 1 }, (_, k) => k);
+  if (spec.bidirectional && layers.length > 1) {
+    throw new Error('the squeeze between nodes is for one direction');
+  }
   const states = spec.type === 'lstm' ? ['h', 'c'] : ['h'];
   const last = layers.length - 1;
   const axes: OnnxTensor = { name: 'direction_axis', dims: [1], data: BigInt64Array.of(1n) };
@@ -78,14 +160,13 @@ export function onnxModel(spec: RecurrentLayer, name: string, tensors: NamedTens
     const y = k === last ? 'y' : `y_l${k}`;
     const recurrent: OnnxNode = {
       opType: OP_TYPES[spec.type],
-      // The empty name after B is sequence_lens: all rows have the full length.
       inputs: [
         k === 0 ? 'x' : `x_l${k}`,
         `W_l${k}`,
         `R_l${k}`,
         orNone(`B_l${k}`),
-        '',
-        ...states.map((s) => `${s}0_l${k}`),
+        lengths ? 'lengths' : '',
+        ...states.map((s) => (initial ? `${s}0_l${k}` : '')),
         ...(spec.type === 'lstm' ? [orNone(`P_l${k}`)] : []),
       ],
       outputs: [y, ...states.map((s) => `${s}n_l${k}`)],
@@ -100,11 +181,18 @@ export function onnxModel(spec: RecurrentLayer, name: string, tensors: NamedTens
     inputs: [
       { name: 'x', dims: ['T', 'B', spec.inputSize] },
       ...layers.flatMap((k) =>
-        states.map((s) => ({ name: `${s}0_l${k}`, dims: [1, 'B', spec.hiddenSize] })),
+        (initial ? states : []).map((s) => ({
+          name: `${s}0_l${k}`,
+          dims: [suffixesOf(spec).length, 'B', spec.hiddenSize],
+        })),
       ),
     ],
     outputs: ['y', ...layers.flatMap((k) => states.map((s) => `${s}n_l${k}`))],
-    initializers: [...(last > 0 ? [axes] : []), ...initializers.flat()],
+    initializers: [
+      ...(last > 0 ? [axes] : []),
+      ...(lengths ? [{ name: 'lengths', dims: [lengths.length], data: lengths }] : []),
+      ...initializers.flat(),
+    ],
     nodes,
   });
 }

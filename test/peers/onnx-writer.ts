@@ -22,10 +22,9 @@ export interface OnnxInput {
   readonly dims: readonly (number | string)[];
 }
 
-/**
- * Numbers are written as INT: recurrent nodes have no other numeric attribute that is used here.
- */
-export type OnnxAttribute = number | string | readonly string[];
+/** Numbers are written as INT, `{ float }` as FLOAT, `Float32Array` as FLOATS. */
+export type OnnxAttribute =
+  number | string | readonly string[] | { readonly float: number } | Float32Array;
 
 export interface OnnxNode {
   readonly opType: string;
@@ -52,9 +51,10 @@ const IR_VERSION = 8;
 
 const WIRE_VARINT = 0;
 const WIRE_LENGTH_DELIMITED = 2;
+const WIRE_FIXED32 = 5;
 
 const DATA_TYPE = { float: 1, int32: 6, int64: 7 };
-const ATTRIBUTE_TYPE = { int: 2, string: 3, strings: 8 };
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, strings: 8 };
 
 const utf8 = new TextEncoder();
 
@@ -74,6 +74,12 @@ class Message {
 
   string(field: number, value: string): this {
     return this.bytes(field, utf8.encode(value));
+  }
+
+  float(field: number, value: number): this {
+    this.varint((field << 3) | WIRE_FIXED32);
+    this.pieces.push(bytesOf(Float32Array.of(value)));
+    return this;
   }
 
   message(field: number, value: Message): this {
@@ -107,6 +113,10 @@ class Message {
   }
 }
 
+function bytesOf(values: OnnxTensor['data']): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+}
+
 function dataTypeOf(data: OnnxTensor['data']): number {
   if (data instanceof Float32Array) return DATA_TYPE.float;
   return data instanceof Int32Array ? DATA_TYPE.int32 : DATA_TYPE.int64;
@@ -116,10 +126,7 @@ function dataTypeOf(data: OnnxTensor['data']): number {
 function tensorMessage({ name, dims, data }: OnnxTensor): Message {
   const message = new Message();
   for (const dim of dims) message.int(1, dim);
-  return message
-    .int(2, dataTypeOf(data))
-    .string(8, name)
-    .bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  return message.int(2, dataTypeOf(data)).string(8, name).bytes(9, bytesOf(data));
 }
 
 /**
@@ -144,6 +151,10 @@ function attributeMessage(name: string, value: OnnxAttribute): Message {
   const message = new Message().string(1, name);
   if (typeof value === 'number') return message.int(3, value).int(20, ATTRIBUTE_TYPE.int);
   if (typeof value === 'string') return message.string(4, value).int(20, ATTRIBUTE_TYPE.string);
+  if (value instanceof Float32Array) {
+    return message.bytes(7, bytesOf(value)).int(20, ATTRIBUTE_TYPE.floats);
+  }
+  if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE_TYPE.float);
   for (const item of value) message.string(9, item);
   return message.int(20, ATTRIBUTE_TYPE.strings);
 }

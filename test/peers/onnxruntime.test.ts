@@ -5,11 +5,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/index.ts';
 import { forward } from '../reference/network.ts';
-import { cellForms } from '../support/cells.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { toModelState } from '../support/product.ts';
 import { createModel } from './gatefold.ts';
-import { runOnnxruntime } from './onnxruntime.ts';
+import { onnxForms, runOnnxruntime } from './onnxruntime.ts';
 import { createPeerProblem, describeProblem, maxError, type Limits } from './problems.ts';
 
 const CASES_PER_FORM = 40;
@@ -22,11 +21,6 @@ const LIMITS: Limits = { maxInputSize: 70, maxHiddenSize: 70, steps: [1, 24] };
  */
 const TOLERANCE = 3e-6;
 
-/** ONNX has neither independent units nor the form in which the cell state takes the place of the hidden state. */
-const forms = Object.entries(cellForms).filter(
-  ([, form]) => form.type !== 'indrnn' && !(form.type === 'lstm' && form.peephole === 'cell'),
-);
-
 describe('onnxruntime-web', () => {
   let engines: Engine[];
   const worst = { baseline: 0, relaxed: 0 };
@@ -38,30 +32,34 @@ describe('onnxruntime-web', () => {
     console.info('worst errors against onnxruntime-web:', worst);
   });
 
-  it.each(forms)(`%s: ${CASES_PER_FORM} random models`, { timeout: 60_000 }, async (_, form) => {
-    for (let seed = 1; seed <= CASES_PER_FORM; seed++) {
-      const problem = createPeerProblem(form, seed, LIMITS);
-      const { description, parameters, input, dims, initial, name } = problem;
-      const label = describeProblem(problem, seed);
-      const theirs = await runOnnxruntime(problem);
-      const compare = (output: ArrayLike<number>, h: ArrayLike<number>, c: ArrayLike<number>) =>
-        Math.max(maxError(output, theirs.output), maxError(h, theirs.h), maxError(c, theirs.c));
+  it.each(onnxForms)(
+    `%s: ${CASES_PER_FORM} random models`,
+    { timeout: 60_000 },
+    async (_, form) => {
+      for (let seed = 1; seed <= CASES_PER_FORM; seed++) {
+        const problem = createPeerProblem(form, seed, LIMITS);
+        const { description, parameters, input, dims, initial, name } = problem;
+        const label = describeProblem(problem, seed);
+        const theirs = await runOnnxruntime(problem);
+        const compare = (output: ArrayLike<number>, h: ArrayLike<number>, c: ArrayLike<number>) =>
+          Math.max(maxError(output, theirs.output), maxError(h, theirs.h), maxError(c, theirs.c));
 
-      const reference = forward(description, parameters, input, dims, initial);
-      const { h, c } = reference.state[name]!;
-      expect(compare(reference.output, h, c), `reference, ${label}`).toBeLessThan(TOLERANCE);
+        const reference = forward(description, parameters, input, dims, initial);
+        const { h, c } = reference.state[name]!;
+        expect(compare(reference.output, h, c), `reference, ${label}`).toBeLessThan(TOLERANCE);
 
-      for (const engine of engines) {
-        const model = createModel(engine, problem);
-        const { output, state } = model.forward(Float32Array.from(input), {
-          ...dims,
-          state: toModelState(initial),
-        });
-        model.dispose();
-        const error = compare(output, state[name]!.h, state[name]!.c ?? []);
-        expect(error, `${engine.simd}, ${label}`).toBeLessThan(TOLERANCE);
-        worst[engine.simd] = Math.max(worst[engine.simd], error);
+        for (const engine of engines) {
+          const model = createModel(engine, problem);
+          const { output, state } = model.forward(Float32Array.from(input), {
+            ...dims,
+            state: toModelState(initial),
+          });
+          model.dispose();
+          const error = compare(output, state[name]!.h, state[name]!.c ?? []);
+          expect(error, `${engine.simd}, ${label}`).toBeLessThan(TOLERANCE);
+          worst[engine.simd] = Math.max(worst[engine.simd], error);
+        }
       }
-    }
-  });
+    },
+  );
 });

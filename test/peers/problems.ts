@@ -46,6 +46,14 @@ export function createPeerProblem(
   return { ...roundProblem(problem), spec, name: spec.type };
 }
 
+/** The same with rows of differing lengths, none of them 0. */
+export function withLengths(problem: PeerProblem, seed: number): PeerProblem {
+  const random = createRandom(seed);
+  const { batch, steps } = problem.dims;
+  const lengths = Int32Array.from({ length: batch }, () => random.integer(1, steps));
+  return { ...problem, dims: { ...problem.dims, lengths } };
+}
+
 /** What a failure says of the case. */
 export function describeProblem({ spec, dims }: PeerProblem, seed: number): string {
   return `seed ${seed}: ${JSON.stringify(spec)}, T ${dims.steps}, B ${dims.batch}`;

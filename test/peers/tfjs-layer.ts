@@ -19,7 +19,7 @@ export interface Tfjs {
   readonly layers: typeof tfl;
 }
 
-export type TfjsLayer = ReturnType<(typeof tfl.layers)['lstm' | 'gru' | 'simpleRNN']>;
+export type TfjsLayer = tfl.layers.Layer;
 
 /** Names of what TensorFlow.js has no layer for; undefined when the layer can be built. */
 export function missingInTfjs(spec: RecurrentLayer): string | undefined {
@@ -29,38 +29,61 @@ export function missingInTfjs(spec: RecurrentLayer): string | undefined {
   return undefined;
 }
 
-function createLayer({ layers: { layers } }: Tfjs, spec: RecurrentLayer): TfjsLayer {
+/** Its activations by gatefold's names; those with parameters at their defaults. */
+const ACTIVATIONS = {
+  tanh: 'tanh',
+  sigmoid: 'sigmoid',
+  relu: 'relu',
+  affine: 'linear',
+  elu: 'elu',
+  hardSigmoid: 'hardSigmoid',
+  softsign: 'softsign',
+  softplus: 'softplus',
+} as const;
+export type TfjsActivation = keyof typeof ACTIVATIONS;
+export const tfjsActivations: readonly TfjsActivation[] = Object.keys(
+  ACTIVATIONS,
+) as TfjsActivation[];
+
+type RnnLayer = ReturnType<(typeof tfl.layers)['lstm' | 'gru' | 'simpleRNN']>;
+
+function createLayer({ layers: { layers } }: Tfjs, spec: RecurrentLayer): RnnLayer {
+  const activations = (spec.activations as TfjsActivation[] | undefined)?.map(
+    (name) => ACTIVATIONS[name],
+  );
   const options = {
     units: spec.hiddenSize,
     useBias: spec.bias ?? true,
     returnSequences: true,
     returnState: true,
+    goBackwards: spec.direction === 'backward',
     // The weights are about to be set, and the default of the recurrent ones is a QR decomposition.
     kernelInitializer: 'zeros',
     recurrentInitializer: 'zeros',
   } as const;
   if (spec.type === 'rnn') {
-    const activation = spec.nonlinearity === 'relu' ? 'relu' : 'tanh';
+    const activation = activations?.[0] ?? (spec.nonlinearity === 'relu' ? 'relu' : 'tanh');
     return layers.simpleRNN({ ...options, activation });
   }
   // The default of TensorFlow.js is hardSigmoid, unlike everybody else's.
-  const gated = { ...options, recurrentActivation: 'sigmoid' } as const;
+  const [recurrentActivation, activation] = activations ?? ['sigmoid', 'tanh'];
+  const gated = { ...options, recurrentActivation, activation };
   return spec.type === 'lstm' ? layers.lstm(gated) : layers.gru(gated);
 }
 
-/** Kernel, recurrent kernel and bias of sub-layer k. */
+/** Kernel, recurrent kernel and bias of one direction of sub-layer k. */
 function weightsOf(
   { core }: Tfjs,
   spec: RecurrentLayer,
   name: string,
-  k: number,
+  suffix: string,
   tensors: NamedTensors,
 ): tf.Tensor[] {
   const from = gatesOf(spec, 'gatefold');
   const to = gatesOf(spec, 'keras');
   const rows = to.length * spec.hiddenSize;
   const converted = (parameter: string): Float32Array =>
-    reorderGates(tensors.get(`${name}.${parameter}_l${k}`)!.data, from, to);
+    reorderGates(tensors.get(`${name}.${parameter}${suffix}`)!.data, from, to);
 
   const weights = (['weight_ih', 'weight_hh'] as const).map((parameter) => {
     const data = converted(parameter);
@@ -74,6 +97,11 @@ function weightsOf(
   return weights;
 }
 
+/** What the names of the parameters of sub-layer k end in, by direction. */
+function suffixesOf({ bidirectional }: RecurrentLayer, k: number): string[] {
+  return bidirectional ? [`_l${k}`, `_l${k}_reverse`] : [`_l${k}`];
+}
+
 export function createTfjsLayers(
   tfjs: Tfjs,
   spec: RecurrentLayer,
@@ -82,30 +110,37 @@ export function createTfjsLayers(
 ): TfjsLayer[] {
   const { core } = tfjs;
   return Array.from({ length: spec.numLayers ?? 1 }, (_, k) => {
-    const layer = createLayer(tfjs, spec);
+    const one = createLayer(tfjs, spec);
+    const layer = spec.bidirectional
+      ? tfjs.layers.layers.bidirectional({ layer: one, mergeMode: spec.merge ?? 'concat' })
+      : one;
     // Applying a layer once is what gives it its weights.
     const features = k === 0 ? spec.inputSize : spec.hiddenSize;
     core.tidy(() => void layer.apply(core.zeros([1, 1, features])));
-    core.tidy(() => layer.setWeights(weightsOf(tfjs, spec, name, k, tensors)));
+    core.tidy(() => {
+      const suffixes = suffixesOf(spec, k);
+      layer.setWeights(suffixes.flatMap((suffix) => weightsOf(tfjs, spec, name, suffix, tensors)));
+    });
     return layer;
   });
 }
 
 /**
- * x: [B, T, I]; states: those of the first layer, then those of the next, each [B, H], h before c.
- * Gives [B, T, H] and the final states in the same order.
+ * x: [B, T, I]; states: those of the first layer, then those of the next, each [B, H], h before c;
+ * mask: [B, T], 0 where a step is not there. Gives [B, T, H] and the final states in the same order.
  */
 export function applyTfjsLayers(
   layers: readonly TfjsLayer[],
   x: tf.Tensor,
   states: readonly tf.Tensor[],
+  mask?: tf.Tensor,
 ): { output: tf.Tensor; states: tf.Tensor[] } {
   const perLayer = states.length / layers.length;
   const finalStates: tf.Tensor[] = [];
   let output = x;
   layers.forEach((layer, k) => {
     const initialState = states.slice(k * perLayer, (k + 1) * perLayer);
-    const [y, ...after] = layer.apply(output, { initialState }) as tf.Tensor[];
+    const [y, ...after] = layer.apply(output, { initialState, mask }) as tf.Tensor[];
     output = y!;
     finalStates.push(...after);
   });
@@ -115,13 +150,17 @@ export function applyTfjsLayers(
 /** The variables of the layers with the gatefold parameters that they hold; a bias holds two. */
 export function variablesOf(
   layers: readonly TfjsLayer[],
+  spec: RecurrentLayer,
   name: string,
 ): { variable: tf.Variable; parameters: string[] }[] {
   const held = [['weight_ih'], ['weight_hh'], ['bias_ih', 'bias_hh']];
+  const kinds = (spec.bias ?? true) ? 3 : 2;
   return layers.flatMap((layer, k) =>
     layer.trainableWeights.map((weight, i) => ({
       variable: weight.read() as tf.Variable,
-      parameters: held[i]!.map((parameter) => `${name}.${parameter}_l${k}`),
+      parameters: held[i % kinds]!.map(
+        (parameter) => `${name}.${parameter}${suffixesOf(spec, k)[Math.floor(i / kinds)]}`,
+      ),
     })),
   );
 }

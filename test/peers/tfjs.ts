@@ -2,6 +2,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
+import type { Dims } from '../reference/stack.ts';
 import type { PeerProblem } from './problems.ts';
 import {
   applyTfjsLayers,
@@ -39,7 +40,7 @@ export function statesOf(
 ): tf.Tensor2D[] {
   const size = dims.batch * spec.hiddenSize;
   const letters = spec.type === 'lstm' ? [state.h, state.c] : [state.h];
-  return Array.from({ length: spec.numLayers ?? 1 }, (_, k) =>
+  return Array.from({ length: (spec.numLayers ?? 1) * (spec.bidirectional ? 2 : 1) }, (_, k) =>
     letters.map((values) =>
       tf.tensor2d(Float32Array.from(values.subarray(k * size, (k + 1) * size)), [
         dims.batch,
@@ -61,8 +62,17 @@ export function joinStates({ spec }: PeerProblem, states: readonly tf.Tensor[]):
   );
 }
 
+/** [B, T]: which steps are there; undefined where all are. */
+function maskOf({ steps, batch, lengths }: Dims): tf.Tensor2D | undefined {
+  if (!lengths) return undefined;
+  const there = Array.from({ length: batch * steps }, (_, k) =>
+    Number(k % steps < lengths[Math.floor(k / steps)]!),
+  );
+  return tf.tensor2d(there, [batch, steps]);
+}
+
 export interface TfjsResult {
-  /** [T, B, H] */
+  /** [T, B, H], every output at the place of its input. */
   readonly output: Float32Array;
   /** Final `[h, c]` or `[h]`, each [L, B, H]. */
   readonly states: Float32Array[];
@@ -78,15 +88,22 @@ export function differentiateInTfjs(problem: PeerProblem): TfjsResult {
   const { spec, name, dims } = problem;
   tf.engine().startScope();
   const layers = createTfjsLayers(tfjs, spec, name, problem.parameters);
-  const held = variablesOf(layers, name);
+  const held = variablesOf(layers, spec, name);
   const x = tf.variable(batchMajor(problem.input, dims.steps, dims.batch));
   const initial = statesOf(problem, problem.initial[name]!).map((state) => tf.variable(state));
   const doutput = batchMajor(problem.doutput, dims.steps, dims.batch);
   const dstates = statesOf(problem, problem.dstate[name]!);
 
-  const { output, states } = applyTfjsLayers(layers, x, initial);
+  const mask = maskOf(dims);
+  // Going backwards it puts out the last step first; both ways it has turned that around itself.
+  const apply = (): { output: tf.Tensor; states: tf.Tensor[] } => {
+    const after = applyTfjsLayers(layers, x, initial, mask);
+    const turned = spec.direction === 'backward' ? tf.reverse(after.output, 1) : after.output;
+    return { output: turned, states: after.states };
+  };
+  const { output, states } = apply();
   const { grads } = tf.variableGrads(() => {
-    const after = applyTfjsLayers(layers, x, initial);
+    const after = apply();
     return after.states.reduce<tf.Scalar>(
       (sum, state, i) => tf.add(sum, dot(state, dstates[i]!)),
       dot(after.output, doutput),
@@ -115,15 +132,19 @@ export interface TfjsTraining {
 }
 
 /**
- * Trains on the problem's input as one window after another of an endless sequence, from a zero
+ * Trains with an optimizer, which is used up, on the problem's input as one window after another of an endless sequence, from a zero
  * state that is carried over, with the problem's `doutput` as the target. For layers without biases
  * only.
  */
-export function trainInTfjs(problem: PeerProblem, updates: number, lr: number): TfjsTraining {
+export function trainInTfjs(
+  problem: PeerProblem,
+  updates: number,
+  optimizer: tf.Optimizer,
+): TfjsTraining {
   const { spec, name, dims } = problem;
   tf.engine().startScope();
   const layers = createTfjsLayers(tfjs, spec, name, problem.parameters);
-  const held = variablesOf(layers, name);
+  const held = variablesOf(layers, spec, name);
   const x = batchMajor(problem.input, dims.steps, dims.batch);
   const target = batchMajor(problem.doutput, dims.steps, dims.batch);
   const zero = {
@@ -131,16 +152,24 @@ export function trainInTfjs(problem: PeerProblem, updates: number, lr: number): 
     c: problem.initial[name]!.c.map(() => 0),
   };
   let states: tf.Tensor[] = statesOf(problem, zero);
-  const optimizer = tf.train.sgd(lr);
+  // Steps that are not there have no loss.
+  const mask = maskOf(dims);
+  const weights = mask ? tf.tile(tf.expandDims(mask, 2), [1, 1, target.shape[2]]) : 1;
   const losses: number[] = [];
   for (let update = 0; update < updates; update++) {
     let carried = states;
     const loss = optimizer.minimize(
       () => {
-        const after = applyTfjsLayers(layers, x, states);
+        const after = applyTfjsLayers(layers, x, states, mask);
         // `minimize` disposes of whatever the loss has made.
         carried = after.states.map((state) => tf.keep(tf.clone(state)));
-        return tf.losses.meanSquaredError(target, after.output) as tf.Scalar;
+        const { losses: all, Reduction } = tf;
+        return all.meanSquaredError(
+          target,
+          after.output,
+          weights,
+          Reduction.SUM_BY_NONZERO_WEIGHTS,
+        ) as tf.Scalar;
       },
       true,
       held.map(({ variable }) => variable),

@@ -231,13 +231,13 @@ function checkTrainer(
 const TRIES = 8;
 
 /** A problem and its exact result. */
-interface Solved {
+export interface Solved {
   readonly problem: Problem;
   readonly expected: ReturnType<typeof forward>;
 }
 
 /** Undefined where float32 cannot follow. */
-function solved(problem: Problem): Solved | undefined {
+export function solved(problem: Problem): Solved | undefined {
   const expected = solve(problem);
   if (expected.tape.kink < KINK || largestMagnitude(expected.output) > LARGEST) return undefined;
   return isSensitive(problem, expected) ? undefined : { problem, expected };
