@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import type { ModelDescription } from '../../src/types.ts';
 import type { Dims } from '../reference/stack.ts';
-import { recurrentLayer, type CellForm } from './cells.ts';
+import type { RecurrentSpec } from '../reference/cell.ts';
+import { recurrentLayer, type CellForm, type LayerSizes } from './cells.ts';
 import { variants, type Variant } from './engines.ts';
 import { masksOfTrainer } from './masks.ts';
-import { drawOptions, optionsOf, randomLengths } from './options.ts';
+import { drawOptions, optionsOf, randomLengths, type OptionName } from './options.ts';
 import { createProblem, type Problem } from './problem.ts';
 import { roundProblem } from './product.ts';
 import { createRandom } from './random.ts';
@@ -66,41 +67,57 @@ export function cellConfiguration(form: CellForm): fc.Arbitrary<Configuration> {
   );
 }
 
-/**
- * One recurrent layer, perhaps stacked, of a given form and with one option or several. Clips and some activations have derivatives that
- * jump, so that long sequences of many units would always have one at a jump: these are smaller.
- */
-export function optionConfiguration(form: CellForm): fc.Arbitrary<Configuration> {
+/** Shorter ones, for layers with options: clips and some activations have derivatives that jump, and many steps would always have one at a jump. */
+const few: fc.Arbitrary<Dims> = fc.record({
+  steps: weighted([5, 1, 5], [1, 6, 12]),
+  batch: fc.integer({ min: 1, max: 6 }),
+  padding: fc.constantFrom('zero' as const, 'repeat' as const),
+});
+
+/** A layer of a form with one option or several. */
+function layerWithOptions(
+  form: CellForm,
+  sizes: fc.Arbitrary<LayerSizes>,
+): fc.Arbitrary<RecurrentSpec> {
   const names = optionsOf(form).filter((name) => name !== 'lengths' && name !== 'zoneout');
-  const few = fc.record({
-    steps: weighted([5, 1, 5], [1, 6, 12]),
-    batch: fc.integer({ min: 1, max: 6 }),
-    padding: fc.constantFrom('zero' as const, 'repeat' as const),
+  const chosen = fc.oneof(
+    fc.constantFrom(...names).map((name) => [name]),
+    fc.subarray(names, { minLength: 2 }),
+  );
+  return fc.tuple(chosen, sizes, fc.nat()).map(([some, given, seed]) => {
+    const drawn = drawOptions(createRandom(seed), form, given.hiddenSize, some);
+    return recurrentLayer(form, given, drawn.layer);
   });
-  const layer = fc
-    .record({
-      names: fc.oneof(
-        fc.constantFrom(...names).map((name) => [name]),
-        fc.subarray(names, { minLength: 2 }),
-      ),
-      inputSize: weighted([6, 1, 10], [1, 11, 35]),
-      hiddenSize: weighted([6, 1, 10], [2, 11, 35]),
-      numLayers: weighted([2, 1, 1], [1, 2, 2]),
-      bias: fc.boolean(),
-      seed: fc.nat(),
-    })
-    .map(({ names: chosen, seed, ...sizes }) => {
-      const drawn = drawOptions(createRandom(seed), form, sizes.hiddenSize, chosen);
-      return { layers: [recurrentLayer(form, sizes, drawn.layer)] };
-    });
-  return around(layer, few);
+}
+
+/** One recurrent layer, perhaps stacked, of a given form and with one option or several. */
+export function optionConfiguration(form: CellForm): fc.Arbitrary<Configuration> {
+  const sizes = fc.record({
+    inputSize: weighted([6, 1, 10], [1, 11, 35]),
+    hiddenSize: weighted([6, 1, 10], [2, 11, 35]),
+    numLayers: weighted([2, 1, 1], [1, 2, 2]),
+    bias: fc.boolean(),
+  });
+  return around(
+    layerWithOptions(form, sizes).map((layer) => ({ layers: [layer] })),
+    few,
+  );
 }
 
 /** Layers of different kinds on one another: an embedding or features, one or two recurrent ones, perhaps a linear one. */
-export function stackConfiguration(forms: readonly CellForm[]): fc.Arbitrary<Configuration> {
-  const recurrent = fc
-    .tuple(fc.constantFrom(...forms), width, fc.boolean())
-    .map(([form, hiddenSize, bias]) => recurrentLayer(form, { hiddenSize, bias }));
+export function stackConfiguration(
+  forms: readonly CellForm[],
+  withOptions: boolean,
+): fc.Arbitrary<Configuration> {
+  const sizes = fc.record({
+    hiddenSize: withOptions ? fc.nat(11).map((n) => n + 1) : width,
+    bias: fc.boolean(),
+  });
+  const recurrent = withOptions
+    ? fc.oneof(...forms.map((form) => layerWithOptions(form, sizes)))
+    : fc
+        .tuple(fc.constantFrom(...forms), sizes)
+        .map(([form, given]) => recurrentLayer(form, given));
   return around(
     fc
       .record({
@@ -127,7 +144,22 @@ export function stackConfiguration(forms: readonly CellForm[]): fc.Arbitrary<Con
           ...(s.linear ? [{ type: 'linear' as const, ...s.linear }] : []),
         ],
       })),
+    withOptions ? few : undefined,
   );
+}
+
+/** Everything at once whose derivatives do not jump. */
+function smoothOptions(form: CellForm, hiddenSize: number): Partial<RecurrentSpec> {
+  const smooth: readonly OptionName[] = [
+    'bidirectional',
+    'projSize',
+    'zoneout',
+    'layerNorm',
+    'inputDropout',
+    'recurrentDropout',
+  ];
+  const names = optionsOf(form).filter((name) => smooth.includes(name));
+  return drawOptions(createRandom(1), form, hiddenSize, names).layer;
 }
 
 /**
@@ -142,13 +174,14 @@ export function largeConfigurations(form: CellForm, variant: Variant): Configura
     form.type === 'rnn'
       ? { inputSize: 5, hiddenSize: 3, dims: { steps: 150, batch: 120 } }
       : { inputSize: 5, hiddenSize: 70, dims: { steps: 24, batch: 60 } },
+    { inputSize: 19, hiddenSize: 517, dims: { steps: 2, batch: 2 }, options: true },
   ];
-  return sizes.map(({ inputSize, hiddenSize, dims }) => ({
+  return sizes.map(({ inputSize, hiddenSize, dims, options }) => ({
     variant,
     description: {
       layers: [
         { type: 'embedding', numEmbeddings: 50, embeddingDim: inputSize },
-        recurrentLayer(form, { hiddenSize }),
+        recurrentLayer(form, { hiddenSize }, options ? smoothOptions(form, hiddenSize) : {}),
         { type: 'linear', outFeatures: 37 },
       ],
     },
