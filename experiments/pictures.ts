@@ -1,16 +1,15 @@
 import { CELLS, CELL_TITLES } from './cells.ts';
 import type { Cell } from './cells.ts';
-import { drawChart } from '../src/cli/chart.ts';
+import { COLOURS, drawChart } from '../src/cli/chart.ts';
 import type { Line } from '../src/cli/chart.ts';
 import type { Task } from './tasks/task.ts';
 import type { FlowByLag, Result } from './train.ts';
 
-/** Okabe & Ito's colours, which people see apart whatever their eyes. */
-const COLOURS: Readonly<Record<Cell, string>> = {
-  elman: '#d55e00',
-  lstm: '#0072b2',
-  peephole: '#56b4e9',
-  gru: '#009e73',
+const COLOUR_OF: Readonly<Record<Cell, string>> = {
+  lstm: COLOURS[0]!,
+  elman: COLOURS[1]!,
+  gru: COLOURS[2]!,
+  peephole: COLOURS[4]!,
 };
 /** Gradients weaker than this share are off the picture. */
 const WEAKEST = -12;
@@ -22,7 +21,7 @@ export function drawLosses(task: Task, results: readonly Result[]): string {
       .filter((result) => result.cell === cell)
       .map(({ curve, solved }) => ({
         name: CELL_TITLES[cell],
-        colour: COLOURS[cell],
+        colour: COLOUR_OF[cell],
         points: curve,
         ends: solved,
       })),
@@ -30,38 +29,50 @@ export function drawLosses(task: Task, results: readonly Result[]): string {
   const losses = lines.flatMap(({ points }) => points.map(([, loss]) => loss));
   const low = Math.floor(Math.log10(Math.min(0.1, ...losses)));
   const high = Math.ceil(Math.log10(Math.max(1, ...losses)));
+  const seen = lines.flatMap(({ points }) => points.map(([sequences]) => sequences));
   return drawChart({
     title: `${task.title}: a line for each run, a dot where it is solved`,
     x: 'sequences seen',
     y: task.loss === 'mse' ? 'mean squared error' : 'loss (nats)',
     lines,
+    xRange: [Math.min(1000, ...seen), task.settings.cap],
     decades: [low, high],
     ...(task.loss === 'mse' && { levels: [{ y: task.test.below, name: 'criterion' }] }),
   });
 }
 
-/** Mean of the logarithm over runs at each distance, relative to the strongest of the last step. */
-function meanByLag(runs: readonly (readonly number[])[]): [number, number][] {
-  const lags = Math.min(...runs.map(({ length }) => length));
-  return Array.from({ length: lags }, (_, lag) => {
+/** Mean of the logarithm over runs at each distance, relative to the last step. */
+function meanByLag(runs: readonly (readonly number[])[], steps: number): [number, number][] {
+  return Array.from({ length: steps }, (_, lag) => {
     const logs = runs.map((norms) => Math.log(norms[lag]! / norms[0]!));
     return [lag, Math.exp(logs.reduce((sum, x) => sum + x, 0) / logs.length)];
   });
 }
 
-/** Norms of dL/dh, and of LSTMs dL/dc, against the distance from the loss. */
-export function drawFlow(results: readonly Result[], when: 'fresh' | 'trained'): string {
+/** Norms of dL/dh, and of LSTMs dL/dc, against the distance from the loss, over the steps that all sequences have. */
+export function drawFlow(
+  results: readonly Result[],
+  when: 'fresh' | 'trained',
+  steps: number,
+): string {
   const lines = CELLS.flatMap((cell): Line[] => {
     const flows = results.flatMap((result): FlowByLag[] =>
       result.cell === cell && result.flow ? [result.flow[when]] : [],
     );
     if (flows.length === 0) return [];
     const title = CELL_TITLES[cell];
-    const colour = COLOURS[cell];
-    const ofH = { name: `${title}, h`, colour, points: meanByLag(flows.map(({ h }) => h)) };
+    const colour = COLOUR_OF[cell];
+    const ofH = {
+      name: `${title}, h`,
+      colour,
+      points: meanByLag(
+        flows.map(({ h }) => h),
+        steps,
+      ),
+    };
     const cells = flows.flatMap(({ c }) => (c ? [c] : []));
     if (cells.length === 0) return [ofH];
-    return [ofH, { name: `${title}, c`, colour, dashed: true, points: meanByLag(cells) }];
+    return [ofH, { name: `${title}, c`, colour, dashed: true, points: meanByLag(cells, steps) }];
   });
   return drawChart({
     title: `Gradient against lag, ${when === 'fresh' ? 'before' : 'after'} training`,

@@ -10,7 +10,7 @@ const TRAINING = 0;
 const FLOW = 1;
 const FIRST_TEST = 2;
 /** Points of a curve, and chances to be tested. */
-const REPORTS = 50;
+const REPORTS = 200;
 /** A small test comes before the whole one. */
 const SAMPLE = 500;
 

@@ -1,5 +1,6 @@
 /** The data of `npm run experiments` against what the papers say of them, and the experiments themselves at a small size. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +14,7 @@ import { LETTERS, reberString } from '../experiments/tasks/reber.ts';
 import type { Batch, Task } from '../experiments/tasks/task.ts';
 import { train } from '../experiments/train.ts';
 import type { Result } from '../experiments/train.ts';
+import { root } from './support/consumer.ts';
 import { createEngine } from './support/engines.ts';
 
 const engine = createEngine('baseline');
@@ -266,21 +268,62 @@ describe('a short run', () => {
       expect(readFileSync(join(folder, path), 'utf8')).toMatch(/^<svg [^]*<\/svg>\n$/);
     }
   });
+});
 
-  it('charts keep what is not positive off a logarithmic axis', () => {
+describe('the charts', () => {
+  const chart = { title: 'a < b', x: 'x', y: 'y', decades: [-2, 0] } as const;
+
+  it('keep what is not positive off a logarithmic axis', () => {
     const points = [
       [0, 1],
       [1, 0],
       [2, 0.01],
     ] as const;
-    const svg = drawChart({
-      title: 'a < b',
-      x: 'x',
-      y: 'y',
-      decades: [-2, 0],
-      lines: [{ name: 'line', colour: '#000', points }],
-    });
+    const svg = drawChart({ ...chart, lines: [{ name: 'line', colour: '#000', points }] });
     expect(svg).not.toMatch(/NaN|Infinity|a < b/);
-    writeFileSync(join(folder, 'chart.svg'), svg);
+  });
+
+  it('have a logarithmic x where asked', () => {
+    const points = [
+      [20, 1],
+      [200, 0.1],
+      [2000, 0.01],
+    ] as const;
+    const lines = [{ name: 'line', colour: '#0f0', points }];
+    const svg = drawChart({ ...chart, xRange: [20, 2000], lines });
+    const [a, b, c] = /d="M([^"]+)" fill="none" stroke="#0f0"/
+      .exec(svg)![1]!
+      .split('L')
+      .map((point) => Number(point.split(' ')[0]));
+    expect(b! - a!).toBeCloseTo(c! - b!, 0);
+    expect([...svg.matchAll(/>(1[0,]+)<\/text>/g)].map(([, tick]) => tick)).toEqual([
+      '100',
+      '1,000',
+    ]);
+  });
+});
+
+describe('the command', () => {
+  const command = (...args: string[]): SpawnSyncReturns<string> =>
+    spawnSync(process.execPath, ['experiments/start.mjs', ...args], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+
+  it('trains in threads, and prints the table', () => {
+    const { status, stdout, stderr } = command('--quick', '--only', 'counting.(lstm|gru).1[12]$');
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    for (const run of ['lstm.11', 'lstm.12', 'gru.11', 'gru.12']) {
+      expect(stdout).toMatch(new RegExp(`[1-4]/4 +counting.${run} +(not )?solved`));
+    }
+    expect(stdout).toMatch(/\| Counting.*\| not run +\| ./);
+  });
+
+  it('says what is wrong with its options', () => {
+    const { status, stderr } = command('--only', 'nothing');
+    expect(status).toBe(2);
+    expect(stderr).toContain('no run matches nothing');
+    expect(command('--help').stdout).toContain('--only');
   });
 });

@@ -19,6 +19,8 @@ export interface Chart {
   readonly x: string;
   readonly y: string;
   readonly lines: readonly Line[];
+  /** Range of a logarithmic x; where absent, x is linear from 0. */
+  readonly xRange?: readonly [low: number, high: number];
   /** Range of y, in powers of ten; what lies outside is cut off. */
   readonly decades: readonly [low: number, high: number];
   /** Levels to compare with. */
@@ -101,6 +103,12 @@ function ticks(most: number): number[] {
   return Array.from({ length: Math.floor(most / step) + 1 }, (_, k) => k * step);
 }
 
+function powers(low: number, high: number): number[] {
+  const first = Math.ceil(Math.log10(low));
+  const count = Math.floor(Math.log10(high)) - first + 1;
+  return Array.from({ length: count }, (_, k) => 10 ** (first + k));
+}
+
 function axes(chart: Chart, most: number, bottom: number, scales: Scales): string[] {
   const [low, high] = chart.decades;
   const every = Math.ceil((high - low) / 8);
@@ -112,7 +120,7 @@ function axes(chart: Chart, most: number, bottom: number, scales: Scales): strin
       `<text x="${LEFT - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">10<tspan dy="-5" font-size="9">${k}</tspan></text>`,
     );
   }
-  for (const value of ticks(most)) {
+  for (const value of chart.xRange ? powers(...chart.xRange) : ticks(most)) {
     const x = scales.x(value);
     parts.push(
       `<path d="M${round(x)} ${bottom}v5" class="axis"/>`,
@@ -158,8 +166,11 @@ function linePanel(chart: Chart): Panel {
   const [low, high] = chart.decades;
   const ends = chart.lines.flatMap(({ points }) => points.map(([x]) => x));
   const most = ends.reduce((high, x) => Math.max(high, x), 1);
+  const [from, to] = chart.xRange ?? [0, most];
+  const share = (x: number): number =>
+    chart.xRange ? Math.log(x / from) / Math.log(to / from) : x / most;
   const scales: Scales = {
-    x: (value) => LEFT + (value / most) * (RIGHT - LEFT),
+    x: (value) => LEFT + share(value) * (RIGHT - LEFT),
     y: (value) => bottom - ((Math.log10(value) - low) / (high - low)) * (bottom - TOP),
   };
   const levels = (chart.levels ?? []).flatMap(({ y, name }) => [
