@@ -41,6 +41,10 @@ export function hiddenOf(cell: Cell, { inputs, outputs, settings }: Task): numbe
   return hidden;
 }
 
+export function parametersOf(cell: Cell, task: Task): number {
+  return parameters(cell, hiddenOf(cell, task), task.inputs, task.outputs);
+}
+
 /** A fresh net of a task: Keras' start (Glorot, orthogonal, zero biases), and the gate that keeps the state open by `remember`. */
 export function createModel(engine: Engine, task: Task, cell: Cell, seed: number): Model {
   const sizes = { inputSize: task.inputs, hiddenSize: hiddenOf(cell, task), name: 'cell' };

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CELLS, createModel, hiddenOf } from '../experiments/cells.ts';
+import { CELLS, createModel, hiddenOf, parametersOf } from '../experiments/cells.ts';
 import { drawChart } from '../src/cli/chart.ts';
 import { Draw } from '../experiments/draw.ts';
 import { SHORT_TASKS, TASKS } from '../experiments/plan.ts';
@@ -205,6 +205,7 @@ describe('cells', () => {
       const counts = CELLS.map((cell) => {
         const model = createModel(engine, task, cell, 1);
         const { parameterCount } = model;
+        expect(parameterCount).toBe(parametersOf(cell, task));
         model.dispose();
         return parameterCount;
       });
