@@ -81,8 +81,9 @@ function layerWithOptions(
 ): fc.Arbitrary<RecurrentSpec> {
   const names = optionsOf(form).filter((name) => name !== 'lengths' && name !== 'zoneout');
   const chosen = fc.oneof(
-    fc.constantFrom(...names).map((name) => [name]),
-    fc.subarray(names, { minLength: 2 }),
+    { weight: 4, arbitrary: fc.constantFrom(...names).map((name) => [name]) },
+    { weight: 4, arbitrary: fc.subarray(names, { minLength: 2 }) },
+    { weight: 1, arbitrary: fc.constant(names) },
   );
   return fc.tuple(chosen, sizes, fc.nat()).map(([some, given, seed]) => {
     const drawn = drawOptions(createRandom(seed), form, given.hiddenSize, some);

@@ -133,6 +133,9 @@ export function describeGradcheck(cases: number, most: number = Infinity): void 
       for (const option of optionsOf(form)) {
         check(option, cases, (random, _, size) => drawOptions(random, form, size, [option]));
       }
+      check('all options', cases, (random, _, size) =>
+        drawOptions(random, form, size, optionsOf(form)),
+      );
       check('combinations', 2 * cases, drawCombination);
     }
   });
