@@ -5,7 +5,55 @@
  * @type {{ name: string, file: string, edits: [string, string][] }[]}
  */
 export const mutants = [
+  ...mutantsOf('assembly/options.ts', {
+    'zoneout keeps what it should renew': [
+      [
+        'mixed = flush(madd(share, change, before))',
+        'mixed = flush(f32x4.sub(v128.load(q.h + k), f32x4.mul(share, change)))',
+      ],
+    ],
+    'zoneout: no gradient along the kept state': [
+      ['kept = f32x4.sub(d, passed)', 'kept = f32x4.sub(d, d)'],
+    ],
+    'projection clip has a gradient outside of its bound': [
+      ['d = v128.andnot(d, clipped)', 'd = v128.andnot(d, v128.load(ZEROS))'],
+    ],
+    'recurrent dropout: the gradient is not masked': [
+      [
+        'if (o.recurrentMask) d = f32x4.mul(v128.load(o.recurrentMask + k), d)',
+        'if (!o.recurrentMask) d = f32x4.mul(v128.load(o.recurrentMask + k), d)',
+      ],
+    ],
+    'layer norm: bias of the state added after the reset': [
+      ['const beta = isApart(o) ? q.biasHidden : 0;', 'const beta = 0;'],
+    ],
+    'layer norm of the state per gate': [
+      [
+        'standardise(hat, inverse, q.products, q.gateRow, q.active, blocks, wide, q.hidden)',
+        'standardise(hat, inverse, q.products, q.gateRow, q.active, 1, wide, q.hidden)',
+      ],
+    ],
+  }),
+  ...mutantsOf('assembly/norm.ts', {
+    'unbiased variance': [['squares / count + EPSILON', 'squares / (count - 1) + EPSILON']],
+    'no gradient through the variance': [[' - <f64>load<f32>(h + at) * slope', '']],
+  }),
+  ...mutantsOf('assembly/activation.ts', {
+    'clip has a gradient outside of its bound': [
+      ['return v128.and(passed, within(x, limit));', 'return passed;'],
+    ],
+    'elu: slope of e^x for any alpha': [['f32x4.add(y, a), one', 'f32x4.add(y, one), one']],
+    'scaled tanh: slope without beta': [
+      ['f32x4.mul(f32x4.mul(a, b), d_tanh', 'f32x4.mul(a, d_tanh'],
+    ],
+    'hard sigmoid of Keras 3': [
+      ['f32x4.pmin(madd(a, x, b), one)', 'f32x4.pmin(madd(f32x4.splat(1 / 6), x, b), one)'],
+    ],
+  }),
   ...mutantsOf('assembly/lstm.ts', {
+    'cell clip has a gradient outside of its bound': [
+      ['dc = v128.andnot(dc, f32x4.ge(f32x4.abs(c1), f32x4.splat(o.cellClip)));', ''],
+    ],
     'input and forget gate swapped': [
       ['const i = sigmoid(x0);', 'const i = sigmoid(coupled ? x0 : x1);'],
       ['const f = sigmoid(x1);', 'const f = sigmoid(x0);'],
@@ -451,14 +499,16 @@ export const mutants = [
     'the loss takes the place of a given gradient': [
       ['    if (output) {\n      const given', '    if (output && !target) {\n      const given'],
     ],
-    'the loss of replayed steps counts again': [
-      ['this.#kernels.zero(outputGradient, 0, before);', ''],
-    ],
     'transposed weights are those of the update before': [
       ['this.#store.version++;\n    this.#refresh();\n    return', 'return'],
     ],
   }),
 
+  ...mutantsOf('src/loss-rows.ts', {
+    'the loss of replayed steps counts again': [
+      ['this.#kernels.zero(outputGradient, 0, before);', ''],
+    ],
+  }),
   ...mutantsOf('src/optimizer.ts', {
     'dampening acts on the first step too': [
       ['weightFirst: taken === 0 ? 1 : 1 - dampening', 'weightFirst: 1 - dampening'],

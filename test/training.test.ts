@@ -8,6 +8,8 @@ import type { ModelDescription } from '../src/types.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms, recurrentLayer, type CellForm } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';
+import { drawOptions, optionsOf, type OptionName } from './support/options.ts';
+import { createRandom } from './support/random.ts';
 import {
   lossError,
   LOSS_TOLERANCE,
@@ -125,6 +127,31 @@ describe.each(variants)('training, %s SIMD', (variant) => {
       requireAgreement(`${cell}, k1 ${every}, k2 ${steps}`, outcome, outcome.pairs.keys());
     });
   });
+
+  it.each(Object.entries(cellForms))(
+    '%s with dropout, zoneout and normalisation: fresh masks for every window',
+    (cell, form) => {
+      const names: readonly OptionName[] = ['dropout', 'zoneout', 'layerNorm', 'projSize'];
+      const masked: readonly OptionName[] = ['inputDropout', 'recurrentDropout'];
+      const chosen = optionsOf(form).filter((name) => [...names, ...masked].includes(name));
+      const { layer } = drawOptions(createRandom(1), form, 6, chosen);
+      const outcome = trainBoth(engine, {
+        description: {
+          layers: [
+            { type: 'embedding', numEmbeddings: 5, embeddingDim: 3 },
+            recurrentLayer(form, { hiddenSize: 6 }, layer),
+            { type: 'linear', outFeatures: 5 },
+          ],
+        },
+        batch: 3,
+        steps: 5,
+        updates: 30,
+        options: { loss: 'cross-entropy', optimizer: { type: 'sgd', lr: 0.1 } },
+        seed: 8,
+      });
+      requireAgreement(`${cell}, masked`, outcome, outcome.pairs.keys());
+    },
+  );
 
   it('clipping reports the norm before it and scales as PyTorch does', () => {
     // A limit that every gradient is above, and one that some are below: those must stay as they are.

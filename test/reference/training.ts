@@ -6,7 +6,7 @@
 import type { ModelDescription } from '../../src/types.ts';
 import { crossEntropy, mse } from './loss.ts';
 import { zeroState } from './layers.ts';
-import { backward, forward, type Parameters, type State } from './network.ts';
+import { backward, forward, type Masks, type Parameters, type State } from './network.ts';
 import { clipGradients, createOptimizer, type Optimizer } from './optim.ts';
 
 export interface TrainingOptions {
@@ -15,6 +15,8 @@ export interface TrainingOptions {
   readonly maxNorm?: number;
   /** k2; the steps of each call when absent, so that nothing is run again. */
   readonly window?: number;
+  /** Masks of each update, counted from 0; only without a longer window. */
+  readonly masksOf?: (update: number) => Masks;
 }
 
 export interface TrainingResult {
@@ -34,7 +36,7 @@ export function createTraining(
   description: ModelDescription,
   parameters: Parameters,
   batch: number,
-  { loss, optimizer, maxNorm = Infinity, window }: TrainingOptions,
+  { loss, optimizer, maxNorm = Infinity, window, masksOf }: TrainingOptions,
 ): TrainingStep {
   const tensors = [...parameters.values()].map(({ data }) => data);
   const update = createOptimizer(tensors, optimizer);
@@ -42,6 +44,7 @@ export function createTraining(
   /** Inputs of the older steps that the next window begins with, each with the state before it. */
   let past: { input: number[]; state: State }[] = [];
   let carried = zeroState(description, batch);
+  let updates = 0;
 
   return (input, target, steps) => {
     const width = input.length / steps;
@@ -59,7 +62,7 @@ export function createTraining(
       return { input: one, state: before };
     });
     const dims = { steps: inputs.length, batch };
-    const run = forward(description, parameters, inputs.flat(), dims, start);
+    const run = forward(description, parameters, inputs.flat(), dims, start, masksOf?.(updates++));
     carried = run.state;
 
     // Only the newest steps have a loss; the older ones had theirs in an earlier update.

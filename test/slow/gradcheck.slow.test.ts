@@ -1,3 +1,3 @@
 import { describeGradcheck } from '../support/gradcheck.ts';
 
-describeGradcheck(300);
+describeGradcheck(300, 8);

@@ -7,6 +7,7 @@ import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';
 import { type Parameters } from '../reference/network.ts';
 import { createTraining, type TrainingResult } from '../reference/training.ts';
+import { masksOfTrainer } from './masks.ts';
 import { toStateDict } from './product.ts';
 import { createRandom } from './random.ts';
 
@@ -104,6 +105,7 @@ export function trainBoth(engine: Engine, course: Course): Outcome {
     optimizer: options.optimizer,
     maxNorm: options.gradClip?.norm,
     window: options.bptt?.steps,
+    masksOf: (update) => masksOfTrainer(description, { steps, batch }, 0, update),
   });
   const windowOf = createData(course);
   const pairs = Array.from({ length: updates }, (_, k) => {
