@@ -11,6 +11,7 @@ export {
   embeddingBackward as embedding_backward,
   embeddingForward as embedding_forward,
 } from './dense';
+export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './ctc';
 export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './elementwise';
 export {
   crossEntropy as loss_cross_entropy,

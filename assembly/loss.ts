@@ -23,7 +23,7 @@ export function total(values: usize, n: i32): f64 {
 }
 
 /** The largest of n numbers; NaN if one of them is. The padding behind them is set so low that its exponentials vanish. */
-function prepareRow(row: usize, n: i32): f32 {
+export function prepareRow(row: usize, n: i32): f32 {
   const padded = (n + 3) & ~3;
   for (let k = n; k < padded; k++) store<f32>(row + (k << 2), -f32.MAX_VALUE);
   let high = v128.load(row);
@@ -32,7 +32,7 @@ function prepareRow(row: usize, n: i32): f32 {
 }
 
 /** row = e^(beta (row - high)); returns the sum. */
-function exponentials(row: usize, n: i32, high: f32, beta: f32): f32 {
+export function exponentials(row: usize, n: i32, high: f32, beta: f32): f32 {
   const shift = f32x4.splat(high);
   const slope = f32x4.splat(beta);
   let sums = f32x4.splat(0);
@@ -45,7 +45,7 @@ function exponentials(row: usize, n: i32, high: f32, beta: f32): f32 {
   return sum(sums);
 }
 
-function multiply(row: usize, n: i32, factor: f32): void {
+export function multiply(row: usize, n: i32, factor: f32): void {
   const x = f32x4.splat(factor);
   for (let k = 0; k < n; k += 4) {
     const p = row + (k << 2);

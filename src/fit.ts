@@ -10,6 +10,8 @@ export interface TrainingWindow {
   readonly steps: number;
   /** Valid steps of every row; all of them where absent. */
   readonly lengths?: ArrayLike<number>;
+  /** Of the loss `ctc`: how many labels of each row count. */
+  readonly targetLengths?: ArrayLike<number>;
   /** Whether its rows start from zero states rather than from those that the window before left; default false. */
   readonly fresh?: boolean;
   /** The targets in it, which weigh its loss in a mean over windows; default its valid steps, or its rows where a model pools. */
@@ -77,8 +79,8 @@ export async function* fit(
     if (learningRate) trainer.learningRate = learningRate(update, updates);
     const window = data.window(index, epoch);
     if (index === 0 || window.fresh) trainer.resetState();
-    const { inputs, targets, steps, lengths } = window;
-    const report = trainer.step(inputs, targets, { steps, lengths });
+    const { inputs, targets, steps, lengths, targetLengths } = window;
+    const report = trainer.step(inputs, targets, { steps, lengths, targetLengths });
     const isLast = index === data.windows - 1;
     yield {
       ...report,
@@ -103,9 +105,9 @@ export function meanLoss(trainer: Trainer, data: TrainingData): number {
   for (let index = 0; index < data.windows; index++) {
     const window = data.window(index);
     if (window.fresh) trainer.resetEvaluation();
-    const { inputs, targets, steps, lengths } = window;
+    const { inputs, targets, steps, lengths, targetLengths } = window;
     const count = countOf(window, trainer);
-    sum += trainer.evaluate(inputs, targets, { steps, lengths }) * count;
+    sum += trainer.evaluate(inputs, targets, { steps, lengths, targetLengths }) * count;
     total += count;
   }
   return sum / total;

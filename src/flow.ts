@@ -1,9 +1,10 @@
 import { checkKeys } from './check.ts';
+import { GatefoldError } from './errors.ts';
 import { noRows } from './extent.ts';
 import { Plan } from './kernels.ts';
 import { LossRows } from './loss-rows.ts';
-import { createLoss } from './loss.ts';
-import type { LossChoice } from './loss.ts';
+import { createLoss, lossOptions } from './loss.ts';
+import type { RowLossOptions } from './loss.ts';
 import { SEQUENCE_KEYS, checkSequence, putInput } from './sequence-io.ts';
 import { writeState } from './states.ts';
 import type { Store } from './store.ts';
@@ -16,7 +17,8 @@ export interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
   readonly x: Input;
   /** Classes or values, one a row of the output and in its order. A target that `ignoreIndex` names sends no gradient back. */
   readonly target: Float32Array | Int32Array;
-  readonly loss: LossChoice;
+  /** Any but `ctc`, for which `Trainer.backward` measures. */
+  readonly loss: RowLossOptions['type'] | RowLossOptions;
 }
 
 /**
@@ -58,7 +60,12 @@ export function measureFlow(store: Store, given: FlowBatch, owner: object): Grad
   const { x, target, loss: choice, ...options } = given;
   const { kernels, units } = store;
   const { total, batch, batchFirst, lengths, state } = checkSequence(store, x, options);
-  const loss = createLoss(choice, units.at(-1)!.outputs);
+  const chosen = lossOptions(choice);
+  if (chosen.type === 'ctc') {
+    const message = `"loss" 'ctc' takes a trainer: backward({ target, targetLengths, flow: true })`;
+    throw new GatefoldError('ERR_UNSUPPORTED', message);
+  }
+  const loss = createLoss(chosen, units.at(-1)!.outputs);
   const isPooled = store.pooledFrom < units.length;
   loss.check(target, (isPooled ? 1 : total) * batch);
   if (lengths?.every((length) => length === 0)) throw noRows();

@@ -30,7 +30,21 @@ export interface ElementLossOptions {
   readonly delta?: number;
 }
 
-export type LossOptions = CrossEntropyOptions | ElementLossOptions;
+/**
+ * Connectionist temporal classification of logits [T, B, O], as `torch.nn.CTCLoss` with the reduction `mean`: each row's loss by the number of
+ * its labels (at least 1), and the mean over the rows that have steps or labels.
+ */
+export interface CtcOptions {
+  readonly type: 'ctc';
+  /** The class that says nothing; default 0. */
+  readonly blank?: number;
+  /** Whether a row whose labels do not fit into its steps counts as 0 rather than as infinity; default false. */
+  readonly zeroInfinity?: boolean;
+}
+
+/** Losses of single rows of the output. */
+export type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
+export type LossOptions = RowLossOptions | CtcOptions;
 /** A loss by its name, or with its options. */
 export type LossChoice = LossOptions['type'] | LossOptions;
 
@@ -42,7 +56,14 @@ const ELEMENTS = {
   huber: LOSS_HUBER,
   bce: LOSS_BINARY,
 } as const;
-const TYPES: readonly LossOptions['type'][] = ['cross-entropy', 'mse', 'mae', 'huber', 'bce'];
+const TYPES: readonly LossOptions['type'][] = [
+  'cross-entropy',
+  'mse',
+  'mae',
+  'huber',
+  'bce',
+  'ctc',
+];
 
 /** Where the rows of a pass lie for a loss. */
 export interface LossPlaces {
@@ -62,7 +83,7 @@ export interface Loss {
   /** Class weights that it wants in the engine. */
   readonly constants: Float32Array;
   /** Refuses targets of the wrong kind, length or value. */
-  check(target: unknown, rows: number): void;
+  check(target: unknown, rows: number): Float32Array | Int32Array;
   /** What the mean is over: `sum` and the share of these rows. */
   weigh(kernels: Kernels, targets: Slot, rows: number, constants: Slot, sum: number): number;
   /** The losses of rows; `scale` times the gradient of their sum takes the place of the outputs. */
@@ -70,12 +91,17 @@ export interface Loss {
 }
 
 /** A checked loss for models of so many outputs. */
-export function createLoss(choice: LossChoice, outputs: number): Loss {
+export function createLoss(options: RowLossOptions, outputs: number): Loss {
+  return options.type === 'cross-entropy'
+    ? crossEntropy(options, outputs)
+    : elementLoss(options, outputs);
+}
+
+/** The choice with its options, of a known type. */
+export function lossOptions(choice: LossChoice): LossOptions {
   const options = typeof choice === 'string' ? ({ type: choice } as LossOptions) : choice;
-  const type = checkChoice('loss', (options as LossOptions | null)?.type, TYPES);
-  return type === 'cross-entropy'
-    ? crossEntropy(options as CrossEntropyOptions, outputs)
-    : elementLoss(options as ElementLossOptions, outputs);
+  checkChoice('loss', (options as LossOptions | null)?.type, TYPES);
+  return options;
 }
 
 function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
@@ -99,7 +125,7 @@ function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
     targetWidth: 1,
     constants,
     check(target, rows) {
-      checkTokens('target', target, rows, 'one a row of the output', outputs, ignored);
+      return checkTokens('target', target, rows, 'one a row of the output', outputs, ignored);
     },
     weigh({ run }, targets, rows, weights, sum) {
       return run.loss_weight(targets.address, rows, own(weights), ignored, sum);
@@ -119,7 +145,7 @@ function elementLoss(options: ElementLossOptions, outputs: number): Loss {
     targetWidth: outputs,
     constants: new Float32Array(0),
     check(target, rows) {
-      checkFloats('target', target, rows * outputs, 'shaped like the output');
+      return checkFloats('target', target, rows * outputs, 'shaped like the output');
     },
     weigh: (_, __, rows, ___, sum) => sum + rows * outputs,
     run({ run }, { outputs: y, row, targets, losses, rows }, _, scale) {

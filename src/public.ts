@@ -1,4 +1,5 @@
 // What every entry exports beside its own `Engine`.
+export { greedyCtc, labelErrorRate } from './ctc.ts';
 export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data/text.ts';
 export type { TextWindow } from './data/text.ts';
 export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
@@ -6,7 +7,13 @@ export type { Gates } from './gates.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 export type { FitOptions, FitProgress, TrainingData, TrainingWindow } from './fit.ts';
-export type { CrossEntropyOptions, ElementLossOptions, LossChoice, LossOptions } from './loss.ts';
+export type {
+  CtcOptions,
+  CrossEntropyOptions,
+  ElementLossOptions,
+  LossChoice,
+  LossOptions,
+} from './loss.ts';
 export { Model } from './model.ts';
 export type { ModelOptions } from './model.ts';
 export type {

@@ -1,5 +1,7 @@
 import { checkChoice, checkFloats, checkInteger, checkKeys, checkNumber } from './check.ts';
 import type { Carry } from './carry.ts';
+import { Ctc } from './ctc.ts';
+import type { Labels } from './ctc.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
@@ -7,6 +9,7 @@ import { fit, meanLoss } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 import { readFlow } from './flow.ts';
 import { part } from './kernels.ts';
+import { lossOptions } from './loss.ts';
 import type { LossRows } from './loss-rows.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
 import { storeOf } from './model.ts';
@@ -45,6 +48,10 @@ import { Workspace } from './workspace.ts';
 
 export type * from './trainer-options.ts';
 
+type Values = Float32Array | Int32Array;
+/** Checked targets. */
+type Target = Values | Labels;
+
 /** Loss, optimizer, clipping and window of backpropagation through time over a model. */
 export class Trainer {
   readonly model: Model;
@@ -61,7 +68,9 @@ export class Trainer {
   readonly #gradients: Slot;
   readonly #first: Slot;
   readonly #second: Slot;
+  /** The loss, of single outputs or of sequences. */
   readonly #rows: LossRows | undefined;
+  readonly #ctc: Ctc | undefined;
   readonly #update: Descriptor<'Update'>;
   readonly #training: Carry;
   readonly #evaluation: Carry;
@@ -96,6 +105,7 @@ export class Trainer {
     this.#first = layout.first;
     this.#second = layout.second;
     this.#rows = rows;
+    this.#ctc = this.#createCtc();
     this.#update = layout.update;
     this.#training = layout.training;
     this.#evaluation = layout.evaluation;
@@ -118,6 +128,15 @@ export class Trainer {
       this.#workspace.dispose();
       arena.free(block);
     };
+  }
+
+  #createCtc(): Ctc | undefined {
+    const { loss } = this.options;
+    const options = loss === undefined ? undefined : lossOptions(loss);
+    if (options?.type !== 'ctc') return undefined;
+    if (!this.model.pooled) return new Ctc(options, this.model.outputSize);
+    const message = `the loss 'ctc' takes an output of every step: leave the "pool" layer out`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
   }
 
   /** Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine may not have it. */
@@ -217,10 +236,11 @@ export class Trainer {
     const { total: steps, batchFirst, extent } = stretch;
     const { batch } = this.options;
     const { outputSize: width, inputSize, takesTokens } = this.model;
-    checkKeys('gradients', gradients, ['target', 'output', 'state', 'flow']);
-    const { target, output, state = {}, flow = false } = gradients;
+    checkKeys('gradients', gradients, ['target', 'targetLengths', 'output', 'state', 'flow']);
+    const { targetLengths, output, state = {}, flow = false } = gradients;
     const outputRows = this.#outputRows(steps);
-    if (target) this.#requireLoss().loss.check(target, outputRows);
+    const target =
+      gradients.target && this.#checkTarget(gradients.target, outputRows, targetLengths);
     if (output) checkFloats('output', output, outputRows * width, 'like the output');
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
@@ -229,7 +249,7 @@ export class Trainer {
     const { outputGradient } = workspace;
     const row = this.#store.units.at(-1)!.outputRow;
     const outputStretch = workspace.outputStretch(stretch);
-    const loss = target && this.#requireLoss().mean(workspace, target, outputStretch);
+    const loss = target && this.#loss(target, outputStretch);
     if (!target) this.#kernels.zero(outputGradient, 0, outputStretch.extent.rows * row);
     if (output) {
       const given = repeated ? gatherRepeated(output, width, repeated, steps, batchFirst) : output;
@@ -321,11 +341,11 @@ export class Trainer {
   step(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
     const { steps: window, bptt } = this.options;
-    const steps = this.#checkWindow(x, target, options, bptt?.every ?? window);
+    const [steps, wanted] = this.#checkWindow(x, target, options, bptt?.every ?? window);
     const carry = this.#training;
     const isLong = steps > this.#workspace.steps;
     if (isLong) this.#beginGradients();
-    const loss = this.#runWindow(carry, x, target, steps, options.lengths);
+    const loss = this.#runWindow(carry, x, wanted, steps, options.lengths);
     if (!Number.isFinite(loss)) return this.#nonFinite(loss);
     if (!isLong) {
       this.#beginGradients();
@@ -340,8 +360,8 @@ export class Trainer {
   /** The mean loss of a window, from states of its own that go on from call to call until `resetEvaluation()`. */
   evaluate(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): number {
     this.#checkAlive();
-    const steps = this.#checkWindow(x, target, options, this.options.steps);
-    const loss = this.#runWindow(this.#evaluation, x, target, steps, options.lengths);
+    const [steps, wanted] = this.#checkWindow(x, target, options, this.options.steps);
+    const loss = this.#runWindow(this.#evaluation, x, wanted, steps, options.lengths);
     this.#keep(this.#evaluation, steps);
     return loss;
   }
@@ -362,13 +382,18 @@ export class Trainer {
     target: Float32Array | Int32Array,
     options: WindowOptions,
     most: number,
-  ): number {
-    checkKeys('options', options, ['steps', 'lengths']);
+  ): [steps: number, target: Target] {
+    checkKeys('options', options, ['steps', 'lengths', 'targetLengths']);
     const { batch } = this.options;
     const steps = checkInteger('steps', options.steps ?? most, 1, most);
     checkInput(this.#store, 'x', x, steps, batch);
-    this.#requireLoss().loss.check(target, this.#outputRows(steps));
-    return steps;
+    const rows = this.#outputRows(steps);
+    return [steps, this.#checkTarget(target, rows, options.targetLengths)];
+  }
+
+  #checkTarget(target: unknown, rows: number, lengths: ArrayLike<number> | undefined): Target {
+    if (this.#ctc) return this.#ctc.check(target, lengths, this.options.batch);
+    return this.#requireLoss().loss.check(target, rows);
   }
 
   #requireLoss(): LossRows {
@@ -383,7 +408,7 @@ export class Trainer {
   #runWindow(
     carry: Carry,
     x: Input,
-    target: Float32Array | Int32Array,
+    target: Target,
     steps: number,
     given: ArrayLike<number> | undefined,
   ): number {
@@ -401,7 +426,8 @@ export class Trainer {
       if (lengths?.every((length) => length === 0)) throw noRows();
       this.#refresh();
       const draw = carry === this.#training ? this.#nextDraw() : undefined;
-      const window = { x, target, steps, lengths, draw };
+      // Without a loss of single outputs there are no segments.
+      const window = { x, target: target as Values, steps, lengths, draw };
       return this.#segmented!.run(workspace, this.#requireLoss(), window, carry);
     }
     this.#arrange(lengths, carry.replay + steps);
@@ -413,8 +439,14 @@ export class Trainer {
     if (carry === this.#training) this.#drawMasks();
     else workspace.mask();
     workspace.forward();
-    const outputs = workspace.outputStretch(stretch);
-    return this.#requireLoss().mean(workspace, target, outputs, carry.replay * batch);
+    return this.#loss(target, workspace.outputStretch(stretch), carry.replay * batch);
+  }
+
+  /** Mean loss of a stretch of outputs, which stand behind `first` replayed rows; its gradient takes their place. */
+  #loss(target: Target, outputs: Stretch, first = 0): number {
+    const workspace = this.#workspace;
+    if ('labels' in target) return this.#ctc!.run(this.#kernels, workspace, target);
+    return this.#requireLoss().mean(workspace, target, outputs, first);
   }
 
   #nonFinite(loss: number): StepReport {

@@ -3,7 +3,7 @@ import { GatefoldError } from './errors.ts';
 import { NONE, Plan } from './kernels.ts';
 import type { Descriptor, Slot } from './kernels.ts';
 import { LossRows } from './loss-rows.ts';
-import { createLoss } from './loss.ts';
+import { createLoss, lossOptions } from './loss.ts';
 import type { Optimizer } from './optimizer.ts';
 import { SegmentedRun } from './segmented.ts';
 import { planSegments } from './segments.ts';
@@ -20,7 +20,7 @@ export interface TrainerLayout {
   readonly gradients: Slot;
   readonly first: Slot;
   readonly second: Slot;
-  /** Absent without a loss. */
+  /** Absent without a loss of single outputs. */
   readonly rows: LossRows | undefined;
   readonly update: Descriptor<'Update'>;
   readonly training: Carry;
@@ -37,7 +37,9 @@ function reserve(
 ): TrainerLayout {
   const plan = new Plan();
   const { length } = store.values;
-  const lossOf = loss === undefined ? undefined : createLoss(loss, store.units.at(-1)!.outputs);
+  const chosen = loss === undefined ? undefined : lossOptions(loss);
+  const isOfRows = chosen && chosen.type !== 'ctc';
+  const lossOf = isOfRows ? createLoss(chosen, store.units.at(-1)!.outputs) : undefined;
   const replayed = bptt ? bptt.steps - bptt.every : 0;
   return {
     segment,

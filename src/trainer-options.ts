@@ -1,6 +1,7 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import type { GradientFlow } from './flow.ts';
+import { lossOptions } from './loss.ts';
 import type { LossChoice } from './loss.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 import { MAX_SEED } from './random.ts';
@@ -70,6 +71,8 @@ export interface TrainingSequenceOptions {
 
 /** What a backward pass starts from. */
 export interface OutputGradients {
+  /** Of `ctc`: how many labels of each row of `target` count. */
+  readonly targetLengths?: ArrayLike<number>;
   /** Targets of the trainer's own loss. */
   readonly target?: Float32Array | Int32Array;
   /** dL/d(output), shaped like the output; zero where absent. */
@@ -97,6 +100,8 @@ export interface WindowOptions {
   readonly steps?: number;
   /** Valid steps of every row; all T where absent. The loss is the mean over valid steps. */
   readonly lengths?: ArrayLike<number>;
+  /** Of `ctc`: how many labels of each row count. */
+  readonly targetLengths?: ArrayLike<number>;
 }
 
 const KEYS = [
@@ -118,6 +123,11 @@ export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
   checkInteger('batch', batch, 1);
   checkInteger('steps', steps, 1);
   if (options.seed !== undefined) checkInteger('seed', options.seed, 0, MAX_SEED);
+  if (options.loss !== undefined && lossOptions(options.loss).type === 'ctc' && (bptt ?? memory)) {
+    const which = bptt ? 'bptt' : 'memory';
+    const message = `"${which}" cuts sequences that the loss 'ctc' needs whole: leave it out`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
   if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
   if (gradClip !== undefined) {
     checkKeys('gradClip', gradClip, ['norm', 'tensorNorm', 'value']);

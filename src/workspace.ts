@@ -42,7 +42,8 @@ export class Workspace {
   readonly inputGradient: Slot;
   /** Dense outputs or inputs [T, B, *], on their way out or in another order. */
   readonly staging: Slot;
-  readonly #offsets: Slot;
+  /** [T + 1]: the first row of every step. */
+  readonly offsets: Slot;
   /** [G, H] gates of one row in their plain order. */
   readonly #gates: Slot;
   /** [M]: the row that mirrors each row in its valid prefix, for units that read backwards. */
@@ -78,7 +79,7 @@ export class Workspace {
     this.input = layout.input;
     this.inputGradient = layout.inputGradient;
     this.staging = layout.staging;
-    this.#offsets = layout.offsets;
+    this.offsets = layout.offsets;
     this.#gates = layout.gates;
     this.#mirror = layout.mirror;
     this.#buffers = layout.buffers;
@@ -96,7 +97,7 @@ export class Workspace {
     );
     this.#masks = training ? this.#buffers.flatMap(masksOf) : [];
     this.#extent = uniformExtent(steps, batch);
-    kernels.integers(this.#offsets).set(this.#extent.offsets);
+    kernels.integers(this.offsets).set(this.#extent.offsets);
     this.arrange(this.#extent);
     this.prepare();
   }
@@ -122,7 +123,7 @@ export class Workspace {
     const isRagged = extent.order !== undefined;
     if (isRagged || this.#extent.order) {
       const { offsets } = isRagged ? extent : uniformExtent(this.steps, this.batch);
-      this.#kernels.integers(this.#offsets).set(offsets);
+      this.#kernels.integers(this.offsets).set(offsets);
     }
     if (this.#mirror !== NONE) this.#kernels.integers(this.#mirror).set(reversal(extent));
     this.#extent = extent;
@@ -164,6 +165,11 @@ export class Workspace {
     if (!this.pooled) return stretch;
     const extent = { ...uniformExtent(1, this.batch), order: stretch.extent.order };
     return { ...stretch, first: 0, total: 1, extent };
+  }
+
+  /** Numbers from row to row of both. */
+  get outputRow(): number {
+    return this.#buffers.at(-1)!.unit.outputRow;
   }
 
   get outputGradient(): Slot {
@@ -288,7 +294,7 @@ export class Workspace {
       cell: unit.form.code,
       operand: unit.form.operand,
       batch: this.batch,
-      offsets: this.#offsets,
+      offsets: this.offsets,
       hidden: unit.hidden,
       depth: unit.depth,
       padded: unit.padded,
@@ -395,7 +401,7 @@ export class Workspace {
     const { x, xRow } = this.#source(unit);
     const [from, out, width] = [x.address, rows.address, unit.outputRow * 4];
     if (!this.pooled) return (count) => run.rows_copy(out, 0, row, from, 0, xRow, 1, count, width);
-    const offsets = this.#offsets.address;
+    const offsets = this.offsets.address;
     return (count) => {
       const { steps } = this.#extent;
       run.pool_forward(unit.mode, out, row, from, xRow, offsets, steps, count, width);
@@ -407,7 +413,7 @@ export class Workspace {
     const { run } = this.#kernels;
     const { fixed } = unit as DropoutUnit;
     const { steps } = this.#extent;
-    const offsets = this.#offsets.address;
+    const offsets = this.offsets.address;
     run.rows_mask(to, toRow, x, xRow, mask.address, row, fixed, offsets, steps, unit.outputRow * 4);
   }
 
@@ -484,7 +490,7 @@ export class Workspace {
       const { x, dx, xRow } = this.#source(unit);
       const [y, dy, from, to] = [buffers.rows, gradient, x, dx].map(({ address }) => address);
       const { steps } = this.#extent;
-      const at = this.#offsets.address;
+      const at = this.offsets.address;
       const width = unit.outputRow * 4;
       run.pool_backward(unit.mode, y!, dy!, row, from!, to!, xRow, at, steps, count, width);
     } else if (unit.kind === 'dropout') {

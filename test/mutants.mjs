@@ -213,6 +213,18 @@ export const mutants = [
     'dh of the step after is counted twice': [['v128.store(s.dh + h + v, v128.load(ZEROS));', '']],
   }),
 
+  ...mutantsOf('assembly/ctc.ts', {
+    'a label may follow its like at once': [
+      ['classAt(labels, s, blank) != classAt(labels, s - 2, blank)', 'true'],
+    ],
+    'the last label may not end the row': [['s < places - 2 ? NEVER', 's < places - 1 ? NEVER']],
+    'the first label may not begin it': [['t == 0 && s < 2', 't == 0 && s < 1']],
+    'backwards without the jump': [['mayJump(labels, s + 2, blank)', 'false']],
+    'gradient not scaled': [['multiply(p, n, scale);', '']],
+    'the exponential a term short': [['let k = 14; k > 0', 'let k = 5; k > 0']],
+    'the logarithm without its exponent': [['<f64>((bits >> 52) - 1023) * LN2 + 2', '2']],
+  }),
+
   ...mutantsOf('assembly/sequence.ts', {
     'peephole form cell: products see h': [
       [

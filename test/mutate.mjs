@@ -26,6 +26,8 @@ const COPIED = [
 /** In the order of what they cost. */
 const SUITES = [
   'sequences',
+  'ctc',
+  'masks',
   'loss',
   'pool',
   'tied',

@@ -115,6 +115,8 @@ describe('every entry', () => {
     'UNKNOWN',
     'Vocabulary',
     'cosineDecay',
+    'greedyCtc',
+    'labelErrorRate',
     'linearDecay',
     'splitByPosition',
     'stepDecay',

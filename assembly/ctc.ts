@@ -1,0 +1,159 @@
+/**
+ * Connectionist temporal classification (Graves et al. 2006) of one row of a batch, in float64 logarithms.
+ *
+ *   l' = blank l_1 blank l_2 ... l_U blank, S = 2 U + 1 places        p_t = softmax of the logits of step t
+ *   a_t(s) = p_t(l'_s) (a_t-1(s) + a_t-1(s-1) + [l'_s is no blank, nor l'_s-2] a_t-1(s-2))
+ *   b_t(s) = the same towards the end, without p_t                    L = -log P, P = a_T(S) + a_T(S-1)
+ *   dL/dx_t(k) = p_t(k) - (1 / P) (sum of a_t(s) b_t(s) over the s with l'_s = k)
+ */
+
+import { exponentials, multiply, prepareRow } from './loss';
+
+const NEVER: f64 = -Infinity;
+const LN2: f64 = 0.6931471805599453;
+
+/** e^x for x <= 0 in float64: 2^n times the Taylor series of what is left, |r| <= ln 2 / 2. The language's own brings tables of 6 KB. */
+function exponential(x: f64): f64 {
+  if (x < -700) return 0;
+  const n = nearest<f64>(x / LN2);
+  const r = x - n * LN2;
+  let sum: f64 = 1;
+  for (let k = 14; k > 0; k--) sum = 1 + (sum * r) / k;
+  return sum * reinterpret<f64>((<i64>n + 1023) << 52);
+}
+
+/** log x for x >= 1 in float64: x = 2^n m, log m = 2 artanh((m - 1) / (m + 1)). */
+function logarithm(x: f64): f64 {
+  const bits = reinterpret<i64>(x);
+  const m = reinterpret<f64>((bits & 0xfffffffffffff) | 0x3ff0000000000000);
+  const s = (m - 1) / (m + 1);
+  let sum: f64 = 0;
+  for (let k = 33; k > 0; k -= 2) sum = sum * s * s + 1 / <f64>k;
+  return <f64>((bits >> 52) - 1023) * LN2 + 2 * s * sum;
+}
+
+/** log(e^a + e^b) */
+function either(a: f64, b: f64): f64 {
+  const high = max<f64>(a, b);
+  if (high == NEVER) return NEVER;
+  return high + logarithm(1 + exponential(min<f64>(a, b) - high));
+}
+
+/** The class at place s of the labels with blanks between them. */
+// @ts-ignore: decorator
+@inline
+function classAt(labels: usize, s: i32, blank: i32): i32 {
+  return s & 1 ? load<i32>(labels + ((s >> 1) << 2)) : blank;
+}
+
+/** Whether place s may follow place s - 2 at once. */
+// @ts-ignore: decorator
+@inline
+function mayJump(labels: usize, s: i32, blank: i32): bool {
+  return s > 1 && (s & 1) != 0 && classAt(labels, s, blank) != classAt(labels, s - 2, blank);
+}
+
+/** Numbers of float64 that `ctc` needs as scratch. */
+export function ctcScratch(steps: i32, count: i32): i32 {
+  return (2 * steps + 2) * (2 * count + 1);
+}
+
+/**
+ * The loss of row `place`, which has `steps` steps (1 or more) and `count` labels; `scale` times its gradient takes the place of the
+ * logits. A row whose labels do not fit into its steps has an infinite loss and no gradient.
+ */
+export function ctc(
+  y: usize,
+  yRow: i32,
+  offsets: usize,
+  place: i32,
+  steps: i32,
+  n: i32,
+  labels: usize,
+  count: i32,
+  blank: i32,
+  scratch: usize,
+  scale: f32,
+): f64 {
+  const places = 2 * count + 1;
+  const row = places << 3;
+  const emissions = scratch;
+  const alphas = emissions + steps * row;
+  let beta = alphas + steps * row;
+  let next = beta + row;
+  for (let t = 0; t < steps; t++) {
+    const x = y + (load<i32>(offsets + (t << 2)) + place) * yRow;
+    const e = emissions + t * row;
+    const a = alphas + t * row;
+    emit(x, n, labels, places, blank, e);
+    for (let s = 0; s < places; s++) {
+      let paths: f64 = t == 0 && s < 2 ? 0 : NEVER;
+      if (t > 0) {
+        const before = a - row;
+        paths = load<f64>(before + (s << 3));
+        if (s > 0) paths = either(paths, load<f64>(before + ((s - 1) << 3)));
+        if (mayJump(labels, s, blank)) paths = either(paths, load<f64>(before + ((s - 2) << 3)));
+      }
+      store<f64>(a + (s << 3), paths + load<f64>(e + (s << 3)));
+    }
+  }
+  const last = alphas + (steps - 1) * row;
+  const ends = count ? load<f64>(last + ((places - 2) << 3)) : NEVER;
+  const total = either(load<f64>(last + ((places - 1) << 3)), ends);
+  for (let s = 0; s < places; s++) store<f64>(beta + (s << 3), s < places - 2 ? NEVER : 0);
+  for (let t = steps - 1; t >= 0; t--) {
+    const p = y + (load<i32>(offsets + (t << 2)) + place) * yRow;
+    if (t < steps - 1) {
+      const later = next;
+      next = beta;
+      beta = later;
+      retreat(beta, next, emissions + (t + 1) * row, labels, places, blank);
+    }
+    if (total == NEVER) {
+      memory.fill(p, 0, ((n + 3) & ~3) << 2);
+      continue;
+    }
+    for (let s = 0; s < places; s++) {
+      const both = load<f64>(alphas + t * row + (s << 3)) + load<f64>(beta + (s << 3));
+      const slot = p + (classAt(labels, s, blank) << 2);
+      store<f32>(slot, <f32>(<f64>load<f32>(slot) - exponential(min<f64>(both - total, 0))));
+    }
+    multiply(p, n, scale);
+  }
+  return -total;
+}
+
+/** Probabilities in the place of a step's logits, and the logarithms of those of all places. */
+function emit(x: usize, n: i32, labels: usize, places: i32, blank: i32, to: usize): void {
+  const high = prepareRow(x, n);
+  for (let s = 0; s < places; s++) {
+    const logit = load<f32>(x + (classAt(labels, s, blank) << 2));
+    store<f64>(to + (s << 3), <f64>logit - <f64>high);
+  }
+  const sum = exponentials(x, n, high, 1);
+  multiply(x, n, 1 / sum);
+  const log = logarithm(<f64>sum);
+  for (let s = 0; s < places; s++) store<f64>(to + (s << 3), load<f64>(to + (s << 3)) - log);
+}
+
+/** b of a step from b and the emissions of the step after. */
+function retreat(
+  beta: usize,
+  next: usize,
+  emissions: usize,
+  labels: usize,
+  places: i32,
+  blank: i32,
+): void {
+  for (let s = 0; s < places; s++) {
+    const at = s << 3;
+    let paths = load<f64>(next + at) + load<f64>(emissions + at);
+    if (s + 1 < places) {
+      paths = either(paths, load<f64>(next + at, 8) + load<f64>(emissions + at, 8));
+    }
+    if (s + 2 < places && mayJump(labels, s + 2, blank)) {
+      paths = either(paths, load<f64>(next + at, 16) + load<f64>(emissions + at, 16));
+    }
+    store<f64>(beta + at, paths);
+  }
+}
