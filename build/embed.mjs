@@ -9,13 +9,26 @@ export function encodeBytes(bytes) {
   }).join('');
 }
 
-/** src/generated/wasm-bytes.ts: one string a variant, each a constant of its own so that unused ones fall away. */
-export function printBytes(variants) {
-  const constants = Object.entries(variants).map(
-    ([name, bytes]) =>
-      `/** ${bytes.length} bytes */\nexport const ${name.toUpperCase()}: string =\n  "${encodeBytes(bytes)}";\n`,
-  );
-  return `// Generated from build/out/*.wasm by build/embed.mjs; do not edit.\n\n${constants.join('\n')}`;
+/** Bytes of one variant before it is the other's turn: both are in reach of gzip, which looks back 32 KB. */
+const STRIPE = 8192;
+
+/** src/generated/wasm-bytes.ts: stripes of both variants by turns. */
+export function printBytes({ baseline, relaxed }) {
+  const stripes = [];
+  for (let at = 0; at < Math.max(baseline.length, relaxed.length); at += STRIPE) {
+    for (const bytes of [baseline, relaxed]) {
+      stripes.push(`  "${encodeBytes(bytes.subarray(at, at + STRIPE))}",`);
+    }
+  }
+  return [
+    '// Generated from build/out/*.wasm by build/embed.mjs; do not edit.',
+    '',
+    '/** Stripes of the baseline at even places, of the relaxed variant at odd ones. */',
+    'export const KERNELS: readonly string[] = [',
+    ...stripes,
+    '];',
+    '',
+  ].join('\n');
 }
 
 /** src/generated/exports.ts: the `declare namespace __AdaptedExports` of asc's raw bindings as an interface. */

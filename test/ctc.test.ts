@@ -191,7 +191,7 @@ describe.each(variants)('the kernel, %s SIMD', (variant) => {
       });
       return { x, labels: Int32Array.from(rows.flat()), rows };
     };
-    const targetLengths = new Array<number>(batch).fill(3);
+    const targetLengths = Array.from({ length: batch }, () => 3);
     for (let update = 0; update < 150; update++) {
       const { x, labels } = draw();
       trainer.resetState();

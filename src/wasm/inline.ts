@@ -1,7 +1,12 @@
-import { BASELINE, RELAXED } from '../generated/wasm-bytes.ts';
+import { KERNELS } from '../generated/wasm-bytes.ts';
 import { mayRelax } from './options.ts';
 import type { EngineOptions } from './options.ts';
 import { decodeBytes } from './text.ts';
+
+/** Of the baseline (0) or the relaxed variant (1). */
+function kernels(variant: 0 | 1): Uint8Array<ArrayBuffer> {
+  return decodeBytes(KERNELS.filter((_, k) => k % 2 === variant).join(''));
+}
 
 /**
  * The carried kernels that these options ask for: relaxed SIMD where the engine takes the whole module. Asked anew every time,
@@ -9,8 +14,8 @@ import { decodeBytes } from './text.ts';
  */
 export function inlineBytes(options: EngineOptions): Uint8Array<ArrayBuffer> {
   if (mayRelax(options) && typeof WebAssembly === 'object') {
-    const bytes = decodeBytes(RELAXED);
+    const bytes = kernels(1);
     if (WebAssembly.validate(bytes)) return bytes;
   }
-  return decodeBytes(BASELINE);
+  return kernels(0);
 }
