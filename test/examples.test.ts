@@ -81,6 +81,14 @@ describe('on small settings', () => {
     expect(strangers).toBeGreaterThan(35);
   });
 
+  it('spoken-digits finds the digits in strings of them', () => {
+    const text = output('spoken-digits', '--quick', '--ctc');
+    const [strings, digits, errors] = figures(text, 'unseen takes');
+    expect(strings).toBe(60);
+    expect(digits).toBeGreaterThan(120);
+    expect(errors).toBeLessThan(60);
+  });
+
   it('spoken-digits says what a folder of recordings lacks', () => {
     const { status, stderr } = run('spoken-digits', '--data', scratch);
     expect(status).toBe(1);
