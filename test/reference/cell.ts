@@ -35,6 +35,8 @@ export interface CellState {
 /** What every cell remembers of a step: how near it came to a place where a derivative jumps. */
 export interface StepTape {
   readonly kink: number;
+  /** How far apart the numbers of a normalised c were, in units of the largest; absent where nothing depends on it. */
+  readonly spread?: number;
 }
 
 /**

@@ -168,6 +168,8 @@ export function lstmCell(spec: LstmSpec, reverse: boolean): Cell<Tape> {
         gates: { a, i, f, g, o, s, c, normal },
         norm: normed?.tape,
         kink: kinkOf(a, s, normal),
+        spread:
+          normed && size > 1 ? normed.tape.deviation / Math.max(...c.map(Math.abs)) : Infinity,
       };
       return { next: { h, c }, tape };
     },

@@ -37,6 +37,8 @@ export interface Tape {
   readonly layers: { readonly x: Vec; readonly stack?: StackTape }[];
   /** How near any step came to a place where a derivative jumps. */
   readonly kink: number;
+  /** The least that the numbers of any normalised c were apart, in units of the largest. */
+  readonly spread: number;
 }
 
 export function zerosLike(parameters: Parameters): Parameters {
@@ -139,7 +141,7 @@ export function forward(
   let rows = dims.steps * dims.batch;
   const state: State = {};
   const tapes: Tape['layers'] = [];
-  let kink = Infinity;
+  let [kink, spread] = [Infinity, Infinity];
   let x: Vec = Float64Array.from(input);
   const layers = layersOf(description);
   for (const layer of layers) {
@@ -159,12 +161,13 @@ export function forward(
       const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, initial[name]!);
       tapes.push({ x, stack: result.tape });
       kink = Math.min(kink, result.tape.kink);
+      spread = Math.min(spread, result.tape.spread);
       state[name] = result.final;
       x = result.output;
     }
   }
   if (!pools(layers)) pad(dims, x);
-  return { output: x, state, tape: { dims, input, masks, layers: tapes, kink } };
+  return { output: x, state, tape: { dims, input, masks, layers: tapes, kink, spread } };
 }
 
 /** dL/d(output of the last layer): what stands behind the valid steps is added to where it was repeated from, or is nothing. */

@@ -44,6 +44,7 @@ export interface StackTape {
   readonly passes: { readonly tape: PassTape; readonly output: Vec }[][];
   readonly inputSizes: number[];
   readonly kink: number;
+  readonly spread: number;
 }
 
 const rowOf = (x: Vec, row: number, size: number): Vec => x.subarray(row * size, (row + 1) * size);
@@ -172,7 +173,8 @@ export function stackForward(
   });
   const steps = tape.flat().flatMap((pass) => pass.tape.flat());
   const kink = steps.reduce((least, step) => Math.min(least, step.kink), Infinity);
-  return { output: input, final, tape: { passes: tape, inputSizes, kink } };
+  const spread = steps.reduce((least, step) => Math.min(least, step.spread ?? least), Infinity);
+  return { output: input, final, tape: { passes: tape, inputSizes, kink, spread } };
 }
 
 /** From dL/d(output) and dL/d(final state), to dL/dx and dL/d(initial state); adds to `gradients`, by sub-layer and direction. */

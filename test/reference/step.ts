@@ -59,7 +59,10 @@ export function stepForward(
     return z * previous.h[k]! + (1 - z) * clamp(value, projClip);
   });
   const kink = Math.min(inner.tape.kink, nearest(bounds, q));
-  return { next: { h, c }, tape: { cell: inner.tape, masks, unprojected, q, kink } };
+  return {
+    next: { h, c },
+    tape: { cell: inner.tape, masks, unprojected, q, kink, spread: inner.tape.spread },
+  };
 }
 
 /** As `Cell.backward`. */
