@@ -81,16 +81,20 @@ interface Halves {
   readonly c?: ArrayLike<number>;
 }
 
-/** Largest error of an output and of each final state, in units of the largest magnitude of each. */
+/**
+ * Largest error of an output and of each final state, in units of the largest magnitude of each. A final h counts in units
+ * of the outputs where those are larger: without a bound (relu), the last h may be what is left of larger ones.
+ */
 function forwardErrors(
   actual: { readonly output: ArrayLike<number>; readonly state: Record<string, Halves> },
   expected: Expected,
 ): [name: string, error: number][] {
-  const error = (got: ArrayLike<number>, wanted: Float64Array): number =>
-    largestError(got, wanted) / Math.max(largestMagnitude(wanted), FORWARD_FLOOR);
+  const error = (got: ArrayLike<number>, wanted: Float64Array, floor = FORWARD_FLOOR): number =>
+    largestError(got, wanted) / Math.max(largestMagnitude(wanted), floor);
   const errors: [string, number][] = [['output', error(actual.output, expected.output)]];
+  const largestOutput = Math.max(largestMagnitude(expected.output), FORWARD_FLOOR);
   for (const [name, { h, c }] of Object.entries(expected.state)) {
-    errors.push([`${name}: final h`, error(actual.state[name]!.h, h)]);
+    errors.push([`${name}: final h`, error(actual.state[name]!.h, h, largestOutput)]);
     if (c.length) errors.push([`${name}: final c`, error(actual.state[name]!.c!, c)]);
   }
   return errors;
