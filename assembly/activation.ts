@@ -7,17 +7,11 @@
  *   thresholdedRelu   x, or 0 below a        softplus    log(1 + e^x)
  */
 
-import { Activation } from './layout';
+import { Activation, Step } from './layout';
 import { d_sigmoid, d_tanh, exponential, sigmoid, tanh } from './math';
 import * as codes from './shared/codes';
-import { madd } from './simd';
+import { clamp, madd } from './simd';
 import { ONE, ZEROS } from './tables';
-
-/** x held to [-limit, limit]; NaN stays. */
-export function clamp(x: v128, limit: f32): v128 {
-  const high = f32x4.splat(limit);
-  return f32x4.pmax(f32x4.pmin(x, high), f32x4.neg(high));
-}
 
 /** All bits where |x| is at most `limit`. */
 export function within(x: v128, limit: f32): v128 {
@@ -108,9 +102,16 @@ export function gate(by: Activation, x: v128, limit: f32, kept: usize): v128 {
   return activate(by, clamp(x, limit));
 }
 
-/** dL/dx of the same: `d` is dL/dy, `y` what it was, `kept` where its sum is. */
-export function gateBackward(by: Activation, d: v128, y: v128, limit: f32, kept: usize): v128 {
+/** dL/dx of the same, held to the bound of the step: `d` is dL/dy, `y` what it was, `kept` where its sum is. */
+export function gateBackward(
+  s: Step,
+  by: Activation,
+  d: v128,
+  y: v128,
+  limit: f32,
+  kept: usize,
+): v128 {
   const x = v128.load(kept);
   const passed = f32x4.mul(d, slope(by, clamp(x, limit), y));
-  return v128.and(passed, within(x, limit));
+  return clamp(v128.and(passed, within(x, limit)), s.gradientLimit);
 }

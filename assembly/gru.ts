@@ -15,7 +15,7 @@
 import { gate, gateBackward } from './activation';
 import { Options, Sequence, Step } from './layout';
 import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
-import { Cell, PlainCell, incoming } from './policy';
+import { Cell, PlainCell, held, incoming } from './policy';
 import * as codes from './shared/codes';
 import { flush, madd } from './simd';
 
@@ -68,12 +68,12 @@ export class GruAfter extends Cell {
     const update = v128.load(gates, 16);
     const n = v128.load(gates, 32);
     const dh = incoming(s, h);
-    const n_ = f32x4.mul(f32x4.sub(dh, f32x4.mul(dh, update)), d_tanh(n));
-    const r_ = f32x4.mul(f32x4.mul(n_, v128.load(products, 32)), d_sigmoid(r));
-    const z_ = f32x4.mul(
-      f32x4.mul(dh, f32x4.sub(v128.load(s.hPrevious + h), n)),
-      d_sigmoid(update),
-    );
+    const dn = f32x4.sub(dh, f32x4.mul(dh, update));
+    const n_ = held(s, f32x4.mul(dn, d_tanh(n)));
+    const dr = f32x4.mul(n_, v128.load(products, 32));
+    const r_ = held(s, f32x4.mul(dr, d_sigmoid(r)));
+    const dz = f32x4.mul(dh, f32x4.sub(v128.load(s.hPrevious + h), n));
+    const z_ = held(s, f32x4.mul(dz, d_sigmoid(update)));
     v128.store(gates, r_);
     v128.store(gates, z_, 16);
     v128.store(gates, n_, 32);
@@ -119,7 +119,7 @@ export class GruGates extends PlainCell {
       const r = v128.load(gate);
       const e = v128.load(s.dc + h + v);
       const previous = v128.load(s.hPrevious + h + v);
-      v128.store(gate, f32x4.mul(f32x4.mul(e, previous), d_sigmoid(r)));
+      v128.store(gate, held(s, f32x4.mul(f32x4.mul(e, previous), d_sigmoid(r))));
       v128.store(s.dh + h + v, madd(e, r, v128.load(s.dh + h + v)));
     }
   }
@@ -173,8 +173,9 @@ export class GruCandidate extends PlainCell {
       const dh = incoming(s, h + v);
       const previous = v128.load(s.hPrevious + h + v);
       const dn = f32x4.sub(dh, f32x4.mul(dh, update));
-      v128.store(s.gates + z + v, f32x4.mul(dn, d_tanh(n)));
-      v128.store(gate, f32x4.mul(f32x4.mul(dh, f32x4.sub(previous, n)), d_sigmoid(update)));
+      v128.store(s.gates + z + v, held(s, f32x4.mul(dn, d_tanh(n))));
+      const dz = f32x4.mul(dh, f32x4.sub(previous, n));
+      v128.store(gate, held(s, f32x4.mul(dz, d_sigmoid(update))));
       v128.store(s.dh + h + v, f32x4.mul(dh, update));
     }
   }
@@ -233,16 +234,16 @@ export function gruCandidateBackward(q: Sequence, o: Options, row: i32, dm: usiz
     const n = v128.load(gates + candidate + u);
     const previous = v128.load(q.hPrevious + state + u);
     const dn = f32x4.sub(d, f32x4.mul(d, z));
-    const n_ = gateBackward(o.candidate, dn, n, limit, kept + candidate + u);
+    const n_ = gateBackward(q, o.candidate, dn, n, limit, kept + candidate + u);
     const dz = f32x4.mul(d, f32x4.sub(previous, n));
-    const z_ = gateBackward(o.gate, dz, z, limit, kept + wide + u);
+    const z_ = gateBackward(q, o.gate, dz, z, limit, kept + wide + u);
     v128.store(gates + candidate + u, n_);
     v128.store(gates + wide + u, z_);
     v128.store(q.dh + state + u, madd(d, z, v128.load(q.dh + state + u)));
     if (o.kind != codes.CELL_GRU_AFTER) continue;
     const r = v128.load(gates + u);
     const dr = f32x4.mul(n_, v128.load(products + candidate + u));
-    const r_ = gateBackward(o.gate, dr, r, limit, kept + u);
+    const r_ = gateBackward(q, o.gate, dr, r, limit, kept + u);
     v128.store(gates + u, r_);
     v128.store(products + u, r_);
     v128.store(products + wide + u, z_);
@@ -258,7 +259,7 @@ export function gruResetBackward(q: Sequence, o: Options, row: i32, a: usize, e:
     const r = v128.load(gates + u);
     const d = v128.load(e + u);
     const dr = f32x4.mul(d, v128.load(a + u));
-    v128.store(gates + u, gateBackward(o.gate, dr, r, o.preactClip, kept + u));
+    v128.store(gates + u, gateBackward(q, o.gate, dr, r, o.preactClip, kept + u));
     v128.store(e + u, f32x4.mul(d, r));
   }
 }

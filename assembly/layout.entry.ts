@@ -40,6 +40,7 @@ export enum Step {
   dh = offsetof<layout.Step>('dh'),
   dc = offsetof<layout.Step>('dc'),
   dPeephole = offsetof<layout.Step>('dPeephole'),
+  gradientLimit = offsetof<layout.Step>('gradientLimit'),
   dhSeen = offsetof<layout.Step>('dhSeen'),
   dcSeen = offsetof<layout.Step>('dcSeen'),
 }
@@ -106,6 +107,7 @@ export enum Sequence {
   dh = offsetof<layout.Sequence>('dh'),
   dc = offsetof<layout.Sequence>('dc'),
   dPeephole = offsetof<layout.Sequence>('dPeephole'),
+  gradientLimit = offsetof<layout.Sequence>('gradientLimit'),
   dhSeen = offsetof<layout.Sequence>('dhSeen'),
   dcSeen = offsetof<layout.Sequence>('dcSeen'),
   cell = offsetof<layout.Sequence>('cell'),

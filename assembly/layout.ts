@@ -74,6 +74,8 @@ export class Step {
   dc: usize;
   /** Like `peephole`, inout: accumulates. */
   dPeephole: usize;
+  /** Bound of the gradient of every gate's sum; infinity for none. */
+  gradientLimit: f32;
   /** [B, Hp] out, or 0 where it is not wanted: the whole gradient of h, and of c, at this step. */
   dhSeen: usize;
   dcSeen: usize;

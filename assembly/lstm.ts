@@ -13,16 +13,16 @@
  * With options (layout.ts) the sums are clipped, s and tanh become other activations, c is clipped as well, and LN(c) may stand for c
  * in h; m is what o h(c) makes, which is h itself unless it is projected.
  *
- * `x-` is the gradient of a pre-activation; it takes the gate's place. The gradient of h' is the product of these with R^T, which
+ * `x-` is the gradient of a pre-activation, held to the bound of every step; it takes the gate's place. The gradient of h' is the product of these with R^T, which
  * the time loop adds: nothing else reaches h'.
  */
 
-import { activate, clamp, gate, gateBackward, slope } from './activation';
+import { activate, gate, gateBackward, slope } from './activation';
 import { Options, Sequence, Step } from './layout';
 import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
 import { normBackward, standardise } from './norm';
-import { PlainCell, incoming } from './policy';
-import { flush, madd, nmadd } from './simd';
+import { PlainCell, held, incoming } from './policy';
+import { clamp, flush, madd, nmadd } from './simd';
 import { ZEROS } from './tables';
 
 /** p[0..3] += x y */
@@ -91,7 +91,7 @@ function backward(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal
   const g = v128.load(gates + (coupled ? 16 : 32));
   const o = v128.load(gates + (coupled ? 32 : 48));
 
-  const o_ = f32x4.mul(f32x4.mul(dh, t), d_sigmoid(o));
+  const o_ = held(s, f32x4.mul(f32x4.mul(dh, t), d_sigmoid(o)));
   let dc = madd(f32x4.mul(dh, o), d_tanh(t), v128.load(s.dc + h));
   if (diagonal) {
     dc = madd(v128.load(s.peephole + output), o_, dc);
@@ -99,14 +99,15 @@ function backward(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal
   }
   dc = flush(dc);
   if (s.dcSeen) v128.store(s.dcSeen + h, dc);
-  const i_ = f32x4.mul(f32x4.mul(dc, coupled ? f32x4.sub(g, c0) : g), d_sigmoid(i));
-  const g_ = f32x4.mul(f32x4.mul(dc, i), d_tanh(g));
+  const di = f32x4.mul(dc, coupled ? f32x4.sub(g, c0) : g);
+  const i_ = held(s, f32x4.mul(di, d_sigmoid(i)));
+  const g_ = held(s, f32x4.mul(f32x4.mul(dc, i), d_tanh(g)));
   let dc0: v128;
   if (coupled) {
     dc0 = nmadd(dc, i, dc);
   } else {
     const f = v128.load(gates, 16);
-    const f_ = f32x4.mul(f32x4.mul(dc, c0), d_sigmoid(f));
+    const f_ = held(s, f32x4.mul(f32x4.mul(dc, c0), d_sigmoid(f)));
     dc0 = f32x4.mul(dc, f);
     v128.store(gates, f_, 16);
     if (diagonal) {
@@ -278,7 +279,7 @@ export function lstmBackward(q: Sequence, o: Options, row: i32, dm: usize): void
     const t = activate(o.output, out);
     const d = v128.load(dm + u);
     const open = v128.load(gates + output + u);
-    const o_ = gateBackward(o.gate, f32x4.mul(d, t), open, limit, kept + output + u);
+    const o_ = gateBackward(q, o.gate, f32x4.mul(d, t), open, limit, kept + output + u);
     v128.store(gates + output + u, o_);
     v128.store(dCell + u, f32x4.mul(f32x4.mul(d, open), slope(o.output, out, t)));
   }
@@ -304,14 +305,14 @@ export function lstmBackward(q: Sequence, o: Options, row: i32, dm: usize): void
     const i = v128.load(gates + u);
     const g = v128.load(gates + cell + u);
     const di = f32x4.mul(dc, o.coupled ? f32x4.sub(g, c0) : g);
-    const i_ = gateBackward(o.gate, di, i, limit, kept + u);
-    const g_ = gateBackward(o.candidate, f32x4.mul(dc, i), g, limit, kept + cell + u);
+    const i_ = gateBackward(q, o.gate, di, i, limit, kept + u);
+    const g_ = gateBackward(q, o.candidate, f32x4.mul(dc, i), g, limit, kept + cell + u);
     let dc0: v128;
     if (o.coupled) {
       dc0 = nmadd(dc, i, dc);
     } else {
       const f = v128.load(gates + wide + u);
-      const f_ = gateBackward(o.gate, f32x4.mul(dc, c0), f, limit, kept + wide + u);
+      const f_ = gateBackward(q, o.gate, f32x4.mul(dc, c0), f, limit, kept + wide + u);
       dc0 = f32x4.mul(dc, f);
       v128.store(gates + wide + u, f_);
       if (q.peephole) {

@@ -6,7 +6,6 @@
  *   h_new = m, or clip(m W_hr^T)            h = h' + k (h_new - h'),  k = 0 or 1 by the mask of zoneout, 1 - p without one
  */
 
-import { clamp } from './activation';
 import { productOfPanels, productOverRows } from './gemm';
 import { gruCandidate, gruCandidateBackward, gruGates, gruResetBackward } from './gru';
 import { Options, Sequence } from './layout';
@@ -17,7 +16,7 @@ import { incoming } from './policy';
 import { throughRecurrent } from './recurrent';
 import { rnnBackward, rnnForward } from './rnn';
 import * as codes from './shared/codes';
-import { flush, madd } from './simd';
+import { clamp, flush, madd } from './simd';
 import { ZEROS } from './tables';
 
 /** Whether the recurrent product stands apart from that of the input until the cell's update. */

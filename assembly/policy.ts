@@ -3,7 +3,7 @@
  */
 
 import { Step } from './layout';
-import { flush } from './simd';
+import { clamp, flush } from './simd';
 
 
 @unmanaged
@@ -37,6 +37,13 @@ export abstract class PlainCell extends Cell {
   start(s: Step, z: usize, _u: usize, v: i32): v128 {
     return v128.load(s.gates + z + (v << 4));
   }
+}
+
+/** The gradient of a gate's sum, held to the bound of every step. */
+// @ts-ignore: decorator
+@inline
+export function held(s: Step, gradient: v128): v128 {
+  return clamp(gradient, s.gradientLimit);
 }
 
 /** dL/dh of the four units at offset h: from the step after and from above. */

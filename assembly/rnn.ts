@@ -11,7 +11,7 @@
 import { gate, gateBackward } from './activation';
 import { Options, Sequence, Step } from './layout';
 import { d_tanh, tanh } from './math';
-import { PlainCell, incoming } from './policy';
+import { PlainCell, held, incoming } from './policy';
 import * as codes from './shared/codes';
 import { flush, madd } from './simd';
 import { ONE, ZEROS } from './tables';
@@ -86,7 +86,8 @@ export class Rnn<A extends Nonlinearity> extends PlainCell {
     const a = changetype<A>(0);
     for (let v = 0; v < 64; v += 16) {
       const dh = incoming(s, h + v);
-      v128.store(s.gates + z + v, f32x4.mul(dh, a.derivative(v128.load(s.h + h + v))));
+      const x_ = f32x4.mul(dh, a.derivative(v128.load(s.h + h + v)));
+      v128.store(s.gates + z + v, held(s, x_));
       v128.store(s.dh + h + v, v128.load(ZEROS));
     }
   }
@@ -118,7 +119,7 @@ export function rnnBackward(
   const kept = o.sums + (q.row + row) * q.gateRow;
   for (let u = 0; u < q.hiddenBytes; u += 16) {
     const y = v128.load(gates + u);
-    const x_ = gateBackward(o.gate, v128.load(dm + u), y, o.preactClip, kept + u);
+    const x_ = gateBackward(q, o.gate, v128.load(dm + u), y, o.preactClip, kept + u);
     v128.store(gates + u, x_);
     if (o.kind != codes.CELL_INDEPENDENT) continue;
     v128.store(da + u, f32x4.mul(x_, v128.load(q.r + u)));

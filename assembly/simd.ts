@@ -56,3 +56,11 @@ export function largest(x: v128): f32 {
     max<f32>(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)),
   );
 }
+
+/** x held to [-limit, limit]; NaN stays. */
+// @ts-ignore: decorator
+@inline
+export function clamp(x: v128, limit: f32): v128 {
+  const high = f32x4.splat(limit);
+  return f32x4.pmax(f32x4.pmin(x, high), f32x4.neg(high));
+}

@@ -31,6 +31,7 @@ const FLOAT_FIELDS: ReadonlySet<string> = new Set([
   'cellClip',
   'projClip',
   'renewed',
+  'gradientLimit',
   'scale',
   'rate',
   'decayFirst',

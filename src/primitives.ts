@@ -236,6 +236,7 @@ class CellScratch {
       c: this.next,
       dh: this.dh,
       dc: this.dc,
+      gradientLimit: Infinity,
     });
   }
 

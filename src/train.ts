@@ -116,7 +116,10 @@ export class Trainer {
     plan.place(block);
     rows?.begin();
     try {
-      const shape = { batch, steps: layout.segment, gradients: this.#gradients };
+      const { gradClip } = options;
+      const gradientLimit = gradClip && 'step' in gradClip ? gradClip.step : undefined;
+      const gradients = this.#gradients;
+      const shape = { batch, steps: layout.segment, gradients, gradientLimit };
       this.#workspace = new Workspace(store, shape, purpose, this);
     } catch (error) {
       arena.free(block);
@@ -317,7 +320,7 @@ export class Trainer {
   #clip(gradNorm: number): number {
     const { gradClip } = this.options;
     const { run } = this.#kernels;
-    if (!gradClip) return 1;
+    if (!gradClip || 'step' in gradClip) return 1;
     if ('norm' in gradClip) return Math.min(1, gradClip.norm / (gradNorm + 1e-6));
     if ('value' in gradClip) {
       run.values_clamp(this.#gradients.address, this.#gradients.length, gradClip.value);

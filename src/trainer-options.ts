@@ -18,7 +18,8 @@ export interface TrainerOptions {
   readonly optimizer?: OptimizerOptions;
   /**
    * Bounds of the gradients before an update: the norm of all as one vector (PyTorch's `clip_grad_norm_`), the norm of each parameter's
-   * (Keras' `clipnorm`), or each number's size.
+   * (Keras' `clipnorm`), or each number's size. `step` instead bounds each number of the gradients of every gate's sum, at every step, before
+   * they go on to the step before: what explodes on the way back does not get there.
    */
   readonly gradClip?: GradClip;
   /**
@@ -38,7 +39,10 @@ export interface TrainerOptions {
 }
 
 export type GradClip =
-  { readonly norm: number } | { readonly tensorNorm: number } | { readonly value: number };
+  | { readonly norm: number }
+  | { readonly tensorNorm: number }
+  | { readonly value: number }
+  | { readonly step: number };
 
 export interface UpdateReport {
   /** Norm of all gradients as one vector, before clipping. */
@@ -130,12 +134,12 @@ export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
   }
   if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
   if (gradClip !== undefined) {
-    checkKeys('gradClip', gradClip, ['norm', 'tensorNorm', 'value']);
+    checkKeys('gradClip', gradClip, ['norm', 'tensorNorm', 'value', 'step']);
     const [[mode, bound] = [], ...others] = Object.entries(gradClip);
     if (mode === undefined || others.length) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
-        '"gradClip" expected one of "norm", "tensorNorm" and "value"',
+        '"gradClip" expected one of "norm", "tensorNorm", "value" and "step"',
       );
     }
     checkNumber(`gradClip.${mode}`, bound, 0);

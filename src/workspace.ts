@@ -21,6 +21,8 @@ export interface WorkspaceOptions {
   readonly steps: number;
   /** A vector like the parameters that gradients are added to; the workspace then keeps what the backward pass needs. */
   readonly gradients?: Slot;
+  /** Bound of the gradient of every gate's sum at every step. */
+  readonly gradientLimit?: number;
   /** Whether every step is the last one for now, so that a pool hands on what it reads: for streams. */
   readonly everyStep?: boolean;
 }
@@ -53,6 +55,7 @@ export class Workspace {
   readonly #store: Store;
   readonly #kernels: Kernels;
   readonly #gradients: Slot | undefined;
+  readonly #gradientLimit: number;
   /** Units from this one on have one row a sequence. */
   readonly #pooledFrom: number;
   readonly #release: () => void;
@@ -65,7 +68,7 @@ export class Workspace {
   readonly #uniform = new Map<number, Extent>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
-    const { batch, steps, gradients } = options;
+    const { batch, steps, gradients, gradientLimit = Infinity } = options;
     const { kernels, units } = store;
     const layout = layOut(store, options);
     const { plan, product, pooledFrom } = layout;
@@ -74,6 +77,7 @@ export class Workspace {
     this.#store = store;
     this.#kernels = kernels;
     this.#gradients = gradients;
+    this.#gradientLimit = gradientLimit;
     this.#pooledFrom = pooledFrom;
     this.pooled = pooledFrom < units.length;
     this.input = layout.input;
@@ -311,6 +315,7 @@ export class Workspace {
       dyAll: buffers.stepGradient,
       dh: buffers.dh,
       dc: buffers.dc,
+      gradientLimit: this.#gradientLimit,
       w: this.#store.slot(unit, 'input'),
       r: this.#store.slot(unit, 'recurrent'),
       wTransposed: buffers.wTransposed,

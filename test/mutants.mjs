@@ -34,14 +34,23 @@ export const mutants = [
       ],
     ],
   }),
+  ...mutantsOf('assembly/policy.ts', {
+    'gradients of gates are not bounded': [
+      ['return clamp(gradient, s.gradientLimit);', 'return gradient;'],
+    ],
+  }),
   ...mutantsOf('assembly/norm.ts', {
     'unbiased variance': [['squares / count + EPSILON', 'squares / (count - 1) + EPSILON']],
     'no gradient through the variance': [[' - <f64>load<f32>(h + at) * slope', '']],
   }),
   ...mutantsOf('assembly/activation.ts', {
-    'clip has a gradient outside of its bound': [
-      ['return v128.and(passed, within(x, limit));', 'return passed;'],
+    'gradients of gates with options are not bounded': [
+      [
+        'return clamp(v128.and(passed, within(x, limit)), s.gradientLimit);',
+        'return v128.and(passed, within(x, limit));',
+      ],
     ],
+    'clip has a gradient outside of its bound': [['v128.and(passed, within(x, limit))', 'passed']],
     'elu: slope of e^x for any alpha': [['f32x4.add(y, a), one', 'f32x4.add(y, one), one']],
     'scaled tanh: slope without beta': [
       ['f32x4.mul(f32x4.mul(a, b), d_tanh', 'f32x4.mul(a, d_tanh'],
@@ -171,10 +180,7 @@ export const mutants = [
       ['v128.store(s.dh + h, f32x4.mul(dh, update));', 'v128.store(s.dh + h, f32x4.splat(0));'],
     ],
     'backward: reset gate without the recurrent product': [
-      [
-        'f32x4.mul(f32x4.mul(n_, v128.load(products, 32)), d_sigmoid(r))',
-        'f32x4.mul(n_, d_sigmoid(r))',
-      ],
+      ['const dr = f32x4.mul(n_, v128.load(products, 32));', 'const dr = n_;'],
     ],
     'backward: update gate with the wrong sign': [
       [
@@ -186,7 +192,10 @@ export const mutants = [
       ['v128.store(products, f32x4.mul(n_, r), 32);', 'v128.store(products, n_, 32);'],
     ],
     'backward: n without 1 - z': [
-      ['f32x4.mul(f32x4.sub(dh, f32x4.mul(dh, update)), d_tanh(n))', 'f32x4.mul(dh, d_tanh(n))'],
+      [
+        'held(s, f32x4.mul(dn, d_tanh(n)));\n    const dr',
+        'held(s, f32x4.mul(dh, d_tanh(n)));\n    const dr',
+      ],
     ],
     'backward, reset before: e (.) r dropped': [
       ['madd(e, r, v128.load(s.dh + h + v))', 'v128.load(s.dh + h + v)'],

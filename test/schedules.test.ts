@@ -83,6 +83,39 @@ describe('clipping of gradients', () => {
     });
   });
 
+  it('at every step keeps what would explode on its way back', () => {
+    const steps = 60;
+    const bound = 0.01;
+    const layers = [{ type: 'rnn', nonlinearity: 'relu', inputSize: 1, hiddenSize: 1 }] as const;
+    const model = Model.create(engine, { layers });
+    const of = (value: number): { shape: number[]; data: Float32Array } => ({
+      shape: [1],
+      data: Float32Array.of(value),
+    });
+    const matrix = (value: number): { shape: number[]; data: Float32Array } => ({
+      ...of(value),
+      shape: [1, 1],
+    });
+    // h = 2 h' + 0: whatever stands at the end is worth 2^60 at the start.
+    model.loadStateDict(
+      new Map([
+        ['rnn.weight_ih_l0', matrix(1)],
+        ['rnn.weight_hh_l0', matrix(2)],
+        ['rnn.bias_ih_l0', of(0)],
+        ['rnn.bias_hh_l0', of(0)],
+      ]),
+    );
+    const back = (gradClip?: GradClip): Float32Array => {
+      const trainer = Trainer.create(model, { batch: 1, steps, gradClip });
+      trainer.forward(new Float32Array(steps).fill(1e-6));
+      const output = new Float32Array(steps);
+      output[steps - 1] = 1;
+      return trainer.backward({ output }).input!;
+    };
+    expect(back()[0]).toBe(2 ** 59);
+    expect(new Set(back({ step: bound }))).toEqual(new Set([Math.fround(bound)]));
+  });
+
   it('takes one way at a time', () => {
     expect(() => moved({ norm: 1, value: 1 } as GradClip)).toThrow(/one of/);
     expect(() => moved({} as GradClip)).toThrow(/one of/);

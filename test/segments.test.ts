@@ -6,6 +6,7 @@ import {
   GatefoldError,
   Model,
   Trainer,
+  type GradClip,
   type LossChoice,
   type TrainerOptions,
 } from '../src/index.ts';
@@ -66,6 +67,7 @@ interface Task {
   readonly batch: number;
   readonly steps: number;
   readonly loss: LossChoice;
+  readonly gradClip?: GradClip;
   /** Lengths of the rows of each window; all steps where absent. */
   readonly windows: readonly WindowOptions[];
 }
@@ -76,10 +78,11 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
 
   /** Everything that a course of windows leaves behind. */
   function course(task: Task, memory: number | undefined, seed: number): Float32Array[] {
-    const { layers, batch, steps, loss, windows } = task;
+    const { layers, batch, steps, loss, gradClip, windows } = task;
     const model = Model.create(engine, { layers }, { seed });
-    const options: TrainerOptions = { batch, steps, loss, optimizer: { type: 'adam', lr: 0.01 } };
-    const trainer = Trainer.create(model, { ...options, memory });
+    const optimizer = { type: 'adam', lr: 0.01 } as const;
+    const options: TrainerOptions = { batch, steps, loss, optimizer, gradClip, memory };
+    const trainer = Trainer.create(model, options);
     if (memory !== undefined) expect(trainer.bytes).toBeLessThanOrEqual(memory);
     const random = createRandom(seed);
     const left: Float32Array[] = [];
@@ -189,6 +192,16 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
       { type: 'linear', outFeatures: 5 },
     ];
     requireSameBits({ layers, batch: 3, steps: 47, loss, windows: [{}, {}] }, 1);
+  });
+
+  it('gradients bounded at every step: every bit', () => {
+    const layers: LayerSpec[] = [
+      { type: 'lstm', inputSize: 2, hiddenSize: 9, numLayers: 2 },
+      { type: 'linear', outFeatures: 5 },
+    ];
+    const gradClip = { step: 1e-3 };
+    const windows = [{}, { lengths: [47, 20, 3] }];
+    requireSameBits({ layers, batch: 3, steps: 47, loss: 'mse', gradClip, windows }, 1);
   });
 
   it('tied weights and no linear layer at all: every bit', () => {

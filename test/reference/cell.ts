@@ -71,9 +71,10 @@ export interface Cell<Tape extends StepTape = StepTape> {
 }
 
 // The tape's type differs from cell to cell and is only ever handed back to the cell it came from.
-export function cellOf(spec: RecurrentSpec, reverse: boolean): Cell {
-  if (spec.type === 'rnn') return rnnCell(spec, reverse) as Cell;
-  if (spec.type === 'indrnn') return indrnnCell(spec, reverse) as Cell;
-  if (spec.type === 'gru') return gruCell(spec, reverse) as Cell;
-  return lstmCell(spec, reverse) as Cell;
+/** @param limit of the gradient of every gate's sum: what is beyond goes on as the limit. */
+export function cellOf(spec: RecurrentSpec, reverse: boolean, limit: number): Cell {
+  if (spec.type === 'rnn') return rnnCell(spec, reverse, limit) as Cell;
+  if (spec.type === 'indrnn') return indrnnCell(spec, reverse, limit) as Cell;
+  if (spec.type === 'gru') return gruCell(spec, reverse, limit) as Cell;
+  return lstmCell(spec, reverse, limit) as Cell;
 }

@@ -20,7 +20,7 @@
  *     dh_{t-1} = dh (.) z + m (.) dv
  */
 import type { GruSpec } from '../../src/types.ts';
-import { curvesOf, nearest, type Curve } from './activation.ts';
+import { clamp, curvesOf, nearest, type Curve } from './activation.ts';
 import type { Cell, CellWeights, StepTape } from './cell.ts';
 import { add, addTo, times, type Vec } from './math.ts';
 import { productBackward, productForward, type Factor, type ProductTape } from './norm.ts';
@@ -56,7 +56,7 @@ function split(
   return [{ matrix: matrix.subarray(0, cut) }, { matrix: matrix.subarray(cut) }];
 }
 
-export function gruCell(spec: GruSpec, reverse: boolean): Cell<Tape> {
+export function gruCell(spec: GruSpec, reverse: boolean, limit: number): Cell<Tape> {
   const resetAfter = spec.resetAfter ?? true;
   const [f, g] = curvesOf(spec, reverse) as [Curve, Curve];
   return {
@@ -104,8 +104,9 @@ export function gruCell(spec: GruSpec, reverse: boolean): Cell<Tape> {
       const da = new Float64Array(3 * size);
       const [dar, dan] = [da.subarray(0, size), da.subarray(2 * size)];
       for (let k = 0; k < size; k++) {
-        dan[k] = dnext.h[k]! * (1 - z[k]!) * g.slope(a[2 * size + k]!);
-        da[size + k] = dnext.h[k]! * (previous[k]! - n[k]!) * f.slope(a[size + k]!);
+        dan[k] = clamp(dnext.h[k]! * (1 - z[k]!) * g.slope(a[2 * size + k]!), limit);
+        const dz = dnext.h[k]! * (previous[k]! - n[k]!);
+        da[size + k] = clamp(dz * f.slope(a[size + k]!), limit);
       }
       // As the recurrent product sees the gradients: those of `new` before the reset gate.
       const dState = da.slice();
@@ -115,7 +116,7 @@ export function gruCell(spec: GruSpec, reverse: boolean): Cell<Tape> {
         ? times(dan, q)
         : productBackward(newRows, dNewRows, tape.fromReset!, dan);
       for (let k = 0; k < size; k++) {
-        dar[k] = ds[k]! * (resetAfter ? 1 : seen[k]!) * f.slope(a[k]!);
+        dar[k] = clamp(ds[k]! * (resetAfter ? 1 : seen[k]!) * f.slope(a[k]!), limit);
         dState[k] = dar[k]!;
         if (resetAfter) dState[2 * size + k] = dan[k]! * r[k]!;
       }

@@ -7,7 +7,7 @@
  *     dx = W^T da   dh_{t-1} = m (.) u (.) da   dW += da x^T   du += da (.) m (.) h_{t-1}   db_ih += da   db_hh += da
  */
 import type { IndrnnSpec } from '../../src/types.ts';
-import { curvesOf, nearest } from './activation.ts';
+import { clamp, curvesOf, nearest } from './activation.ts';
 import type { Cell, StepTape } from './cell.ts';
 import { add, addTo, times, type Vec } from './math.ts';
 import { productBackward, productForward, type ProductTape } from './norm.ts';
@@ -20,7 +20,7 @@ interface Tape extends StepTape {
   readonly a: Vec;
 }
 
-export function indrnnCell(spec: IndrnnSpec, reverse: boolean): Cell<Tape> {
+export function indrnnCell(spec: IndrnnSpec, reverse: boolean, limit: number): Cell<Tape> {
   const [f] = curvesOf(spec, reverse);
   return {
     gates: 1,
@@ -40,7 +40,7 @@ export function indrnnCell(spec: IndrnnSpec, reverse: boolean): Cell<Tape> {
     },
 
     backward(w, dw, { fromInput, seen, mask, a }, dnext) {
-      const da = a.map((value, k) => dnext.h[k]! * f!.slope(value));
+      const da = a.map((value, k) => clamp(dnext.h[k]! * f!.slope(value), limit));
       addTo(dw.biasInput, da);
       addTo(dw.biasRecurrent, da);
       add(dw.recurrent.matrix, times(da, seen));

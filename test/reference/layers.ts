@@ -48,12 +48,12 @@ export type Layer =
       readonly outputSize: number;
     };
 
-function waysOf(spec: RecurrentSpec): Way[] {
+function waysOf(spec: RecurrentSpec, gradientLimit: number): Way[] {
   const { hiddenSize } = spec;
   const { projSize, projClip = Infinity } = spec.type === 'lstm' ? spec : {};
   const outputSize = projSize ?? hiddenSize;
   const way = (reverse: boolean, suffix: string): Way => ({
-    cell: cellOf(spec, reverse && suffix !== ''),
+    cell: cellOf(spec, reverse && suffix !== '', gradientLimit),
     hiddenSize,
     outputSize,
     projClip,
@@ -64,15 +64,20 @@ function waysOf(spec: RecurrentSpec): Way[] {
   return [way(spec.direction === 'backward', '')];
 }
 
-function recurrentLayer(spec: RecurrentSpec, name: string, inputSize: number): RecurrentLayer {
-  const ways = waysOf(spec);
+function recurrentLayer(
+  spec: RecurrentSpec,
+  name: string,
+  inputSize: number,
+  gradientLimit: number,
+): RecurrentLayer {
+  const ways = waysOf(spec, gradientLimit);
   const both = spec.bidirectional && (spec.merge ?? 'concat') === 'concat';
   const outputSize = (both ? 2 : 1) * ways[0]!.outputSize;
   return { kind: 'recurrent', name, spec, inputSize, outputSize, ways };
 }
 
-/** The layers with names and sizes filled in. */
-export function layersOf(description: ModelDescription): Layer[] {
+/** The layers with names and sizes filled in; the gradient of every gate's sum is held to a limit. */
+export function layersOf(description: ModelDescription, gradientLimit: number = Infinity): Layer[] {
   const seen = new Map<string, number>();
   let [width, firstRows, reversed] = [0, 0, false];
   return description.layers.map((spec): Layer => {
@@ -101,7 +106,7 @@ export function layersOf(description: ModelDescription): Layer[] {
       if (reversed) throw new Error('the reference pools only layers that read forward');
       return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
     }
-    const layer = recurrentLayer(spec, name, spec.inputSize ?? width);
+    const layer = recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit);
     width = layer.outputSize;
     reversed = layer.ways.some((way) => way.reverse);
     return layer;

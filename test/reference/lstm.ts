@@ -64,7 +64,7 @@ const halves = (normCell: Vec): [Vec, Vec] => [
   normCell.subarray(normCell.length / 2),
 ];
 
-export function lstmCell(spec: LstmSpec, reverse: boolean): Cell<Tape> {
+export function lstmCell(spec: LstmSpec, reverse: boolean, limit: number): Cell<Tape> {
   const { peephole, inputForget = false, cellClip = Infinity } = spec;
   const diagonal = peephole === 'diagonal';
   const [gate, candidate, readout] = curvesOf(spec, reverse) as [Curve, Curve, Curve];
@@ -102,15 +102,16 @@ export function lstmCell(spec: LstmSpec, reverse: boolean): Cell<Tape> {
       : dnormal;
     for (let k = 0; k < size; k++) {
       const slope = (curve: Curve, row: number): number => curve.slope(a[row * size + k]!);
-      const dao = dnext.h[k]! * readout.value(normal[k]!) * slope(gate, O);
+      const dao = clamp(dnext.h[k]! * readout.value(normal[k]!) * slope(gate, O), limit);
       let ds = dnext.c[k]! + throughH[k]!;
       if (diagonal) ds += w.peephole![PO * size + k]! * dao;
       if (Math.abs(s[k]!) > cellClip) ds = 0;
-      const dai = ds * (inputForget ? g[k]! - previousC[k]! : g[k]!) * slope(gate, I);
-      const daf = inputForget ? 0 : ds * previousC[k]! * slope(gate, F);
+      const di = ds * (inputForget ? g[k]! - previousC[k]! : g[k]!);
+      const dai = clamp(di * slope(gate, I), limit);
+      const daf = inputForget ? 0 : clamp(ds * previousC[k]! * slope(gate, F), limit);
       da[I * size + k] = dai;
       if (!inputForget) da[F * size + k] = daf;
-      da[G * size + k] = ds * i[k]! * slope(candidate, G);
+      da[G * size + k] = clamp(ds * i[k]! * slope(candidate, G), limit);
       da[O * size + k] = dao;
       dc[k] = ds * f[k]!;
       if (!diagonal) continue;

@@ -184,18 +184,19 @@ function gathered(dims: Dims, doutput: Vec): Vec {
   return dy;
 }
 
-/** From dL/d(output) and dL/d(final states); `input` is absent for tokens. */
+/** From dL/d(output) and dL/d(final states); `input` is absent for tokens. Exact only without a limit. */
 export function backward(
   description: ModelDescription,
   parameters: Parameters,
   tape: Tape,
   doutput: Vec,
   dfinal: State,
+  gradientLimit: number = Infinity,
 ): { gradients: Parameters; input?: Vec; state: State } {
   const gradients = zerosLike(parameters);
   const state: State = {};
   const { dims } = tape;
-  const layers = layersOf(description);
+  const layers = layersOf(description, gradientLimit);
   let dy: Vec | undefined = pools(layers) ? doutput : gathered(dims, doutput);
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;

@@ -7,7 +7,7 @@
  *     dx = W^T da   dh_{t-1} = m (.) R^T da   dW += da x^T   dR += da (m (.) h_{t-1})^T   db_ih += da   db_hh += da
  */
 import type { RnnSpec } from '../../src/types.ts';
-import { curvesOf, nearest } from './activation.ts';
+import { clamp, curvesOf, nearest } from './activation.ts';
 import type { Cell, StepTape } from './cell.ts';
 import { add, addTo, times, type Vec } from './math.ts';
 import { productBackward, productForward, type ProductTape } from './norm.ts';
@@ -19,7 +19,7 @@ interface Tape extends StepTape {
   readonly a: Vec;
 }
 
-export function rnnCell(spec: RnnSpec, reverse: boolean): Cell<Tape> {
+export function rnnCell(spec: RnnSpec, reverse: boolean, limit: number): Cell<Tape> {
   const [f] = curvesOf(spec, reverse);
   return {
     gates: 1,
@@ -41,7 +41,7 @@ export function rnnCell(spec: RnnSpec, reverse: boolean): Cell<Tape> {
     },
 
     backward(w, dw, { fromInput, fromState, mask, a }, dnext) {
-      const da = a.map((value, k) => dnext.h[k]! * f!.slope(value));
+      const da = a.map((value, k) => clamp(dnext.h[k]! * f!.slope(value), limit));
       addTo(dw.biasInput, da);
       addTo(dw.biasRecurrent, da);
       const dx = productBackward(w.input, dw.input, fromInput, da);

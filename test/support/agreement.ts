@@ -196,13 +196,14 @@ function checkStream(model: Model, problem: Problem, x: Float32Array | Int32Arra
 function checkTrainer(
   campaign: Campaign,
   model: Model,
-  { batchFirst, spare, seed }: Configuration,
+  { batchFirst, spare, gradientLimit, seed }: Configuration,
   { problem, expected }: Solved,
 ): void {
   const { steps, batch, ...rest } = problem.dims;
   const swapped = <A extends Float32Array | Int32Array>(x: A, t: number, b: number): A =>
     batchFirst ? swapTimeAndBatch(x, t, b) : x;
-  const trainer = Trainer.create(model, { batch, steps: steps + spare, seed });
+  const gradClip = gradientLimit === Infinity ? undefined : { step: gradientLimit };
+  const trainer = Trainer.create(model, { batch, steps: steps + spare, seed, gradClip });
   const result = trainer.forward(swapped(toInput(problem), steps, batch), {
     steps,
     batchFirst,
@@ -223,6 +224,7 @@ function checkTrainer(
     expected.tape,
     problem.doutput,
     problem.dstate,
+    gradientLimit,
   );
   const gradients = trainer.gradients();
   checkGradients(campaign, [

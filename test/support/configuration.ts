@@ -21,6 +21,8 @@ export interface Configuration {
   readonly zeroInitialState: boolean;
   /** Steps that the trainer has room for beyond the sequence. */
   readonly spare: number;
+  /** Bound of the gradients of every gate's sum, `gradClip.step`. */
+  readonly gradientLimit: number;
   /** Parameters are within +-gain / sqrt(columns). */
   readonly gain: number;
   readonly seed: number;
@@ -48,6 +50,7 @@ function around(
     batchFirst: fc.boolean(),
     zeroInitialState: fc.boolean(),
     spare: fc.integer({ min: 0, max: 5 }),
+    gradientLimit: fc.constantFrom(Infinity, Infinity, 0.2, 0.02),
     gain: fc.constantFrom(1, 0.3, 1.5),
     seed: fc.nat(),
   });
@@ -191,6 +194,7 @@ export function largeConfigurations(form: CellForm, variant: Variant): Configura
     batchFirst: false,
     zeroInitialState: false,
     spare: 0,
+    gradientLimit: Infinity,
     gain: 0.7,
     seed: 2,
   }));
