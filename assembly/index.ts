@@ -17,6 +17,7 @@ export {
   crossEntropy as loss_cross_entropy,
   softmax as softmax_f32,
   elementLoss as loss_elements,
+  score as loss_score,
   total as loss_total,
   totalWeight as loss_weight,
 } from './loss';

@@ -149,3 +149,47 @@ export function elementLoss(
     losses += 4;
   }
 }
+
+/** Whether logit `chosen` is the first of the largest of n; never where it, or one of them, is NaN. */
+function isLikeliest(y: usize, chosen: i32, n: i32): bool {
+  const value = load<f32>(y + (chosen << 2));
+  for (let k = 0; k < n; k++) {
+    const other = load<f32>(y + (k << 2));
+    if (!(k < chosen ? other < value : other <= value)) return false;
+  }
+  return true;
+}
+
+/**
+ * `x` and what outputs y [M, n] are worth: classes found among logits, logits on the right side of 0 (targets of the binary loss beyond 1/2
+ * want them above), or |y - target| of all elements.
+ */
+export function score(
+  kind: i32,
+  y: usize,
+  yRow: i32,
+  targets: usize,
+  ignored: i32,
+  rows: i32,
+  n: i32,
+  x: f64,
+): f64 {
+  const isOfClasses = kind == codes.LOSS_CLASSES;
+  const width = isOfClasses ? 1 : n;
+  for (let r = 0; r < rows; r++) {
+    for (let k = 0; k < width; k++) {
+      if (isOfClasses) {
+        const chosen = load<i32>(targets);
+        if (chosen != ignored && isLikeliest(y, chosen, n)) x += 1;
+      } else {
+        const value = load<f32>(y + (k << 2));
+        const target = load<f32>(targets);
+        if (kind != codes.LOSS_BINARY) x += <f64>abs<f32>(value - target);
+        else if (target > 0.5 ? value > 0 : value <= 0) x += 1;
+      }
+      targets += 4;
+    }
+    y += yRow;
+  }
+  return x;
+}

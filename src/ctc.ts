@@ -4,6 +4,7 @@ import { checkLengths } from './extent.ts';
 import { Plan, part } from './kernels.ts';
 import type { Kernels } from './kernels.ts';
 import type { CtcOptions } from './loss.ts';
+import type { Tally } from './metrics.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Labels [B, U] of a batch, of which so many of each row count. */
@@ -14,6 +15,8 @@ export interface Labels {
 
 /** The loss over whole sequences of `classes` outputs. */
 export class Ctc {
+  /** What the passes at hand are added to. */
+  tally: Tally | undefined;
   readonly #blank: number;
   readonly #zeroInfinity: boolean;
   readonly #classes: number;
@@ -82,6 +85,10 @@ export class Ctc {
       if (sum < Infinity || !this.#zeroInfinity) loss += share * sum;
     }
     kernels.arena.free(block);
+    if (this.tally) {
+      this.tally.loss += loss * counted;
+      this.tally.weight += counted;
+    }
     return loss;
   }
 }

@@ -1,4 +1,5 @@
 import { checkInteger, checkKeys } from './check.ts';
+import type { Measures, Metric } from './metrics.ts';
 import type { Schedule } from './schedules.ts';
 import type { StepReport, Trainer } from './train.ts';
 import type { Input } from './types.ts';
@@ -14,7 +15,7 @@ export interface TrainingWindow {
   readonly targetLengths?: ArrayLike<number>;
   /** Whether its rows start from zero states rather than from those that the window before left; default false. */
   readonly fresh?: boolean;
-  /** The targets in it, which weigh its loss in a mean over windows; default its valid steps, or its rows where a model pools. */
+  /** The targets in it, for reports; default its valid steps, or where a model pools its rows that have some. */
   readonly count?: number;
 }
 
@@ -38,6 +39,8 @@ export interface FitOptions {
   readonly signal?: AbortSignal;
   /** Data whose mean loss is taken after every epoch. */
   readonly validation?: TrainingData;
+  /** What to report of it beside the loss. */
+  readonly metrics?: readonly Metric[];
   /** The learning rate of an update, counted from 0; default: that of the trainer stays. */
   readonly learningRate?: Schedule;
   /** Milliseconds of work after which the event loop gets a turn; default 50. */
@@ -56,23 +59,42 @@ export interface FitProgress extends StepReport {
   readonly targets: number;
   /** Mean loss over the validation data, after the last window of an epoch. */
   readonly validationLoss?: number;
+  /** With `metrics`, those, at the same time. */
+  readonly metrics?: Measures;
 }
 
-const KEYS = ['epochs', 'from', 'signal', 'validation', 'learningRate', 'yieldEvery'];
+const KEYS = ['epochs', 'from', 'signal', 'validation', 'metrics', 'learningRate', 'yieldEvery'];
+
+/** Measures some data window by window. */
+type Measuring = (data: TrainingData, metrics: readonly Metric[]) => Generator<void, Measures>;
 
 /** See `Trainer.fit`. */
 export async function* fit(
   trainer: Trainer,
   data: TrainingData,
   options: FitOptions,
+  measuring: Measuring,
 ): AsyncGenerator<FitProgress, void, undefined> {
   checkKeys('options', options, KEYS);
   const epochs = checkInteger('epochs', options.epochs, 1);
   const updates = epochs * checkInteger('data.windows', data.windows, 1);
   const from = checkInteger('from', options.from ?? 0, 0, updates);
   const yieldEvery = checkInteger('yieldEvery', options.yieldEvery ?? 50, 0);
-  const { signal, validation, learningRate } = options;
+  const { signal, validation, learningRate, metrics = [] } = options;
   let turnEndsAt = Date.now() + yieldEvery;
+  const breathe = async (): Promise<void> => {
+    if (Date.now() < turnEndsAt) return;
+    await eventLoop();
+    turnEndsAt = Date.now() + yieldEvery;
+  };
+  const validate = async (of: TrainingData): Promise<Partial<FitProgress>> => {
+    const windows = measuring(of, metrics);
+    for (;;) {
+      const { done, value } = windows.next();
+      if (!done) await breathe();
+      else return { validationLoss: value.loss, ...(metrics.length ? { metrics: value } : {}) };
+    }
+  };
   for (let update = from; update < updates && !signal?.aborted; update++) {
     const index = update % data.windows;
     const epoch = Math.floor(update / data.windows);
@@ -81,43 +103,26 @@ export async function* fit(
     if (index === 0 || window.fresh) trainer.resetState();
     const { inputs, targets, steps, lengths, targetLengths } = window;
     const report = trainer.step(inputs, targets, { steps, lengths, targetLengths });
-    const isLast = index === data.windows - 1;
-    yield {
+    const progress = {
       ...report,
       epoch: epoch + 1,
       epochs,
       update: update + 1,
       updates,
       targets: countOf(window, trainer),
-      ...(validation && isLast ? { validationLoss: meanLoss(trainer, validation) } : {}),
     };
-    if (Date.now() < turnEndsAt) continue;
-    await eventLoop();
-    turnEndsAt = Date.now() + yieldEvery;
+    const isLast = index === data.windows - 1;
+    yield validation && isLast ? { ...progress, ...(await validate(validation)) } : progress;
+    await breathe();
   }
-}
-
-/** Mean loss over all windows of some data, from zero states. */
-export function meanLoss(trainer: Trainer, data: TrainingData): number {
-  trainer.resetEvaluation();
-  let sum = 0;
-  let total = 0;
-  for (let index = 0; index < data.windows; index++) {
-    const window = data.window(index);
-    if (window.fresh) trainer.resetEvaluation();
-    const { inputs, targets, steps, lengths, targetLengths } = window;
-    const count = countOf(window, trainer);
-    sum += trainer.evaluate(inputs, targets, { steps, lengths, targetLengths }) * count;
-    total += count;
-  }
-  return sum / total;
 }
 
 function countOf(window: TrainingWindow, { model, options }: Trainer): number {
-  const { lengths, steps } = window;
+  const { lengths, steps, count } = window;
   const { batch } = options;
-  if (window.count !== undefined || model.pooled) return window.count ?? batch;
-  return lengths ? Array.from(lengths).reduce((sum, n) => sum + n, 0) : steps * batch;
+  if (count !== undefined) return count;
+  const all = lengths ? Array.from(lengths) : Array.from({ length: batch }, () => steps);
+  return all.reduce((sum, length) => sum + (model.pooled ? Math.min(length, 1) : length), 0);
 }
 
 /** Lets timers, input and painting in. An AudioWorklet has no timers, and nothing to let in. */

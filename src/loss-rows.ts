@@ -1,6 +1,8 @@
-import { part } from './kernels.ts';
+import { uniformExtent } from './extent.ts';
+import { NONE, part } from './kernels.ts';
 import type { Kernels, Plan, Slot } from './kernels.ts';
 import type { Loss } from './loss.ts';
+import type { Tally } from './metrics.ts';
 import { putRows } from './sequence-io.ts';
 import type { Stretch } from './sequence-io.ts';
 import type { Store } from './store.ts';
@@ -9,6 +11,8 @@ import type { Workspace } from './workspace.ts';
 /** A loss with its room in the engine: the targets of a pass, and the losses of all rows of a window, so that their sum has one order. */
 export class LossRows {
   readonly loss: Loss;
+  /** What the passes at hand are added to. */
+  tally: Tally | undefined;
   readonly #kernels: Kernels;
   /** Numbers from row to row of the outputs. */
   readonly #row: number;
@@ -40,8 +44,15 @@ export class LossRows {
   ): number {
     const { targetWidth: width } = this.loss;
     const slot = this.#targets;
+    const { rows } = stretch.extent;
     putRows(this.#kernels, workspace, target, { slot, row: width, width }, stretch);
-    return this.loss.weigh(this.#kernels, slot, stretch.extent.rows, this.#constants, sum);
+    const weight = this.loss.weigh(this.#kernels, slot, rows, this.#constants, sum);
+    const { tally } = this;
+    if (tally) {
+      tally.weight += weight - sum;
+      tally.scored = this.loss.weigh(this.#kernels, slot, rows, NONE, tally.scored);
+    }
+    return weight;
   }
 
   /**
@@ -61,6 +72,8 @@ export class LossRows {
     const outputs = part(outputGradient, before);
     const losses = part(this.#losses, earlier);
     const places = { outputs, row, targets: this.#targets, losses, rows };
+    const { tally } = this;
+    if (tally) tally.score = this.loss.score(this.#kernels, places, tally.score);
     this.loss.run(this.#kernels, places, this.#constants, scale);
   }
 
@@ -75,15 +88,25 @@ export class LossRows {
     stretch: Stretch,
     replayed = 0,
   ): number {
-    const { rows } = stretch.extent;
-    const scale = scaleOf(this.put(workspace, target, stretch, 0));
+    let { extent } = stretch;
+    if (workspace.pooled) {
+      // Sorted rows: those without a step, which pool to nothing that could be learned, stand last.
+      const valid = workspace.extent.offsets[1]!;
+      const { outputGradient, batch } = workspace;
+      extent = { ...uniformExtent(1, valid), order: extent.order };
+      this.#kernels.zero(outputGradient, valid * this.#row, (batch - valid) * this.#row);
+    }
+    const { rows } = extent;
+    const scale = scaleOf(this.put(workspace, target, { ...stretch, extent }, 0));
     this.run(workspace, rows, scale, replayed);
     return this.total(rows, scale);
   }
 
   /** `scale` times the sum of the losses of the first `rows` rows of the window. */
   total(rows: number, scale: number): number {
-    return this.#kernels.run.loss_total(this.#losses.address, rows) * scale;
+    const sum = this.#kernels.run.loss_total(this.#losses.address, rows);
+    if (this.tally) this.tally.loss += sum;
+    return sum * scale;
   }
 }
 

@@ -1,4 +1,10 @@
-import { LOSS_ABSOLUTE, LOSS_BINARY, LOSS_HUBER, LOSS_SQUARED } from '../assembly/shared/codes.ts';
+import {
+  LOSS_ABSOLUTE,
+  LOSS_BINARY,
+  LOSS_CLASSES,
+  LOSS_HUBER,
+  LOSS_SQUARED,
+} from '../assembly/shared/codes.ts';
 import {
   checkChoice,
   checkFloats,
@@ -84,8 +90,10 @@ export interface Loss {
   readonly constants: Float32Array;
   /** Refuses targets of the wrong kind, length or value. */
   check(target: unknown, rows: number): Float32Array | Int32Array;
-  /** What the mean is over: `sum` and the share of these rows. */
+  /** What the mean is over: `sum` and the share of these rows; without `constants`, how many targets that is. */
   weigh(kernels: Kernels, targets: Slot, rows: number, constants: Slot, sum: number): number;
+  /** `sum` and what rows of outputs score: targets found, or absolute errors. */
+  score(kernels: Kernels, places: LossPlaces, sum: number): number;
   /** The losses of rows; `scale` times the gradient of their sum takes the place of the outputs. */
   run(kernels: Kernels, places: LossPlaces, constants: Slot, scale: number): void;
 }
@@ -130,6 +138,7 @@ function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
     weigh({ run }, targets, rows, weights, sum) {
       return run.loss_weight(targets.address, rows, own(weights), ignored, sum);
     },
+    score: scoreOf(LOSS_CLASSES, ignored, outputs),
     run({ run }, { outputs: y, row, targets, losses, rows }, weights, scale) {
       const at = [y.address, row * 4, targets.address, own(weights)] as const;
       run.loss_cross_entropy(...at, ignored, losses.address, rows, outputs, scale);
@@ -148,9 +157,15 @@ function elementLoss(options: ElementLossOptions, outputs: number): Loss {
       return checkFloats('target', target, rows * outputs, 'shaped like the output');
     },
     weigh: (_, __, rows, ___, sum) => sum + rows * outputs,
+    score: scoreOf(kind === LOSS_BINARY ? kind : LOSS_ABSOLUTE, NOTHING_IGNORED, outputs),
     run({ run }, { outputs: y, row, targets, losses, rows }, _, scale) {
       const at = [y.address, row * 4, targets.address, losses.address] as const;
       run.loss_elements(kind, ...at, rows, outputs, delta, scale);
     },
   };
+}
+
+function scoreOf(kind: number, ignored: number, width: number): Loss['score'] {
+  return ({ run }, { outputs, row, targets, rows }, sum) =>
+    run.loss_score(kind, outputs.address, row * 4, targets.address, ignored, rows, width, sum);
 }

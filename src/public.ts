@@ -14,6 +14,7 @@ export type {
   LossChoice,
   LossOptions,
 } from './loss.ts';
+export type { Measures, Metric } from './metrics.ts';
 export { Model } from './model.ts';
 export type { ModelOptions } from './model.ts';
 export type {

@@ -5,13 +5,15 @@ import type { Labels } from './ctc.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
-import { fit, meanLoss } from './fit.ts';
+import { fit } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 import { readFlow } from './flow.ts';
 import { part } from './kernels.ts';
 import { lossOptions } from './loss.ts';
 import type { LossRows } from './loss-rows.ts';
 import type { Descriptor, Kernels, Slot } from './kernels.ts';
+import { checkMetrics, measuresOf } from './metrics.ts';
+import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
@@ -478,12 +480,42 @@ export class Trainer {
    * caller may stop at any update: by `break`, or by the signal.
    */
   fit(data: TrainingData, options: FitOptions): AsyncGenerator<FitProgress, void, undefined> {
-    return fit(this, data, options);
+    return fit(this, data, options, (own, metrics) => this.#measuring(own, metrics));
   }
 
-  /** Mean loss over all windows of some data, from zero states; training is not touched. */
+  /** Mean loss over all targets of some data, from zero states; training is not touched. */
   meanLoss(data: TrainingData): number {
-    return meanLoss(this, data);
+    return this.measure(data).loss;
+  }
+
+  /** The same with metrics. */
+  measure(data: TrainingData, metrics: readonly Metric[] = []): Measures {
+    const windows = this.#measuring(data, metrics);
+    for (;;) {
+      const { done, value } = windows.next();
+      if (done) return value;
+    }
+  }
+
+  /** Measures window by window. */
+  *#measuring(data: TrainingData, metrics: readonly Metric[]): Generator<void, Measures> {
+    const { loss } = this.options;
+    const meter = this.#ctc ?? this.#requireLoss();
+    checkMetrics(metrics, lossOptions(loss!));
+    const tally = { loss: 0, weight: 0, score: 0, scored: 0 };
+    this.resetEvaluation();
+    for (let index = 0; index < data.windows; index++) {
+      const { fresh, inputs, targets, steps, lengths, targetLengths } = data.window(index);
+      if (fresh) this.resetEvaluation();
+      meter.tally = tally;
+      try {
+        this.evaluate(inputs, targets, { steps, lengths, targetLengths });
+      } finally {
+        meter.tally = undefined;
+      }
+      yield;
+    }
+    return measuresOf(tally, metrics);
   }
 
   /** Everything that going on bit for bit needs: parameters, moments, carried states and inputs, counters. */

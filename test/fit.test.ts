@@ -90,15 +90,31 @@ describe('fit', () => {
   });
 });
 
+describe('validation', () => {
+  it('tells loss and metrics after every epoch, and leaves training alone', async () => {
+    const { data } = record(() => ({}));
+    const { data: validation } = record(() => ({ lengths: [3, 1], fresh: true }), 2);
+    const [trainer, oracle] = [createTrainer(), createTrainer()];
+    const alone = oracle.fit(data, { epochs: 2 });
+    const options = { epochs: 2, validation, metrics: ['mae'], yieldEvery: 0 } as const;
+    for await (const { validationLoss, metrics, update, ...report } of trainer.fit(data, options)) {
+      expect(report).toMatchObject({ loss: (await alone.next()).value!.loss });
+      if (update % 3) expect([validationLoss, metrics]).toEqual([undefined, undefined]);
+      else
+        expect(metrics).toEqual({ ...oracle.measure(validation, ['mae']), loss: validationLoss });
+    }
+  });
+});
+
 describe('meanLoss', () => {
   it('weighs windows by their targets', () => {
     const { data } = record((index) => [{}, { lengths: [2, 1] }, { count: 50 }][index]!);
     const trainer = createTrainer();
-    const parts = [6, 3, 50].map((count, index) => {
+    const parts = [6, 3, 6].map((count, index) => {
       const { inputs, targets, lengths } = data.window(index);
       return count * trainer.evaluate(inputs, targets, { lengths });
     });
-    expect(trainer.meanLoss(data)).toBeCloseTo((parts[0]! + parts[1]! + parts[2]!) / 59, 6);
+    expect(trainer.meanLoss(data)).toBeCloseTo((parts[0]! + parts[1]! + parts[2]!) / 15, 12);
   });
 
   it('starts fresh windows from zero states', () => {

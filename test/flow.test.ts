@@ -215,6 +215,8 @@ describe.each(variants)('model.gradientFlow, %s SIMD', (variant) => {
       [{ ...given, x: values(3) }, 'ERR_SHAPE', /"x"/],
       [{ ...given, target: values(3) }, 'ERR_SHAPE', /"target"/],
       [{ ...given, loss: 'rmse' }, 'ERR_ARGUMENT', /"loss"/],
+      [{ ...given, loss: 'ctc' }, 'ERR_UNSUPPORTED', /takes a trainer: backward/],
+      [{ ...given, loss: { type: 'ctc', blank: 1 } }, 'ERR_UNSUPPORTED', /takes a trainer/],
       [{ ...given, steps: undefined }, 'ERR_ARGUMENT', /"steps"/],
       [{ ...given, lengths: [0, 0, 0] }, 'ERR_ARGUMENT', /"lengths"/],
       [{ ...given, state: { lstm: {} } }, 'ERR_ARGUMENT', /"state"/],

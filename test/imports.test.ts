@@ -27,7 +27,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['errors', 'random', 'types', 'disposable', 'generated/'],
     ['check', 'arena'],
     ['extent', 'kernels', 'segments', 'wasm/', 'data/'],
-    ['cells/', 'description', 'engine', 'loss', 'optimizer', 'schedules'],
+    ['cells/', 'description', 'engine', 'loss', 'metrics', 'optimizer', 'schedules'],
     ['units', 'primitives'],
     ['states', 'store', 'trainer-options'],
     ['buffers', 'initialise', 'option-buffers'],

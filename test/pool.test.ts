@@ -272,7 +272,9 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
     expect(trainer.evaluate(x, target)).toBe(report.loss);
     const ragged = { steps, lengths: [6, 0, 3, 5] };
     const { output } = model.forward(x, { ...ragged, batch });
-    const expected = crossEntropy(f64(output), target).loss;
+    // The row without a step counts for nothing: 0, 2 and 3 do.
+    const valid = [0, 2, 3].flatMap((b) => [...output.subarray(3 * b, 3 * b + 3)]);
+    const expected = crossEntropy(Float64Array.from(valid), [0, 1, 2]).loss;
     expect(Math.abs(trainer.evaluate(x, target, ragged) - expected)).toBeLessThan(1e-6);
     expect(() => trainer.step(x, new Int32Array(steps * batch))).toThrow(/length 4/);
     model.dispose();
@@ -292,6 +294,30 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
     expect(evaluate(weighted, Int32Array.of(0, 2))).toBeCloseTo(mean, 5);
     const square = output.reduce((sum, y) => sum + (y - 1) ** 2 / 6, 0);
     expect(evaluate('mse', new Float32Array(6).fill(1))).toBeCloseTo(square, 5);
+    model.dispose();
+  });
+
+  it('an ignored target leaves its row out, in loss and gradient', () => {
+    const [batch, steps] = [4, 5];
+    const model = Model.create(engine, classifier('max'), { seed: 4 });
+    const loss = { type: 'cross-entropy', ignoreIndex: -1 } as const;
+    const [all, some] = [batch, 2].map((rows) =>
+      Trainer.create(model, { batch: rows, steps, loss, optimizer: { type: 'sgd', lr: 0 } }),
+    );
+    const x = f32(createRandom(9).vector(steps * batch * 2, 1));
+    const kept = new Float32Array(steps * 2 * 2);
+    for (let t = 0; t < steps; t++) {
+      [0, 3].forEach((b, row) => {
+        kept.set(x.subarray((t * batch + b) * 2, (t * batch + b + 1) * 2), (t * 2 + row) * 2);
+      });
+    }
+    const report = all!.step(x, Int32Array.of(2, -1, -1, 1), { lengths: [5, 4, 0, 3] });
+    const expected = some!.step(kept, Int32Array.of(2, 1), { lengths: [5, 3] });
+    expect(Math.abs(report.loss - expected.loss)).toBeLessThan(1e-6);
+    for (const [name, { data }] of all!.gradients()) {
+      requireClose('gradient', data, f64(some!.gradients().get(name)!.data), name);
+    }
+    expect(all!.step(x, new Int32Array(batch).fill(-1))).toMatchObject({ loss: 0, gradNorm: 0 });
     model.dispose();
   });
 

@@ -53,11 +53,12 @@ export const MERGE_SUM = 1;
 export const MERGE_MUL = 2;
 export const MERGE_AVE = 3;
 
-/** Losses of single elements. */
+/** Losses of single elements, and that of classes. */
 export const LOSS_SQUARED = 0;
 export const LOSS_ABSOLUTE = 1;
 export const LOSS_HUBER = 2;
 export const LOSS_BINARY = 3;
+export const LOSS_CLASSES = 4;
 
 /** How the steps of a sequence become one row. */
 export const POOL_LAST = 0;

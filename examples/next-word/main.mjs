@@ -81,7 +81,7 @@ const seconds = await train(
   options.cell,
 );
 
-const own = Math.exp(trainer.meanLoss(validation));
+const { perplexity: own } = trainer.measure(validation, ['perplexity']);
 const rows = [
   ['every word alike', list.size.toFixed(1)],
   ['pairs counted', bigramPerplexity(training, held, list.size).toFixed(1)],

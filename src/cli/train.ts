@@ -1,6 +1,5 @@
 import { TextBatches } from '../data/text.ts';
 import { GatefoldError } from '../errors.ts';
-import { meanLoss } from '../fit.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
 import { Model, Trainer, linearDecay } from '../index.ts';
 import type { Engine } from '../index.ts';
@@ -220,7 +219,7 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
     );
     return stopped === 'SIGTERM' ? 143 : 130;
   }
-  const bits = meanLoss(trainer, plan.validation) / Math.LN2;
+  const bits = trainer.meanLoss(plan.validation) / Math.LN2;
   const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
   process.stdout.write(report({ bits, trigram, losses, model, vocabulary, settings, out }));
   return 0;
