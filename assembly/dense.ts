@@ -9,43 +9,47 @@ import { Dense } from './layout';
 import { transposePanels } from './pack';
 import { ZEROS } from './tables';
 
+/** y of `rows` rows from row `first` on. */
+export function denseOutputs(d: Dense, first: i32, rows: i32): void {
+  const y = d.y + first * d.yRow;
+  const bias = d.bias ? d.bias : ZEROS;
+  const x = d.x + first * d.xRow;
+  const wide = d.outputs >> 2;
+  productOfPanels(d.product, rows, x, d.xRow, d.inputs, d.w, d.inputs, wide, 4, bias, y, d.yRow);
+}
+
+/** dW and db in the columns of panels `panel` to `end`. */
+export function denseWeights(d: Dense, panel: i32, end: i32): void {
+  const at = panel << 6;
+  const vectors = min(end << 2, d.outputs >> 2) - (panel << 2);
+  const y = d.y + at;
+  const dw = d.dw + d.inputs * at;
+  productOverRows(d.product, d.rows, d.x, d.xRow, d.inputs, y, d.yRow, vectors, 4, dw);
+  if (d.bias) columnSums(d.dBias + at, y, d.yRow, d.rows, vectors);
+}
+
+/** dx of `rows` rows from row `first` on. */
+export function denseInputs(d: Dense, first: i32, rows: i32): void {
+  if (!d.dx) return;
+  const y = d.y + first * d.yRow;
+  const dx = d.dx + first * d.dxRow;
+  const w = d.wTransposed;
+  const wide = (d.inputs + 3) >> 2;
+  productOfPanels(d.product, rows, y, d.yRow, d.outputs, w, d.outputs, wide, 4, ZEROS, dx, d.dxRow);
+}
+
+/** Panels of the outputs. */
+export function densePanels(d: Dense): i32 {
+  return (d.outputs + 15) >> 4;
+}
+
 export function denseForward(d: Dense): void {
-  productOfPanels(
-    d.product,
-    d.rows,
-    d.x,
-    d.xRow,
-    d.inputs,
-    d.w,
-    d.inputs,
-    d.outputs >> 2,
-    4,
-    d.bias ? d.bias : ZEROS,
-    d.y,
-    d.yRow,
-  );
+  denseOutputs(d, 0, d.rows);
 }
 
 export function denseBackward(d: Dense): void {
-  const vectors = d.outputs >> 2;
-  productOverRows(d.product, d.rows, d.x, d.xRow, d.inputs, d.y, d.yRow, vectors, 4, d.dw);
-  if (d.bias) columnSums(d.dBias, d.y, d.yRow, d.rows, vectors);
-  if (d.dx) {
-    productOfPanels(
-      d.product,
-      d.rows,
-      d.y,
-      d.yRow,
-      d.outputs,
-      d.wTransposed,
-      d.outputs,
-      (d.inputs + 3) >> 2,
-      4,
-      ZEROS,
-      d.dx,
-      d.dxRow,
-    );
-  }
+  denseWeights(d, 0, densePanels(d));
+  denseInputs(d, 0, d.rows);
 }
 
 export function densePrepare(d: Dense): void {

@@ -5,6 +5,7 @@ import * as dense from './dense';
 import * as gemm from './gemm';
 import { Dense, Product, Sequence, Update } from './layout';
 import * as optim from './optim';
+import * as parts from './parts';
 import * as sequence from './sequence';
 
 export {
@@ -80,4 +81,15 @@ export function product_f32(g: usize): void {
 
 export function optimizer_update(u: usize): void {
   optim.update(changetype<Update>(u));
+}
+
+/** Scratch of one thread. */
+export const part_bytes: i32 = parts.PART_BYTES;
+
+export function part_run(phase: i32, descriptor: usize, own: usize, part: i32, count: i32): void {
+  parts.runPart(phase, descriptor, own, part, count);
+}
+
+export function part_work(phase: i32, descriptor: usize): f64 {
+  return parts.workOf(phase, descriptor);
 }

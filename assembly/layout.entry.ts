@@ -114,6 +114,8 @@ export enum Sequence {
   operand = offsetof<layout.Sequence>('operand'),
   steps = offsetof<layout.Sequence>('steps'),
   batch = offsetof<layout.Sequence>('batch'),
+  from = offsetof<layout.Sequence>('from'),
+  until = offsetof<layout.Sequence>('until'),
   active = offsetof<layout.Sequence>('active'),
   row = offsetof<layout.Sequence>('row'),
   depth = offsetof<layout.Sequence>('depth'),

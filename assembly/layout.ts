@@ -157,9 +157,12 @@ export class Sequence extends Step {
   steps: i32;
   /** Rows of the initial state. */
   batch: i32;
-  /** Rows of the step at hand. */
+  /** Rows of the batch that the steps go over: a thread's share, otherwise 0 and B. */
+  from: i32;
+  until: i32;
+  /** Rows of the step at hand among them. */
   active: i32;
-  /** The first row of the step at hand. */
+  /** The first of them. */
   row: i32;
   inputs: i32;
   hidden: i32;

@@ -57,10 +57,11 @@ function previousRow(q: Sequence, t: i32): i32 {
 
 /** Points the fields of a step at step t of the sequence. */
 function moveTo(q: Sequence, t: i32): void {
-  const row = firstRow(q, t);
-  const previous = previousRow(q, t) * q.stateRow;
+  const all = firstRow(q, t + 1) - firstRow(q, t);
+  const row = firstRow(q, t) + q.from;
+  const previous = (previousRow(q, t) + q.from) * q.stateRow;
   const state = (q.batch + row) * q.stateRow;
-  q.active = firstRow(q, t + 1) - row;
+  q.active = max(min(all, q.until) - q.from, 0);
   q.row = row;
   q.gates = q.gatesAll + row * q.gateRow;
   q.products = q.productsAll + row * q.productRow;
@@ -153,33 +154,42 @@ function step(q: Sequence): void {
   }
 }
 
+/** W x + b of `rows` rows of the sequence, from row `first` on. */
+export function inputProducts(q: Sequence, first: i32, rows: i32): void {
+  const isNormalised = q.cell == codes.CELL_OPTIONS && q.options.gammaInput != 0;
+  productOfPanels(
+    q.product,
+    rows,
+    q.x + first * q.xRow,
+    q.xRow,
+    q.inputs,
+    q.w,
+    q.inputs,
+    q.columns >> 2,
+    panelVectors(q.cell),
+    q.bias && !isNormalised ? q.bias : ZEROS,
+    q.gatesAll + first * q.gateRow,
+    q.gateRow,
+  );
+  if (isNormalised) normaliseInputs(q, first, rows);
+}
+
+/** Steps `first` to `end`, forward. */
+export function stepsForward(q: Sequence, first: i32, end: i32): void {
+  for (let t = first; t < end; t++) {
+    moveTo(q, t);
+    step(q);
+  }
+}
+
 /** The states of every step and the gates, from x and the initial state. */
 export function sequenceForward(q: Sequence): void {
-  const vectors = panelVectors(q.cell);
   const chunk = max(8, CHUNK_BYTES / (q.batch * q.gateRow));
-  const isNormalised = q.cell == codes.CELL_OPTIONS && q.options.gammaInput != 0;
   for (let first = 0; first < q.steps; first += chunk) {
     const end = min(first + chunk, q.steps);
     const row = firstRow(q, first);
-    productOfPanels(
-      q.product,
-      firstRow(q, end) - row,
-      q.x + row * q.xRow,
-      q.xRow,
-      q.inputs,
-      q.w,
-      q.inputs,
-      q.columns >> 2,
-      vectors,
-      q.bias && !isNormalised ? q.bias : ZEROS,
-      q.gatesAll + row * q.gateRow,
-      q.gateRow,
-    );
-    if (isNormalised) normaliseInputs(q, row, firstRow(q, end) - row);
-    for (let t = first; t < end; t++) {
-      moveTo(q, t);
-      step(q);
-    }
+    inputProducts(q, row, firstRow(q, end) - row);
+    stepsForward(q, first, end);
   }
 }
 
@@ -244,14 +254,16 @@ function isReset(q: Sequence): bool {
 }
 
 /**
- * dR += (states before every step)^T (gradients of its gates), the last step first. A stretch of steps whose rows and whose states
- * before them follow each other is one product: the whole sequence, unless lengths differ.
+ * dR += (states before every step)^T (gradients of its gates), the last step first, for `vectors` vectors of columns from panel `panel`
+ * on. A stretch of steps whose rows and whose states before them follow each other is one product: the whole sequence, unless lengths
+ * differ.
  */
-function recurrentWeights(q: Sequence, gradients: usize): void {
+function recurrentWeights(q: Sequence, gradients: usize, panel: i32, vectors: i32): void {
   const isMasked = q.cell == codes.CELL_OPTIONS && q.options.recurrentMask != 0;
   const states = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
   const operand = isMasked ? q.options.operands : states;
-  const columns = isReset(q) ? 2 * q.padded : q.columns;
+  const panelVector = panelVectors(q.cell);
+  const z = panel * (panelVector << 4);
   for (let end = q.steps; end > 0;) {
     let first = end - 1;
     const rows = firstRow(q, end) - firstRow(q, first);
@@ -269,11 +281,11 @@ function recurrentWeights(q: Sequence, gradients: usize): void {
       operand + previousRow(q, first) * q.stateRow,
       q.stateRow,
       q.depth,
-      gradients + row * q.gateRow,
+      gradients + row * q.gateRow + z,
       q.gateRow,
-      columns >> 2,
-      panelVectors(q.cell),
-      q.dr,
+      vectors,
+      panelVector,
+      q.dr + q.depth * z,
     );
     end = first;
   }
@@ -287,65 +299,110 @@ function measure(q: Sequence, t: i32): void {
   store<f64>(to, q.dcSeen ? Math.sqrt(sumOfSquares(q.dcSeen, n)) : 0, 8);
 }
 
-/**
- * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial state (left in dh, dc).
- * Uses up the gates that the forward pass left.
- */
-export function sequenceBackward(q: Sequence): void {
+/** The steps from the last one back: gates become the gradients of their sums. */
+export function stepsBackward(q: Sequence): void {
   for (let t = q.steps - 1; t >= 0; t--) {
     moveTo(q, t);
     stepBack(q);
     if (q.dhSeen) measure(q, t);
   }
-  const rows = firstRow(q, q.steps);
-  const vectors = panelVectors(q.cell);
-  const columns = q.columns >> 2;
+}
+
+/** The gradients of the parameters in the columns of panels `panel` to `end`, after all steps. */
+export function weightGradients(q: Sequence, panel: i32, end: i32): void {
+  const rows = rowsOf(q);
+  const V = panelVectors(q.cell);
+  const first = panel * V;
+  const vectors = min(end * V, q.columns >> 2) - first;
+  const at = first << 4;
   const recurrent = hasOwnGradients(q) ? q.productsAll : q.gatesAll;
-  const z = q.gatesAll;
+  const z = q.gatesAll + at;
   const zRow = q.gateRow;
   const hasOptions = q.cell == codes.CELL_OPTIONS;
   if (q.bias) {
-    columnSums(q.dBiasInput, z, zRow, rows, columns);
+    const dBiasHidden = q.dBiasHidden + at;
+    columnSums(q.dBiasInput + at, z, zRow, rows, vectors);
     // Where the recurrent sums are normalised, their steps have seen to their bias: it is added behind that.
     const isNormalised = hasOptions && q.options.gammaHidden != 0;
-    if (!isNormalised) columnSums(q.dBiasHidden, recurrent, zRow, rows, columns);
-    else if (q.options.kind == codes.CELL_LSTM) columnSums(q.dBiasHidden, z, zRow, rows, columns);
+    if (!isNormalised) columnSums(dBiasHidden, recurrent + at, zRow, rows, vectors);
+    else if (q.options.kind == codes.CELL_LSTM) columnSums(dBiasHidden, z, zRow, rows, vectors);
   }
-  if (hasOptions) optionsFinish(q, rows);
-  productOverRows(q.product, rows, q.x, q.xRow, q.inputs, z, zRow, columns, vectors, q.dw);
-  if (!hasOptions || q.options.kind != codes.CELL_INDEPENDENT) recurrentWeights(q, recurrent);
-  if (isReset(q)) {
-    // The candidate's columns follow those of both gates; what they multiply is r * h.
-    const first = 2 * q.hiddenBytes;
-    productOverRows(
-      q.product,
-      rows,
-      q.productsAll,
-      q.productRow,
-      q.hidden,
-      z + first,
-      zRow,
-      q.padded >> 2,
-      4,
-      q.dr + q.hidden * first,
-    );
+  if (hasOptions && !panel) optionsFinish(q, rows);
+  productOverRows(
+    q.product,
+    rows,
+    q.x,
+    q.xRow,
+    q.inputs,
+    z,
+    zRow,
+    vectors,
+    V,
+    q.dw + q.inputs * at,
+  );
+  if (hasOptions && q.options.kind == codes.CELL_INDEPENDENT) return;
+  const gates = isReset(q) ? (2 * q.padded) >> 2 : q.columns >> 2;
+  recurrentWeights(q, recurrent, panel, min(first + vectors, gates) - first);
+  // The candidate's columns follow those of both gates; what they multiply is r * h.
+  const candidate = max(first, gates);
+  const left = first + vectors - candidate;
+  if (left > 0) {
+    const c = candidate << 4;
+    const dr = q.dr + q.hidden * c;
+    const n = q.gatesAll + c;
+    productOverRows(q.product, rows, q.productsAll, q.productRow, q.hidden, n, zRow, left, 4, dr);
   }
-  if (q.dx) {
-    productOfPanels(
-      q.product,
-      rows,
-      z,
-      zRow,
-      q.columns,
-      q.wTransposed,
-      q.columns,
-      (q.inputs + 3) >> 2,
-      4,
-      ZEROS,
-      q.dx,
-      q.dxRow,
-    );
+}
+
+/** dx of `rows` rows of the sequence, from row `first` on. */
+export function inputGradients(q: Sequence, first: i32, rows: i32): void {
+  if (!q.dx) return;
+  productOfPanels(
+    q.product,
+    rows,
+    q.gatesAll + first * q.gateRow,
+    q.gateRow,
+    q.columns,
+    q.wTransposed,
+    q.columns,
+    (q.inputs + 3) >> 2,
+    4,
+    ZEROS,
+    q.dx + first * q.dxRow,
+    q.dxRow,
+  );
+}
+
+/** Rows of all steps. */
+export function rowsOf(q: Sequence): i32 {
+  return firstRow(q, q.steps);
+}
+
+/** Where the rows of the batch end before which lie `share` of the rows of all steps, counted in blocks of `block`. */
+export function rowAt(q: Sequence, share: i32, block: i32): i32 {
+  let row = 0;
+  for (let rows = 0; rows < share && row < q.batch;) {
+    row = min(row + block, q.batch);
+    rows = 0;
+    for (let t = 0; t < q.steps; t++) rows += min(firstRow(q, t + 1) - firstRow(q, t), row);
   }
+  return row;
+}
+
+/** Panels of the gates. */
+export function panelsOf(q: Sequence): i32 {
+  const V = panelVectors(q.cell);
+  return ((q.columns >> 2) + V - 1) / V;
+}
+
+/**
+ * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial state (left in dh, dc).
+ * Uses up the gates that the forward pass left.
+ */
+export function sequenceBackward(q: Sequence): void {
+  stepsBackward(q);
+  weightGradients(q, 0, panelsOf(q));
+  inputGradients(q, 0, rowsOf(q));
 }
 
 /** Derives the sum of the biases and, where there is room for them, the transposes, from the parameters. */

@@ -96,10 +96,11 @@ function checkModule(options: CoreEngineOptions): WebAssembly.Module | BufferSou
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 
-function createMemory(options: CoreEngineOptions): {
-  memory: WebAssembly.Memory;
-  maxBytes: number;
-} {
+/** A memory that grows to at most `maxBytes`. */
+export function createMemory(
+  options: Pick<CoreEngineOptions, 'maxBytes'>,
+  shared = false,
+): { memory: WebAssembly.Memory; maxBytes: number } {
   const maxBytes = checkInteger(
     'maxBytes',
     options.maxBytes ?? DEFAULT_MAX_BYTES,
@@ -107,7 +108,8 @@ function createMemory(options: CoreEngineOptions): {
     2 ** 32 - PAGE,
   );
   const maximum = Math.floor(maxBytes / PAGE);
-  return { memory: new WebAssembly.Memory({ initial: 1, maximum }), maxBytes: maximum * PAGE };
+  const memory = new WebAssembly.Memory({ initial: 1, maximum, shared });
+  return { memory, maxBytes: maximum * PAGE };
 }
 
 /** What a host says when it will not compile or instantiate, with what to do about it. */

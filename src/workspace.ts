@@ -298,6 +298,7 @@ export class Workspace {
       cell: unit.form.code,
       operand: unit.form.operand,
       batch: this.batch,
+      until: this.batch,
       offsets: this.offsets,
       hidden: unit.hidden,
       depth: unit.depth,

@@ -21,6 +21,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['ctc'],
     ['options'],
     ['sequence'],
+    ['parts'],
     ['index', 'layout.entry'],
   ],
   src: [
@@ -43,7 +44,8 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['formats/'],
     ['public', 'kernels-entry', 'data-entry'],
     ['core', 'index', 'workerd', 'edge'],
-    ['worklet', 'node', 'cli/'],
+    ['threads/'],
+    ['worklet', 'node', 'threads', 'cli/'],
     ['cli'],
   ],
 };

@@ -155,6 +155,8 @@ describe('every entry', () => {
       ],
     ],
     ['kernels-entry', ['createKernels']],
+    ['threads', ['createThreadedEngine']],
+    ['threads/worker', ['work']],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);
     expect(exports.sort()).toEqual([...names].sort());

@@ -18,7 +18,10 @@ let reference;
 
 beforeAll(async () => {
   installed = await installPackage();
-  reference = (await smokeNode(installed, process.execPath)).deterministic;
+  const own = await smokeNode(installed, process.execPath);
+  reference = own.deterministic;
+  expect(own.threaded).toEqual(reference);
+  expect(own.threads).toBe(2);
 });
 afterAll(() => installed.remove());
 
@@ -40,16 +43,19 @@ describe('the packed package computes the same bits in', () => {
     }
   });
 
-  test('Node 24', async () => {
-    const { version, deterministic, auto } = await smokeNode(installed, node24);
+  test('Node 24, on one thread and on two', async () => {
+    const { version, deterministic, auto, threads, threaded } = await smokeNode(installed, node24);
     expect(version).toMatch(/^v24\./);
     expect(deterministic).toEqual(reference);
+    expect(threads).toBe(2);
+    expect(threaded).toEqual(reference);
     expectRelaxed(auto);
   });
 
   test('a page and an AudioWorklet of Chromium, under a strict Content-Security-Policy', async () => {
-    const { page, worklet } = await smokeChromium(installed);
+    const { page, worklet, threaded } = await smokeChromium(installed);
     expect(page.deterministic).toEqual(reference);
+    expect(threaded).toEqual({ threads: 3, results: reference });
     expectRelaxed(page.auto);
     expect(worklet.deterministic).toEqual(reference);
     expect(worklet.bytes).toEqual(reference);

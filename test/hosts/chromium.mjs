@@ -17,6 +17,7 @@ const PAGES = {
   '/page.html': '<!doctype html><meta charset="utf-8" /><title>gatefold</title>',
   '/page.js': `
 import * as entry from '/node_modules/gatefold/dist/index.js';
+import { createThreadedEngine } from '/node_modules/gatefold/dist/threads.js';
 import { smoke } from '/smoke.mjs';
 async function page() {
   const results = {};
@@ -39,9 +40,17 @@ async function worklet(simd, compiled) {
   await context.startRendering();
   return answer;
 }
+async function threaded() {
+  const engine = await createThreadedEngine({ simd: 'deterministic', threads: 3 });
+  const { threads } = engine;
+  const results = smoke(entry, engine);
+  engine.dispose();
+  return { threads, results };
+}
 export async function everything() {
   return {
     page: await page(),
+    threaded: await threaded(),
     worklet: {
       deterministic: await worklet('deterministic', true),
       bytes: await worklet('deterministic', false),
@@ -75,7 +84,13 @@ async function serve(folder) {
     try {
       const body = PAGES[path] ?? (await readFile(join(folder, path)));
       const type = TYPES[extname(path)] ?? 'application/octet-stream';
-      response.writeHead(200, { 'content-type': type, 'content-security-policy': POLICY });
+      response.writeHead(200, {
+        'content-type': type,
+        'content-security-policy': POLICY,
+        // What a page needs for shared memory.
+        'cross-origin-opener-policy': 'same-origin',
+        'cross-origin-embedder-policy': 'require-corp',
+      });
       response.end(body);
     } catch {
       response.writeHead(404).end();

@@ -5,12 +5,17 @@ import { promisify } from 'node:util';
 
 const PROGRAM = `
 import * as entry from 'gatefold';
+import { createThreadedEngine } from 'gatefold/threads';
 import { smoke } from './smoke.mjs';
 const results = {};
 for (const simd of ['deterministic', 'auto']) {
   results[simd] = smoke(entry, await entry.Engine.create({ simd }));
 }
-console.log(JSON.stringify({ version: process.version, ...results }));
+const engine = await createThreadedEngine({ simd: 'deterministic', threads: 2 });
+const { threads } = engine;
+const threaded = smoke(entry, engine);
+engine.dispose();
+console.log(JSON.stringify({ version: process.version, ...results, threads, threaded }));
 `;
 
 /** What the package computes in the Node at `binary`. */

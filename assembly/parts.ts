@@ -1,0 +1,144 @@
+/**
+ * Shares of a call for threads that run the same kernels on the same memory. What is split are rows and columns, never a sum: every
+ * element is computed by one thread in the one order there is, so that any number of threads makes the same bits.
+ *
+ *   forward    the products of the input by rows of all steps, then the steps by rows of the batch
+ *   backward   the steps by rows of the batch, then weights by columns and dx by rows of all steps
+ *
+ * A phase begins when all shares of the one before have ended.
+ */
+
+import { denseInputs, denseOutputs, densePanels, denseWeights } from './dense';
+import { Dense, Options, Product, Sequence, Update } from './layout';
+import { update } from './optim';
+import {
+  inputGradients,
+  inputProducts,
+  panelsOf,
+  rowAt,
+  rowsOf,
+  stepsBackward,
+  stepsForward,
+  weightGradients,
+} from './sequence';
+import * as codes from './shared/codes';
+
+/** Scratch of a thread: copies of the descriptors, which it may not write into where others read them. */
+const OPTIONS_AT: usize = offsetof<Sequence>();
+const PRODUCT_AT: usize = OPTIONS_AT + offsetof<Options>();
+export const PART_BYTES: i32 = <i32>((PRODUCT_AT + offsetof<Product>() + 63) & ~63);
+
+/** Shares are whole blocks of rows, so that each fills its tiles: of a product, and of the steps. */
+const TILE_ROWS: i32 = 6;
+const STEP_ROWS: i32 = 2;
+
+/** Where share `part` of n things begins, which are shared out in blocks. */
+function cut(n: i32, block: i32, part: i32, count: i32): i32 {
+  const blocks = (n + block - 1) / block;
+  return min(<i32>((<i64>blocks * part) / count) * block, n);
+}
+
+/** A copy of a sequence with a product of its own, for steps over rows `from` to `until` of the batch. */
+function shareOf(q: Sequence, own: usize, from: i32, until: i32): Sequence {
+  memory.copy(own, changetype<usize>(q), offsetof<Sequence>());
+  const mine = changetype<Sequence>(own);
+  const rows = from * q.stateRow;
+  mine.product = changetype<Product>(own + PRODUCT_AT);
+  mine.from = from;
+  mine.until = until;
+  mine.dh += rows;
+  mine.dc += rows;
+  if (q.cell != codes.CELL_OPTIONS) return mine;
+  memory.copy(own + OPTIONS_AT, changetype<usize>(q.options), offsetof<Options>());
+  const o = changetype<Options>(own + OPTIONS_AT);
+  if (o.recurrentMask) o.recurrentMask += rows;
+  o.dOperand += rows;
+  o.dUnprojected += rows;
+  o.dCell += rows;
+  mine.options = o;
+  return mine;
+}
+
+/** Whether steps back sum over all their rows: into gradients of parameters, or into norms. */
+function sumsOverRows(q: Sequence): bool {
+  if (q.peephole || q.dhSeen) return true;
+  if (q.cell != codes.CELL_OPTIONS) return false;
+  return q.options.gammaHidden != 0 || q.options.kind == codes.CELL_INDEPENDENT;
+}
+
+function sequencePart(phase: i32, q: Sequence, own: usize, part: i32, count: i32): void {
+  const rows = rowsOf(q);
+  if (phase == codes.PART_INPUTS) {
+    const first = cut(rows, TILE_ROWS, part, count);
+    const end = cut(rows, TILE_ROWS, part + 1, count);
+    return inputProducts(shareOf(q, own, 0, 0), first, end - first);
+  }
+  if (phase == codes.PART_WEIGHTS) {
+    // The normalisation of inputs goes back over all columns between the gradients of biases and of weights.
+    if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {
+      if (part) return;
+      count = 1;
+    }
+    const panels = panelsOf(q);
+    const mine = shareOf(q, own, 0, 0);
+    weightGradients(mine, cut(panels, 1, part, count), cut(panels, 1, part + 1, count));
+    const first = cut(rows, TILE_ROWS, part, count);
+    return inputGradients(mine, first, cut(rows, TILE_ROWS, part + 1, count) - first);
+  }
+  const isBack = phase == codes.PART_STEPS_BACK;
+  if (isBack && sumsOverRows(q)) {
+    if (part) return;
+    count = 1;
+  }
+  const from = rowAt(q, cut(rows, 1, part, count), STEP_ROWS);
+  const until = rowAt(q, cut(rows, 1, part + 1, count), STEP_ROWS);
+  const mine = shareOf(q, own, from, until);
+  if (isBack) stepsBackward(mine);
+  else stepsForward(mine, 0, q.steps);
+}
+
+function densePart(phase: i32, d: Dense, own: usize, part: i32, count: i32): void {
+  memory.copy(own, changetype<usize>(d), offsetof<Dense>());
+  const mine = changetype<Dense>(own);
+  mine.product = changetype<Product>(own + PRODUCT_AT);
+  const first = cut(d.rows, TILE_ROWS, part, count);
+  const rows = cut(d.rows, TILE_ROWS, part + 1, count) - first;
+  if (phase == codes.PART_DENSE) return denseOutputs(mine, first, rows);
+  const panels = densePanels(d);
+  denseWeights(mine, cut(panels, 1, part, count), cut(panels, 1, part + 1, count));
+  denseInputs(mine, first, rows);
+}
+
+function updatePart(u: Update, own: usize, part: i32, count: i32): void {
+  memory.copy(own, changetype<usize>(u), offsetof<Update>());
+  const mine = changetype<Update>(own);
+  const first = cut(u.count, 16, part, count);
+  mine.count = cut(u.count, 16, part + 1, count) - first;
+  const at = first << 2;
+  mine.parameters += at;
+  mine.gradients += at;
+  if (u.first) mine.first += at;
+  if (u.second) mine.second += at;
+  update(mine);
+}
+
+/** Share `part` of `count` of a phase over a descriptor. `own` is scratch for all threads. */
+export function runPart(phase: i32, descriptor: usize, own: usize, part: i32, count: i32): void {
+  own += part * PART_BYTES;
+  if (phase < codes.PART_DENSE)
+    sequencePart(phase, changetype<Sequence>(descriptor), own, part, count);
+  else if (phase < codes.PART_UPDATE)
+    densePart(phase, changetype<Dense>(descriptor), own, part, count);
+  else updatePart(changetype<Update>(descriptor), own, part, count);
+}
+
+/** How many products, or numbers of an update, a phase and those that follow it go over. */
+export function workOf(phase: i32, descriptor: usize): f64 {
+  if (phase < codes.PART_DENSE) {
+    const q = changetype<Sequence>(descriptor);
+    return <f64>rowsOf(q) * q.columns * (q.inputs + q.depth);
+  }
+  if (phase == codes.PART_UPDATE) return changetype<Update>(descriptor).count;
+  const d = changetype<Dense>(descriptor);
+  return <f64>d.rows * d.inputs * d.outputs;
+}

@@ -1,0 +1,51 @@
+/** `gatefold/threads`: an engine whose kernels run on several threads, over one shared memory. */
+
+import { checkInteger, checkKeys } from './check.ts';
+import { wasmBytes } from './index.ts';
+import type { EngineOptions } from './index.ts';
+import { ThreadedEngine } from './threads/engine.ts';
+import type { ThreadWorker } from './threads/team.ts';
+
+export type { ThreadedEngine } from './threads/engine.ts';
+export type { ThreadWorker } from './threads/team.ts';
+
+export interface ThreadedEngineOptions extends EngineOptions {
+  /** How many threads, this one among them; default as many as the host runs at once, at most 8. */
+  readonly threads?: number;
+  /** Makes a worker that does nothing but `import 'gatefold/threads/worker'`, where the package's own file cannot be found. */
+  readonly worker?: () => ThreadWorker;
+}
+
+const MAX_THREADS = 64;
+
+/**
+ * An engine that shares its larger calls out to threads of one memory. Where the host has no shared memory (a page without the headers
+ * of cross-origin isolation) or no workers, it runs on one, with the same results: `threads` tells.
+ */
+export async function createThreadedEngine(
+  options: ThreadedEngineOptions = {},
+): Promise<ThreadedEngine> {
+  checkKeys('options', options, ['simd', 'maxBytes', 'threads', 'worker']);
+  const { simd, maxBytes, worker = createWorker } = options;
+  const threads = checkInteger('threads', options.threads ?? available(), 1, MAX_THREADS);
+  const module = wasmBytes(simd === undefined ? {} : { simd });
+  const core = maxBytes === undefined ? { module } : { module, maxBytes };
+  return ThreadedEngine.start(core, threads, worker);
+}
+
+/** The package's own worker. Bundlers look for this very form of a call. */
+function createWorker(): ThreadWorker {
+  if (typeof Worker === 'function')
+    return new Worker(new URL('./threads/worker.js', import.meta.url), { type: 'module' });
+  const node = process.getBuiltinModule('node:worker_threads');
+  // Options of the process (a loader, a program as text) are nothing to it.
+  return new node.Worker(new URL('./threads/worker.js', import.meta.url), { execArgv: [] });
+}
+
+/** Threads that the host runs at once. */
+function available(): number {
+  const cores =
+    globalThis.navigator?.hardwareConcurrency ??
+    globalThis.process?.getBuiltinModule?.('node:os').availableParallelism();
+  return Math.min(cores ?? 1, 8);
+}

@@ -1,0 +1,105 @@
+import {
+  PART_DENSE,
+  PART_DENSE_BACK,
+  PART_INPUTS,
+  PART_STEPS,
+  PART_STEPS_BACK,
+  PART_UPDATE,
+  PART_WEIGHTS,
+} from '../../assembly/shared/codes.ts';
+import { Engine, createMemory, kernelsOf } from '../engine.ts';
+import type { Kernels } from '../kernels.ts';
+import { Team } from './team.ts';
+import type { ThreadWorker } from './team.ts';
+
+/** Products, or numbers of an update, below which a call is not worth the microseconds that sharing it out takes. */
+const LEAST_WORK = 50_000;
+
+/** An engine whose larger calls are shared out to several threads. Their number changes no bit of any result. */
+export class ThreadedEngine extends Engine {
+  readonly #team: Team | undefined;
+
+  protected constructor(
+    instance: Pick<WebAssembly.Instance, 'exports'>,
+    memory: WebAssembly.Memory,
+    maxBytes: number,
+    team?: Team,
+  ) {
+    const run = instance.exports as unknown as Kernels['run'];
+    super(
+      {
+        exports: { ...instance.exports, ...(team && team.size > 1 ? sharedCalls(run, team) : {}) },
+      },
+      memory,
+      maxBytes,
+    );
+    this.#team = team;
+    if (!team) return;
+    const bytes = (run.part_bytes.value as number) * team.size;
+    team.scratch = kernelsOf(this).arena.allocate(bytes, 'an engine of threads').address;
+  }
+
+  /** Threads that it runs on: 1 where the host has no shared memory or no workers. */
+  get threads(): number {
+    return this.#team?.isWhole ? this.#team.size : 1;
+  }
+
+  /**
+   * @internal
+   * @param least work that is shared out.
+   */
+  static async start(
+    options: { readonly module: Uint8Array<ArrayBuffer>; readonly maxBytes?: number },
+    threads: number,
+    worker: () => ThreadWorker,
+    least: number = LEAST_WORK,
+  ): Promise<ThreadedEngine> {
+    let team: Team | undefined;
+    try {
+      team = new Team(least);
+      const { memory, maxBytes } = createMemory(options, true);
+      const bytes = forSharedMemory(options.module);
+      const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
+      await team.begin(threads - 1, worker, { bytes, memory });
+      return new this(instance, memory, maxBytes, team);
+    } catch {
+      team?.end();
+      return (await super.create(options)) as ThreadedEngine;
+    }
+  }
+
+  override dispose(): void {
+    this.#team?.end();
+    super.dispose();
+  }
+}
+
+/** The calls that are shared out, phase after phase; they take a descriptor. */
+function sharedCalls(run: Kernels['run'], team: Team): Partial<Kernels['run']> {
+  const shared =
+    (whole: (descriptor: number) => void, ...phases: number[]) =>
+    (descriptor: number): void => {
+      if (!team.isWhole || run.part_work(phases[0]!, descriptor) < team.least) whole(descriptor);
+      else for (const phase of phases) team.run(run, phase, descriptor);
+    };
+  return {
+    sequence_forward: shared(run.sequence_forward, PART_INPUTS, PART_STEPS),
+    sequence_backward: shared(run.sequence_backward, PART_STEPS_BACK, PART_WEIGHTS),
+    dense_forward: shared(run.dense_forward, PART_DENSE),
+    dense_backward: shared(run.dense_backward, PART_DENSE_BACK),
+    optimizer_update: shared(run.optimizer_update, PART_UPDATE),
+  };
+}
+
+/** `env.memory` of the imports, and the flags of its limits: bit 0 for a maximum, bit 1 for shared. */
+const MEMORY_IMPORT = [3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2, 1];
+
+/** The same kernels for a memory that is shared: one bit of their import says so. */
+export function forSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const bytes = module.slice();
+  const at = bytes.findIndex((_, from) =>
+    MEMORY_IMPORT.every((byte, k) => bytes[from + k] === byte),
+  );
+  bytes[at + MEMORY_IMPORT.length - 1] = 3;
+  return bytes;
+}

@@ -1,0 +1,191 @@
+/**
+ * Threads change the time that a call takes and nothing else: every bit against an engine without them.
+ */
+import fc from 'fast-check';
+import { execFileSync } from 'node:child_process';
+import { Worker } from 'node:worker_threads';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { GatefoldError, Model, Trainer, wasmBytes, type Engine } from '../src/index.ts';
+import type { Kernels } from '../src/kernels.ts';
+import { createThreadedEngine } from '../src/threads.ts';
+import { forSharedMemory } from '../src/threads/engine.ts';
+import { PART_UPDATE } from '../assembly/shared/codes.ts';
+import { Team } from '../src/threads/team.ts';
+import { sameBits } from './support/agreement.ts';
+import { cellForms } from './support/cells.ts';
+import {
+  cellConfiguration,
+  largeConfigurations,
+  optionConfiguration,
+  problemOf,
+  stackConfiguration,
+  type Configuration,
+} from './support/configuration.ts';
+import { createEngine, variants } from './support/engines.ts';
+import { toInput, toStateDict } from './support/product.ts';
+import { createRandom } from './support/random.ts';
+import { createWorker, startThreads } from './support/threads.ts';
+
+/** Everything that inference and two updates of a configuration leave behind. */
+function course(engine: Engine, configuration: Configuration): Map<string, Float32Array> {
+  const problem = problemOf(configuration);
+  const { steps, batch, lengths } = problem.dims;
+  const model = Model.create(engine, problem.description, { init: 'zeros' });
+  model.loadStateDict(toStateDict(problem.parameters));
+  const trainer = Trainer.create(model, {
+    batch,
+    steps,
+    seed: 4,
+    optimizer: { type: 'adamw', lr: 0.01 },
+    onNonFinite: 'skip',
+  });
+  const left = new Map<string, Float32Array>();
+  const random = createRandom(configuration.seed);
+  const x = toInput(problem);
+  const { output } = model.forward(x, { steps, batch, lengths });
+  left.set('inference', output);
+  for (const pass of ['first', 'second']) {
+    const { output, state } = trainer.forward(x, { lengths });
+    left.set(`${pass} output`, output);
+    const gradient = Float32Array.from(random.vector(output.length, 1));
+    const flow = pass === 'second';
+    const { input, state: initial, flow: measured } = trainer.backward({ output: gradient, flow });
+    if (input) left.set(`${pass} gradient of x`, input);
+    for (const [what, states] of Object.entries({ state, initial })) {
+      for (const [layer, { h, c }] of Object.entries(states)) {
+        left.set(`${pass} ${what} ${layer} h`, h);
+        if (c) left.set(`${pass} ${what} ${layer} c`, c);
+      }
+    }
+    if (measured)
+      left.set(
+        'flow',
+        Float32Array.from(JSON.stringify(measured), (c) => c.charCodeAt(0)),
+      );
+    for (const [name, { data }] of trainer.gradients())
+      left.set(`${pass} gradient of ${name}`, data);
+    trainer.update();
+    for (const [name, { data }] of model.stateDict()) left.set(`${pass} ${name}`, data);
+  }
+  trainer.dispose();
+  model.dispose();
+  return left;
+}
+
+const PAGE = 65536;
+
+describe.each(variants)('threads, %s SIMD', (variant) => {
+  const plain = createEngine(variant);
+  const engines: Engine[] = [];
+  beforeAll(async () => {
+    for (const threads of [1, 2, 3]) engines.push(await startThreads(variant, threads));
+  });
+  afterAll(() => [plain, ...engines].forEach((engine) => engine.dispose()));
+
+  function requireSameBits(configuration: Configuration): void {
+    const expected = course(plain, configuration);
+    for (const [k, engine] of engines.entries()) {
+      for (const [name, bits] of course(engine, configuration)) {
+        if (!sameBits(bits, expected.get(name)!))
+          throw new Error(`${k + 1} threads: other ${name}`);
+      }
+    }
+  }
+
+  const check = (configurations: fc.Arbitrary<Configuration>, numRuns: number): void =>
+    fc.assert(fc.property(configurations, requireSameBits), { seed: 5, numRuns });
+
+  describe.each(Object.entries(cellForms))('%s', (_, form) => {
+    it('plain', () => check(cellConfiguration(form), 12));
+    it('with options', () => check(optionConfiguration(form), 12));
+    it('large', () => requireSameBits(largeConfigurations(form, variant)[2]!));
+  });
+
+  it('stacks', () => {
+    const forms = Object.values(cellForms);
+    check(stackConfiguration(forms, false), 12);
+    check(stackConfiguration(forms, true), 12);
+  });
+});
+
+describe('an engine of threads', () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  /** Losses of a few updates that are large enough to be shared out. */
+  function losses(engine: Engine): number[] {
+    const model = Model.create(engine, {
+      layers: [{ type: 'lstm', inputSize: 16, hiddenSize: 32 }],
+    });
+    const trainer = Trainer.create(model, { batch: 8, steps: 10, loss: 'mse' });
+    const x = Float32Array.from({ length: 8 * 10 * 16 }, (_, k) => Math.sin(k));
+    const target = new Float32Array(8 * 10 * 32);
+    return Array.from({ length: 4 }, () => trainer.step(x, target).loss);
+  }
+  const expected = losses(createEngine('baseline'));
+  const create = (worker: () => Worker, threads = 2): ReturnType<typeof createThreadedEngine> =>
+    createThreadedEngine({ simd: 'deterministic', threads, worker });
+
+  it('has the threads that it is asked for until it is disposed of', async () => {
+    const engine = await create(createWorker, 3);
+    expect(engine.threads).toBe(3);
+    expect(losses(engine)).toEqual(expected);
+    engine.dispose();
+    expect(engine.threads).toBe(1);
+    expect(() => engine.bytes).toThrow(/has been disposed/);
+  });
+
+  it('runs on one thread where there is no shared memory', async () => {
+    vi.stubGlobal('SharedArrayBuffer', undefined);
+    const engine = await create(createWorker);
+    expect(engine.threads).toBe(1);
+    expect(losses(engine)).toEqual(expected);
+  });
+
+  it.each([
+    ['cannot be made', () => expect.fail('not here')],
+    ['fail at once', () => new Worker('throw new Error()', { eval: true })],
+    ['end at once', () => new Worker('process.exit()', { eval: true })],
+  ])('runs on one thread where workers %s', async (_, worker) => {
+    const engine = await create(worker);
+    expect(engine.threads).toBe(1);
+    expect(losses(engine)).toEqual(expected);
+  });
+
+  it('goes on with one thread where a worker has ended', async () => {
+    const workers: Worker[] = [];
+    const engine = await create(() => workers[workers.push(createWorker()) - 1]!);
+    expect(engine.threads).toBe(2);
+    await workers[0]!.terminate();
+    await vi.waitFor(() => expect(engine.threads).toBe(1));
+    expect(losses(engine)).toEqual(expected);
+    engine.dispose();
+  });
+
+  it('says what failed in a worker', async () => {
+    const team = new Team(0);
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    await team.begin(1, createWorker, { bytes: forSharedMemory(wasmBytes()), memory });
+    const idle = { part_run: () => undefined } as unknown as Kernels['run'];
+    expect(() => team.run(idle, PART_UPDATE, PAGE)).toThrow(GatefoldError);
+    expect(team.isWhole).toBe(false);
+    team.end();
+  });
+
+  it('refuses a number of threads that makes no sense', async () => {
+    for (const threads of [0, 1.5, 65]) {
+      await expect(createThreadedEngine({ threads })).rejects.toThrow(/"threads" expected/);
+    }
+  });
+
+  it.each(['engine.dispose();', ''])('lets the process end: %s', (last) => {
+    const program = `
+      import { createThreadedEngine } from '${new URL('../dist/threads.js', import.meta.url)}';
+      const engine = await createThreadedEngine({ threads: 2 });
+      process.stdout.write(String(engine.threads));
+      ${last}`;
+    const options = { encoding: 'utf8', timeout: 20_000 } as const;
+    expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
+      '2',
+    );
+  });
+});
