@@ -31,7 +31,7 @@ export function activate(by: Activation, x: v128): v128 {
   const a = f32x4.splat(by.alpha);
   const b = f32x4.splat(by.beta);
   const zero = v128.load(ZEROS);
-  const one = v128.load32_splat(ONE);
+  const one = v128.load(ONE);
   switch (by.kind) {
     case codes.ACTIVATION_SIGMOID:
       return sigmoid(x);
@@ -67,7 +67,7 @@ export function slope(by: Activation, x: v128, y: v128): v128 {
   const a = f32x4.splat(by.alpha);
   const b = f32x4.splat(by.beta);
   const zero = v128.load(ZEROS);
-  const one = v128.load32_splat(ONE);
+  const one = v128.load(ONE);
   switch (by.kind) {
     case codes.ACTIVATION_SIGMOID:
       return d_sigmoid(y);

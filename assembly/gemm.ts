@@ -9,28 +9,43 @@ import {
   product_1x1x4,
   product_1x2x3,
   product_1x2x4,
+  product_1x3x3,
+  product_1x3x4,
+  product_2x1x1,
+  product_2x1x3,
+  product_2x1x4,
+  product_3x1x1,
+  product_3x2x1,
+  product_4x1x1,
+  product_4x2x1,
+  product_5x1x1,
+  product_5x2x1,
   product_6x1x1,
   product_6x2x1,
 } from './gen/tiles';
 import { Product } from './layout';
 import { ZEROS } from './tables';
 
-/** Depth of a block: 256 rows of an 8-column strip are 8 KB, which stay in the first-level cache with the rows of A. */
+/** Depth of a block: 512 rows of an 8-column strip are 16 KB, which stay in the first-level cache with the rows of A. */
 const DEPTH_BLOCK: i32 = 512;
 /** Rows of a block: 96 rows of A, 512 deep, are 192 KB of the second-level cache. */
 const ROW_BLOCK: i32 = 96;
-const TILE_ROWS: i32 = 6;
+/** Vectors of a B of 128 KB: three streams of a small one keep the multipliers busier, two of a large one come faster out of the cache. */
+const FEW_VECTORS: i32 = 1 << 13;
+/** Rows of the tallest tile: 12 sums, and a register more for the product where it is not one with its sum. */
+const TALLEST: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 
 /** C = I + A B. */
 export function product(g: Product): void {
+  // One or two rows use every number of B once: blocks would keep nothing.
+  const block = g.rows < 3 ? g.depth : DEPTH_BLOCK;
   let left = g.depth;
   while (left > 0) {
-    const depth = min(left, DEPTH_BLOCK);
+    const depth = min(left, block);
     for (let row = 0; row < g.rows; row += ROW_BLOCK) {
       const rows = min(g.rows - row, ROW_BLOCK);
-      const tiled = rows - (rows % TILE_ROWS);
-      if (tiled) tallBlock(g, depth, row, tiled);
-      for (let r = row + tiled; r < row + rows; r++) singleRow(g, depth, r);
+      if (rows < 3) flatBlock(g, depth, row, rows);
+      else tallBlock(g, depth, row, rows);
     }
     left -= depth;
     g.a += depth * g.aDepth;
@@ -41,12 +56,13 @@ export function product(g: Product): void {
   }
 }
 
-/** A multiple of six rows, two vectors of columns at a time; a pair may straddle two panels. */
+/** Three rows or more in tiles of nearly the same height, two vectors of columns at a time; a pair may straddle two panels. */
 function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   const width = g.panelVectors;
   const a0 = g.a + row * g.aRow;
   const i0 = g.i + row * g.iRow;
   const c0 = g.c + row * g.cRow;
+  const tiles = (rows + TALLEST - 1) / TALLEST;
   let panel = 0;
   let vector = 0;
   for (let left = g.vectors; left > 0; left -= 2) {
@@ -68,50 +84,108 @@ function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
       panel++;
     }
     let a = a0;
-    for (let r = 0; r < rows; r += TILE_ROWS) {
-      if (left > 1) product_6x2x1(g, depth, a, bFirst, b, iFirst, i, cFirst, c);
-      else product_6x1x1(g, depth, a, bFirst, iFirst, cFirst);
-      a += TILE_ROWS * g.aRow;
-      iFirst += TILE_ROWS * g.iRow;
-      i += TILE_ROWS * g.iRow;
-      cFirst += TILE_ROWS * g.cRow;
-      c += TILE_ROWS * g.cRow;
+    let rest = rows;
+    for (let count = tiles; count > 0; count--) {
+      const height = (rest + count - 1) / count;
+      if (left > 1) pairOfVectors(g, height, depth, a, bFirst, b, iFirst, i, cFirst, c);
+      else oneVector(g, height, depth, a, bFirst, iFirst, cFirst);
+      rest -= height;
+      a += height * g.aRow;
+      iFirst += height * g.iRow;
+      i += height * g.iRow;
+      cFirst += height * g.cRow;
+      c += height * g.cRow;
     }
   }
 }
 
-/** One row, two panels at a time, then what is left of them. */
-function singleRow(g: Product, depth: i32, row: i32): void {
+// @ts-ignore: decorator
+@inline
+function pairOfVectors(
+  g: Product,
+  height: i32,
+  depth: i32,
+  a: usize,
+  b0: usize,
+  b1: usize,
+  i0: usize,
+  i1: usize,
+  c0: usize,
+  c1: usize,
+): void {
+  if (TALLEST == 6 && height == 6) product_6x2x1(g, depth, a, b0, b1, i0, i1, c0, c1);
+  else if (height == 5) product_5x2x1(g, depth, a, b0, b1, i0, i1, c0, c1);
+  else if (height == 4) product_4x2x1(g, depth, a, b0, b1, i0, i1, c0, c1);
+  else product_3x2x1(g, depth, a, b0, b1, i0, i1, c0, c1);
+}
+
+// @ts-ignore: decorator
+@inline
+function oneVector(
+  g: Product,
+  height: i32,
+  depth: i32,
+  a: usize,
+  b: usize,
+  i: usize,
+  c: usize,
+): void {
+  if (TALLEST == 6 && height == 6) product_6x1x1(g, depth, a, b, i, c);
+  else if (height == 5) product_5x1x1(g, depth, a, b, i, c);
+  else if (height == 4) product_4x1x1(g, depth, a, b, i, c);
+  else product_3x1x1(g, depth, a, b, i, c);
+}
+
+/** One row or two: whole panels, then what is left of the last one. */
+function flatBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   const width = g.panelVectors;
   const a = g.a + row * g.aRow;
+  const bStep = g.bPanel;
+  const iStep = g.iPanel;
+  const cStep = g.cPanel;
   let b = g.b;
   let i = g.i + row * g.iRow;
   let c = g.c + row * g.cRow;
   let left = g.vectors;
-  for (; left >= 2 * width; left -= 2 * width) {
-    const bNext = b + g.bPanel;
-    const iNext = i + g.iPanel;
-    const cNext = c + g.cPanel;
-    if (width == 4) product_1x2x4(g, depth, a, b, bNext, i, iNext, c, cNext);
-    else product_1x2x3(g, depth, a, b, bNext, i, iNext, c, cNext);
-    b = bNext + g.bPanel;
-    i = iNext + g.iPanel;
-    c = cNext + g.cPanel;
-  }
-  if (left >= width) {
-    if (width == 4) product_1x1x4(g, depth, a, b, i, c);
-    else product_1x1x3(g, depth, a, b, i, c);
-    b += g.bPanel;
-    i += g.iPanel;
-    c += g.cPanel;
-    left -= width;
+  const most = width == 4 && depth * left > FEW_VECTORS ? 2 : 3;
+  while (left >= width) {
+    const panels = rows == 2 ? 1 : panelsTogether(left / width, most);
+    const b1 = b + bStep;
+    const i1 = i + iStep;
+    const c1 = c + cStep;
+    const b2 = b1 + bStep;
+    const i2 = i1 + iStep;
+    const c2 = c1 + cStep;
+    if (width == 4) {
+      if (rows == 2) product_2x1x4(g, depth, a, b, i, c);
+      else if (panels == 3) product_1x3x4(g, depth, a, b, b1, b2, i, i1, i2, c, c1, c2);
+      else if (panels == 2) product_1x2x4(g, depth, a, b, b1, i, i1, c, c1);
+      else product_1x1x4(g, depth, a, b, i, c);
+    } else {
+      if (rows == 2) product_2x1x3(g, depth, a, b, i, c);
+      else if (panels == 3) product_1x3x3(g, depth, a, b, b1, b2, i, i1, i2, c, c1, c2);
+      else if (panels == 2) product_1x2x3(g, depth, a, b, b1, i, i1, c, c1);
+      else product_1x1x3(g, depth, a, b, i, c);
+    }
+    b += panels * bStep;
+    i += panels * iStep;
+    c += panels * cStep;
+    left -= panels * width;
   }
   for (; left > 0; left--) {
-    product_1x1x1(g, depth, a, b, i, c);
+    if (rows == 2) product_2x1x1(g, depth, a, b, i, c);
+    else product_1x1x1(g, depth, a, b, i, c);
     b += 16;
     i += 16;
     c += 16;
   }
+}
+
+/** How many of the panels that are left one tile takes: `most`, unless that would leave a single one for the next. */
+// @ts-ignore: decorator
+@inline
+function panelsTogether(left: i32, most: i32): i32 {
+  return left == most + 1 ? 2 : min(left, most);
 }
 
 /**
@@ -151,7 +225,7 @@ export function productOverRows(
 
 /**
  * C = I + A W for rows that lie one after the other; W in panels [depth, columns]. `initial` is a row, used for all rows (iRow 0),
- * or C itself.
+ * or C itself. `backwards` takes whole panels from the last to the first.
  */
 export function productOfPanels(
   g: Product,
@@ -166,6 +240,7 @@ export function productOfPanels(
   initial: usize,
   c: usize,
   cRow: i32,
+  backwards: bool = false,
 ): void {
   g.rows = rows;
   g.depth = depth;
@@ -184,6 +259,15 @@ export function productOfPanels(
   const fromZeros = initial == ZEROS;
   g.iRow = initial == c ? cRow : 0;
   g.iPanel = fromZeros ? 0 : panelVectors << 4;
+  if (backwards && vectors % panelVectors == 0) {
+    const last = vectors / panelVectors - 1;
+    g.b += last * g.bPanel;
+    g.i += last * g.iPanel;
+    g.c += last * g.cPanel;
+    g.bPanel = -g.bPanel;
+    g.iPanel = -g.iPanel;
+    g.cPanel = -g.cPanel;
+  }
   product(g);
 }
 

@@ -14,8 +14,8 @@
 
 import { gate, gateBackward } from './activation';
 import { Options, Sequence, Step } from './layout';
-import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
-import { Cell, PlainCell, held, incoming } from './policy';
+import { d_sigmoid, d_tanh, sigmoids, tanh } from './math';
+import { Cell, held, incoming } from './policy';
 import * as codes from './shared/codes';
 import { flush, madd } from './simd';
 
@@ -26,7 +26,7 @@ function blend(n: v128, z: v128, previous: v128): v128 {
   return flush(madd(z, f32x4.sub(previous, n), n));
 }
 
-/** Reset after the product: panels r z n of four units; the sums of n start from the bias of the recurrent product. */
+/** Reset after the product: panels r z n of four units, the sums of the input in gates, those of the state in products. */
 @final
 @unmanaged
 export class GruAfter extends Cell {
@@ -44,20 +44,23 @@ export class GruAfter extends Cell {
 
 
   @inline
-  start(s: Step, z: usize, u: usize, v: i32): v128 {
-    if (v < 2) return v128.load(s.gates + z + (v << 4));
-    return v128.load(s.biasHidden + 3 * u, 32);
+  gates(s: Step, z: usize, _h: usize, _u: usize): void {
+    const gates = s.gates + z;
+    const products = s.products + z;
+    const r = f32x4.add(v128.load(gates), v128.load(products));
+    const update = f32x4.add(v128.load(gates, 16), v128.load(products, 16));
+    sigmoids(r, update, update, gates, gates + 16, gates + 16);
   }
 
-  update(s: Step, z: usize, h: usize, _u: usize, x0: v128, x1: v128, q: v128, _x3: v128): void {
+
+  @inline
+  state(s: Step, z: usize, h: usize, _u: usize): void {
     const gates = s.gates + z;
-    const r = sigmoid(x0);
-    const update = sigmoid(x1);
-    const n = tanh(madd(r, q, v128.load(gates, 32)));
-    v128.store(gates, r);
-    v128.store(gates, update, 16);
+    const products = s.products + z;
+    const r = v128.load(gates);
+    const update = v128.load(gates, 16);
+    const n = tanh(madd(r, v128.load(products, 32), v128.load(gates, 32)));
     v128.store(gates, n, 32);
-    v128.store(s.products + z, q, 32);
     v128.store(s.h + h, blend(n, update, v128.load(s.hPrevious + h)));
   }
 
@@ -87,7 +90,7 @@ export class GruAfter extends Cell {
 /** Reset before the product, first half: panels of eight units r, then the same eight z; leaves r h' for the second product. */
 @final
 @unmanaged
-export class GruGates extends PlainCell {
+export class GruGates extends Cell {
 
   @inline
   vectors(): i32 {
@@ -100,16 +103,23 @@ export class GruGates extends PlainCell {
     return 32;
   }
 
-  update(s: Step, z: usize, h: usize, _u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
-    const gates = s.gates + z;
-    const r0 = sigmoid(x0);
-    const r1 = sigmoid(x1);
-    v128.store(gates, r0);
-    v128.store(gates, r1, 16);
-    v128.store(gates, sigmoid(x2), 32);
-    v128.store(gates, sigmoid(x3), 48);
-    v128.store(s.products + h, f32x4.mul(r0, v128.load(s.hPrevious + h)));
-    v128.store(s.products + h, f32x4.mul(r1, v128.load(s.hPrevious + h, 16)), 16);
+
+  @inline
+  gates(s: Step, z: usize, _h: usize, _u: usize): void {
+    for (let v = 0; v < 32; v += 16) {
+      const r = s.gates + z + v;
+      const update = r + 32;
+      sigmoids(v128.load(r), v128.load(update), v128.load(update), r, update, update);
+    }
+  }
+
+
+  @inline
+  state(s: Step, z: usize, h: usize, _u: usize): void {
+    for (let v = 0; v < 32; v += 16) {
+      const r = v128.load(s.gates + z + v);
+      v128.store(s.products + h + v, f32x4.mul(r, v128.load(s.hPrevious + h + v)));
+    }
   }
 
   /** Takes e = dL/d(r h') from dc; adds its share to dh. */
@@ -128,7 +138,7 @@ export class GruGates extends PlainCell {
 /** Reset before the product, second half: 16 units n, whose columns follow those of all r and z. */
 @final
 @unmanaged
-export class GruCandidate extends PlainCell {
+export class GruCandidate extends Cell {
 
   @inline
   vectors(): i32 {
@@ -151,18 +161,17 @@ export class GruCandidate extends PlainCell {
 
 
   @inline
-  finish(s: Step, z: usize, h: usize, u: usize, x: v128, v: i32): void {
-    const n = tanh(x);
-    v128.store(s.gates + z + v, n);
-    const update = v128.load(this.gate(s, z, u, v));
-    v128.store(s.h + h + v, blend(n, update, v128.load(s.hPrevious + h + v)));
-  }
+  gates(_s: Step, _z: usize, _h: usize, _u: usize): void {}
 
-  update(s: Step, z: usize, h: usize, u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
-    this.finish(s, z, h, u, x0, 0);
-    this.finish(s, z, h, u, x1, 16);
-    this.finish(s, z, h, u, x2, 32);
-    this.finish(s, z, h, u, x3, 48);
+
+  @inline
+  state(s: Step, z: usize, h: usize, u: usize): void {
+    for (let v = 0; v < 64; v += 16) {
+      const n = tanh(v128.load(s.gates + z + v));
+      v128.store(s.gates + z + v, n);
+      const update = v128.load(this.gate(s, z, u, v));
+      v128.store(s.h + h + v, blend(n, update, v128.load(s.hPrevious + h + v)));
+    }
   }
 
   backward(s: Step, z: usize, h: usize, u: usize): void {

@@ -46,7 +46,7 @@ export class Product {
 export class Step {
   /** [B, N] inout: pre-activations W x + b, then the gates; in the backward pass the gates, then their gradients. */
   gates: usize;
-  /** GRU, reset after: [B, N], its `new` columns take R h + b; backward: gradient of the recurrent product. Before: [B, Hp] r * h. */
+  /** GRU, reset after: [B, N] R h + b; backward: gradient of the recurrent product. Before: [B, Hp] r * h. */
   products: usize;
   /** [B, Hp] in */
   hPrevious: usize;
@@ -61,10 +61,9 @@ export class Step {
   /** Bytes from row to row. */
   gateRow: i32;
   stateRow: i32;
-  operandRow: i32;
   /** Hp * 4 bytes: from gate to gate of a peephole, half of the way to the `new` columns of a GRU with reset before. */
   hiddenBytes: i32;
-  /** [N] in: bias of the recurrent product, read by the GRU with reset after. */
+  /** [N] in: bias of the recurrent product, which that of the GRU with reset after starts from. */
   biasHidden: usize;
   /** [3, Hp] in: input, forget, output; [2, Hp] input, output with coupled gates. */
   peephole: usize;
@@ -164,6 +163,8 @@ export class Sequence extends Step {
   active: i32;
   /** The first of them. */
   row: i32;
+  /** 1 at every other step. */
+  isOdd: i32;
   inputs: i32;
   hidden: i32;
   /** Rows of R: H, or P where h is projected. */
@@ -198,7 +199,7 @@ export class Sequence extends Step {
   w: usize;
   r: usize;
   biasInput: usize;
-  /** [N] derived: what the input product starts from, the sum of both biases where they may be summed. */
+  /** [N] what the input product starts from: derived, the sum of both biases, or `biasInput` where they may not be summed. */
   bias: usize;
   /** Panels [N, I] and [N, H] derived: the transposes that the backward pass multiplies by. */
   wTransposed: usize;

@@ -19,9 +19,9 @@
 
 import { activate, gate, gateBackward, slope } from './activation';
 import { Options, Sequence, Step } from './layout';
-import { d_sigmoid, d_tanh, sigmoid, tanh } from './math';
+import { d_sigmoid, d_tanh, sigmoid, sigmoids, tanh } from './math';
 import { normBackward, standardise } from './norm';
-import { PlainCell, held, incoming } from './policy';
+import { Cell, held, incoming } from './policy';
 import { clamp, flush, madd, nmadd } from './simd';
 import { ZEROS } from './tables';
 
@@ -32,45 +32,49 @@ function accumulate(p: usize, x: v128, y: v128): void {
   v128.store(p, madd(x, y, v128.load(p)));
 }
 
-/** The gates of a panel in the order input, forget, cell, output; coupled: input, cell, output. */
+/** All gates of a panel but an output gate that sees c: input, forget, cell, output; coupled: input, cell, output. */
 // @ts-ignore: decorator
 @inline
-function forward(
-  s: Step,
-  z: usize,
-  h: usize,
-  u: usize,
-  x0: v128,
-  x1: v128,
-  x2: v128,
-  x3: v128,
-  coupled: bool,
-  diagonal: bool,
-): void {
+function openGates(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal: bool): void {
   const gates = s.gates + z;
-  const wide = s.hiddenBytes;
   const peephole = s.peephole + u;
-  const c0 = v128.load(s.cPrevious + h);
+  const candidate = gates + (coupled ? 16 : 32);
+  const output = candidate + 16;
+  const second = coupled ? output : gates + 16;
+  let i = v128.load(gates);
+  let f = v128.load(second);
   if (diagonal) {
-    x0 = madd(v128.load(peephole), c0, x0);
-    if (!coupled) x1 = madd(v128.load(peephole + wide), c0, x1);
-  }
-  const i = sigmoid(x0);
-  const g = tanh(coupled ? x1 : x2);
-  let c: v128;
-  if (coupled) {
-    c = flush(madd(i, f32x4.sub(g, c0), c0));
+    const c0 = v128.load(s.cPrevious + h);
+    i = madd(v128.load(peephole), c0, i);
+    if (coupled) v128.store(gates, sigmoid(i));
+    else {
+      f = madd(v128.load(peephole + s.hiddenBytes), c0, f);
+      sigmoids(i, f, f, gates, second, second);
+    }
   } else {
-    const f = sigmoid(x1);
-    v128.store(gates, f, 16);
-    c = flush(madd(f, c0, f32x4.mul(i, g)));
+    sigmoids(i, f, v128.load(output), gates, second, output);
   }
-  let x = coupled ? x2 : x3;
-  if (diagonal) x = madd(v128.load(peephole + (coupled ? 1 : 2) * wide), c, x);
-  const o = sigmoid(x);
-  v128.store(gates, i);
-  v128.store(gates + (coupled ? 16 : 32), g);
-  v128.store(gates + (coupled ? 32 : 48), o);
+  v128.store(candidate, tanh(v128.load(candidate)));
+}
+
+// @ts-ignore: decorator
+@inline
+function nextState(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal: bool): void {
+  const gates = s.gates + z;
+  const candidate = gates + (coupled ? 16 : 32);
+  const output = candidate + 16;
+  const c0 = v128.load(s.cPrevious + h);
+  const i = v128.load(gates);
+  const g = v128.load(candidate);
+  const c = coupled
+    ? flush(madd(i, f32x4.sub(g, c0), c0))
+    : flush(madd(v128.load(gates, 16), c0, f32x4.mul(i, g)));
+  let o = v128.load(output);
+  if (diagonal) {
+    const peephole = s.peephole + u + (coupled ? 1 : 2) * s.hiddenBytes;
+    o = sigmoid(madd(v128.load(peephole), c, o));
+    v128.store(output, o);
+  }
   v128.store(s.c + h, c);
   v128.store(s.h + h, flush(f32x4.mul(o, tanh(c))));
 }
@@ -128,7 +132,7 @@ function backward(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal
 
 
 @unmanaged
-abstract class LstmPanels extends PlainCell {
+abstract class LstmPanels extends Cell {
 
   @inline
   span(): i32 {
@@ -146,8 +150,16 @@ export class Lstm extends LstmPanels {
     return 4;
   }
 
-  update(s: Step, z: usize, h: usize, u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
-    forward(s, z, h, u, x0, x1, x2, x3, /* coupled */ false, /* diagonal */ false);
+
+  @inline
+  gates(s: Step, z: usize, h: usize, u: usize): void {
+    openGates(s, z, h, u, /* coupled */ false, /* diagonal */ false);
+  }
+
+
+  @inline
+  state(s: Step, z: usize, h: usize, u: usize): void {
+    nextState(s, z, h, u, /* coupled */ false, /* diagonal */ false);
   }
 
   backward(s: Step, z: usize, h: usize, u: usize): void {
@@ -165,8 +177,16 @@ export class LstmDiagonal extends LstmPanels {
     return 4;
   }
 
-  update(s: Step, z: usize, h: usize, u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
-    forward(s, z, h, u, x0, x1, x2, x3, /* coupled */ false, /* diagonal */ true);
+
+  @inline
+  gates(s: Step, z: usize, h: usize, u: usize): void {
+    openGates(s, z, h, u, /* coupled */ false, /* diagonal */ true);
+  }
+
+
+  @inline
+  state(s: Step, z: usize, h: usize, u: usize): void {
+    nextState(s, z, h, u, /* coupled */ false, /* diagonal */ true);
   }
 
   backward(s: Step, z: usize, h: usize, u: usize): void {
@@ -184,8 +204,16 @@ export class LstmCoupled extends LstmPanels {
     return 3;
   }
 
-  update(s: Step, z: usize, h: usize, u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
-    forward(s, z, h, u, x0, x1, x2, x3, /* coupled */ true, /* diagonal */ false);
+
+  @inline
+  gates(s: Step, z: usize, h: usize, u: usize): void {
+    openGates(s, z, h, u, /* coupled */ true, /* diagonal */ false);
+  }
+
+
+  @inline
+  state(s: Step, z: usize, h: usize, u: usize): void {
+    nextState(s, z, h, u, /* coupled */ true, /* diagonal */ false);
   }
 
   backward(s: Step, z: usize, h: usize, u: usize): void {
@@ -203,8 +231,16 @@ export class LstmCoupledDiagonal extends LstmPanels {
     return 3;
   }
 
-  update(s: Step, z: usize, h: usize, u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
-    forward(s, z, h, u, x0, x1, x2, x3, /* coupled */ true, /* diagonal */ true);
+
+  @inline
+  gates(s: Step, z: usize, h: usize, u: usize): void {
+    openGates(s, z, h, u, /* coupled */ true, /* diagonal */ true);
+  }
+
+
+  @inline
+  state(s: Step, z: usize, h: usize, u: usize): void {
+    nextState(s, z, h, u, /* coupled */ true, /* diagonal */ true);
   }
 
   backward(s: Step, z: usize, h: usize, u: usize): void {

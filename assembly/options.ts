@@ -13,7 +13,7 @@ import { lstmBackward, lstmForward } from './lstm';
 import { normBackward, standardise, stretch } from './norm';
 import { transposePanels } from './pack';
 import { incoming } from './policy';
-import { throughRecurrent } from './recurrent';
+import { recurrentProduct, throughRecurrent } from './recurrent';
 import { rnnBackward, rnnForward } from './rnn';
 import * as codes from './shared/codes';
 import { clamp, flush, madd } from './simd';
@@ -35,35 +35,6 @@ function operandOf(q: Sequence, o: Options): usize {
   const ofCell = q.operand == codes.OPERAND_CELL;
   const from = ofCell ? q.cPrevious : q.hPrevious;
   return o.recurrentMask ? o.operands + (from - (ofCell ? q.cAll : q.hAll)) : from;
-}
-
-/** c [B, columns] = initial + a R, for columns from `first` on. */
-function recurrent(
-  q: Sequence,
-  a: usize,
-  aRow: i32,
-  first: i32,
-  columns: i32,
-  initial: usize,
-  c: usize,
-  cRow: i32,
-): void {
-  const r = q.r + ((first * q.depth) << 2);
-  const from = initial == c || initial == ZEROS ? initial : initial + (first << 2);
-  productOfPanels(
-    q.product,
-    q.active,
-    a,
-    aRow,
-    q.depth,
-    r,
-    q.depth,
-    columns >> 2,
-    4,
-    from,
-    c,
-    cRow,
-  );
 }
 
 /** The products of the input, all rows of a chunk: normalised before the bias. */
@@ -89,14 +60,14 @@ export function normaliseInputs(q: Sequence, row: i32, rows: i32): void {
 function sums(q: Sequence, o: Options, a: usize): void {
   if (o.kind == codes.CELL_INDEPENDENT) return;
   if (o.kind == codes.CELL_GRU_BEFORE) {
-    return recurrent(q, a, q.stateRow, 0, 2 * q.padded, q.gates, q.gates, q.gateRow);
+    return recurrentProduct(q, a, q.stateRow, 0, 2 * q.padded, q.gates, q.gates);
   }
   const columns = q.columns;
   if (!o.gammaHidden) {
-    if (!isApart(o)) return recurrent(q, a, q.stateRow, 0, columns, q.gates, q.gates, q.gateRow);
-    return recurrent(q, a, q.stateRow, 0, columns, q.biasHidden, q.products, q.gateRow);
+    if (!isApart(o)) return recurrentProduct(q, a, q.stateRow, 0, columns, q.gates, q.gates);
+    return recurrentProduct(q, a, q.stateRow, 0, columns, q.biasHidden, q.products);
   }
-  recurrent(q, a, q.stateRow, 0, columns, ZEROS, q.products, q.gateRow);
+  recurrentProduct(q, a, q.stateRow, 0, columns, ZEROS, q.products);
   const hat = o.hatHidden + q.row * q.gateRow;
   const inverse = o.inverseHidden + (q.row << 2);
   const blocks = columns / q.padded;
@@ -132,7 +103,7 @@ export function optionsStep(q: Sequence): void {
   }
   if (o.kind == codes.CELL_GRU_BEFORE) {
     const n = q.gates + 2 * q.hiddenBytes;
-    recurrent(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n, q.gateRow);
+    recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
     for (let row = 0; row < q.active; row++) gruCandidate(q, o, row, m + row * q.stateRow);
   }
   if (o.projected) project(q, o, m);

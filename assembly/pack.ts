@@ -121,11 +121,10 @@ export function transposePanels(
   }
 }
 
-/** sum = a + b; of every third vector only a where `apart`. */
-export function addBiases(sum: usize, a: usize, b: usize, vectors: i32, apart: bool): void {
+/** sum = a + b */
+export function addBiases(sum: usize, a: usize, b: usize, vectors: i32): void {
   for (let v = 0; v < vectors; v++) {
-    const x = v128.load(a);
-    v128.store(sum, apart && v % 3 == 2 ? x : f32x4.add(x, v128.load(b)));
+    v128.store(sum, f32x4.add(v128.load(a), v128.load(b)));
     sum += 16;
     a += 16;
     b += 16;

@@ -12,31 +12,15 @@ export abstract class Cell {
   abstract vectors(): i32;
   /** Bytes of the state that one panel covers. */
   abstract span(): i32;
-  /** What vector v of a panel starts its sum from: z and u are offsets in a row block of gates and in one row of the state. */
-  abstract start(s: Step, z: usize, u: usize, v: i32): v128;
-  /** The pointwise forward pass of one panel of one row, from the finished sums; h is the offset in a row block of states. */
-  abstract update(
-    s: Step,
-    z: usize,
-    h: usize,
-    u: usize,
-    x0: v128,
-    x1: v128,
-    x2: v128,
-    x3: v128,
-  ): void;
+  /**
+   * The pointwise forward pass of one panel of one row, whose finished sums become gates: z, h and u are offsets in a row block of gates,
+   * in one of states, and in a row of the state. First the gates that need nothing of this step, for all panels of a row: what waits for
+   * one waits for all. Then the state.
+   */
+  abstract gates(s: Step, z: usize, h: usize, u: usize): void;
+  abstract state(s: Step, z: usize, h: usize, u: usize): void;
   /** The pointwise backward pass of the same: gates become their gradients; dh, dc become what does not pass through a product. */
   abstract backward(s: Step, z: usize, h: usize, u: usize): void;
-}
-
-/** A cell whose sums all start from the pre-activations that the input product left. */
-@unmanaged
-export abstract class PlainCell extends Cell {
-
-  @inline
-  start(s: Step, z: usize, _u: usize, v: i32): v128 {
-    return v128.load(s.gates + z + (v << 4));
-  }
 }
 
 /** The gradient of a gate's sum, held to the bound of every step. */

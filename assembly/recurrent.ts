@@ -1,8 +1,49 @@
-/** The way of a gradient from the gates of a step to the state before it. */
+/** The recurrent product of a step, and the way of a gradient back through it. */
 
 import { productOfPanels } from './gemm';
 import { Sequence } from './layout';
+import * as codes from './shared/codes';
 import { ZEROS } from './tables';
+
+/** Vectors of a panel of gates. */
+export function panelVectors(cell: i32): i32 {
+  return cell == codes.CELL_GRU_AFTER ||
+    cell == codes.CELL_LSTM_COUPLED ||
+    cell == codes.CELL_LSTM_COUPLED_DIAGONAL
+    ? 3
+    : 4;
+}
+
+/**
+ * sums [B, columns] = initial + a R, for columns from `first` on; `initial` is a row for all, or the sums themselves. Steps take the panels
+ * from the first to the last and from the last to the first in turn: where R is larger than a cache, what a step has read at its end is
+ * still there when the next one begins with it.
+ */
+export function recurrentProduct(
+  q: Sequence,
+  a: usize,
+  aRow: i32,
+  first: i32,
+  columns: i32,
+  initial: usize,
+  sums: usize,
+): void {
+  productOfPanels(
+    q.product,
+    q.active,
+    a,
+    aRow,
+    q.depth,
+    q.r + ((first * q.depth) << 2),
+    q.depth,
+    columns >> 2,
+    panelVectors(q.cell),
+    initial,
+    sums,
+    q.gateRow,
+    q.isOdd != 0,
+  );
+}
 
 /** target [B, Hp] (+)= rows [B, depth] of gate gradients times rows `first`.. of R^T. */
 export function throughRecurrent(
@@ -26,5 +67,6 @@ export function throughRecurrent(
     accumulate ? target : ZEROS,
     target,
     q.stateRow,
+    q.isOdd != 0,
   );
 }

@@ -11,7 +11,7 @@
 import { gate, gateBackward } from './activation';
 import { Options, Sequence, Step } from './layout';
 import { d_tanh, tanh } from './math';
-import { PlainCell, held, incoming } from './policy';
+import { Cell, held, incoming } from './policy';
 import * as codes from './shared/codes';
 import { flush, madd } from './simd';
 import { ONE, ZEROS } from './tables';
@@ -53,14 +53,14 @@ export class Relu extends Nonlinearity {
 
   @inline
   derivative(y: v128): v128 {
-    return v128.and(f32x4.gt(y, v128.load(ZEROS)), v128.load32_splat(ONE));
+    return v128.and(f32x4.gt(y, v128.load(ZEROS)), v128.load(ONE));
   }
 }
 
 
 @final
 @unmanaged
-export class Rnn<A extends Nonlinearity> extends PlainCell {
+export class Rnn<A extends Nonlinearity> extends Cell {
 
   @inline
   vectors(): i32 {
@@ -73,13 +73,17 @@ export class Rnn<A extends Nonlinearity> extends PlainCell {
     return 64;
   }
 
-  update(s: Step, _z: usize, h: usize, _u: usize, x0: v128, x1: v128, x2: v128, x3: v128): void {
+
+  @inline
+  gates(_s: Step, _z: usize, _h: usize, _u: usize): void {}
+
+
+  @inline
+  state(s: Step, z: usize, h: usize, _u: usize): void {
     const a = changetype<A>(0);
-    const out = s.h + h;
-    v128.store(out, flush(a.apply(x0)));
-    v128.store(out, flush(a.apply(x1)), 16);
-    v128.store(out, flush(a.apply(x2)), 32);
-    v128.store(out, flush(a.apply(x3)), 48);
+    for (let v = 0; v < 64; v += 16) {
+      v128.store(s.h + h + v, flush(a.apply(v128.load(s.gates + z + v))));
+    }
   }
 
   backward(s: Step, z: usize, h: usize, _u: usize): void {

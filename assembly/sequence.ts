@@ -3,14 +3,6 @@
  * cell's update; backwards the cell's update and the product with R^T, then the gradients of the weights as products over all steps.
  */
 
-import {
-  step_1x1x3,
-  step_1x1x4,
-  step_1x2x4,
-  step_1x3x3,
-  step_2x1x4,
-  step_3x1x3,
-} from './gen/tiles';
 import { columnSums, productOfPanels, productOverRows } from './gemm';
 import { GruAfter, GruCandidate, GruGates } from './gru';
 import { Sequence } from './layout';
@@ -26,22 +18,13 @@ import {
 } from './options';
 import { addBiases, transposePanels } from './pack';
 import { Cell } from './policy';
-import { throughRecurrent } from './recurrent';
+import { panelVectors, recurrentProduct, throughRecurrent } from './recurrent';
 import { Relu, Rnn, Tanh } from './rnn';
 import * as codes from './shared/codes';
 import { ZEROS } from './tables';
 
 /** Bytes of gates that one chunk of steps may fill before the steps use them: half of a second-level cache. */
 const CHUNK_BYTES: i32 = 1 << 20;
-
-/** Panels of the gates of a cell: V vectors each. */
-export function panelVectors(cell: i32): i32 {
-  return cell == codes.CELL_GRU_AFTER ||
-    cell == codes.CELL_LSTM_COUPLED ||
-    cell == codes.CELL_LSTM_COUPLED_DIAGONAL
-    ? 3
-    : 4;
-}
 
 /** The first row of step t in the buffers of all steps. */
 // @ts-ignore: decorator
@@ -63,6 +46,7 @@ function moveTo(q: Sequence, t: i32): void {
   const state = (q.batch + row) * q.stateRow;
   q.active = max(min(all, q.until) - q.from, 0);
   q.row = row;
+  q.isOdd = t & 1;
   q.gates = q.gatesAll + row * q.gateRow;
   q.products = q.productsAll + row * q.productRow;
   q.hPrevious = q.hAll + previous;
@@ -72,86 +56,64 @@ function moveTo(q: Sequence, t: i32): void {
   q.dy = q.dyAll ? q.dyAll + row * q.stateRow : 0;
 }
 
-/** Recurrent product and update of `panels` panels for all rows: operand a, weights b, first column at byte z of a row of gates. */
-function advance<C extends Cell>(q: Sequence, a: usize, b: usize, z: i32, panels: i32): void {
+/** The pointwise pass of `panels` panels from byte z of a row of gates on, for all rows. */
+function everyPanel<C extends Cell>(q: Sequence, z: i32, panels: i32, back: bool): void {
   const cell = changetype<C>(0);
   const span = cell.span();
   const width = cell.vectors() << 4;
-  const depth = q.hidden;
-  const weights = depth * width;
-  const together = cell.vectors() == 4 ? 2 : 3;
-  const tiled = q.active - (q.active % together);
-  for (let p = 0; p < panels; p++) {
-    for (let row = 0; row < tiled; row += together) {
-      const from = a + row * q.operandRow;
-      const gates = z + row * q.gateRow + p * width;
-      const state = row * q.stateRow + p * span;
-      if (cell.vectors() == 4) {
-        step_2x1x4<C>(q, depth, from, b + p * weights, gates, state, p * span);
-      } else {
-        step_3x1x3<C>(q, depth, from, b + p * weights, gates, state, p * span);
-      }
+  for (let row = 0; row < q.active; row++) {
+    const gates = z + row * q.gateRow;
+    const state = row * q.stateRow;
+    for (let p = 0; !back && p < panels; p++) {
+      cell.gates(q, gates + p * width, state + p * span, p * span);
+    }
+    for (let p = 0; p < panels; p++) {
+      if (back) cell.backward(q, gates + p * width, state + p * span, p * span);
+      else cell.state(q, gates + p * width, state + p * span, p * span);
     }
   }
-  for (let row = tiled; row < q.active; row++) {
-    const from = a + row * q.operandRow;
-    let gates = z + row * q.gateRow;
-    let state = row * q.stateRow;
-    let unit = 0;
-    let w = b;
-    let left = panels;
-    for (; left >= together; left -= together) {
-      if (cell.vectors() == 4) step_1x2x4<C>(q, depth, from, w, gates, state, unit);
-      else step_1x3x3<C>(q, depth, from, w, gates, state, unit);
-      gates += together * width;
-      state += together * span;
-      unit += together * span;
-      w += together * weights;
-    }
-    for (; left > 0; left--) {
-      if (cell.vectors() == 4) step_1x1x4<C>(q, depth, from, w, gates, state, unit);
-      else step_1x1x3<C>(q, depth, from, w, gates, state, unit);
-      gates += width;
-      state += span;
-      unit += span;
-      w += weights;
-    }
+}
+
+/** The pointwise pass over all units, forward or back; of a GRU with reset before that of its candidate, or else of its gates. */
+function pointwise(q: Sequence, candidate: bool, back: bool): void {
+  const quads = q.padded >> 2;
+  switch (q.cell) {
+    case codes.CELL_RNN_TANH:
+      return everyPanel<Rnn<Tanh>>(q, 0, q.padded >> 4, back);
+    case codes.CELL_RNN_RELU:
+      return everyPanel<Rnn<Relu>>(q, 0, q.padded >> 4, back);
+    case codes.CELL_LSTM:
+      return everyPanel<Lstm>(q, 0, quads, back);
+    case codes.CELL_LSTM_DIAGONAL:
+      return everyPanel<LstmDiagonal>(q, 0, quads, back);
+    case codes.CELL_LSTM_COUPLED:
+      return everyPanel<LstmCoupled>(q, 0, quads, back);
+    case codes.CELL_LSTM_COUPLED_DIAGONAL:
+      return everyPanel<LstmCoupledDiagonal>(q, 0, quads, back);
+    case codes.CELL_GRU_AFTER:
+      return everyPanel<GruAfter>(q, 0, quads, back);
+    case codes.CELL_GRU_BEFORE:
+      if (!candidate) return everyPanel<GruGates>(q, 0, q.padded >> 3, back);
+      return everyPanel<GruCandidate>(q, 2 * q.hiddenBytes, q.padded >> 4, back);
   }
 }
 
 /** One step forward. */
 function step(q: Sequence): void {
+  if (q.cell == codes.CELL_OPTIONS) return optionsStep(q);
   const a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;
-  const quads = q.padded >> 2;
-  switch (q.cell) {
-    case codes.CELL_RNN_TANH:
-      return advance<Rnn<Tanh>>(q, a, q.r, 0, q.padded >> 4);
-    case codes.CELL_RNN_RELU:
-      return advance<Rnn<Relu>>(q, a, q.r, 0, q.padded >> 4);
-    case codes.CELL_LSTM:
-      return advance<Lstm>(q, a, q.r, 0, quads);
-    case codes.CELL_LSTM_DIAGONAL:
-      return advance<LstmDiagonal>(q, a, q.r, 0, quads);
-    case codes.CELL_LSTM_COUPLED:
-      return advance<LstmCoupled>(q, a, q.r, 0, quads);
-    case codes.CELL_LSTM_COUPLED_DIAGONAL:
-      return advance<LstmCoupledDiagonal>(q, a, q.r, 0, quads);
-    case codes.CELL_GRU_AFTER:
-      return advance<GruAfter>(q, a, q.r, 0, quads);
-    case codes.CELL_GRU_BEFORE: {
-      const candidate = 2 * q.hiddenBytes;
-      advance<GruGates>(q, a, q.r, 0, q.padded >> 3);
-      return advance<GruCandidate>(
-        q,
-        q.products,
-        q.r + q.hidden * candidate,
-        candidate,
-        q.padded >> 4,
-      );
-    }
-    case codes.CELL_OPTIONS:
-      return optionsStep(q);
+  const z = q.gates;
+  if (q.cell == codes.CELL_GRU_AFTER) {
+    recurrentProduct(q, a, q.stateRow, 0, q.columns, q.biasHidden, q.products);
+  } else {
+    const columns = q.cell == codes.CELL_GRU_BEFORE ? 2 * q.padded : q.columns;
+    recurrentProduct(q, a, q.stateRow, 0, columns, z, z);
   }
+  pointwise(q, /* candidate */ false, /* back */ false);
+  if (q.cell != codes.CELL_GRU_BEFORE) return;
+  const n = z + 2 * q.hiddenBytes;
+  recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
+  pointwise(q, /* candidate */ true, /* back */ false);
 }
 
 /** W x + b of `rows` rows of the sequence, from row `first` on. */
@@ -193,58 +155,19 @@ export function sequenceForward(q: Sequence): void {
   }
 }
 
-/** The pointwise backward pass of `panels` panels for all rows. */
-function retreat<C extends Cell>(q: Sequence, z: i32, panels: i32): void {
-  const cell = changetype<C>(0);
-  const span = cell.span();
-  const width = cell.vectors() << 4;
-  for (let row = 0; row < q.active; row++) {
-    const gates = z + row * q.gateRow;
-    const state = row * q.stateRow;
-    for (let p = 0; p < panels; p++) {
-      cell.backward(q, gates + p * width, state + p * span, p * span);
-    }
-  }
-}
-
 /** One step back: gates and products become gradients, dh and dc those of the step before. */
 function stepBack(q: Sequence): void {
-  const quads = q.padded >> 2;
-  const columns = q.columns;
-  switch (q.cell) {
-    case codes.CELL_RNN_TANH:
-      retreat<Rnn<Tanh>>(q, 0, q.padded >> 4);
-      break;
-    case codes.CELL_RNN_RELU:
-      retreat<Rnn<Relu>>(q, 0, q.padded >> 4);
-      break;
-    case codes.CELL_LSTM:
-      retreat<Lstm>(q, 0, quads);
-      break;
-    case codes.CELL_LSTM_DIAGONAL:
-      retreat<LstmDiagonal>(q, 0, quads);
-      break;
-    case codes.CELL_LSTM_COUPLED:
-      retreat<LstmCoupled>(q, 0, quads);
-      break;
-    case codes.CELL_LSTM_COUPLED_DIAGONAL:
-      retreat<LstmCoupledDiagonal>(q, 0, quads);
-      break;
-    case codes.CELL_GRU_AFTER:
-      retreat<GruAfter>(q, 0, quads);
-      return throughRecurrent(q, q.products, 0, columns, q.dh, true);
-    case codes.CELL_GRU_BEFORE: {
-      const candidate = 2 * q.padded;
-      retreat<GruCandidate>(q, candidate << 2, q.padded >> 4);
-      throughRecurrent(q, q.gates, candidate, q.padded, q.dc, false);
-      retreat<GruGates>(q, 0, q.padded >> 3);
-      return throughRecurrent(q, q.gates, 0, candidate, q.dh, true);
-    }
-    case codes.CELL_OPTIONS:
-      return optionsStepBack(q);
+  if (q.cell == codes.CELL_OPTIONS) return optionsStepBack(q);
+  let columns = q.columns;
+  if (q.cell == codes.CELL_GRU_BEFORE) {
+    columns = 2 * q.padded;
+    pointwise(q, /* candidate */ true, /* back */ true);
+    throughRecurrent(q, q.gates, columns, q.padded, q.dc, false);
   }
+  pointwise(q, /* candidate */ false, /* back */ true);
+  const gradients = q.cell == codes.CELL_GRU_AFTER ? q.products : q.gates;
   const target = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;
-  throughRecurrent(q, q.gates, 0, columns, target, true);
+  throughRecurrent(q, gradients, 0, columns, target, true);
 }
 
 /** Whether the candidate's share of R multiplies r h rather than h. */
@@ -410,9 +333,7 @@ export function sequencePrepare(q: Sequence): void {
   const vectors = panelVectors(q.cell);
   const columnVectors = q.columns >> 2;
   if (q.bias != q.biasInput) {
-    // The new gate's recurrent bias of a GRU with reset after stands inside the reset: it may not be summed.
-    const apart = q.cell == codes.CELL_GRU_AFTER;
-    addBiases(q.bias, q.biasInput, q.biasHidden, columnVectors, apart);
+    addBiases(q.bias, q.biasInput, q.biasHidden, columnVectors);
   }
   if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.depth, q.columns, vectors);
   if (!q.wTransposed) return;
@@ -422,33 +343,10 @@ export function sequencePrepare(q: Sequence): void {
 
 /** The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in gates, the other's in products. */
 export function cellForward(q: Sequence): void {
-  const lstm = q.cell == codes.CELL_LSTM;
-  for (let row = 0; row < q.active; row++) {
-    for (let u = 0; u < q.hiddenBytes; u += 16) {
-      const h = row * q.stateRow + u;
-      if (lstm) lstmCell(q, row * q.gateRow + 4 * u, h, u);
-      else gruCell(q, row * q.gateRow + 3 * u, h, u);
-    }
-  }
-}
-
-function lstmCell(q: Sequence, z: usize, h: usize, u: usize): void {
-  const x = q.gates + z;
-  const x3 = v128.load(x, 48);
-  changetype<Lstm>(0).update(q, z, h, u, v128.load(x), v128.load(x, 16), v128.load(x, 32), x3);
-}
-
-function gruCell(q: Sequence, z: usize, h: usize, u: usize): void {
-  const x = q.gates + z;
-  const p = q.products + z;
-  const r = f32x4.add(v128.load(x), v128.load(p));
-  const update = f32x4.add(v128.load(x, 16), v128.load(p, 16));
-  changetype<GruAfter>(0).update(q, z, h, u, r, update, v128.load(p, 32), r);
+  pointwise(q, /* candidate */ false, /* back */ false);
 }
 
 /** The backward pass of the same. */
 export function cellBackward(q: Sequence): void {
-  const quads = q.padded >> 2;
-  if (q.cell == codes.CELL_LSTM) retreat<Lstm>(q, 0, quads);
-  else retreat<GruAfter>(q, 0, quads);
+  pointwise(q, /* candidate */ false, /* back */ true);
 }

@@ -26,7 +26,7 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function flush(x: v128): v128 {
-  return v128.andnot(x, f32x4.lt(f32x4.abs(x), v128.load32_splat(TINY_LIMIT)));
+  return v128.andnot(x, f32x4.lt(f32x4.abs(x), v128.load(TINY_LIMIT)));
 }
 
 /** The same for one number. */

@@ -8,17 +8,34 @@ const TANH_LIMIT: f32 = ASC_FEATURE_RELAXED_SIMD ? 7.9807181358 : 7.8522667885;
 
 // prettier-ignore
 const TABLE: usize = memory.data<f32>([
-  1e-30, 1.0, 2.0, 127.0,
+  1e-30, 1e-30, 1e-30, 1e-30,
+  1.0, 1.0, 1.0, 1.0,
+  2.0, 2.0, 2.0, 2.0,
+  127.0, 127.0, 127.0, 127.0,
   // The rational tanh 9/8 (coefficients of XNNPACK's f32-vtanh-rational-9-8): odd numerator, even denominator.
-  TANH_LIMIT, 1.3412411511e-1, 3.5330520477e-3, 2.1235626264e-5, 1.4248920266e-8,
-  4.6745735407e-1, 2.6018999517e-2, 3.3472978976e-4, 8.136594829e-7,
+  TANH_LIMIT, TANH_LIMIT, TANH_LIMIT, TANH_LIMIT,
+  1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1,
+  3.5330520477e-3, 3.5330520477e-3, 3.5330520477e-3, 3.5330520477e-3,
+  2.1235626264e-5, 2.1235626264e-5, 2.1235626264e-5, 2.1235626264e-5,
+  1.4248920266e-8, 1.4248920266e-8, 1.4248920266e-8, 1.4248920266e-8,
+  4.6745735407e-1, 4.6745735407e-1, 4.6745735407e-1, 4.6745735407e-1,
+  2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2,
+  3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4,
+  8.136594829e-7, 8.136594829e-7, 8.136594829e-7, 8.136594829e-7,
   // exp: range, 1 / ln 2, and ln 2 in two parts, the first so short that its product with an exponent is exact.
-  87.0, 1.44269504, 0.693359375, -2.12194440e-4,
+  87.0, 87.0, 87.0, 87.0,
+  1.44269504, 1.44269504, 1.44269504, 1.44269504,
+  0.693359375, 0.693359375, 0.693359375, 0.693359375,
+  -2.12194440e-4, -2.12194440e-4, -2.12194440e-4, -2.12194440e-4,
   // exp(r) on [0, ln 2] = 1 + c1 r + ... + c5 r^5, relative error 8.3e-8 (minimax fit with the first coefficient fixed).
   // All are positive, so that each operation of the Horner scheme, and with it the sum, rises with r.
-  1.0000059604644775, 0.49987083673477173, 0.16755490005016327, 0.03906264528632164, 0.011669368483126163,
+  1.0000059604644775, 1.0000059604644775, 1.0000059604644775, 1.0000059604644775,
+  0.49987083673477173, 0.49987083673477173, 0.49987083673477173, 0.49987083673477173,
+  0.16755490005016327, 0.16755490005016327, 0.16755490005016327, 0.16755490005016327,
+  0.03906264528632164, 0.03906264528632164, 0.03906264528632164, 0.03906264528632164,
+  0.011669368483126163, 0.011669368483126163, 0.011669368483126163, 0.011669368483126163,
   // 1.5 * 2^23 + 127: adding it leaves a small whole number's biased exponent in the low bits.
-  12583039.0,
+  12583039.0, 12583039.0, 12583039.0, 12583039.0,
 ], 16);
 
 /** 64 bytes of zero, to start sums from. */
@@ -28,44 +45,44 @@ export const ZEROS: usize = memory.data(64, 16);
 // @ts-ignore: decorator
 @inline export const TINY_LIMIT: usize = TABLE;
 // @ts-ignore: decorator
-@inline export const ONE: usize = TABLE + 4;
+@inline export const ONE: usize = TABLE + 16;
 // @ts-ignore: decorator
-@inline export const TWO: usize = TABLE + 8;
+@inline export const TWO: usize = TABLE + 32;
 // @ts-ignore: decorator
-@inline export const TANH_CLAMP: usize = TABLE + 16;
+@inline export const TANH_CLAMP: usize = TABLE + 64;
 // @ts-ignore: decorator
-@inline export const TANH_A3: usize = TABLE + 20;
+@inline export const TANH_A3: usize = TABLE + 80;
 // @ts-ignore: decorator
-@inline export const TANH_A5: usize = TABLE + 24;
+@inline export const TANH_A5: usize = TABLE + 96;
 // @ts-ignore: decorator
-@inline export const TANH_A7: usize = TABLE + 28;
+@inline export const TANH_A7: usize = TABLE + 112;
 // @ts-ignore: decorator
-@inline export const TANH_A9: usize = TABLE + 32;
+@inline export const TANH_A9: usize = TABLE + 128;
 // @ts-ignore: decorator
-@inline export const TANH_B2: usize = TABLE + 36;
+@inline export const TANH_B2: usize = TABLE + 144;
 // @ts-ignore: decorator
-@inline export const TANH_B4: usize = TABLE + 40;
+@inline export const TANH_B4: usize = TABLE + 160;
 // @ts-ignore: decorator
-@inline export const TANH_B6: usize = TABLE + 44;
+@inline export const TANH_B6: usize = TABLE + 176;
 // @ts-ignore: decorator
-@inline export const TANH_B8: usize = TABLE + 48;
+@inline export const TANH_B8: usize = TABLE + 192;
 // @ts-ignore: decorator
-@inline export const EXP_CLAMP: usize = TABLE + 52;
+@inline export const EXP_CLAMP: usize = TABLE + 208;
 // @ts-ignore: decorator
-@inline export const LOG2E: usize = TABLE + 56;
+@inline export const LOG2E: usize = TABLE + 224;
 // @ts-ignore: decorator
-@inline export const LN2_HIGH: usize = TABLE + 60;
+@inline export const LN2_HIGH: usize = TABLE + 240;
 // @ts-ignore: decorator
-@inline export const LN2_LOW: usize = TABLE + 64;
+@inline export const LN2_LOW: usize = TABLE + 256;
 // @ts-ignore: decorator
-@inline export const EXP_C1: usize = TABLE + 68;
+@inline export const EXP_C1: usize = TABLE + 272;
 // @ts-ignore: decorator
-@inline export const EXP_C2: usize = TABLE + 72;
+@inline export const EXP_C2: usize = TABLE + 288;
 // @ts-ignore: decorator
-@inline export const EXP_C3: usize = TABLE + 76;
+@inline export const EXP_C3: usize = TABLE + 304;
 // @ts-ignore: decorator
-@inline export const EXP_C4: usize = TABLE + 80;
+@inline export const EXP_C4: usize = TABLE + 320;
 // @ts-ignore: decorator
-@inline export const EXP_C5: usize = TABLE + 84;
+@inline export const EXP_C5: usize = TABLE + 336;
 // @ts-ignore: decorator
-@inline export const EXP_BIAS: usize = TABLE + 88;
+@inline export const EXP_BIAS: usize = TABLE + 352;

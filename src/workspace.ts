@@ -306,7 +306,6 @@ export class Workspace {
       hiddenBytes: unit.padded * 4,
       columns: unit.columns,
       stateRow,
-      operandRow: stateRow,
       gateRow,
       gatesAll: buffers.gates,
       productsAll: buffers.products,

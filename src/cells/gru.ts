@@ -13,6 +13,6 @@ export function gruForm(spec: GruSpec): CellForm {
     panelVectors: after ? 3 : 4,
     hasCellState: false,
     products: after ? 'gates' : 'state',
-    biasApart: false,
+    biasApart: after,
   };
 }
