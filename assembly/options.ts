@@ -144,6 +144,19 @@ function zoneout(q: Sequence, o: Options): void {
 }
 
 /**
+ * Where the projection was clipped. Inference mixes h with the old one, so that the new one is known up to rounding only: within 1e-5 of
+ * its bound it counts as clipped.
+ */
+function wasClipped(q: Sequence, o: Options, k: i32): v128 {
+  const h = v128.load(q.h + k);
+  if (o.zoneMask || o.renewed == 1) return f32x4.ge(f32x4.abs(h), f32x4.splat(o.projClip));
+  const before = v128.load(q.hPrevious + k);
+  const change = f32x4.mul(f32x4.sub(h, before), f32x4.splat(1 / o.renewed));
+  const limit = f32x4.splat(o.projClip * <f32>(1 - 1e-5));
+  return f32x4.ge(f32x4.abs(f32x4.add(before, change)), limit);
+}
+
+/**
  * dL/dh of the step, split: what the new state gets to `dUnprojected` (of a projection, through it), what the old one keeps to dh.
  * The gradient of a projected h stays in the place of dL/dy, for the gradient of the projection.
  */
@@ -159,10 +172,7 @@ function arriving(q: Sequence, o: Options): usize {
       kept = f32x4.sub(d, passed);
       d = passed;
     }
-    if (o.projected) {
-      const clipped = f32x4.ge(f32x4.abs(v128.load(q.h + k)), f32x4.splat(o.projClip));
-      d = v128.andnot(d, clipped);
-    }
+    if (o.projected) d = v128.andnot(d, wasClipped(q, o, k));
     v128.store(q.dh + k, kept);
     v128.store(target + k, d);
   }

@@ -22,6 +22,36 @@ const layers = [
   { type: 'lstm', inputSize: 3, hiddenSize: 5 },
 ] as const;
 
+function exactParameters(model: Model): Parameters {
+  return new Map(
+    [...model.stateDict()].map(([key, { shape, data }]) => [
+      key,
+      { shape, data: Float64Array.from(data) },
+    ]),
+  );
+}
+
+/** The state after step t of one row of 3 inputs, and the gradient of it that the steps behind it send back. */
+function around(
+  description: ModelDescription,
+  parameters: Parameters,
+  x: Float32Array,
+  dOutput: ArrayLike<number>,
+  t: number,
+): { before: State; rest: State } {
+  const zero = zeroState(description, 1);
+  const run = (from: number, until: number, state: State): ReturnType<typeof forward> => {
+    const dims = { steps: until - from, batch: 1 };
+    return forward(description, parameters, x.subarray(3 * from, 3 * until), dims, state);
+  };
+  const before = run(0, t + 1, zero).state;
+  if (t + 1 === STEPS) return { before, rest: zero };
+  const { tape } = run(t + 1, STEPS, before);
+  const width = dOutput.length / STEPS;
+  const dRest = Float64Array.from(dOutput).slice(width * (t + 1));
+  return { before, rest: backward(description, parameters, tape, dRest, zero).state };
+}
+
 describe.each(variants)('gradient flow, %s SIMD', (variant) => {
   const engine = createEngine(variant);
   afterAll(() => engine.dispose());
@@ -37,35 +67,9 @@ describe.each(variants)('gradient flow, %s SIMD', (variant) => {
     const { flow } = trainer.backward({ output: dOutput, flow: true });
     const { h, c } = flow![layer.type]!;
 
-    const parameters: Parameters = new Map(
-      [...model.stateDict()].map(([key, { shape, data }]) => [
-        key,
-        { shape, data: Float64Array.from(data) },
-      ]),
-    );
-    const dims = (steps: number): { steps: number; batch: number } => ({ steps, batch: 1 });
+    const parameters = exactParameters(model);
     for (let t = 0; t < STEPS; t++) {
-      const zero = zeroState(description, 1);
-      const before = forward(
-        description,
-        parameters,
-        x.subarray(0, 3 * (t + 1)),
-        dims(t + 1),
-        zero,
-      ).state;
-      let rest: State = zeroState(description, 1);
-      if (t + 1 < STEPS) {
-        const left = STEPS - t - 1;
-        const { tape } = forward(
-          description,
-          parameters,
-          x.subarray(3 * (t + 1)),
-          dims(left),
-          before,
-        );
-        const dRest = Float64Array.from(dOutput.subarray(5 * (t + 1)));
-        rest = backward(description, parameters, tape, dRest, zeroState(description, 1)).state;
-      }
+      const { before, rest } = around(description, parameters, x, dOutput, t);
       const dh = Float64Array.from(rest[layer.type]!.h, (v, k) => v + dOutput[5 * t + k]!);
       expect(Math.abs(h[t]! / norm(dh) - 1), `h, step ${t}`).toBeLessThan(1e-5);
       if (!c) continue;
@@ -78,6 +82,27 @@ describe.each(variants)('gradient flow, %s SIMD', (variant) => {
       expect(Math.abs(c[t]! / norm(dc) - 1), `c, step ${t}`).toBeLessThan(1e-5);
     }
     expect(c === undefined).toBe(layer.type !== 'lstm');
+  });
+
+  it('knows a clipped h where inference mixes it with the old one', () => {
+    const clips = { projSize: 4, projClip: 0.03, zoneout: 0.3 };
+    const description = {
+      layers: [{ type: 'lstm', inputSize: 3, hiddenSize: 6, ...clips }],
+    } as const;
+    const model = Model.create(engine, description, { seed: 2 });
+    const random = createRandom(5);
+    const x = Float32Array.from(random.vector(STEPS * 3, 1));
+    const target = Float32Array.from(random.vector(STEPS * 4, 1));
+    const parameters = exactParameters(model);
+    const dims = { steps: STEPS, batch: 1 };
+    const { output } = forward(description, parameters, x, dims, zeroState(description, 1));
+    const dOutput = output.map((y, k) => (2 * (y - target[k]!)) / output.length);
+    const { h } = model.gradientFlow({ x, target, loss: 'mse', steps: STEPS })['lstm']!;
+    for (let t = 0; t < STEPS; t++) {
+      const { rest } = around(description, parameters, x, dOutput, t);
+      const dh = rest['lstm']!.h.map((v, k) => v + dOutput[4 * t + k]!);
+      expect(Math.abs(h[t]! / norm(dh) - 1), `step ${t}`).toBeLessThan(1e-5);
+    }
   });
 
   it('measuring changes no bit, and is not done unless asked for', () => {

@@ -16,7 +16,7 @@ export const mutants = [
       ['kept = f32x4.sub(d, passed)', 'kept = f32x4.sub(d, d)'],
     ],
     'projection clip has a gradient outside of its bound': [
-      ['d = v128.andnot(d, clipped)', 'd = v128.andnot(d, v128.load(ZEROS))'],
+      ['if (o.projected) d = v128.andnot(d, wasClipped(q, o, k));', ''],
     ],
     'recurrent dropout: the gradient is not masked': [
       [
