@@ -11,7 +11,7 @@ const BUDGETS = [
   { file: 'wasm/gatefold-relaxed.wasm', raw: 64 * KB },
   { file: 'index.js', gzip: 60 * KB },
   { file: 'core.js', gzip: 30 * KB },
-  { file: 'worklet.js', gzip: 34 * KB },
+  { file: 'worklet.js', gzip: 36 * KB },
   { file: 'workerd.js', gzip: 30 * KB },
   { file: 'data-entry.js', gzip: 6 * KB },
   { file: 'kernels-entry.js', gzip: 8 * KB },

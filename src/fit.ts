@@ -1,7 +1,12 @@
 import { checkInteger, checkKeys } from './check.ts';
+import { Course } from './course.ts';
+import type { FitEvent } from './course.ts';
+import { lossOptions } from './loss.ts';
+import { checkMetrics } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
-import type { Schedule } from './schedules.ts';
-import type { StepReport, Trainer } from './train.ts';
+import type { ReduceOnPlateau, Schedule } from './schedules.ts';
+import type { Trainer } from './train.ts';
+import type { Snapshot, StepReport } from './trainer-options.ts';
 import type { Input } from './types.ts';
 
 /** What one update learns from, as `Trainer.step` takes it. */
@@ -33,7 +38,7 @@ export interface TrainingData {
 export interface FitOptions {
   /** Passes over the data. */
   readonly epochs: number;
-  /** Updates of these passes that are done already, when a run is resumed; default 0. */
+  /** Updates of these passes that are done already, when a run is resumed by hand; default 0. */
   readonly from?: number;
   /** Ends the iteration after the window at hand, without an error. What has been learned stays. */
   readonly signal?: AbortSignal;
@@ -41,10 +46,28 @@ export interface FitOptions {
   readonly validation?: TrainingData;
   /** What to report of it beside the loss. */
   readonly metrics?: readonly Metric[];
-  /** The learning rate of an update, counted from 0; default: that of the trainer stays. */
-  readonly learningRate?: Schedule;
+  /** The learning rate of an update, counted from 0, or one that falls by the validation loss; default: that of the trainer stays. */
+  readonly learningRate?: Schedule | ReduceOnPlateau;
+  /** Ends after `patience` validations in a row whose loss was not lower than the best by more than `minDelta` (default 0). */
+  readonly earlyStopping?: { readonly patience: number; readonly minDelta?: number };
+  /**
+   * Whether the model is left with the parameters of its lowest validation loss, however the iteration ends; default false. The trainer's
+   * own state stays the last one: checkpoints go on from there.
+   */
+  readonly keepBest?: boolean;
+  /** What is given everything that going on later takes: `gatefold/node` has files. */
+  readonly checkpoint?: Checkpoint;
+  /** Such a snapshot, to go on from bit for bit with the same data and options; absent to start anew. */
+  readonly resume?: Snapshot;
   /** Milliseconds of work after which the event loop gets a turn; default 50. */
   readonly yieldEvery?: number;
+}
+
+/** Keeps the state of a run. */
+export interface Checkpoint {
+  /** Updates from one to the next; default an epoch. One more follows when the iteration ends without an error. */
+  readonly every?: number;
+  save(snapshot: Snapshot): void | Promise<void>;
 }
 
 /** What one update was. */
@@ -57,13 +80,30 @@ export interface FitProgress extends StepReport {
   readonly updates: number;
   /** Targets of this update. */
   readonly targets: number;
-  /** Mean loss over the validation data, after the last window of an epoch. */
+  readonly learningRate: number;
+  /** Mean loss over the validation data, after the last window of an epoch; the others below come with it. */
   readonly validationLoss?: number;
-  /** With `metrics`, those, at the same time. */
+  /** The same, and the metrics that were asked for. */
   readonly metrics?: Measures;
+  /** The update with the lowest finite validation loss; 0 before there is one. */
+  readonly best?: number;
+  /** What the validation has changed. */
+  readonly events?: readonly FitEvent[];
 }
 
-const KEYS = ['epochs', 'from', 'signal', 'validation', 'metrics', 'learningRate', 'yieldEvery'];
+const KEYS = [
+  'epochs',
+  'from',
+  'signal',
+  'validation',
+  'metrics',
+  'learningRate',
+  'earlyStopping',
+  'keepBest',
+  'checkpoint',
+  'resume',
+  'yieldEvery',
+];
 
 /** Measures some data window by window. */
 type Measuring = (data: TrainingData, metrics: readonly Metric[]) => Generator<void, Measures>;
@@ -76,43 +116,72 @@ export async function* fit(
   measuring: Measuring,
 ): AsyncGenerator<FitProgress, void, undefined> {
   checkKeys('options', options, KEYS);
+  const { windows } = data;
   const epochs = checkInteger('epochs', options.epochs, 1);
-  const updates = epochs * checkInteger('data.windows', data.windows, 1);
-  const from = checkInteger('from', options.from ?? 0, 0, updates);
+  const updates = epochs * checkInteger('data.windows', windows, 1);
+  const from = checkInteger('from', options.from ?? 0, 0, options.resume ? 0 : updates);
   const yieldEvery = checkInteger('yieldEvery', options.yieldEvery ?? 50, 0);
-  const { signal, validation, learningRate, metrics = [] } = options;
-  let turnEndsAt = Date.now() + yieldEvery;
-  const breathe = async (): Promise<void> => {
-    if (Date.now() < turnEndsAt) return;
-    await eventLoop();
-    turnEndsAt = Date.now() + yieldEvery;
+  const { signal, validation, learningRate, metrics = [], checkpoint, resume } = options;
+  const every = checkInteger('checkpoint.every', checkpoint?.every ?? windows, 1);
+  if (metrics.length) checkMetrics(metrics, lossOptions(trainer.options.loss!));
+  const course = new Course(trainer, options);
+  const breathe = turns(yieldEvery);
+  let update = resume ? course.restore(resume, windows) : from;
+  let saved = update;
+  const save = async (): Promise<void> => {
+    saved = update;
+    await checkpoint?.save(course.snapshot(update, windows));
   };
-  const validate = async (of: TrainingData): Promise<Partial<FitProgress>> => {
-    const windows = measuring(of, metrics);
-    for (;;) {
-      const { done, value } = windows.next();
-      if (!done) await breathe();
-      else return { validationLoss: value.loss, ...(metrics.length ? { metrics: value } : {}) };
+  const validate = async (own: TrainingData): Promise<Partial<FitProgress>> => {
+    const measures = await drain(measuring(own, metrics), breathe);
+    const { loss } = measures;
+    const events = course.hear(loss, update);
+    return { validationLoss: loss, metrics: measures, best: course.best, events };
+  };
+  let isSound = false;
+  try {
+    while (update < updates && !signal?.aborted && !course.isOver) {
+      const index = update % windows;
+      const epoch = Math.floor(update / windows);
+      if (learningRate) {
+        trainer.learningRate =
+          typeof learningRate === 'function' ? learningRate(update, updates) : learningRate.rate;
+      }
+      const rate = trainer.learningRate;
+      const window = data.window(index, epoch);
+      if (index === 0 || window.fresh) trainer.resetState();
+      const { inputs, targets, steps, lengths, targetLengths } = window;
+      const report = trainer.step(inputs, targets, { steps, lengths, targetLengths });
+      update++;
+      const isLast = index === windows - 1;
+      const progress = {
+        ...report,
+        epoch: epoch + 1,
+        epochs,
+        update,
+        updates,
+        targets: countOf(window, trainer),
+        learningRate: rate,
+        ...(validation && isLast ? await validate(validation) : {}),
+      };
+      // Whoever leaves the loop here leaves a run that can go on.
+      isSound = true;
+      yield progress;
+      isSound = false;
+      if (update % every === 0) await save();
+      await breathe();
     }
-  };
-  for (let update = from; update < updates && !signal?.aborted; update++) {
-    const index = update % data.windows;
-    const epoch = Math.floor(update / data.windows);
-    if (learningRate) trainer.learningRate = learningRate(update, updates);
-    const window = data.window(index, epoch);
-    if (index === 0 || window.fresh) trainer.resetState();
-    const { inputs, targets, steps, lengths, targetLengths } = window;
-    const report = trainer.step(inputs, targets, { steps, lengths, targetLengths });
-    const progress = {
-      ...report,
-      epoch: epoch + 1,
-      epochs,
-      update: update + 1,
-      updates,
-      targets: countOf(window, trainer),
-    };
-    const isLast = index === data.windows - 1;
-    yield validation && isLast ? { ...progress, ...(await validate(validation)) } : progress;
+    isSound = true;
+  } finally {
+    if (isSound && saved < update) await save();
+    course.finish();
+  }
+}
+
+async function drain<T>(steps: Generator<void, T>, breathe: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
     await breathe();
   }
 }
@@ -125,8 +194,12 @@ function countOf(window: TrainingWindow, { model, options }: Trainer): number {
   return all.reduce((sum, length) => sum + (model.pooled ? Math.min(length, 1) : length), 0);
 }
 
-/** Lets timers, input and painting in. An AudioWorklet has no timers, and nothing to let in. */
-async function eventLoop(): Promise<void> {
-  if (typeof setTimeout !== 'function') return;
-  await new Promise<void>((resolve) => setTimeout(resolve, 0));
+/** What lets timers, input and painting in every so many milliseconds. An AudioWorklet has no timers, and nothing to let in. */
+function turns(every: number): () => Promise<void> {
+  let endsAt = Date.now() + every;
+  return async () => {
+    if (Date.now() < endsAt || typeof setTimeout !== 'function') return;
+    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    endsAt = Date.now() + every;
+  };
 }

@@ -22,25 +22,18 @@ export interface Tally {
   scored: number;
 }
 
-function metricsOf(loss: LossOptions): readonly Metric[] {
-  if (loss.type === 'ctc') return [];
-  if (loss.type === 'bce') return ['accuracy'];
-  if (loss.type !== 'cross-entropy') return ['mae'];
-  // A weighted mean is the perplexity of nothing.
-  return loss.classWeights ? ['accuracy'] : ['accuracy', 'perplexity', 'bitsPerCharacter'];
-}
-
 /** Refuses what a loss cannot give. */
 export function checkMetrics(metrics: readonly Metric[], loss: LossOptions): void {
-  const given = metricsOf(loss);
-  if (metrics.length && !given.length) {
-    const message = `"metrics" of the loss 'ctc' are none but the loss: decode with greedyCtc and compare with labelErrorRate`;
+  const { type } = loss;
+  if (!metrics.length) return;
+  if (type === 'ctc') {
+    const message = `the loss 'ctc' has no "metrics": compare what greedyCtc finds by labelErrorRate`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
-  const weighted = 'classWeights' in loss ? ' with class weights' : '';
-  for (const metric of metrics) {
-    checkChoice(`metrics" of the loss "${loss.type}${weighted}`, metric, given);
-  }
+  const given: Metric[] = [type === 'cross-entropy' || type === 'bce' ? 'accuracy' : 'mae'];
+  // A weighted mean is the perplexity of nothing.
+  if (type === 'cross-entropy' && !loss.classWeights) given.push('perplexity', 'bitsPerCharacter');
+  for (const metric of metrics) checkChoice(`metrics" of the loss "${type}`, metric, given);
 }
 
 /** The means of what was counted. */

@@ -1,26 +1,16 @@
 /** The default entry and files, for Node, Deno and Bun: written beside and renamed, so that a file is always whole, the old one or the new one. */
 
-import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Engine } from './engine.ts';
+import { writeWhole } from './files.ts';
 import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/models.ts';
-import type { Extras } from './formats/models.ts';
+import type { Extras, TrainerExtras } from './formats/models.ts';
 import type { Model } from './model.ts';
 import type { Trainer } from './train.ts';
 
+export { checkpointFile, writeWhole } from './files.ts';
+export type { CheckpointFile } from './files.ts';
 export * from './index.ts';
-
-/** Writes the whole file or nothing. */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const beside = `${path}.${randomUUID()}.part`;
-  try {
-    await writeFile(beside, bytes, { flush: true });
-    await rename(beside, path);
-  } catch (error) {
-    await rm(beside, { force: true });
-    throw error;
-  }
-}
 
 /** A model and what its user keeps beside it as a safetensors file. */
 export async function saveModelFile(
@@ -40,7 +30,7 @@ export async function loadModelFile(path: string, engine: Engine): Promise<Model
 export async function saveTrainerFile(
   path: string,
   trainer: Trainer,
-  extras?: Extras,
+  extras?: TrainerExtras,
 ): Promise<void> {
   await writeWhole(path, saveTrainer(trainer, extras));
 }

@@ -6,7 +6,8 @@ export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
 export type { Gates } from './gates.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
-export type { FitOptions, FitProgress, TrainingData, TrainingWindow } from './fit.ts';
+export type { FitEvent } from './course.ts';
+export type { Checkpoint, FitOptions, FitProgress, TrainingData, TrainingWindow } from './fit.ts';
 export type {
   CtcOptions,
   CrossEntropyOptions,

@@ -50,13 +50,32 @@ function cosine(x: number): number {
   return -angle * (1 + sum);
 }
 
-/** Times `factor` once a loss has not fallen for more than `patience` reports (`torch.optim.lr_scheduler.ReduceLROnPlateau`). */
+/** How many losses in a row were not lower than the best by more than `minDelta`. */
+export class Patience {
+  best: number = Infinity;
+  waited = 0;
+  readonly #minDelta: number;
+
+  constructor(minDelta: number) {
+    this.#minDelta = minDelta;
+  }
+
+  report(loss: number): void {
+    const isBetter = Number.isFinite(loss) && loss < this.best - this.#minDelta;
+    if (isBetter) this.best = loss;
+    this.waited = isBetter ? 0 : this.waited + 1;
+  }
+}
+
+/**
+ * Times `factor` once a loss has not fallen for more than `patience` reports (`torch.optim.lr_scheduler.ReduceLROnPlateau`). As the
+ * `learningRate` of `fit` it hears of every validation.
+ */
 export class ReduceOnPlateau {
   rate: number;
+  readonly heard: Patience = new Patience(0);
   readonly #factor: number;
   readonly #patience: number;
-  #best = Infinity;
-  #waited = 0;
 
   constructor(rate: number, options: { factor?: number; patience?: number } = {}) {
     this.rate = checkNumber('rate', rate, 0);
@@ -66,12 +85,10 @@ export class ReduceOnPlateau {
 
   /** The rate after hearing of a loss. */
   report(loss: number): number {
-    if (loss < this.#best) {
-      this.#best = loss;
-      this.#waited = 0;
-    } else if (++this.#waited > this.#patience) {
+    this.heard.report(loss);
+    if (this.heard.waited > this.#patience) {
       this.rate *= this.#factor;
-      this.#waited = 0;
+      this.heard.waited = 0;
     }
     return this.rate;
   }

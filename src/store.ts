@@ -199,3 +199,9 @@ export class Store {
 export function sizeOf({ shape }: Pick<Tensor, 'shape'>): number {
   return shape.reduce((product, n) => product * n, 1);
 }
+
+/** The entries whose names begin with the prefix, without it. */
+export function below(tensors: ReadonlyMap<string, Tensor>, prefix: string): StateDict {
+  const found = [...tensors].filter(([name]) => name.startsWith(prefix));
+  return new Map(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+}

@@ -31,7 +31,7 @@ import {
 import type { Stretch } from './sequence-io.ts';
 import type { SegmentedRun } from './segmented.ts';
 import { checkState, readState, writeState } from './states.ts';
-import { sizeOf } from './store.ts';
+import { below, sizeOf } from './store.ts';
 import type { Store } from './store.ts';
 import type { Input, SequenceResult, StateDict } from './types.ts';
 import { layOut } from './trainer-layout.ts';
@@ -558,7 +558,7 @@ export class Trainer {
     const vectors: [string, Slot][] = [['model.', this.#store.values]];
     if (this.#optimizer.hasFirst) vectors.push(['first.', this.#first]);
     if (this.#optimizer.hasSecond) vectors.push(['second.', this.#second]);
-    const groups = vectors.map(([prefix, slot]) => ({ slot, named: withPrefix(tensors, prefix) }));
+    const groups = vectors.map(([prefix, slot]) => ({ slot, named: below(tensors, prefix) }));
     const carried = this.#training.arrays().map(({ name, shape, slot }) => {
       const data = checkFloats(
         name,
@@ -602,11 +602,6 @@ export class Trainer {
     this.#disposed = true;
     this.#release();
   }
-}
-
-function withPrefix(tensors: StateDict, prefix: string): StateDict {
-  const named = [...tensors].filter(([name]) => name.startsWith(prefix));
-  return new Map(named.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }
 
 disposable(Trainer);

@@ -55,6 +55,9 @@ export interface StepReport extends UpdateReport {
   readonly loss: number;
 }
 
+/** Prefix of the best parameters in the snapshot of a run that keeps them. */
+export const BEST = 'best.';
+
 /** What a trainer is, to go on with it elsewhere: see `Trainer.snapshot`. */
 export interface Snapshot {
   readonly tensors: StateDict;

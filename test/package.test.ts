@@ -133,6 +133,7 @@ describe('every entry', () => {
       [
         ...CORE,
         'wasmBytes',
+        'checkpointFile',
         'loadModelFile',
         'loadTrainerFile',
         'saveModelFile',

@@ -9,14 +9,22 @@ const blocks = [...readme.matchAll(/^```js\n([^]*?)^```$/gm)].map(([, code], ind
   code: code!,
 }));
 
-/** What a fragment takes for granted: a model, and the bytes of a file with its parameters. */
+/** What a fragment takes for granted: a model with a trainer and data, and the bytes of a file with its parameters. */
 const SETTING = `
-import { Engine as SettingEngine, Model as SettingModel } from 'gatefold';
+import * as setting from 'gatefold';
 import { writeSafetensors } from 'gatefold/formats/safetensors';
-const model = SettingModel.create(SettingEngine.createSync(), {
-  layers: [{ type: 'lstm', inputSize: 2, hiddenSize: 3 }],
+const model = setting.Model.create(setting.Engine.createSync(), {
+  layers: [
+    { type: 'embedding', numEmbeddings: 3, embeddingDim: 2 },
+    { type: 'lstm', hiddenSize: 3 },
+    { type: 'linear', outFeatures: 3 },
+  ],
 });
 const bytes = writeSafetensors(model.stateDict());
+const trainer = setting.Trainer.create(model, { batch: 2, steps: 5, loss: 'cross-entropy' });
+const tokens = Int32Array.from({ length: 100 }, (_, t) => (t * t) % 3);
+const data = new setting.TextBatches(tokens, { batch: 2, steps: 5 });
+const validation = data;
 `;
 
 let consumer: Consumer;

@@ -31,11 +31,21 @@ const SPACES = /[ \t\n\r]*/y;
 const NUMBER = /[-+.0-9][-+.0-9a-zA-Z]*/y;
 const WHOLE = /^(?:0|[1-9][0-9]{0,15})$/;
 
+/** Whether a number is a plain whole one. */
+const isWhole = (token: string): boolean => WHOLE.test(token);
+
+/** Whether a number is written as `JSON.stringify` does: no digit of it gets lost. */
+export const isPlain = (token: string): boolean => String(Number(token)) === token;
+
 /**
  * Looks for what `JSON.parse` would let pass: it keeps the last of two equal keys without a word, rounds numbers, and
  * may overflow the stack. It does not check the grammar; `JSON.parse` does that afterwards. One pass, linear time.
  */
-export function scanJson(text: string, maxDepth: number): JsonFault | undefined {
+export function scanJson(
+  text: string,
+  maxDepth: number,
+  isNumber: (token: string) => boolean = isWhole,
+): JsonFault | undefined {
   /** The keys of each open object; arrays have none. */
   const open: (Set<string> | undefined)[] = [];
   for (let at = 0; at < text.length;) {
@@ -63,7 +73,7 @@ export function scanJson(text: string, maxDepth: number): JsonFault | undefined 
     } else {
       NUMBER.lastIndex = at;
       const number = NUMBER.exec(text);
-      if (number !== null && !WHOLE.test(number[0])) {
+      if (number !== null && !isNumber(number[0])) {
         return 'holds a number that is not a plain whole number';
       }
       at += number === null ? 1 : number[0].length;

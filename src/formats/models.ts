@@ -1,9 +1,12 @@
 import type { Engine } from '../engine.ts';
 import { GatefoldError } from '../errors.ts';
 import { Model } from '../model.ts';
+import { below } from '../store.ts';
 import type { Trainer } from '../train.ts';
+import { BEST } from '../trainer-options.ts';
+import type { Snapshot } from '../trainer-options.ts';
 import type { ModelDescription, StateDict, Tensor } from '../types.ts';
-import { scanJson } from './json-scan.ts';
+import { isPlain, scanJson } from './json-scan.ts';
 import { readSafetensors } from './safetensors-read.ts';
 import type { SafetensorsFile } from './safetensors-read.ts';
 import { writeSafetensors } from './safetensors-write.ts';
@@ -11,6 +14,7 @@ import { writeSafetensors } from './safetensors-write.ts';
 /** Keys of the metadata that belong to this package. */
 const DESCRIPTION = 'gatefold.model';
 const TRAINER = 'gatefold.trainer';
+const CHECKSUM = 'gatefold.checksum';
 /** Prefixes of a trainer's file: of the model's parameters (`Trainer.snapshot` gives it), and of what the caller adds. */
 const PARAMETERS = 'model.';
 const EXTRA = 'extra.';
@@ -25,6 +29,12 @@ export interface Extras {
   readonly tensors?: ReadonlyMap<string, Tensor>;
   /** Keys must not begin with `gatefold.`. */
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** The same of a trainer, which may have been another meanwhile. */
+export interface TrainerExtras extends Extras {
+  /** What `trainer.snapshot()` or `fit` gave; default the trainer as it is. */
+  readonly snapshot?: Snapshot;
 }
 
 /** A file's bytes, or what `readSafetensors` made of them. */
@@ -49,7 +59,7 @@ function checkMetadata(metadata: Readonly<Record<string, string>>): void {
 
 function parseOwn(text: string | undefined, key: string, fix: string): unknown {
   if (text === undefined) foreign(`its metadata has no "${key}"`, fix);
-  if (text.length > 2 ** 20 || scanJson(text, MAX_JSON_DEPTH) !== undefined) {
+  if (text.length > 2 ** 20 || scanJson(text, MAX_JSON_DEPTH, isPlain) !== undefined) {
     foreign(`its "${key}" is damaged`, fix);
   }
   try {
@@ -69,7 +79,7 @@ export function saveModel(
   return writeSafetensors(model.stateDict(), { [DESCRIPTION]: description, ...metadata });
 }
 
-/** The model of a file that `saveModel` or `saveTrainer` wrote. */
+/** The model of a file that `saveModel` or `saveTrainer` wrote; of a run that keeps its best parameters, with those. */
 export function loadModel(engine: Engine, source: Source): Model {
   const { tensors, metadata } = open(source);
   const fix =
@@ -84,7 +94,9 @@ export function loadModel(engine: Engine, source: Source): Model {
     return foreign('it describes no model that this version can build', 'update this package');
   }
   try {
-    model.loadStateDict(metadata[TRAINER] === undefined ? tensors : below(tensors, PARAMETERS));
+    const best = below(tensors, BEST);
+    const kept = best.size > 0 ? best : below(tensors, PARAMETERS);
+    model.loadStateDict(metadata[TRAINER] === undefined ? tensors : kept);
     return model;
   } catch (error) {
     model.dispose();
@@ -93,23 +105,69 @@ export function loadModel(engine: Engine, source: Source): Model {
   }
 }
 
-/** The entries whose names begin with the prefix, without it. */
-function below(tensors: ReadonlyMap<string, Tensor>, prefix: string): StateDict {
-  const found = [...tensors].filter(([name]) => name.startsWith(prefix));
-  return new Map(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
+/**
+ * FNV-1a over words of 32 bits: of everything in a trainer's file, since a bit that flips in a moment would show in nothing else. Every
+ * step can be undone, so that no change of a single word goes unseen.
+ */
+function checksumOf(tensors: StateDict, metadata: Readonly<Record<string, string>>): string {
+  let hash = 0x811c9dc5;
+  const add = (word: number): void => {
+    hash = Math.imul(hash ^ word, 0x01000193);
+  };
+  const addText = (text: string): void => {
+    for (let i = 0; i < text.length; i++) add(text.charCodeAt(i));
+  };
+  for (const [name, { shape, data }] of tensors) {
+    addText(`${name} ${shape.join()};`);
+    for (const word of new Int32Array(data.buffer, data.byteOffset, data.length)) add(word);
+  }
+  const texts = Object.entries(metadata).filter(([key]) => key !== CHECKSUM);
+  for (const [key, text] of texts) addText(`${key} ${text};`);
+  return String(hash >>> 0);
 }
 
-/** Everything of a trainer, its model too: `loadModel` reads the file as well. */
-export function saveTrainer(trainer: Trainer, extras: Extras = {}): Uint8Array {
-  checkMetadata(extras.metadata ?? {});
-  const snapshot = trainer.snapshot();
+/** Everything of a trainer, its model too: `loadModel` reads the file as well. `snapshot` stands for the trainer as it was then. */
+export function saveTrainer(
+  trainer: Trainer,
+  { tensors: own, metadata = {}, snapshot = trainer.snapshot() }: TrainerExtras = {},
+): Uint8Array {
+  checkMetadata(metadata);
   const tensors: StateDict = new Map(snapshot.tensors);
-  for (const [name, tensor] of extras.tensors ?? []) tensors.set(EXTRA + name, tensor);
-  return writeSafetensors(tensors, {
+  for (const [name, tensor] of own ?? []) tensors.set(EXTRA + name, tensor);
+  const texts = {
     [DESCRIPTION]: JSON.stringify(trainer.model.description),
     [TRAINER]: JSON.stringify(snapshot.metadata),
-    ...extras.metadata,
-  });
+    ...metadata,
+  };
+  return writeSafetensors(tensors, { ...texts, [CHECKSUM]: checksumOf(tensors, texts) });
+}
+
+const OF_ANOTHER = 'create the trainer with the model and options it was saved with';
+
+/** The snapshot in a file of a trainer that was created like this one, and the extras. */
+export function readTrainer(
+  trainer: Trainer,
+  source: Source,
+): Required<Extras> & { snapshot: Snapshot } {
+  const { tensors, metadata: texts } = open(source);
+  const fix = 'name one that saveTrainer wrote';
+  const kept = parseOwn(texts[TRAINER], TRAINER, fix);
+  const isText = (value: unknown): boolean => typeof value === 'string';
+  if (typeof kept !== 'object' || kept === null || !Object.values(kept).every(isText)) {
+    foreign(`its "${TRAINER}" is damaged`, fix);
+  }
+  if (texts[CHECKSUM] !== checksumOf(tensors, texts)) {
+    foreign('its checksum says that it is damaged', 'go back to an earlier copy');
+  }
+  if (texts[DESCRIPTION] !== JSON.stringify(trainer.model.description)) {
+    foreign('it is of a trainer of another model', OF_ANOTHER);
+  }
+  const own = Object.entries(texts).filter(([key]) => !key.startsWith('gatefold.'));
+  return {
+    tensors: below(tensors, EXTRA),
+    metadata: Object.fromEntries(own),
+    snapshot: { tensors, metadata: kept as Record<string, string> },
+  };
 }
 
 /**
@@ -117,26 +175,15 @@ export function saveTrainer(trainer: Trainer, extras: Extras = {}): Uint8Array {
  * variant, to rounding). Gives back the extras.
  */
 export function loadTrainer(trainer: Trainer, source: Source): Required<Extras> {
-  const file = open(source);
-  const fix = 'name one that saveTrainer wrote';
-  const kept = parseOwn(file.metadata[TRAINER], TRAINER, fix);
-  const isText = (value: unknown): boolean => typeof value === 'string';
-  if (typeof kept !== 'object' || kept === null || !Object.values(kept).every(isText)) {
-    foreign(`its "${TRAINER}" is damaged`, fix);
-  }
-  const options = 'create the trainer with the model and options it was saved with';
-  if (file.metadata[DESCRIPTION] !== JSON.stringify(trainer.model.description)) {
-    foreign('it is of a trainer of another model', options);
-  }
+  const { snapshot, ...extras } = readTrainer(trainer, source);
   try {
-    trainer.restore({ tensors: file.tensors, metadata: kept as Record<string, string> });
+    trainer.restore(snapshot);
   } catch (error) {
     const isForeign = error instanceof GatefoldError && error.code !== 'ERR_DISPOSED';
     if (!isForeign) throw error;
-    foreign('it is of another trainer', options);
+    foreign('it is of another trainer', OF_ANOTHER);
   }
-  const own = Object.entries(file.metadata).filter(([key]) => !key.startsWith('gatefold.'));
-  return { tensors: below(file.tensors, EXTRA), metadata: Object.fromEntries(own) };
+  return extras;
 }
 
 /** Names as printable text, so that a foreign file cannot write to a terminal through a message. */

@@ -24,6 +24,12 @@ const STACKS: LayerSpec[] = [
   { type: 'lstm', hiddenSize: 4, peephole: 'cell' },
   { type: 'gru', hiddenSize: 7 },
   { type: 'gru', hiddenSize: 3, resetAfter: false },
+  { type: 'gru', hiddenSize: 3, dropout: 0.25, zoneout: 0.1, preactClip: 1e-7, numLayers: 2 },
+  {
+    type: 'rnn',
+    hiddenSize: 3,
+    activations: [{ type: 'affine', alpha: -0.1, beta: 1 / 3 }],
+  },
 ];
 const CHARACTERS = 11;
 

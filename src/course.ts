@@ -1,0 +1,114 @@
+import { checkInteger, checkKeys, checkNumber } from './check.ts';
+import { GatefoldError } from './errors.ts';
+import type { FitOptions } from './fit.ts';
+import { storeOf } from './model.ts';
+import { Patience, ReduceOnPlateau } from './schedules.ts';
+import { below } from './store.ts';
+import type { Trainer } from './train.ts';
+import { BEST } from './trainer-options.ts';
+import type { Snapshot } from './trainer-options.ts';
+import type { StateDict } from './types.ts';
+
+/** What a validation has changed: the lowest loss so far, a lower learning rate from here on, the end of the run. */
+export type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
+
+/** Numbers of a run in its metadata. */
+const NUMBERS = 9;
+
+/** What validation decides over a run of `fit`, and all that the run needs to go on later. */
+export class Course {
+  /** The update of the lowest finite loss; 0 before there is one. */
+  best = 0;
+  #bestLoss = Infinity;
+  #parameters: StateDict | undefined;
+  readonly #trainer: Trainer;
+  readonly #keepsBest: boolean;
+  /** One of rate 0 where none is given. */
+  readonly #plateau: ReduceOnPlateau;
+  readonly #stop: Patience;
+  readonly #patience: number;
+
+  constructor(trainer: Trainer, options: FitOptions) {
+    const { earlyStopping, keepBest = false, learningRate, validation, metrics = [] } = options;
+    const isPlateau = learningRate instanceof ReduceOnPlateau;
+    if (!validation && (earlyStopping || keepBest || isPlateau || metrics.length)) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"metrics", "earlyStopping", "keepBest" and ReduceOnPlateau need "validation"',
+      );
+    }
+    const { patience = Infinity, minDelta = 0 } = earlyStopping ?? {};
+    if (earlyStopping) {
+      checkKeys('earlyStopping', earlyStopping, ['patience', 'minDelta']);
+      checkInteger('earlyStopping.patience', patience, 1);
+    }
+    this.#trainer = trainer;
+    this.#keepsBest = keepBest;
+    this.#plateau = isPlateau ? learningRate : new ReduceOnPlateau(0);
+    this.#stop = new Patience(checkNumber('earlyStopping.minDelta', minDelta, 0));
+    this.#patience = patience;
+  }
+
+  /** Whether the loss has not fallen for too long. */
+  get isOver(): boolean {
+    return this.#stop.waited >= this.#patience;
+  }
+
+  /** Hears of the validation loss after so many updates. */
+  hear(loss: number, update: number): FitEvent[] {
+    const events: FitEvent[] = [];
+    if (Number.isFinite(loss) && loss < this.#bestLoss) {
+      this.#bestLoss = loss;
+      this.best = update;
+      if (this.#keepsBest) this.#parameters = this.#trainer.model.stateDict();
+      events.push('best');
+    }
+    const { rate } = this.#plateau;
+    if (this.#plateau.report(loss) < rate) events.push('rate-reduced');
+    this.#stop.report(loss);
+    if (this.isOver) events.push('early-stop');
+    return events;
+  }
+
+  /** Puts the best parameters, where they were kept, into the model. */
+  finish(): void {
+    if (this.#parameters) this.#trainer.model.loadStateDict(this.#parameters);
+  }
+
+  /** The trainer and the run after so many updates over data of so many windows. */
+  snapshot(update: number, windows: number): Snapshot {
+    const { tensors, metadata } = this.#trainer.snapshot();
+    for (const [name, tensor] of this.#parameters ?? []) tensors.set(BEST + name, tensor);
+    const { rate, heard } = this.#plateau;
+    const validated = [this.best, this.#bestLoss, this.#stop.best, this.#stop.waited];
+    metadata.fit = [update, windows, ...validated, rate, heard.best, heard.waited].join();
+    return { tensors, metadata };
+  }
+
+  /** Goes on from a snapshot: gives the updates that are done. Everything is checked before anything changes. */
+  restore(snapshot: Snapshot, windows: number): number {
+    const numbers = (snapshot.metadata.fit ?? '').split(',').map(Number);
+    if (numbers.length !== NUMBERS || numbers.some(Number.isNaN)) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"resume" expected a snapshot that "checkpoint.save" was given',
+      );
+    }
+    const [update, ofWindows, best, bestLoss, lowest, waited, rate, plateau, since] = numbers;
+    checkInteger('resume: windows of the data', ofWindows, windows, windows);
+    checkInteger('resume: update', update, 0);
+    const kept = below(snapshot.tensors, BEST);
+    const keeps = this.#keepsBest && kept.size > 0;
+    if (keeps) storeOf(this.#trainer.model).check(kept);
+    this.#trainer.restore(snapshot);
+    Object.assign(this.#stop, { best: lowest, waited });
+    // Where the run before had none, it begins here; as does the search for the best.
+    if (rate! > 0 === this.#plateau.rate > 0) {
+      this.#plateau.rate = rate!;
+      Object.assign(this.#plateau.heard, { best: plateau, waited: since });
+    }
+    if (keeps) this.#parameters = kept;
+    if (keeps || !this.#keepsBest) [this.best, this.#bestLoss] = [best!, bestLoss!];
+    return update!;
+  }
+}
