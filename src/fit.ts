@@ -127,7 +127,7 @@ export async function* fit(
   const course = new Course(trainer, options);
   const breathe = turns(yieldEvery);
   let update = resume ? course.restore(resume, windows) : from;
-  let saved = update;
+  let saved = resume ? update : -1;
   const save = async (): Promise<void> => {
     saved = update;
     await checkpoint?.save(course.snapshot(update, windows));

@@ -43,7 +43,7 @@ interface RecurrentSpec {
   readonly inputSize?: number;
   /** H. */
   readonly hiddenSize: number;
-  /** L, stacked on one another; default 1. */
+  /** L, stacked on one another and all alike; default 1. Sub-layers with options of their own are layers of their own in the list. */
   readonly numLayers?: number;
   /** Both `bias_ih` and `bias_hh`; default true. */
   readonly bias?: boolean;

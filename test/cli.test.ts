@@ -284,6 +284,34 @@ describe('stop and resume', () => {
     expect(existsSync(join(folder, 'most.safetensors'))).toBe(true);
   });
 
+  it('ends early, keeps the best epoch, and goes on to the last bit with more patience', () => {
+    // A rate that is far too high soon makes it worse.
+    const args = ['--epochs', '40', '--lr', '0.5', '--patience', '2'];
+    const { stdout } = trainTiny('early.safetensors', ...args);
+    const [, best, last] = /best epoch +(\d+) of (\d+), kept\n/.exec(stdout)!.map(Number);
+    expect(last).toBe(best! + 2);
+    expect(last).toBeLessThan(40);
+    expect(stdout).toMatch(/^epoch .*bits\/char {2}validation \d+\.\d{3} {2}gradient/m);
+    const { tensors } = readSafetensors(saved('early.safetensors'));
+    expect(tensors.get('best.lstm.weight_hh_l0')).not.toEqual(
+      tensors.get('model.lstm.weight_hh_l0'),
+    );
+    // The shown loss is the best one's, and so is that of the model that samples.
+    const shown = Number(/validation loss +(\d+\.\d{3})/.exec(stdout)![1]);
+    const validated = [...stdout.matchAll(/validation (\d+\.\d{3}) {2}/g)].map(([, x]) =>
+      Number(x),
+    );
+    expect(shown).toBeLessThanOrEqual(Math.min(...validated) + 0.001);
+    expect(gatefold('sample', 'early.safetensors', '--length', '5').status).toBe(0);
+    const again = gatefold('train', '--resume', 'early.safetensors');
+    expect(again.stderr).toMatch(/ended early, by --patience 2: give more, --patience 4\n$/);
+    expect(again.status).toBe(2);
+    const on = ['--resume', 'early.safetensors', '--patience', '5', '--out', 'later.safetensors'];
+    expect(gatefold('train', ...on).status).toBe(0);
+    trainTiny('straight-early.safetensors', ...args.slice(0, -1), '5');
+    expect(saved('later.safetensors')).toEqual(saved('straight-early.safetensors'));
+  });
+
   it('refuses another text and other settings', () => {
     trainTiny('fixed.safetensors', '--epochs', '1');
     const other = gatefold('train', 'other.txt', '--resume', 'fixed.safetensors', '--epochs', '2');

@@ -14,6 +14,7 @@ import type { TrainOptions } from './train.ts';
 const TRAIN_EXAMPLES = `
 Examples:
   $ gatefold train book.txt --hidden 256 --epochs 5 --out book.safetensors
+  $ gatefold train notes.txt --epochs 100 --patience 5
   $ gatefold train --resume book.safetensors --epochs 10`;
 
 const SAMPLE_EXAMPLES = `
@@ -63,13 +64,22 @@ function trainCommand(finish: (status: number) => void): Command {
       whole(1, MAXIMA.epochs),
     )
     .option(
+      '--patience <epochs>',
+      'end after so many without a better validation loss, and keep the best; 0 for never',
+      whole(0, MAXIMA.patience),
+      0,
+    )
+    .option(
       '--lr <rate>',
       `learning rate of Adam, falls to 0 ${LR_DEFAULTS}`,
       decimal(0, 10, false),
     )
     .option('--clip <norm>', 'limit of the gradient norm, 0 for none', decimal(0, 1e9, true), 1)
     .option('--seed <number>', 'seed of the initial weights', seed, 1)
-    .option('--out <path>', 'where to save (default: gatefold-model.safetensors)')
+    .option(
+      '--out <path>',
+      'where to save, after every epoch (default: gatefold-model.safetensors)',
+    )
     .option('--resume <path>', 'go on with a saved run, bit for bit')
     .addOption(
       new Option('--simd <variant>', 'deterministic: the same bits on every machine').choices([

@@ -6,6 +6,8 @@ export interface Standing {
   readonly update: number;
   readonly updates: number;
   readonly bits: number;
+  /** Of the last validation. */
+  readonly validationBits?: number | undefined;
   readonly gradNorm: number;
   readonly tokensPerSecond: number;
   readonly secondsLeft: number;
@@ -22,10 +24,12 @@ function clock(seconds: number): string {
 }
 
 function describe(at: Standing): string {
+  const validated = at.validationBits;
   return [
     `epoch ${at.epoch}/${at.epochs}`,
     `${Math.floor((100 * at.update) / at.updates)} %`,
     `${at.bits.toFixed(3)} bits/char`,
+    ...(validated === undefined ? [] : [`validation ${validated.toFixed(3)}`]),
     `gradient ${at.gradNorm.toFixed(2)}`,
     `${Math.round(at.tokensPerSecond).toLocaleString('en')} tokens/s`,
     `${clock(at.secondsLeft)} left`,

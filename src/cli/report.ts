@@ -12,6 +12,8 @@ const SAMPLE_TEMPERATURE = 0.7;
 export interface Results {
   /** Validation loss in bits per character, and that of the n-gram model. */
   readonly bits: number;
+  /** The epoch that is kept, where epochs were compared, and the last one. */
+  readonly best: { readonly epoch: number; readonly last: number } | undefined;
   readonly trigram: number;
   /** Of every update, in nats. */
   readonly losses: readonly number[];
@@ -41,7 +43,7 @@ function chart(losses: readonly number[]): string {
 
 /** What a finished run says. */
 export function report(results: Results): string {
-  const { bits, trigram, losses, model, vocabulary, settings, out } = results;
+  const { bits, best, trigram, losses, model, vocabulary, settings, out } = results;
   const change = Math.round(100 * (1 - bits / trigram));
   const compared = change >= 0 ? `${change} % below` : `${-change} % above`;
   const options = {
@@ -54,6 +56,7 @@ export function report(results: Results): string {
   return [
     '',
     `validation loss   ${bits.toFixed(3)} bits/char, ${compared} the n-gram model`,
+    ...(best ? [`best epoch        ${best.epoch} of ${best.last}, kept`] : []),
     `order-2 n-gram    ${trigram.toFixed(3)} bits/char on the same split`,
     '',
     'training loss, bits/char',

@@ -1,10 +1,11 @@
 import type { Engine } from '../engine.ts';
 import { GatefoldError } from '../errors.ts';
-import { loadModel, loadTrainer, saveTrainer } from '../formats/models.ts';
+import { naming } from '../files.ts';
+import { loadModel, readTrainer, saveTrainer } from '../formats/models.ts';
 import { readSafetensors } from '../formats/safetensors-read.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
 import type { Model } from '../model.ts';
-import type { Trainer } from '../train.ts';
+import type { Snapshot, Trainer } from '../train.ts';
 import type { LayerSpec, ModelDescription } from '../types.ts';
 import { Vocabulary } from '../data/text.ts';
 
@@ -28,6 +29,8 @@ export interface Settings {
   readonly steps: number;
   readonly batch: number;
   readonly epochs: number;
+  /** Epochs without a better validation loss that end the run; 0 for none that do. */
+  readonly patience: number;
   readonly lr: number;
   readonly clip: number;
   readonly seed: number;
@@ -41,6 +44,7 @@ export const MAXIMA = {
   steps: 4096,
   batch: 4096,
   epochs: 100_000,
+  patience: 100_000,
 } as const;
 
 /** A run that was saved, all but the trainer. */
@@ -72,9 +76,10 @@ export function describeModel(settings: Settings, characters: number): ModelDesc
 }
 
 /** The trainer and all that a run needs to go on as if it had never stopped. */
-export function saveRun(trainer: Trainer, run: SavedRun): Uint8Array {
+export function saveRun(trainer: Trainer, snapshot: Snapshot, run: SavedRun): Uint8Array {
   const { losses, vocabulary, ...rest } = run;
   return saveTrainer(trainer, {
+    snapshot,
     tensors: new Map([[LOSSES, { shape: [losses.length], data: Float32Array.from(losses) }]]),
     metadata: { [RUN]: JSON.stringify(rest), [VOCABULARY]: vocabulary },
   });
@@ -83,16 +88,6 @@ export function saveRun(trainer: Trainer, run: SavedRun): Uint8Array {
 function foreign(path: string): never {
   const message = `${path} is not a file that gatefold train saved: name another, or train one`;
   throw new GatefoldError('ERR_FORMAT', message);
-}
-
-/** Runs what reads a file, and lets the message of a refusal name it. */
-function naming<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof GatefoldError)) throw error;
-    throw new GatefoldError(error.code, `${path} is ${error.message}`);
-  }
 }
 
 export function openModelFile(path: string, bytes: Uint8Array): SafetensorsFile {
@@ -113,7 +108,8 @@ function isSettings(value: Partial<Settings> | undefined): value is Settings {
   if (typeof value !== 'object' || value === null) return false;
   const isCount = ([name, highest]: [string, number]): boolean => {
     const count = value[name as keyof typeof MAXIMA];
-    return Number.isSafeInteger(count) && count! > 0 && count! <= highest;
+    const lowest = name === 'patience' ? 0 : 1;
+    return Number.isSafeInteger(count) && count! >= lowest && count! <= highest;
   };
   return (
     typeof value.cell === 'string' &&
@@ -147,9 +143,9 @@ export function readRun(path: string, file: SafetensorsFile): SavedRun {
   return { settings, files, fingerprint, simd, vocabulary, losses: [...losses.data] };
 }
 
-/** Puts the trainer where the saved run stopped. */
-export function restoreRun(trainer: Trainer, path: string, file: SafetensorsFile): void {
-  naming(path, () => loadTrainer(trainer, file));
+/** Where the saved run of such a trainer stopped. */
+export function snapshotOf(trainer: Trainer, path: string, file: SafetensorsFile): Snapshot {
+  return naming(path, () => readTrainer(trainer, file).snapshot);
 }
 
 /** The model of a saved run, and its characters. */

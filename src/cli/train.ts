@@ -2,7 +2,7 @@ import { TextBatches } from '../data/text.ts';
 import { GatefoldError } from '../errors.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
 import { Model, Trainer, linearDecay } from '../index.ts';
-import type { Engine } from '../index.ts';
+import type { Engine, FitOptions, Snapshot } from '../index.ts';
 import { readCorpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
 import { createEngine } from './engine.ts';
@@ -10,7 +10,7 @@ import { fail } from './failure.ts';
 import { trigramBits } from './ngram.ts';
 import { Progress } from './progress.ts';
 import { report } from './report.ts';
-import { describeModel, openModelFile, readRun, restoreRun, saveRun } from './run.ts';
+import { describeModel, openModelFile, readRun, saveRun, snapshotOf } from './run.ts';
 import type { SavedRun, Settings } from './run.ts';
 import { checkWritable, readModelFile, save } from './save.ts';
 
@@ -25,7 +25,7 @@ export interface TrainOptions extends Omit<Settings, 'epochs' | 'lr'> {
 }
 
 /** Options that do not change what has been learned so far. */
-const RESUMABLE: ReadonlySet<string> = new Set(['epochs', 'out', 'resume', 'simd']);
+const RESUMABLE: ReadonlySet<string> = new Set(['epochs', 'patience', 'out', 'resume', 'simd']);
 const DEFAULT_OUT = 'gatefold-model.safetensors';
 /** Characters to learn from without `--epochs`: half a minute on two cores. */
 const DEFAULT_CHARACTERS = 1_500_000;
@@ -86,9 +86,11 @@ function planRun(named: readonly string[], options: TrainOptions): Plan {
   const lr = options.lr ?? (cell === 'peephole-cell' ? DEFAULT_LR_OPEN : DEFAULT_LR);
   const wanted = Math.round(DEFAULT_CHARACTERS / corpus.training.length);
   const epochs = Math.min(Math.max(wanted, 1), MAX_DEFAULT_EPOCHS);
-  const fresh = { cell, hidden, layers, embedding, steps, batch, epochs, lr, clip, seed };
+  const { patience } = options;
+  const fresh = { cell, hidden, layers, embedding, steps, batch, epochs, patience, lr, clip, seed };
   const settings = { ...(saved?.run.settings ?? fresh) };
   if (options.epochs !== undefined) settings.epochs = options.epochs;
+  if (options.given.has('patience')) settings.patience = patience;
   const plan: Plan = {
     settings,
     files,
@@ -144,33 +146,52 @@ async function whileStoppable(
   return undefined;
 }
 
-/** Trains to the end of the plan or to a signal, adding each update's loss, in nats, to `losses`. */
-async function learn(
-  trainer: Trainer,
-  { batches, settings }: Plan,
-  losses: number[],
-  signal: AbortSignal,
-): Promise<void> {
-  const progress = new Progress(process.stdout);
-  const startedMs = performance.now();
-  let tokens = 0;
-  const options = {
+/** A run at work: its trainer, the loss of each update in nats, and the update of the best validation. */
+interface Run {
+  readonly trainer: Trainer;
+  readonly losses: number[];
+  readonly snapshot: Snapshot | undefined;
+  best: number;
+}
+
+function fitOptions(plan: Plan, run: Run, signal: AbortSignal): FitOptions {
+  const { settings, corpus, files, out, validation } = plan;
+  const { trainer, losses, snapshot } = run;
+  const vocabulary = corpus.vocabulary.toString();
+  const { simd } = trainer.model.engine;
+  const known = { settings, files, fingerprint: corpus.fingerprint, simd, vocabulary };
+  const { patience } = settings;
+  return {
     epochs: settings.epochs,
-    from: losses.length,
     signal,
     learningRate: linearDecay(settings.lr),
+    checkpoint: { save: (now) => save(out, saveRun(trainer, now, { ...known, losses })) },
+    resume: snapshot,
+    ...(patience ? { validation, keepBest: true, earlyStopping: { patience } } : {}),
   };
-  for await (const report of trainer.fit(batches, options)) {
+}
+
+/** Trains to the end of the plan, or to a signal; saves the run after every epoch, and at the end. */
+async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
+  const progress = new Progress(process.stdout);
+  const startedMs = performance.now();
+  const { trainer, losses } = run;
+  const from = losses.length;
+  let tokens = 0;
+  let validationBits: number | undefined;
+  for await (const report of trainer.fit(plan.batches, fitOptions(plan, run, signal))) {
     losses.push(Math.fround(report.loss));
     tokens += report.targets;
     const seconds = (performance.now() - startedMs) / 1000;
     const recent = losses.slice(-LOSS_WINDOW);
-    const updatesMade = report.update - options.from;
+    if (report.validationLoss !== undefined) validationBits = report.validationLoss / Math.LN2;
+    run.best = report.best ?? run.best;
     progress.show({
       ...report,
       bits: recent.reduce((sum, nats) => sum + nats, 0) / recent.length / Math.LN2,
+      validationBits,
       tokensPerSecond: tokens / seconds,
-      secondsLeft: ((report.updates - report.update) * seconds) / updatesMade,
+      secondsLeft: ((report.updates - report.update) * seconds) / (report.update - from),
     });
   }
   progress.end();
@@ -187,41 +208,47 @@ function announce({ corpus, settings, files }: Plan, model: Model, engine: Engin
   );
 }
 
-/** Restores the saved run, if there is one, and gives its losses. */
-function resume(trainer: Trainer, plan: Plan, engine: Engine): number[] {
-  if (!plan.saved) return [];
+/** The run to be, or the saved one. */
+function begin(trainer: Trainer, plan: Plan, engine: Engine): Run {
+  if (!plan.saved) return { trainer, losses: [], snapshot: undefined, best: 0 };
   const { path, file, run } = plan.saved;
-  restoreRun(trainer, path, file);
+  const snapshot = snapshotOf(trainer, path, file);
   if (run.simd !== engine.simd) {
     process.stderr.write(
       `gatefold: ${path} began on ${run.simd} SIMD and goes on with ${engine.simd}: the last bits will differ\n`,
     );
   }
-  return [...run.losses];
+  return { trainer, losses: [...run.losses], snapshot, best: 0 };
 }
 
 async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
-  const { settings, corpus, out, files } = plan;
-  const { vocabulary, fingerprint } = corpus;
+  const { settings, corpus, out, batches } = plan;
+  const { vocabulary } = corpus;
   const model = createModel(engine, settings, vocabulary.size);
   const trainer = createTrainer(model, settings);
-  const losses = resume(trainer, plan, engine);
+  const run = begin(trainer, plan, engine);
+  const { losses } = run;
   announce(plan, model, engine);
-  const stopped = await whileStoppable(async (signal) => {
-    await learn(trainer, plan, losses, signal);
-    const known = { settings, files, fingerprint, simd: engine.simd, losses };
-    await save(out, saveRun(trainer, { ...known, vocabulary: vocabulary.toString() }));
-  });
-  const updates = settings.epochs * plan.batches.windows;
-  if (losses.length < updates) {
+  const before = losses.length;
+  const stopped = await whileStoppable((signal) => learn(plan, run, signal));
+  const updates = settings.epochs * batches.windows;
+  if (stopped && losses.length < updates) {
     process.stdout.write(
       `stopped after ${losses.length} of ${updates} updates; go on with: gatefold train --resume ${out}\n`,
     );
     return stopped === 'SIGTERM' ? 143 : 130;
   }
+  if (!stopped && losses.length === before) {
+    const { patience } = settings;
+    fail(
+      `the run had ended early, by --patience ${patience}: give more, --patience ${2 * patience}`,
+    );
+  }
   const bits = trainer.meanLoss(plan.validation) / Math.LN2;
+  const epochOf = (update: number): number => update / batches.windows;
+  const best = run.best ? { epoch: epochOf(run.best), last: epochOf(losses.length) } : undefined;
   const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
-  process.stdout.write(report({ bits, trigram, losses, model, vocabulary, settings, out }));
+  process.stdout.write(report({ bits, best, trigram, losses, model, vocabulary, settings, out }));
   return 0;
 }
 
