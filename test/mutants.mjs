@@ -313,6 +313,13 @@ export const mutants = [
       ['const slope = scale * weight;', 'const slope = scale;'],
     ],
     'ignored targets count in the mean': [['if (target != ignored) x +=', 'x +=']],
+    'ignored targets may be found': [['chosen != ignored && isLikeliest', 'isLikeliest']],
+    'of equal logits the last is found': [
+      ['k < chosen ? other < value : other <= value', 'other <= value'],
+    ],
+    'logits of 0 are above it': [['value > 0 : value <= 0', 'value >= 0 : value < 0']],
+    'targets of 1/2 are above it': [['target > 0.5 ? value', 'target >= 0.5 ? value']],
+    'errors add up with their signs': [['<f64>abs<f32>(value - target)', '<f64>(value - target)']],
     'huber straight from the first': [
       ['(kind == codes.LOSS_HUBER && size <= delta)', '(kind == codes.LOSS_HUBER && size < 0)'],
     ],
@@ -528,6 +535,14 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/loss-rows.ts', {
+    'rows without a step have a share in the loss of a pool': [
+      ['const valid = workspace.extent.offsets[1]!;', 'const valid = workspace.batch;'],
+    ],
+    'their gradients are what stood there': [['(batch - valid) * this.#row)', '0)']],
+    'scores are of the weights': [
+      ['rows, NONE, tally.scored', 'rows, this.#constants, tally.scored'],
+    ],
+    'segments weigh as much as all before them': [['weight - sum;', 'weight;']],
     'the loss of replayed steps counts again': [
       ['this.#kernels.zero(outputGradient, 0, before);', ''],
     ],

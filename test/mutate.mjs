@@ -29,6 +29,7 @@ const SUITES = [
   'ctc',
   'masks',
   'loss',
+  'metrics',
   'pool',
   'tied',
   'segments',
