@@ -224,6 +224,16 @@ describe('what does not fit', () => {
     await expect(checkpointFile(folder, trainer).load()).rejects.toThrow(/EISDIR/);
   });
 
+  it('a run that began on the other variant goes on with a warning', async () => {
+    const relaxed = createEngine('relaxed');
+    const model = Model.create(relaxed, { layers: course.layers });
+    const options = { batch: BATCH, steps: STEPS, ...course.options };
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+    expect(await checkpointFile(path(), Trainer.create(model, options)).load()).toBeDefined();
+    expect((await warned).message).toMatch(/began on baseline SIMD and goes on with relaxed/);
+    relaxed.dispose();
+  });
+
   it('a file that was cut anywhere', async () => {
     const bytes = readFileSync(path());
     const trainer = createTrainer(course, 1);

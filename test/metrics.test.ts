@@ -294,7 +294,7 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
     model.dispose();
   });
 
-  it('logits that are NaN find nothing, and ties go to the first', () => {
+  it('logits that are NaN find nothing, nor do ignored targets, and ties go to the first', () => {
     const model = Model.create(engine, {
       layers: [{ type: 'linear', inFeatures: 3, outFeatures: 3 }],
     });
@@ -303,8 +303,9 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
     parameters.get('linear.bias')!.data.fill(0);
     model.loadStateDict(parameters);
     const share = (loss: LossChoice, inputs: number[], targets: Float32Array | Int32Array) => {
-      const trainer = Trainer.create(model, { batch: 1, steps: 1, loss });
-      const window = { inputs: Float32Array.from(inputs), targets, steps: 1 };
+      const steps = inputs.length / 3;
+      const trainer = Trainer.create(model, { batch: 1, steps, loss });
+      const window = { inputs: Float32Array.from(inputs), targets, steps };
       return trainer.measure({ windows: 1, window: () => window }, ['accuracy']).accuracy;
     };
     const classOf = (k: number): Int32Array => Int32Array.of(k);
@@ -312,6 +313,8 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
     expect(share('cross-entropy', [NaN, 1, 0], classOf(1))).toBe(0);
     expect(share('cross-entropy', [2, 2, 0], classOf(0))).toBe(1);
     expect(share('cross-entropy', [2, 2, 0], classOf(1))).toBe(0);
+    const ignoring = { type: 'cross-entropy', ignoreIndex: 0 } as const;
+    expect(share(ignoring, [2, 0, 0, 0, 2, 0], Int32Array.of(0, 1))).toBe(1);
     expect(share('bce', [0, 0, 0], Float32Array.of(0.5, 0, 1))).toBeCloseTo(2 / 3, 12);
     model.dispose();
   });
