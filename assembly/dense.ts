@@ -5,6 +5,7 @@
  */
 
 import { columnSums, productOfPanels, productOverRows } from './gemm';
+import { productInt8 } from './int8';
 import { Dense } from './layout';
 import { transposePanels } from './pack';
 import { ZEROS } from './tables';
@@ -15,6 +16,7 @@ export function denseOutputs(d: Dense, first: i32, rows: i32): void {
   const bias = d.bias ? d.bias : ZEROS;
   const x = d.x + first * d.xRow;
   const wide = d.outputs >> 2;
+  if (d.int8) return productInt8(d.int8, rows, x, d.xRow, 0, wide, bias, 0, y, d.yRow, false);
   productOfPanels(d.product, rows, x, d.xRow, d.inputs, d.w, d.inputs, wide, 4, bias, y, d.yRow);
 }
 

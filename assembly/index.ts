@@ -22,6 +22,7 @@ export {
   total as loss_total,
   totalWeight as loss_weight,
 } from './loss';
+export { addsExactly as int8_exact, packRow as int8_pack, unpackRow as int8_unpack } from './int8';
 export { fillMask as mask_fill, maskRows as rows_mask } from './masks';
 export {
   clampValues as values_clamp,

@@ -22,6 +22,19 @@ export enum Product {
   cPanel = offsetof<layout.Product>('cPanel'),
 }
 
+export enum Int8Product {
+  SIZE = offsetof<layout.Int8Product>(),
+  depth = offsetof<layout.Int8Product>('depth'),
+  weights = offsetof<layout.Int8Product>('weights'),
+  scales = offsetof<layout.Int8Product>('scales'),
+  corrections = offsetof<layout.Int8Product>('corrections'),
+  operands = offsetof<layout.Int8Product>('operands'),
+  operandRows = offsetof<layout.Int8Product>('operandRows'),
+  operandRow = offsetof<layout.Int8Product>('operandRow'),
+  iRow = offsetof<layout.Int8Product>('iRow'),
+  cRow = offsetof<layout.Int8Product>('cRow'),
+}
+
 export enum Step {
   SIZE = offsetof<layout.Step>(),
   gates = offsetof<layout.Step>('gates'),
@@ -145,6 +158,8 @@ export enum Sequence {
   dr = offsetof<layout.Sequence>('dr'),
   dBiasInput = offsetof<layout.Sequence>('dBiasInput'),
   dBiasHidden = offsetof<layout.Sequence>('dBiasHidden'),
+  inputInt8 = offsetof<layout.Sequence>('inputInt8'),
+  recurrentInt8 = offsetof<layout.Sequence>('recurrentInt8'),
   product = offsetof<layout.Sequence>('product'),
 }
 
@@ -164,6 +179,7 @@ export enum Dense {
   wTransposed = offsetof<layout.Dense>('wTransposed'),
   dw = offsetof<layout.Dense>('dw'),
   dBias = offsetof<layout.Dense>('dBias'),
+  int8 = offsetof<layout.Dense>('int8'),
   product = offsetof<layout.Dense>('product'),
 }
 

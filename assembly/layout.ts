@@ -41,6 +41,29 @@ export class Product {
   cPanel: i32;
 }
 
+/**
+ * C = I + A W^T with weights of 8 bits (int8.ts): C and I [rows, N], A [rows, K] f32. W lies in panels of 16 columns, four of K at a
+ * time, one column's four next to the other's.
+ */
+@unmanaged
+export class Int8Product {
+  /** K */
+  depth: i32;
+  /** Panels [K, N], padded with zeros to whole panels and to fours of K. */
+  weights: usize;
+  /** [N] f32 in: what the weights of a column are multiples of. */
+  scales: usize;
+  /** [N] i32 in: -64 times the sum of a column's weights. */
+  corrections: usize;
+  /** scratch: that many rows of activations as whole numbers. */
+  operands: usize;
+  operandRows: i32;
+  /** Bytes from row to row. */
+  operandRow: i32;
+  iRow: i32;
+  cRow: i32;
+}
+
 /** One time step of one layer: where its rows are. The buffers of a sequence, moved along by its loop. */
 @unmanaged
 export class Step {
@@ -209,6 +232,9 @@ export class Sequence extends Step {
   dr: usize;
   dBiasInput: usize;
   dBiasHidden: usize;
+  /** What takes the place of w and r where the weights have 8 bits; 0 where they do not. */
+  inputInt8: Int8Product;
+  recurrentInt8: Int8Product;
   /** scratch */
   product: Product;
 }
@@ -229,6 +255,8 @@ export class Dense {
   y: usize;
   /** [M, I] out, or 0 where it is not wanted. */
   dx: usize;
+  /** What takes the place of w where the weights have 8 bits; 0 where they do not. */
+  int8: Int8Product;
   /** Panels [I, O], vector [O], panels [O, I] derived. */
   w: usize;
   bias: usize;

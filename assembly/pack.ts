@@ -10,7 +10,8 @@
 
 import * as codes from './shared/codes';
 
-function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {
+/** The column of a gate of a unit. */
+export function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {
   switch (cell) {
     case codes.CELL_LSTM:
     case codes.CELL_LSTM_DIAGONAL:

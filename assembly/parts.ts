@@ -132,13 +132,18 @@ export function runPart(phase: i32, descriptor: usize, own: usize, part: i32, co
   else updatePart(changetype<Update>(descriptor), own, part, count);
 }
 
-/** How many products, or numbers of an update, a phase and those that follow it go over. */
+/**
+ * How many products, or numbers of an update, a phase and those that follow it go over. Less than any where the weights
+ * have 8 bits: threads have no operands of their own.
+ */
 export function workOf(phase: i32, descriptor: usize): f64 {
   if (phase < codes.PART_DENSE) {
     const q = changetype<Sequence>(descriptor);
+    if (q.inputInt8) return -1;
     return <f64>rowsOf(q) * q.columns * (q.inputs + q.depth);
   }
   if (phase == codes.PART_UPDATE) return changetype<Update>(descriptor).count;
   const d = changetype<Dense>(descriptor);
+  if (d.int8) return -1;
   return <f64>d.rows * d.inputs * d.outputs;
 }

@@ -1,6 +1,7 @@
 /** The recurrent product of a step, and the way of a gradient back through it. */
 
 import { productOfPanels } from './gemm';
+import { productInt8 } from './int8';
 import { Sequence } from './layout';
 import * as codes from './shared/codes';
 import { ZEROS } from './tables';
@@ -28,6 +29,14 @@ export function recurrentProduct(
   initial: usize,
   sums: usize,
 ): void {
+  const vectors = columns >> 2;
+  const isOdd = q.isOdd != 0;
+  if (q.recurrentInt8) {
+    const row = initial == sums ? q.gateRow : 0;
+    const panel = first >> 4;
+    const g = q.recurrentInt8;
+    return productInt8(g, q.active, a, aRow, panel, vectors, initial, row, sums, q.gateRow, isOdd);
+  }
   productOfPanels(
     q.product,
     q.active,
@@ -36,12 +45,12 @@ export function recurrentProduct(
     q.depth,
     q.r + ((first * q.depth) << 2),
     q.depth,
-    columns >> 2,
+    vectors,
     panelVectors(q.cell),
     initial,
     sums,
     q.gateRow,
-    q.isOdd != 0,
+    isOdd,
   );
 }
 

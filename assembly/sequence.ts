@@ -5,6 +5,7 @@
 
 import { columnSums, productOfPanels, productOverRows } from './gemm';
 import { GruAfter, GruCandidate, GruGates } from './gru';
+import { productInt8 } from './int8';
 import { Sequence } from './layout';
 import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from './lstm';
 import { sumOfSquares } from './optim';
@@ -119,20 +120,28 @@ function step(q: Sequence): void {
 /** W x + b of `rows` rows of the sequence, from row `first` on. */
 export function inputProducts(q: Sequence, first: i32, rows: i32): void {
   const isNormalised = q.cell == codes.CELL_OPTIONS && q.options.gammaInput != 0;
-  productOfPanels(
-    q.product,
-    rows,
-    q.x + first * q.xRow,
-    q.xRow,
-    q.inputs,
-    q.w,
-    q.inputs,
-    q.columns >> 2,
-    panelVectors(q.cell),
-    q.bias && !isNormalised ? q.bias : ZEROS,
-    q.gatesAll + first * q.gateRow,
-    q.gateRow,
-  );
+  const initial = q.bias && !isNormalised ? q.bias : ZEROS;
+  const x = q.x + first * q.xRow;
+  const gates = q.gatesAll + first * q.gateRow;
+  const vectors = q.columns >> 2;
+  if (q.inputInt8) {
+    productInt8(q.inputInt8, rows, x, q.xRow, 0, vectors, initial, 0, gates, q.gateRow, false);
+  } else {
+    productOfPanels(
+      q.product,
+      rows,
+      x,
+      q.xRow,
+      q.inputs,
+      q.w,
+      q.inputs,
+      vectors,
+      panelVectors(q.cell),
+      initial,
+      gates,
+      q.gateRow,
+    );
+  }
   if (isNormalised) normaliseInputs(q, first, rows);
 }
 

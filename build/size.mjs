@@ -10,12 +10,12 @@ const BUDGETS = [
   { file: 'wasm/gatefold.wasm', raw: 64 * KB },
   { file: 'wasm/gatefold-relaxed.wasm', raw: 64 * KB },
   { file: 'index.js', gzip: 60 * KB },
-  { file: 'core.js', gzip: 30 * KB },
+  { file: 'core.js', gzip: 32 * KB },
   { file: 'worklet.js', gzip: 36 * KB },
-  { file: 'workerd.js', gzip: 30 * KB },
+  { file: 'workerd.js', gzip: 32 * KB },
   { file: 'data-entry.js', gzip: 6 * KB },
   { file: 'kernels-entry.js', gzip: 8 * KB },
-  { file: 'formats/safetensors.js', gzip: 26 * KB },
+  { file: 'formats/safetensors.js', gzip: 28 * KB },
 ];
 
 /** An entry and its chunks as one file. */

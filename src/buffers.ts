@@ -11,6 +11,8 @@ export interface Buffers {
   readonly unit: Unit;
   readonly sequence: Descriptor<'Sequence'> | undefined;
   readonly dense: Descriptor<'Dense'> | undefined;
+  /** Of weights of 8 bits: of the input, and of a recurrent unit the recurrent ones. */
+  readonly int8: readonly Descriptor<'Int8Product'>[];
   readonly options: OptionBuffers | undefined;
   /** [B + M, Hp] of a recurrent unit: the initial state, then that of every step. */
   readonly h: Slot;
@@ -53,6 +55,7 @@ export interface Buffers {
 const NOTHING = {
   sequence: undefined,
   dense: undefined,
+  int8: [],
   options: undefined,
   h: NONE,
   c: NONE,
@@ -89,7 +92,8 @@ export function reserveBuffers(
   const forTraining = (length: number): Slot => (training && length ? plan.reserve(length) : NONE);
   if (unit.kind === 'recurrent') {
     const options = reserveOptions(plan, unit, batch, rows, training);
-    return { ...reserveRecurrent(plan, unit, batch, rows, forTraining), options };
+    const int8 = store.int8 ? [0, 1].map(() => plan.descriptor('Int8Product')) : [];
+    return { ...reserveRecurrent(plan, unit, batch, rows, forTraining), options, int8 };
   }
   const isDropout = unit.kind === 'dropout';
   const length = rows * unit.outputRow;
@@ -98,6 +102,7 @@ export function reserveBuffers(
     ...NOTHING,
     unit,
     dense: unit.kind === 'linear' ? plan.descriptor('Dense') : undefined,
+    int8: unit.kind === 'linear' && store.int8 ? [plan.descriptor('Int8Product')] : [],
     rows: output,
     mask: isDropout ? forTraining(unit.fixed ? batch * unit.outputRow : length) : NONE,
     table: unit.kind === 'embedding' ? store.slot(unit, 'table') : NONE,
@@ -114,7 +119,7 @@ function reserveRecurrent(
   batch: number,
   rows: number,
   forTraining: (length: number) => Slot,
-): Omit<Buffers, 'options'> {
+): Omit<Buffers, 'options' | 'int8'> {
   const { form, outputRow, gateRow, reverse, inputs } = unit;
   const { wTransposed, rTransposed } = derivedLength(unit);
   const states = (rows + batch) * outputRow;

@@ -38,7 +38,8 @@ const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
 
 /** Checks a description and fills in its defaults: sizes from the layer before, names from the types. */
 export function complete(description: ModelDescription): readonly CompleteLayer[] {
-  checkKeys('description', description, ['layers']);
+  checkKeys('description', description, ['layers', 'weights']);
+  checkChoice('description.weights', description.weights ?? 'float32', ['float32', 'int8']);
   if (!Array.isArray(description.layers) || description.layers.length === 0) {
     throw new GatefoldError(
       'ERR_ARGUMENT',

@@ -57,6 +57,7 @@ export function readFlow(workspace: Workspace): GradientFlow {
 /** Goes forward and back over a batch in memory of its own. */
 export function measureFlow(store: Store, given: FlowBatch, owner: object): GradientFlow {
   checkKeys('batch', given, ['x', 'target', 'loss', ...SEQUENCE_KEYS]);
+  store.checkTrainable();
   const { x, target, loss: choice, ...options } = given;
   const { kernels, units } = store;
   const { total, batch, batchFirst, lengths, state } = checkSequence(store, x, options);

@@ -11,7 +11,8 @@ export interface Slot {
 }
 
 type Structs = typeof layout;
-export type StructName = 'Product' | 'Sequence' | 'Options' | 'Activation' | 'Dense' | 'Update';
+export type StructName =
+  'Product' | 'Int8Product' | 'Sequence' | 'Options' | 'Activation' | 'Dense' | 'Update';
 /** Values of the fields of a descriptor: numbers as they are, slots by their address. */
 export type Fields<S extends StructName> = Partial<
   Record<Exclude<keyof Structs[S], 'SIZE'>, number | Slot | Descriptor<StructName>>

@@ -5,6 +5,7 @@ import { disposable } from './disposable.ts';
 import { raggedOrder } from './extent.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
+import { GatefoldError } from './errors.ts';
 import { measureFlow } from './flow.ts';
 import type { FlowBatch, GradientFlow } from './flow.ts';
 import { PRESETS, initialise } from './initialise.ts';
@@ -16,6 +17,7 @@ import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from './
 import type { Sequence, Stretch } from './sequence-io.ts';
 import { copyState, readState, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
+import { checkInt8 } from './quantize.ts';
 import { Store } from './store.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
@@ -62,7 +64,7 @@ export function storeOf(model: Model): Store {
 export class Model {
   readonly engine: Engine;
   /** Every default filled in, every layer named. */
-  readonly description: { readonly layers: readonly CompleteLayer[] };
+  readonly description: { readonly layers: readonly CompleteLayer[]; readonly weights?: 'int8' };
   /** I: features of a step, or 1 where the model takes tokens. */
   readonly inputSize: number;
   /** O */
@@ -74,11 +76,14 @@ export class Model {
   readonly parameterCount: number;
   #workspace: Workspace | undefined;
 
-  private constructor(engine: Engine, layers: readonly CompleteLayer[]) {
-    const store = new Store(kernelsOf(engine), unitsOf(layers), this);
+  private constructor(engine: Engine, layers: readonly CompleteLayer[], int8: boolean) {
+    const units = unitsOf(layers);
+    const kernels = kernelsOf(engine);
+    if (int8) checkInt8(kernels);
+    const store = new Store(kernels, units, this, int8);
     stores.set(this, store);
     this.engine = engine;
-    this.description = Object.freeze({ layers });
+    this.description = Object.freeze(int8 ? { layers, weights: 'int8' } : { layers });
     this.inputSize = inputSizeOf(layers[0]!);
     this.outputSize = outputSizeOf(layers.at(-1)!);
     this.takesTokens = layers[0]!.type === 'embedding';
@@ -93,11 +98,31 @@ export class Model {
     checkKeys('options', options, ['init', 'seed']);
     const init = checkChoice('init', options.init ?? 'pytorch', [...PRESETS, 'zeros']);
     const seed = checkInteger('seed', options.seed ?? 0, 0, MAX_SEED);
-    const model = new Model(engine, complete(description));
+    const int8 = description?.weights === 'int8';
+    const model = new Model(engine, complete(description), int8);
     const store = storeOf(model);
     if (init !== 'zeros') initialise(store, init, seed);
     store.prepare();
     return model;
+  }
+
+  /**
+   * The same model with matrices in 8 bits, in the same engine: for inference alone, about a quarter of the memory, and faster where that
+   * decides. Each row of the input, recurrent and linear weights becomes whole numbers from -127 to 127 times a scale; activations keep
+   * 14 bits.
+   */
+  quantize(): Model {
+    const { layers, weights } = this.description;
+    if (weights) throw new GatefoldError('ERR_UNSUPPORTED', 'the weights are int8 already');
+    const description = { layers, weights: 'int8' } as const;
+    const model = Model.create(this.engine, description, { init: 'zeros' });
+    try {
+      model.loadStateDict(this.stateDict());
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /** A copy of all parameters by name, in PyTorch's names, shapes and order of gates. */
@@ -106,7 +131,10 @@ export class Model {
     return store.read(store.values);
   }
 
-  /** Replaces all parameters. Names and shapes must be exactly those of `stateDict()`; otherwise nothing changes. */
+  /**
+   * Replaces all parameters. Names and shapes must be exactly those of `stateDict()`; otherwise nothing changes. A model with int8 weights
+   * takes float32 ones and quantises them.
+   */
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void {
     const store = storeOf(this);
     store.write(store.values, tensors);

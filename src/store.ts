@@ -1,10 +1,11 @@
 import { checkFloats } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { Plan, part } from './kernels.ts';
-import type { Descriptor, Kernels, Slot } from './kernels.ts';
-import { derivedLength, parametersOf } from './units.ts';
-import type { LinearUnit, Parameter, RecurrentUnit, Unit } from './units.ts';
-import type { StateDict, Tensor } from './types.ts';
+import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
+import { int8Fields, packInt8, scaleName, unpackInt8 } from './quantize.ts';
+import { derivedLength, int8Length, parametersOf, plainPanels } from './units.ts';
+import type { LinearUnit, Panels, Parameter, RecurrentUnit, Unit } from './units.ts';
+import type { Int8Tensor, StateDict, Tensor } from './types.ts';
 
 /** The parameters of a model in an engine's memory: one flat vector, in the order and layout that the kernels read. */
 export class Store {
@@ -17,6 +18,8 @@ export class Store {
   readonly causal: boolean;
   /** Index of the first unit whose outputs are one row a sequence, behind the last one where there is none. */
   readonly pooledFrom: number;
+  /** Whether matrices have weights of 8 bits: for inference alone. */
+  readonly int8: boolean;
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   readonly #bias = new Map<Unit, Slot>();
@@ -26,12 +29,13 @@ export class Store {
   readonly #release: () => void;
   #disposed = false;
 
-  constructor(kernels: Kernels, units: readonly Unit[], owner: object) {
-    const { parameters, length } = parametersOf(units);
+  constructor(kernels: Kernels, units: readonly Unit[], owner: object, int8: boolean) {
+    const { parameters, length } = parametersOf(units, int8);
     const plan = new Plan();
     const recurrent = units.filter((unit) => unit.kind === 'recurrent');
     this.kernels = kernels;
     this.units = units;
+    this.int8 = int8;
     this.causal = !units.some((unit) => unit.kind === 'recurrent' && unit.reverse);
     const pool = units.findIndex((unit) => unit.kind === 'pool');
     this.pooledFrom = pool < 0 ? units.length : pool;
@@ -44,7 +48,10 @@ export class Store {
     }
     for (const unit of units) {
       if (unit.kind === 'linear' && unit.tied)
-        this.#tied.set(unit, plan.reserve(derivedLength(unit).w));
+        this.#tied.set(
+          unit,
+          plan.reserve(int8 ? int8Length(tiedPanels(unit)) : derivedLength(unit).w),
+        );
     }
     const block = kernels.arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
     plan.place(block);
@@ -72,8 +79,17 @@ export class Store {
     return this.#tied.get(unit) ?? this.slot(unit, 'input');
   }
 
-  /** Brings the tables to the panels of the units that are tied to them. */
+  /** The matrix of a unit with weights of 8 bits; `undefined` for a vector. */
+  int8Fields(unit: Unit, role: 'input' | 'recurrent'): Fields<'Int8Product'> | undefined {
+    const tied = unit.kind === 'linear' && this.#tied.get(unit);
+    if (tied) return int8Fields(tiedPanels(unit), tied);
+    const { form, offset } = this.parameters.find((p) => p.unit === unit && p.role === role)!;
+    return 'int8' in form ? int8Fields(form.int8, part(this.values, offset)) : undefined;
+  }
+
+  /** Brings the tables to the panels of the units that are tied to them. Those of 8 bits never change. */
   prepareTied(): void {
+    if (this.int8) return;
     for (const [unit, panels] of this.#tied) this.moveTied(unit, panels, this.values, false);
   }
 
@@ -99,13 +115,41 @@ export class Store {
 
   /** A copy of a vector by name, in the shapes that people know. */
   read(vector: Slot): StateDict {
+    return this.#read(vector, (parameter, panels, inner, staging) => {
+      const { name, shape } = parameter;
+      const data = new Float32Array(sizeOf(parameter));
+      unpackInt8(this.kernels, panels, inner, staging, data);
+      return [[name, { shape, data }]];
+    });
+  }
+
+  /** The same as a file keeps it: matrices of 8 bits as they are, with their scales. */
+  readSaved(): Map<string, Tensor | Int8Tensor> {
+    return this.#read<Tensor | Int8Tensor>(this.values, (parameter, panels, inner, staging) => {
+      const { name, shape } = parameter;
+      const data = new Int8Array(sizeOf(parameter));
+      const scales = unpackInt8(this.kernels, panels, inner, staging, data);
+      return [
+        [name, { shape, data }],
+        [scaleName(name), { shape: [shape[0]!], data: scales }],
+      ];
+    });
+  }
+
+  #read<T>(
+    vector: Slot,
+    readInt8: (p: Parameter, panels: Panels, inner: Slot, staging: Slot) => [string, T][],
+  ): Map<string, T | Tensor> {
     const staging = this.#staging();
     try {
       return new Map(
-        this.parameters.map((parameter) => {
-          this.#move(parameter, part(vector, parameter.offset), staging, false);
+        this.parameters.flatMap((parameter): [string, T | Tensor][] => {
+          const { form, name, shape, offset } = parameter;
+          const inner = part(vector, offset);
+          if ('int8' in form) return readInt8(parameter, form.int8, inner, staging.slot);
+          this.#move(parameter, inner, staging, false);
           const data = this.kernels.floats(staging.slot, 0, sizeOf(parameter)).slice();
-          return [parameter.name, { shape: parameter.shape, data }];
+          return [[name, { shape, data }]];
         }),
       );
     } finally {
@@ -113,12 +157,14 @@ export class Store {
     }
   }
 
-  /** Refuses all but exactly the names and shapes of the parameters. */
-  check(tensors: ReadonlyMap<string, Tensor>): void {
-    const missing = this.parameters
-      .filter(({ name }) => !tensors.has(name))
-      .map(({ name }) => name);
-    const known = new Set(this.parameters.map(({ name }) => name));
+  /** Refuses all but exactly the names and shapes of the parameters; `saved` says whether as `readSaved` gives them. */
+  check(tensors: ReadonlyMap<string, Tensor>, saved = false): void {
+    const wanted = this.parameters.flatMap(({ name, shape, form }) => [
+      { name, shape },
+      ...(saved && 'int8' in form ? [{ name: scaleName(name), shape: [shape[0]!] }] : []),
+    ]);
+    const missing = wanted.filter(({ name }) => !tensors.has(name)).map(({ name }) => name);
+    const known = new Set(wanted.map(({ name }) => name));
     const unexpected = [...tensors.keys()].filter((name) => !known.has(name));
     if (missing.length || unexpected.length) {
       const list = (names: string[]): string => names.slice(0, 8).join(', ') || 'none';
@@ -127,36 +173,64 @@ export class Store {
         `"tensors" expected exactly the parameters of the model; missing: ${list(missing)}; unexpected: ${list(unexpected)}`,
       );
     }
-    for (const parameter of this.parameters) {
+    for (const parameter of wanted) {
       const { shape, data } = tensors.get(parameter.name)!;
-      const wanted = `[${parameter.shape.join(', ')}]`;
+      const size = `[${parameter.shape.join(', ')}]`;
       if (shape.join() !== parameter.shape.join()) {
         throw new GatefoldError(
           'ERR_SHAPE',
-          `"${parameter.name}" expected shape ${wanted}, got [${shape.join(', ')}]`,
+          `"${parameter.name}" expected shape ${size}, got [${shape.join(', ')}]`,
         );
       }
-      checkFloats(parameter.name, data, sizeOf(parameter), wanted);
+      checkFloats(parameter.name, data, sizeOf(parameter), size);
+    }
+    for (const { name, form } of this.parameters) {
+      if ('int8' in form) checkWeights(name, tensors, saved);
     }
   }
 
   /** The other way. Everything is checked before the first number is written. */
-  write(vector: Slot, tensors: ReadonlyMap<string, Tensor>): void {
-    this.check(tensors);
+  write(vector: Slot, tensors: ReadonlyMap<string, Tensor>, saved = false): void {
+    this.check(tensors, saved);
     const staging = this.#staging();
     for (const parameter of this.parameters) {
-      this.kernels
-        .floats(staging.slot, 0, sizeOf(parameter))
-        .set(tensors.get(parameter.name)!.data);
-      this.#move(parameter, part(vector, parameter.offset), staging, true);
+      const { name, form, offset } = parameter;
+      const { data } = tensors.get(name)!;
+      const inner = part(vector, offset);
+      if ('int8' in form) {
+        const { depth } = form.int8;
+        const row = (index: number): Slot => {
+          const values = data.subarray(index * depth, (index + 1) * depth);
+          this.kernels.floats(staging.slot, 0, depth).set(values);
+          return staging.slot;
+        };
+        const scales = saved ? tensors.get(scaleName(name))!.data : undefined;
+        packInt8(this.kernels, form.int8, inner, row, scales);
+      } else {
+        this.kernels.floats(staging.slot, 0, sizeOf(parameter)).set(data);
+        this.#move(parameter, inner, staging, true);
+      }
     }
     staging.free();
+    if (this.int8) this.#packTied();
+  }
+
+  /** The weights of tied units from their tables. */
+  #packTied(): void {
+    for (const [unit, block] of this.#tied) {
+      const table = this.slot(unit.tied!, 'table');
+      const row = (index: number): Slot => part(table, index * unit.tied!.outputRow);
+      packInt8(this.kernels, tiedPanels(unit), block, row);
+    }
   }
 
   /** Room for the largest parameter in its plain form. */
   #staging(): { slot: Slot; free: () => void } {
     const plan = new Plan();
-    const slot = plan.reserve(Math.max(...this.parameters.map(sizeOf)));
+    const lengths = this.parameters.map((parameter) =>
+      'int8' in parameter.form ? parameter.form.int8.depth : sizeOf(parameter),
+    );
+    const slot = plan.reserve(Math.max(...lengths));
     const block = this.kernels.arena.allocate(plan.bytes, 'copying parameters');
     plan.place(block);
     return { slot, free: () => this.kernels.arena.free(block) };
@@ -171,14 +245,22 @@ export class Store {
       return;
     }
     const [rows, width] = shape as [number, number];
+    const { row } = form as { row: number };
     const [a, aRow, b, bRow] = into
-      ? [inner.address, form.row * 4, plain, width * 4]
-      : [plain, width * 4, inner.address, form.row * 4];
+      ? [inner.address, row * 4, plain, width * 4]
+      : [plain, width * 4, inner.address, row * 4];
     run.rows_copy(a, 0, aRow, b, 0, bRow, 1, rows, width * 4);
   }
 
   get disposed(): boolean {
     return this.#disposed;
+  }
+
+  /** Refuses weights that have no gradient. */
+  checkTrainable(): void {
+    if (!this.int8) return;
+    const message = 'int8 weights have no gradient: use the float32 model that they come from';
+    throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
 
   checkAlive(): void {
@@ -194,6 +276,26 @@ export class Store {
     this.#disposed = true;
     this.#release();
   }
+}
+
+/** The weight of a tied unit as a matrix of its own. */
+function tiedPanels({ outputs, outputRow, inputs }: LinearUnit): Panels {
+  return plainPanels(outputs, outputRow, inputs);
+}
+
+/** Numbers that 8 bits can stand for, or whole ones with scales. */
+function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved: boolean): void {
+  const isScale = (scale: number): boolean => scale >= 0 && scale < Infinity;
+  const isWhole = (w: number): boolean => Number.isInteger(w) && Math.abs(w) <= 127;
+  const { data } = tensors.get(name)!;
+  if (!saved) {
+    if (data.every(Number.isFinite)) return;
+    const message = `"${name}" holds NaN or infinity, which int8 weights cannot say`;
+    throw new GatefoldError('ERR_NON_FINITE', message);
+  }
+  if (data.every(isWhole) && tensors.get(scaleName(name))!.data.every(isScale)) return;
+  const message = `"${name}" expected whole numbers from -127 to 127 and finite scales`;
+  throw new GatefoldError('ERR_ARGUMENT', message);
 }
 
 export function sizeOf({ shape }: Pick<Tensor, 'shape'>): number {

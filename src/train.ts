@@ -88,6 +88,7 @@ export class Trainer {
 
   private constructor(model: Model, options: TrainerOptions) {
     const store = storeOf(model);
+    store.checkTrainable();
     const { batch, steps } = options;
     if (model.pooled && options.bptt) {
       throw new GatefoldError(

@@ -158,12 +158,20 @@ export type LayerSpec =
 /** What a model is, as plain JSON. */
 export interface ModelDescription {
   readonly layers: readonly LayerSpec[];
+  /** `int8`: matrices in 8 bits, for inference alone; see `Model.quantize`. Default `float32`. */
+  readonly weights?: 'float32' | 'int8';
 }
 
 /** A named array outside of any engine. `shape` has the meaning of PyTorch's tensor of the same name. */
 export interface Tensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
+}
+
+/** A matrix of whole numbers from -127 to 127: rows of multiples of the scales that a file keeps beside it. */
+export interface Int8Tensor {
+  readonly shape: readonly number[];
+  readonly data: Int8Array;
 }
 
 /** Parameters (or gradients, or moments) by name, in the order of the layers. */

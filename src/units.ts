@@ -28,6 +28,17 @@ export interface Panels {
   readonly vectors: number;
 }
 
+/** How many columns of 16 the panels of a matrix with weights of 8 bits have, and the fours of its depth; see `assembly/int8.ts`. */
+export function int8Size({ gates, padded, depth }: Panels): { columns: number; words: number } {
+  return { columns: roundUp(gates * padded, 16), words: Math.ceil(depth / 4) };
+}
+
+/** Numbers that they take, with a scale and a correction for each column behind the weights. */
+export function int8Length(panels: Panels): number {
+  const { columns, words } = int8Size(panels);
+  return columns * (words + 2);
+}
+
 /** One trainable array. */
 export interface Parameter {
   readonly name: string;
@@ -37,7 +48,7 @@ export interface Parameter {
   readonly offset: number;
   readonly length: number;
   /** Matrices and gate vectors lie in panels; a table or a peephole in rows of `row` numbers. */
-  readonly form: { readonly panels: Panels } | { readonly row: number };
+  readonly form: { readonly panels: Panels } | { readonly int8: Panels } | { readonly row: number };
   /** What initialisers ask for: the role, and the gates of a recurrent parameter. */
   readonly role: Role;
   readonly unit: Unit;
@@ -234,11 +245,18 @@ function addSubLayer(units: Unit[], layer: RecurrentLayer, depth: number): void 
   units.push(...both, { ...merge, source: source + 1, inputs: width, outputs, outputRow });
 }
 
-/** All parameters of the units, one after the other in one flat vector, each on a cache line of its own. */
-export function parametersOf(units: readonly Unit[]): { parameters: Parameter[]; length: number } {
+/** All parameters of the units, one after the other in one flat vector, each on a cache line of its own; with `int8` all matrices in 8 bits. */
+export function parametersOf(
+  units: readonly Unit[],
+  int8: boolean,
+): { parameters: Parameter[]; length: number } {
   const parameters: Parameter[] = [];
   let offset = 0;
-  const add: Add = (unit, name, role, shape, form, length) => {
+  const add: Add = (unit, name, role, shape, plain, plainLength) => {
+    const isMatrix = (role === 'input' || role === 'recurrent') && shape.length === 2;
+    const isInt8 = int8 && isMatrix && 'panels' in plain;
+    const form = isInt8 ? { int8: plain.panels } : plain;
+    const length = isInt8 ? int8Length(plain.panels) : plainLength;
     parameters.push({ name, shape, offset, length, form, role, unit });
     offset += roundUp(length, 16);
   };
@@ -342,7 +360,7 @@ function addOptions(
   add(unit, name('layer_norm_c'), 'normCell', [2, hidden], { row: padded }, 2 * padded);
 }
 
-function plainPanels(outputs: number, padded: number, depth: number): Panels {
+export function plainPanels(outputs: number, padded: number, depth: number): Panels {
   return { cell: CELL_NONE, gates: 1, hidden: outputs, padded, depth, vectors: 4 };
 }
 

@@ -5,6 +5,7 @@ import type { GateRows } from './gates.ts';
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from './extent.ts';
 import type { Extent } from './extent.ts';
 import { NONE, Plan, part } from './kernels.ts';
+import { int8Operands } from './quantize.ts';
 import { drawMask, masksOf } from './masks.ts';
 import type { Draw, Mask } from './masks.ts';
 import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
@@ -94,6 +95,16 @@ export class Workspace {
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
     this.#buffers.forEach((buffers) => this.#describe(buffers, product));
+    for (const { unit, sequence, dense, int8 } of this.#buffers) {
+      const [input, recurrent] = int8;
+      if (!input) continue;
+      kernels.write(input, { ...store.int8Fields(unit, 'input'), ...layout.int8 });
+      if (dense) kernels.write(dense, { int8: input });
+      if (!sequence || !recurrent) continue;
+      const fields = store.int8Fields(unit, 'recurrent');
+      kernels.write(recurrent, { ...fields, ...layout.int8 });
+      kernels.write(sequence, { inputInt8: input, ...(fields && { recurrentInt8: recurrent }) });
+    }
     const training = gradients !== undefined;
     const isIdle = ({ unit }: Buffers): boolean => unit.kind === 'dropout' && !training;
     this.#forward = this.#buffers.map((buffers) =>
@@ -562,6 +573,7 @@ function layOut(store: Store, { batch, steps, gradients, everyStep = false }: Wo
   const gates = plan.reserve(Math.max(...widest));
   const mirror = store.causal ? NONE : plan.reserve(steps * batch);
   const product = plan.descriptor('Product');
+  const int8 = store.int8 ? reserveInt8(plan, units, steps * batch) : {};
   const buffers = units.map((unit, i) => {
     const own = i < pooledFrom ? steps : 1;
     return reserveBuffers(plan, store, unit, batch, own, training);
@@ -576,8 +588,18 @@ function layOut(store: Store, { batch, steps, gradients, everyStep = false }: Wo
     gates,
     mirror,
     product,
+    int8,
     buffers,
   };
+}
+
+/** Room for the quantised activations of any product. */
+function reserveInt8(plan: Plan, units: readonly Unit[], rows: number): Fields<'Int8Product'> {
+  const depths = units.map((unit) =>
+    unit.kind === 'recurrent' ? Math.max(unit.inputs, unit.depth) : unit.inputs,
+  );
+  const { length, ...sizes } = int8Operands(rows, Math.max(...depths));
+  return { ...sizes, operands: plan.reserve(length) };
 }
 
 /** Bytes of a row of each direction that a merge takes: all units, or whole vectors of them. */

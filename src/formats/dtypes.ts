@@ -37,6 +37,7 @@ function halfToNumber(bits: number): number {
 /** Each takes a copy of its tensor's bytes, which starts at offset 0: in a file the data may lie at any offset. */
 export const CONVERT: ReadonlyMap<string, (bytes: ArrayBuffer) => Float32Array> = new Map([
   ['F32', (bytes) => new Float32Array(bytes)],
+  ['I8', (bytes) => Float32Array.from(new Int8Array(bytes))],
   ['F64', (bytes) => Float32Array.from(new Float64Array(bytes))],
   ['F16', (bytes) => Float32Array.from(new Uint16Array(bytes), halfToNumber)],
   [

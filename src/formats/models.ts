@@ -1,6 +1,6 @@
 import type { Engine } from '../engine.ts';
 import { GatefoldError } from '../errors.ts';
-import { Model } from '../model.ts';
+import { Model, storeOf } from '../model.ts';
 import { below } from '../store.ts';
 import type { Trainer } from '../train.ts';
 import { BEST } from '../trainer-options.ts';
@@ -69,14 +69,18 @@ function parseOwn(text: string | undefined, key: string, fix: string): unknown {
   }
 }
 
-/** A model as a safetensors file: parameters by PyTorch's names, the description as JSON in the metadata. */
+/**
+ * A model as a safetensors file: parameters by PyTorch's names, the description as JSON in the metadata. Matrices with int8 weights are I8,
+ * their scales F32 under the same name with `_scale` behind it.
+ */
 export function saveModel(
   model: Model,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   checkMetadata(metadata);
   const description = JSON.stringify(model.description);
-  return writeSafetensors(model.stateDict(), { [DESCRIPTION]: description, ...metadata });
+  const tensors = storeOf(model).readSaved();
+  return writeSafetensors(tensors, { [DESCRIPTION]: description, ...metadata });
 }
 
 /** The model of a file that `saveModel` or `saveTrainer` wrote; of a run that keeps its best parameters, with those. */
@@ -94,15 +98,24 @@ export function loadModel(engine: Engine, source: Source): Model {
     return foreign('it describes no model that this version can build', 'update this package');
   }
   try {
+    if (!model.description.weights) refuseInt8(tensors);
     const best = below(tensors, BEST);
     const kept = best.size > 0 ? best : below(tensors, PARAMETERS);
-    model.loadStateDict(metadata[TRAINER] === undefined ? tensors : kept);
+    const store = storeOf(model);
+    store.write(store.values, metadata[TRAINER] === undefined ? tensors : kept, true);
+    store.prepare();
     return model;
   } catch (error) {
     model.dispose();
-    if (!(error instanceof GatefoldError) || error.code === 'ERR_MEMORY') throw error;
+    if (!(error instanceof GatefoldError) || /MEMORY|FORMAT/.test(error.code)) throw error;
     return foreign('its tensors are not those of the model it describes', 'save the model again');
   }
+}
+
+/** Whole numbers without their scales are no weights. */
+function refuseInt8(tensors: SafetensorsFile['tensors']): void {
+  if (![...tensors.values()].some(({ dtype }) => dtype === 'I8')) return;
+  foreign('it has int8 tensors where float32 ones belong', 'save the model without quantising it');
 }
 
 /**
@@ -241,7 +254,9 @@ function untie(found: StateDict, model: Model): StateDict {
  * model's layers (written with `safetensors.torch.save_file`). With `prefix`, only the entries whose names begin with it, without it.
  */
 export function loadPytorch(model: Model, source: Source, options: { prefix?: string } = {}): void {
-  const found = untie(nameBare(below(open(source).tensors, options.prefix ?? ''), model), model);
+  const { tensors } = open(source);
+  refuseInt8(tensors);
+  const found = untie(nameBare(below(tensors, options.prefix ?? ''), model), model);
   const wanted = model.stateDict();
   const missing = [...wanted.keys()].filter((name) => !found.has(name));
   const unexpected = [...found.keys()].filter((name) => !wanted.has(name));

@@ -183,7 +183,7 @@ function checkConvertible(entries: readonly Entry[], maxBytes: number): void {
   let total = 0;
   for (const { number, dtype, shape } of entries) {
     if (!CONVERT.has(dtype)) {
-      const message = `tensor ${number} of the file is ${dtype}; gatefold reads F32, F64, F16 and BF16: convert it before saving`;
+      const message = `tensor ${number} of the file is ${dtype}; gatefold reads F32, F64, F16, BF16 and I8: convert it before saving`;
       throw new GatefoldError('ERR_UNSUPPORTED', message);
     }
     total += 4 * shape.reduce((product, size) => product * size, 1);

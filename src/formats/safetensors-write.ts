@@ -1,15 +1,17 @@
 import { GatefoldError } from '../errors.ts';
-import type { Tensor } from '../types.ts';
+import type { Int8Tensor, Tensor } from '../types.ts';
 import { LENGTH_BYTES, MAX_DIMENSION, MAX_RANK, METADATA, isCount } from './safetensors-read.ts';
 import { encodeUtf8, hasLoneSurrogate } from './utf8.ts';
 
-function checkTensor(name: string, { shape, data }: Tensor): void {
+function checkTensor(name: string, { shape, data }: Tensor | Int8Tensor): void {
   const fail = (message: string): never => {
     throw new GatefoldError('ERR_ARGUMENT', `tensor ${JSON.stringify(name)} ${message}`);
   };
   if (name === METADATA) fail('has the name that the format keeps for itself: rename it');
   if (hasLoneSurrogate(name)) fail('has a name that UTF-8 cannot say: rename it');
-  if (!(data instanceof Float32Array)) fail('expected "data" as a Float32Array');
+  if (!(data instanceof Float32Array || data instanceof Int8Array)) {
+    fail('expected "data" as a Float32Array or Int8Array');
+  }
   if (shape.length > MAX_RANK || !shape.every((size) => isCount(size) && size <= MAX_DIMENSION)) {
     fail(`has an impossible shape [${shape.join(', ')}]`);
   }
@@ -30,18 +32,24 @@ function metadataJson(metadata: Readonly<Record<string, string>>): string {
   return `{${pairs.join()}}`;
 }
 
-/** Writes tensors in their order, as F32, with the data aligned to 8 bytes. */
+/** Writes tensors as F32, then those of bytes as I8, else in their order, with the data aligned to 8 bytes. */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
+  tensors: ReadonlyMap<string, Tensor | Int8Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
   const fields: string[] = [];
   if (Object.keys(metadata).length > 0) fields.push(`"${METADATA}":${metadataJson(metadata)}`);
   let dataBytes = 0;
-  for (const [name, tensor] of tensors) {
-    checkTensor(name, tensor);
-    const end = dataBytes + tensor.data.byteLength;
-    const info = { dtype: 'F32', shape: tensor.shape, data_offsets: [dataBytes, end] };
+  for (const [name, tensor] of tensors) checkTensor(name, tensor);
+  const isWide =
+    (wide: boolean) =>
+    ([, { data }]: [string, Tensor | Int8Tensor]): boolean =>
+      data instanceof Float32Array === wide;
+  const ordered = [...[...tensors].filter(isWide(true)), ...[...tensors].filter(isWide(false))];
+  for (const [name, { shape, data }] of ordered) {
+    const end = dataBytes + data.byteLength;
+    const dtype = data instanceof Float32Array ? 'F32' : 'I8';
+    const info = { dtype, shape, data_offsets: [dataBytes, end] };
     // Pairs are joined by hand because an object would reorder names like "0" and lose "__proto__".
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(info)}`);
     dataBytes = end;
@@ -53,11 +61,10 @@ export function writeSafetensors(
   new DataView(bytes.buffer).setUint32(0, headerBytes, true);
   bytes.fill(0x20, LENGTH_BYTES, dataStart);
   bytes.set(header, LENGTH_BYTES);
-  const data = new Float32Array(bytes.buffer, dataStart);
-  let at = 0;
-  for (const tensor of tensors.values()) {
-    data.set(tensor.data, at);
-    at += tensor.data.length;
+  let at = dataStart;
+  for (const [, { data }] of ordered) {
+    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
+    at += data.byteLength;
   }
   return bytes;
 }

@@ -10,6 +10,8 @@ export interface LinearWeights {
   /** W [O, I] */
   readonly weight: Vec;
   readonly bias?: Vec;
+  /** As of `Factor`. */
+  readonly round?: (x: Vec) => Vec;
 }
 
 /** x: [rows, I] */
@@ -18,7 +20,8 @@ export function linearForward(w: LinearWeights, x: Vec, rows: number, outFeature
   const y = new Float64Array(rows * outFeatures);
   for (let row = 0; row < rows; row++) {
     const out = y.subarray(row * outFeatures, (row + 1) * outFeatures);
-    addProduct(out, w.weight, x.subarray(row * inFeatures, (row + 1) * inFeatures));
+    const from = x.subarray(row * inFeatures, (row + 1) * inFeatures);
+    addProduct(out, w.weight, w.round ? w.round(from) : from);
     add(out, w.bias);
   }
   return y;

@@ -49,11 +49,14 @@ interface Gates {
 
 /** R without its rows of `new`, and those alone. */
 function split(
-  { recurrent: { matrix } }: CellWeights,
+  { recurrent: { matrix, round } }: CellWeights,
   size: number,
 ): [gates: Factor, new_: Factor] {
   const cut = 2 * size * size;
-  return [{ matrix: matrix.subarray(0, cut) }, { matrix: matrix.subarray(cut) }];
+  return [
+    { matrix: matrix.subarray(0, cut), round },
+    { matrix: matrix.subarray(cut), round },
+  ];
 }
 
 export function gruCell(spec: GruSpec, reverse: boolean, limit: number): Cell<Tape> {

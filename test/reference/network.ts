@@ -5,8 +5,11 @@
 import type { ModelDescription } from '../../src/types.ts';
 import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
+import type { LinearWeights } from './dense.ts';
 import { depthsOf, layersOf, type Layer, type RecurrentLayer, type Way } from './layers.ts';
+import { roundActivations, roundWeights } from './int8.ts';
 import type { Vec } from './math.ts';
+import type { Factor } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
 import {
   stackBackward,
@@ -55,12 +58,19 @@ function weightsOf(
   { suffix }: Way,
   depth: number,
   parameters: Parameters,
+  int8: boolean,
 ): CellWeights {
   const data = (kind: string): Vec | undefined =>
     parameters.get(`${name}.${kind}_l${depth}${suffix}`)?.data;
+  const factor = (kind: string): Factor => {
+    const gamma = data(`layer_norm_${kind}`);
+    const tensor = parameters.get(`${name}.weight_${kind}_l${depth}${suffix}`)!;
+    if (!int8 || tensor.shape.length < 2) return { matrix: tensor.data, gamma };
+    return { matrix: roundWeights(tensor), gamma, round: roundActivations };
+  };
   return {
-    input: { matrix: data('weight_ih')!, gamma: data('layer_norm_ih') },
-    recurrent: { matrix: data('weight_hh')!, gamma: data('layer_norm_hh') },
+    input: factor('ih'),
+    recurrent: factor('hh'),
     biasInput: data('bias_ih'),
     biasRecurrent: data('bias_hh'),
     peephole: data('weight_peephole'),
@@ -74,6 +84,7 @@ function subLayersOf(
   parameters: Parameters,
   { steps, batch }: Dims,
   masks: Masks | undefined,
+  int8 = false,
 ): SubLayer[] {
   const { name, spec, ways } = layer;
   return depthsOf(spec).map((depth) => ({
@@ -85,7 +96,7 @@ function subLayersOf(
         new Float64Array(steps * batch * way.outputSize).fill(spec.zoneout!);
       return {
         ...way,
-        weights: weightsOf(layer, way, depth, parameters),
+        weights: weightsOf(layer, way, depth, parameters, int8),
         inputMask: masks?.get(`${name}.${depth}.input`),
         recurrentMask: mask('recurrent'),
         zoneout: masks || !spec.zoneout ? mask('zoneout') : always(),
@@ -97,11 +108,12 @@ function subLayersOf(
 function linearWeights(
   { name, weight }: { name: string; weight: string },
   parameters: Parameters,
-): { weight: Vec; bias?: Vec } {
-  return {
-    weight: parameters.get(`${weight}.weight`)!.data,
-    bias: parameters.get(`${name}.bias`)?.data,
-  };
+  int8 = false,
+): LinearWeights {
+  const tensor = parameters.get(`${weight}.weight`)!;
+  const bias = parameters.get(`${name}.bias`)?.data;
+  if (!int8) return { weight: tensor.data, bias };
+  return { weight: roundWeights(tensor), bias, round: roundActivations };
 }
 
 /** Calls back with the place of every row [T, B] behind the valid steps, and with that of the last valid one, if there is one. */
@@ -138,6 +150,7 @@ export function forward(
   initial: State,
   masks?: Masks,
 ): { output: Vec; state: State; tape: Tape } {
+  const int8 = description.weights === 'int8';
   let rows = dims.steps * dims.batch;
   const state: State = {};
   const tapes: Tape['layers'] = [];
@@ -155,9 +168,10 @@ export function forward(
       rows = dims.batch;
     } else if (layer.kind === 'linear') {
       tapes.push({ x });
-      x = linearForward(linearWeights(layer, parameters), x, rows, layer.outputSize);
+      const weights = linearWeights(layer, parameters, int8);
+      x = linearForward(weights, x, rows, layer.outputSize);
     } else {
-      const subLayers = subLayersOf(layer, parameters, dims, masks);
+      const subLayers = subLayersOf(layer, parameters, dims, masks, int8);
       const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, initial[name]!);
       tapes.push({ x, stack: result.tape });
       kink = Math.min(kink, result.tape.kink);
@@ -215,7 +229,7 @@ export function backward(
       const result: { dx: Vec; dinitial: StackState } = stackBackward(
         subLayersOf(layer, parameters, dims, tape.masks),
         depthsOf(layer.spec).map((depth) =>
-          layer.ways.map((way) => weightsOf(layer, way, depth, gradients)),
+          layer.ways.map((way) => weightsOf(layer, way, depth, gradients, false)),
         ),
         layer.spec.merge ?? 'concat',
         dims,

@@ -47,6 +47,8 @@ export function normBackward(
 export interface Factor {
   readonly matrix: Vec;
   readonly gamma?: Vec;
+  /** What becomes of a vector on its way into the product, where that is not exact. */
+  readonly round?: (x: Vec) => Vec;
 }
 
 export interface ProductTape {
@@ -56,12 +58,12 @@ export interface ProductTape {
 
 /** M x, perhaps normalised. */
 export function productForward(
-  { matrix, gamma }: Factor,
+  { matrix, gamma, round = (v) => v }: Factor,
   rows: number,
   x: Vec,
 ): { y: Vec; tape: ProductTape } {
   const y = new Float64Array(rows);
-  addProduct(y, matrix, x);
+  addProduct(y, matrix, round(x));
   if (!gamma) return { y, tape: { x } };
   const { y: normalised, tape: norm } = normForward(y, gamma);
   return { y: normalised, tape: { x, norm } };

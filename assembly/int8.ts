@@ -1,0 +1,227 @@
+/**
+ * Products with weights of 8 bits, for inference: C = I + A W^T, W [N, K], A [rows, K].
+ *
+ *   W[j, k] = s[j] w[j, k]     w whole, |w| <= 127     s[j] = max over k of |W[j, k]| / 127
+ *   A[r, k] = u[r] v[r, k]     v whole, |v| <= L       u[r] = max over k of |A[r, k]| / L     L = min(8191, floor((2^31 - 1) / (128 K)))
+ *   C[r, j] = I[r, j] + (s[j] u[r]) (sum over k of w[j, k] v[r, k])
+ *
+ * v takes 14 bits, so that only the weights lose anything; reading these is what such a product takes its time for. L bounds the sum by 32 bits:
+ * it is exact, and C the same in both builds and on every machine.
+ *
+ * The relaxed build multiplies signed bytes by 7 bits, which is all that its dot product says of its second operand: v + 8192 = 128 d + e
+ * with digits d, e from 0 to 127, and  sum w v = 128 (sum w d - 64 sum w) + sum w e.  The baseline build multiplies 16 bits by 16.
+ *
+ * Operands of a row:  u as f32, 12 bytes, then for every four of K 8 bytes: four d and four e, or (baseline) four v of 16 bits.
+ *
+ * Panels of weights:  ╒═══════════════ panel 0 ═══════════════╕╒═ panel 1 ═
+ *                     │ k = 0..3 of column 0, of 1, ... of 15 ││           ...
+ *                     └ k = 4..7 of column 0, of 1, ... ──────┘└
+ */
+
+import { int8_1x1, int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
+import { Int8Product } from './layout';
+import { columnOf } from './pack';
+import { TINY } from './shared/codes';
+import { HAS_DIGITS, dot, largest } from './simd';
+import { ZEROS } from './tables';
+
+/** Bytes of the scale of a row of operands, and what lies before its numbers. */
+const HEAD: usize = 16;
+
+/** Four numbers of A as whole ones. Not a number gives 0; the scale tells. */
+// @ts-ignore: decorator
+@inline
+function storeOperands(to: usize, x: v128, inverse: v128): void {
+  const v = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, inverse)));
+  if (!HAS_DIGITS) {
+    v128.store64_lane(to, i16x8.narrow_i32x4_s(v, v), 0);
+    return;
+  }
+  const shifted = i32x4.add(v, i32x4.splat(8192));
+  const digits = i16x8.narrow_i32x4_s(i32x4.shr_u(shifted, 7), v128.and(shifted, i32x4.splat(127)));
+  v128.store64_lane(to, i8x16.narrow_i16x8_u(digits, digits), 0);
+}
+
+/** The last one to three numbers of a row, then zeros. */
+function loadRest(a: usize, count: i32): v128 {
+  if (count == 1) return v128.load32_zero(a);
+  const two = v128.load64_zero(a);
+  return count == 2 ? two : v128.load_lane<f32>(a + 8, two, 2);
+}
+
+/** A row of A as operands. A row that is not finite gets a scale that is not a number. */
+function quantizeRow(to: usize, a: usize, depth: i32, limit: f32): void {
+  const end = a + ((depth & ~3) << 2);
+  const rest = depth & 3 ? loadRest(end, depth & 3) : v128.load(ZEROS);
+  let most = f32x4.abs(rest);
+  for (let p = a; p < end; p += 16) most = f32x4.max(most, f32x4.abs(v128.load(p)));
+  const top = largest(most);
+  const isZero = top < <f32>TINY;
+  store<f32>(to, isZero ? 0 : top / limit + (top - top));
+  const inverse = f32x4.splat(isZero ? 0 : limit / top);
+  to += HEAD;
+  for (; a < end; a += 16) {
+    storeOperands(to, v128.load(a), inverse);
+    to += 8;
+  }
+  if (depth & 3) storeOperands(to, rest, inverse);
+}
+
+/** Up to 16 columns of all rows: the j-th of N on. */
+function panel(
+  g: Int8Product,
+  words: i32,
+  rows: i32,
+  b: usize,
+  j: i32,
+  vectors: i32,
+  i: usize,
+  c: usize,
+): void {
+  const together = HAS_DIGITS ? 3 : 2;
+  const tiled = rows - (rows % together);
+  const even = vectors & ~1;
+  const a = g.operands;
+  for (let r = 0; r < tiled; r += together) {
+    const from = a + r * g.operandRow;
+    for (let v = 0; v < even; v += 2) {
+      const at = v << 4;
+      const start = i + r * g.iRow + at;
+      const to = c + r * g.cRow + at;
+      const column = (j << 2) + at;
+      if (HAS_DIGITS) int8_3x2(g, words, from, b + at, column, start, to);
+      else int8_2x2(g, words, from, b + at, column, start, to);
+    }
+  }
+  for (let r = 0; r < rows; r++) {
+    const from = a + r * g.operandRow;
+    const start = i + r * g.iRow;
+    const to = c + r * g.cRow;
+    let v = r < tiled ? even : 0;
+    if (vectors - v == 4) {
+      int8_1x4(g, words, from, b, j << 2, start, to);
+      continue;
+    }
+    for (; v < vectors; v++) {
+      const at = v << 4;
+      int8_1x1(g, words, from, b + at, (j << 2) + at, start + at, to + at);
+    }
+  }
+}
+
+/** C = I + A W^T for `vectors` vectors of columns from panel `first` on. `i` may be C, or a row for all (iRow 0), or ZEROS. */
+export function productInt8(
+  g: Int8Product,
+  rows: i32,
+  a: usize,
+  aRow: i32,
+  first: i32,
+  vectors: i32,
+  i: usize,
+  iRow: i32,
+  c: usize,
+  cRow: i32,
+  fromEnd: bool,
+): void {
+  const depth = g.depth;
+  const words = (depth + 3) >> 2;
+  const panels = (vectors + 3) >> 2;
+  const limit = <f32>min(8191, i32.MAX_VALUE / (depth << 7));
+  const iPanel = i == ZEROS ? 0 : 64;
+  g.iRow = iRow;
+  g.cRow = cRow;
+  for (let row = 0; row < rows; row += g.operandRows) {
+    const count = min(rows - row, g.operandRows);
+    for (let r = 0; r < count; r++) {
+      quantizeRow(g.operands + r * g.operandRow, a + (row + r) * aRow, depth, limit);
+    }
+    for (let n = 0; n < panels; n++) {
+      const p = fromEnd ? panels - 1 - n : n;
+      const j = (first + p) << 4;
+      const b = g.weights + j * (words << 2);
+      const start = i + row * iRow + p * iPanel;
+      const to = c + row * cRow + (p << 6);
+      panel(g, words, count, b, j, min(4, vectors - (p << 2)), start, to);
+    }
+  }
+}
+
+/** Whether this host adds to what is there: the baseline compiler of V8 11 (Node 20, behind a flag) loses it. */
+export function addsExactly(): bool {
+  const sum = dot(i8x16.splat(-3), i8x16.splat(5), i32x4.splat(1000));
+  return !HAS_DIGITS || i32x4.extract_lane(sum, 0) == 1000 - 4 * 3 * 5;
+}
+
+/** Where w[j, k] is, for k = 0. */
+// @ts-ignore: decorator
+@inline
+function columnAddress(weights: usize, j: i32, words: i32): usize {
+  return weights + (((j >> 4) * words) << 6) + ((j & 15) << 2);
+}
+
+/** Bytes from w[j, 0] to w[j, k]. */
+// @ts-ignore: decorator
+@inline
+function depthOffset(k: i32): i32 {
+  return ((k >> 2) << 6) + (k & 3);
+}
+
+/**
+ * One row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers, become a column of the panels [K, N] at
+ * `weights`, behind which are N scales and N corrections. Gives the scale.
+ */
+export function packRow(
+  weights: usize,
+  columns: i32,
+  cell: i32,
+  gate: i32,
+  unit: i32,
+  padded: i32,
+  depth: i32,
+  plain: usize,
+  scale: f32,
+): f32 {
+  const j = columnOf(cell, gate, unit, padded);
+  const words = (depth + 3) >> 2;
+  let divisor: f32 = 1;
+  if (scale < 0) {
+    let top: f32 = 0;
+    for (let k = 0; k < depth; k++) top = max(top, abs(load<f32>(plain + (k << 2))));
+    scale = top < <f32>TINY ? 0 : top / 127;
+    divisor = scale;
+  }
+  const to = columnAddress(weights, j, words);
+  let sum = 0;
+  for (let k = 0; k < depth; k++) {
+    const w = divisor > 0 ? <i32>nearest(load<f32>(plain + (k << 2)) / divisor) : 0;
+    store<i8>(to + depthOffset(k), w);
+    sum += w;
+  }
+  const scales = weights + columns * (words << 2) + (j << 2);
+  store<f32>(scales, scale);
+  store<i32>(scales + (columns << 2), -64 * sum);
+  return scale;
+}
+
+/** The other way, in whole numbers, or `scaled`. Gives the scale. */
+export function unpackRow(
+  weights: usize,
+  columns: i32,
+  cell: i32,
+  gate: i32,
+  unit: i32,
+  padded: i32,
+  depth: i32,
+  plain: usize,
+  scaled: bool,
+): f32 {
+  const j = columnOf(cell, gate, unit, padded);
+  const words = (depth + 3) >> 2;
+  const scale = load<f32>(weights + columns * (words << 2) + (j << 2));
+  const from = columnAddress(weights, j, words);
+  const factor: f32 = scaled ? scale : 1;
+  for (let k = 0; k < depth; k++) {
+    store<f32>(plain + (k << 2), <f32>load<i8>(from + depthOffset(k)) * factor);
+  }
+  return scale;
+}

@@ -1,0 +1,82 @@
+import { GatefoldError } from './errors.ts';
+import { part } from './kernels.ts';
+import type { Fields, Kernels, Slot } from './kernels.ts';
+import { int8Size } from './units.ts';
+import type { Panels } from './units.ts';
+
+/** Most rows whose activations are quantised at once: 96 rows of 1024 take 200 KB of the second-level cache. */
+const ROWS = 96;
+
+/** Refuses a host that would get wrong numbers. */
+export function checkInt8({ run }: Kernels): void {
+  if (run.int8_exact()) return;
+  const message = `this host multiplies int8 wrongly with relaxed SIMD: create the engine with simd: 'deterministic'`;
+  throw new GatefoldError('ERR_UNSUPPORTED', message);
+}
+
+/** The name of the scales of a matrix in a file. */
+export function scaleName(name: string): string {
+  return `${name}_scale`;
+}
+
+/** Where the parts of a matrix of 8 bits are. */
+export function int8Fields(panels: Panels, block: Slot): Fields<'Int8Product'> {
+  const { columns, words } = int8Size(panels);
+  return {
+    depth: panels.depth,
+    weights: block,
+    scales: part(block, columns * words),
+    corrections: part(block, columns * (words + 1)),
+  };
+}
+
+/** Room for the quantised activations of at most `rows` rows of at most `depth` numbers. */
+export function int8Operands(
+  rows: number,
+  depth: number,
+): { readonly operandRows: number; readonly operandRow: number; readonly length: number } {
+  const operandRows = Math.min(rows, ROWS);
+  const operandRow = 16 + 8 * Math.ceil(depth / 4);
+  return { operandRows, operandRow, length: (operandRows * operandRow) / 4 };
+}
+
+/** Rows of a matrix in their plain order, quantised; with `scales` they are whole numbers already. */
+export function packInt8(
+  { run }: Kernels,
+  panels: Panels,
+  block: Slot,
+  row: (index: number) => Slot,
+  scales?: Float32Array,
+): void {
+  const { cell, gates, hidden, padded, depth } = panels;
+  const { columns } = int8Size(panels);
+  for (let index = 0; index < gates * hidden; index++) {
+    const plain = row(index).address;
+    const gate = Math.floor(index / hidden);
+    const scale = scales ? scales[index]! : -1;
+    run.int8_pack(block.address, columns, cell, gate, index % hidden, padded, depth, plain, scale);
+  }
+}
+
+/** The other way: into `data`, whose whole numbers get their scale where it is f32. Gives the scales. */
+export function unpackInt8(
+  kernels: Kernels,
+  panels: Panels,
+  block: Slot,
+  staging: Slot,
+  data: Float32Array | Int8Array,
+): Float32Array {
+  const { cell, gates, hidden, padded, depth } = panels;
+  const { columns } = int8Size(panels);
+  const from = block.address;
+  const isScaled = data instanceof Float32Array;
+  return Float32Array.from({ length: gates * hidden }, (_, row) => {
+    const gate = Math.floor(row / hidden);
+    const to = staging.address;
+    const unit = row % hidden;
+    const { int8_unpack } = kernels.run;
+    const scale = int8_unpack(from, columns, cell, gate, unit, padded, depth, to, isScaled);
+    data.set(kernels.floats(staging, 0, depth), row * depth);
+    return scale;
+  });
+}
