@@ -4,6 +4,7 @@ import { checkInteger, checkKeys } from './check.ts';
 import { wasmBytes } from './index.ts';
 import type { EngineOptions } from './index.ts';
 import { ThreadedEngine } from './threads/engine.ts';
+import { coresOf } from './threads/team.ts';
 import type { ThreadWorker } from './threads/team.ts';
 
 export type { ThreadedEngine } from './threads/engine.ts';
@@ -27,7 +28,12 @@ export async function createThreadedEngine(
 ): Promise<ThreadedEngine> {
   checkKeys('options', options, ['simd', 'maxBytes', 'threads', 'worker']);
   const { simd, maxBytes, worker = createWorker } = options;
-  const threads = checkInteger('threads', options.threads ?? available(), 1, MAX_THREADS);
+  const threads = checkInteger(
+    'threads',
+    options.threads ?? Math.min(coresOf(), 8),
+    1,
+    MAX_THREADS,
+  );
   const module = wasmBytes(simd === undefined ? {} : { simd });
   const core = maxBytes === undefined ? { module } : { module, maxBytes };
   return ThreadedEngine.start(core, threads, worker);
@@ -40,12 +46,4 @@ function createWorker(): ThreadWorker {
   const node = process.getBuiltinModule('node:worker_threads');
   // Options of the process (a loader, a program as text) are nothing to it.
   return new node.Worker(new URL('./threads/worker.js', import.meta.url), { execArgv: [] });
-}
-
-/** Threads that the host runs at once. */
-function available(): number {
-  const cores =
-    globalThis.navigator?.hardwareConcurrency ??
-    globalThis.process?.getBuiltinModule?.('node:os').availableParallelism();
-  return Math.min(cores ?? 1, 8);
 }

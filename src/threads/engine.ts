@@ -1,14 +1,6 @@
-import {
-  PART_DENSE,
-  PART_DENSE_BACK,
-  PART_INPUTS,
-  PART_STEPS,
-  PART_STEPS_BACK,
-  PART_UPDATE,
-  PART_WEIGHTS,
-} from '../../assembly/shared/codes.ts';
 import { Engine, createMemory, kernelsOf } from '../engine.ts';
 import type { Kernels } from '../kernels.ts';
+import { CALLS } from './calls.ts';
 import { Team } from './team.ts';
 import type { ThreadWorker } from './team.ts';
 
@@ -56,7 +48,7 @@ export class ThreadedEngine extends Engine {
   ): Promise<ThreadedEngine> {
     let team: Team | undefined;
     try {
-      team = new Team(least);
+      team = new Team(least, threads);
       const { memory, maxBytes } = createMemory(options, true);
       const bytes = forSharedMemory(options.module);
       const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
@@ -74,21 +66,17 @@ export class ThreadedEngine extends Engine {
   }
 }
 
-/** The calls that are shared out, phase after phase; they take a descriptor. */
+/** The kernels, but that calls worth it are shared out. */
 function sharedCalls(run: Kernels['run'], team: Team): Partial<Kernels['run']> {
-  const shared =
-    (whole: (descriptor: number) => void, ...phases: number[]) =>
-    (descriptor: number): void => {
-      if (!team.isWhole || run.part_work(phases[0]!, descriptor) < team.least) whole(descriptor);
-      else for (const phase of phases) team.run(run, phase, descriptor);
+  const calls = CALLS.map(({ name, work }, index) => {
+    const whole = run[name] as (...args: number[]) => void;
+    const call = (...args: number[]): void => {
+      if (!team.isWhole || work(run, args) < team.least) whole(...args);
+      else team.run(run, index, [...args, team.scratch]);
     };
-  return {
-    sequence_forward: shared(run.sequence_forward, PART_INPUTS, PART_STEPS),
-    sequence_backward: shared(run.sequence_backward, PART_STEPS_BACK, PART_WEIGHTS),
-    dense_forward: shared(run.dense_forward, PART_DENSE),
-    dense_backward: shared(run.dense_backward, PART_DENSE_BACK),
-    optimizer_update: shared(run.optimizer_update, PART_UPDATE),
-  };
+    return [name, call];
+  });
+  return Object.fromEntries(calls) as Partial<Kernels['run']>;
 }
 
 /** `env.memory` of the imports, and the flags of its limits: bit 0 for a maximum, bit 1 for shared. */

@@ -1,17 +1,17 @@
 import { GatefoldError } from '../errors.ts';
 import type { Kernels } from '../kernels.ts';
+import { CALLS } from './calls.ts';
 import {
-  ASLEEP,
-  DESCRIPTOR,
+  CALL,
   END,
   FAILURE,
   PENDING,
-  PHASE,
   ROUND,
-  SCRATCH,
   SHARES,
+  Seat,
   WORDS,
-  spin,
+  waitFor,
+  wake,
 } from './control.ts';
 import type { Task } from './control.ts';
 
@@ -27,6 +27,18 @@ export interface ThreadWorker {
 /** How long workers may take to begin. */
 const START_MS = 10_000;
 
+/** Milliseconds that a thread spins for the others, where every one may have a core of its own. */
+const PATIENCE = 0.05;
+
+/** Threads that the host runs at once. */
+export function coresOf(): number {
+  return (
+    globalThis.navigator?.hardwareConcurrency ??
+    globalThis.process?.getBuiltinModule?.('node:os').availableParallelism() ??
+    1
+  );
+}
+
 /** Threads that run their shares of a call at the same time: this one and its workers. */
 export class Team {
   /** Whether all workers are there. */
@@ -36,8 +48,8 @@ export class Team {
   /** For the kernels, of every thread. */
   scratch = 0;
   readonly #control: Int32Array;
+  readonly #seat: Seat;
   readonly #workers: ThreadWorker[] = [];
-  #mayWait = true;
 
   /** Adds `count` workers; rejects where one of them does not begin. */
   async begin(
@@ -56,9 +68,11 @@ export class Team {
     }
   }
 
-  constructor(least: number) {
+  constructor(least: number, threads: number) {
+    const patience = threads <= coresOf() ? PATIENCE : 0;
     this.least = least;
     this.#control = new Int32Array(new SharedArrayBuffer(4 * WORDS));
+    this.#seat = new Seat(this.#control, 0, patience);
   }
 
   get size(): number {
@@ -83,51 +97,29 @@ export class Team {
           reject();
         });
       }
-      const task: Task = { ...what, control: this.#control, share };
+      const { patience } = this.#seat;
+      const task: Task = { ...what, control: this.#control, share, patience };
       worker.postMessage(task);
     });
   }
 
-  /** Runs a phase over a descriptor, every thread its share, and returns when the last has ended. */
-  run(run: Kernels['run'], phase: number, descriptor: number): void {
+  /** Runs call number `index`, every thread its share, and returns when the last has ended. */
+  run(run: Kernels['run'], index: number, args: readonly number[]): void {
     const control = this.#control;
-    control[PHASE] = phase;
-    control[DESCRIPTOR] = descriptor;
-    control[SCRATCH] = this.scratch;
+    this.#seat.args.set(args);
+    control[CALL] = index;
     control[SHARES] = this.size;
     control[PENDING] = this.#workers.length;
     Atomics.add(control, ROUND, 1);
-    if (Atomics.load(control, ASLEEP) > 0) Atomics.notify(control, ROUND);
-    try {
-      run.part_run(phase, descriptor, this.scratch, 0, this.size);
-    } finally {
-      this.#join();
-    }
-    if (control[FAILURE]) this.#fail();
-  }
-
-  #join(): void {
-    const control = this.#control;
-    for (;;) {
-      const pending = Atomics.load(control, PENDING);
-      if (pending === 0) return;
-      if (spin(control, PENDING, pending, 0.1) || !this.#mayWait) continue;
-      try {
-        Atomics.wait(control, PENDING, pending);
-      } catch {
-        // The main thread of a page may not wait: it spins on.
-        this.#mayWait = false;
-      }
-    }
-  }
-
-  #fail(): never {
-    const words = this.#control.subarray(FAILURE + 1, FAILURE + 1 + this.#control[FAILURE]!);
+    wake(control, ROUND);
+    this.#seat.take(CALLS[index]!.call, run);
+    for (let left; (left = Atomics.load(control, PENDING));)
+      waitFor(control, PENDING, left, this.#seat.patience);
+    if (!control[FAILURE]) return;
     this.isWhole = false;
-    this.#control[FAILURE] = 0;
     throw new GatefoldError(
       'ERR_STATE',
-      `a worker failed (${String.fromCharCode(...words)}): what the call was to write is not whole; the engine goes on with one thread`,
+      `a call failed in ${this.#seat.failure}; what it was to write is not whole, and the engine goes on with one thread`,
     );
   }
 

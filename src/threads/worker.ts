@@ -3,47 +3,27 @@
  */
 
 import type { Kernels } from '../kernels.ts';
-import {
-  ASLEEP,
-  DESCRIPTOR,
-  END,
-  FAILURE,
-  MAX_FAILURE,
-  PENDING,
-  PHASE,
-  ROUND,
-  SCRATCH,
-  SHARES,
-  spin,
-} from './control.ts';
+import { CALLS } from './calls.ts';
+import { CALL, END, PENDING, ROUND, Seat, waitFor, wake } from './control.ts';
 import type { Task } from './control.ts';
 
-/** How long a worker spins for the next round before it goes to sleep, in milliseconds: waking it takes about 0.05. */
-const PATIENCE = 2;
+/** How much longer a worker spins for the next round: between two there may be a little of the caller's work. */
+const IDLE = 4;
 
 /** Runs its share of every round, until the end. */
-export function work({ bytes, memory, control, share }: Task, ready: () => void): void {
+export function work({ bytes, memory, control, share, patience }: Task, ready: () => void): void {
   const module = new WebAssembly.Module(bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const { part_run: run } = exports as unknown as Kernels['run'];
+  const run = exports as unknown as Kernels['run'];
+  const seat = new Seat(control, share, patience);
   let round = 0;
   ready();
   for (;;) {
-    while (!spin(control, ROUND, round, PATIENCE)) {
-      Atomics.add(control, ASLEEP, 1);
-      Atomics.wait(control, ROUND, round);
-      Atomics.sub(control, ASLEEP, 1);
-    }
+    waitFor(control, ROUND, round, patience * IDLE);
     round = Atomics.load(control, ROUND);
     if (round === END) return;
-    try {
-      run(control[PHASE]!, control[DESCRIPTOR]!, control[SCRATCH]!, share, control[SHARES]!);
-    } catch (error) {
-      const text = String(error).slice(0, MAX_FAILURE);
-      for (let k = 0; k < text.length; k++) control[FAILURE + 1 + k] = text.charCodeAt(k);
-      control[FAILURE] = text.length;
-    }
-    if (Atomics.sub(control, PENDING, 1) === 1) Atomics.notify(control, PENDING);
+    seat.take(CALLS[control[CALL]!]!.call, run);
+    if (Atomics.sub(control, PENDING, 1) === 1) wake(control, PENDING);
   }
 }
 
