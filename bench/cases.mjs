@@ -4,11 +4,13 @@
  *
  * - step: one time step of a running sequence, the state kept between the calls.
  * - sequence, batch: whole sequences from a zero state, outputs and final state as fresh arrays.
+ * - int8: sequences of a model with weights of 8 bits, against those of float32 models, ours among them.
  * - training: forward, backpropagation through all T steps, clipping by global norm, Adam.
  */
 const TABLE = [
   ['step', 1, 1, '32/32 64/64 128/128 128/256 512/512'],
   ['sequence', 1, 100, '64/64 128/256 512/512 1024/1024'],
+  ['int8', 1, 100, '256/256 512/512 1024/1024 2048/2048'],
   ['batch', 32, 100, '64/128 256/512'],
   ['training', 1, 50, '16/64'],
   ['training', 1, 100, '64/64'],

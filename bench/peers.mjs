@@ -1,5 +1,11 @@
 /** The peers in the order of the table's columns; the first is ourselves. */
-export const PEER_NAMES = ['gatefold', 'onnxruntime-web', 'onnxruntime-node', 'tfjs-wasm'];
+export const PEER_NAMES = [
+  'gatefold',
+  'gatefold-float32',
+  'onnxruntime-web',
+  'onnxruntime-node',
+  'tfjs-wasm',
+];
 
 /**
  * A peer is a module `peers/NAME.mjs` that exports - `name` and `version`; - `lacks(case)`: what it

@@ -4,7 +4,7 @@ import { Engine, Model, Trainer } from '../../dist/index.js';
 import { training } from '../cases.mjs';
 
 const manifest = new URL('../../package.json', import.meta.url);
-const engine = await Engine.create();
+const engine = await Engine.create({ maxBytes: 2 ** 30 });
 
 export const name = 'gatefold';
 export const version = `${JSON.parse(readFileSync(manifest, 'utf8')).version} (${engine.simd})`;
@@ -51,9 +51,10 @@ const prepareKind = {
   },
 };
 prepareKind.batch = prepareKind.sequence;
+prepareKind.int8 = prepareKind.sequence;
 
-export function prepare(benchCase, data) {
-  const model = Model.create(engine, { layers: [benchCase.layer] });
+export function prepare(benchCase, data, weights = benchCase.kind === 'int8' ? 'int8' : 'float32') {
+  const model = Model.create(engine, { layers: [benchCase.layer], weights });
   model.loadStateDict(data.parameters);
   const prepared = prepareKind[benchCase.kind](model, benchCase, data);
   return {
