@@ -75,7 +75,7 @@ function describeLoop(name, instructions, { start, end }) {
     function: name,
     at: `+0x${start.toString(16)}`,
     instructions: body.length,
-    products: count(/^v(fn?madd\d+|mul)ps /),
+    products: count(/^v((fn?madd\d+|mul)ps|pdpbusd|pmaddwd) /),
     spills: count(/^v.*\[r[bs]p/),
   };
 }

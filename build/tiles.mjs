@@ -126,9 +126,7 @@ export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: us
     .map((v) => `const z${v} = HAS_DIGITS ? v128.load(g.corrections + j${offset(16 * v)}) : none;`)
     .join('\n')}
   ${sums.map(({ v, n }) => `let x${n} = z${v}, y${n} = none;`).join('\n')}
-  ${range(R)
-    .map((r) => `const scale${r} = v128.load32_splat(a${r ? ` + ar * ${r}` : ''});`)
-    .join('\n')}
+  const head = a;
   a += 16;
   ${range(R)
     .slice(2)
@@ -142,14 +140,12 @@ export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: us
       .map((r) => `a${r} += 8;`)
       .join(' ')}
   } while (--k);
-  ${range(V)
-    .map((v) => `const s${v} = v128.load(g.scales + j${offset(16 * v)});`)
-    .join('\n')}
   ${sums
-    .map(
-      ({ r, v, n }) =>
-        `v128.store(c${r ? ` + cr * ${r}` : ''}, scaled(v128.load(${at('i', r, v, 'ir')}), x${n}, y${n}, s${v}, scale${r})${offset(16 * v)});`,
-    )
+    .map(({ r, v, n }) => {
+      const sum = `v128.load(${at('i', r, v, 'ir')}), x${n}, y${n}`;
+      const factors = `v128.load(g.scales + j${offset(16 * v)}), v128.load32_splat(${at('head', r, 0, 'ar')})`;
+      return `v128.store(${at('c', r, 0, 'cr')}, scaled(${sum}, ${factors})${offset(16 * v)});`;
+    })
     .join('\n')}
 }`;
 }

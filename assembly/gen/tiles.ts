@@ -821,9 +821,7 @@ export function int8_3x2(
     y20 = none;
   let x21 = z1,
     y21 = none;
-  const scale0 = v128.load32_splat(a);
-  const scale1 = v128.load32_splat(a + ar * 1);
-  const scale2 = v128.load32_splat(a + ar * 2);
+  const head = a;
   a += 16;
   let a2 = a + ar * 2;
   do {
@@ -853,14 +851,54 @@ export function int8_3x2(
     b += 64;
     a2 += 8;
   } while (--k);
-  const s0 = v128.load(g.scales + j);
-  const s1 = v128.load(g.scales + j, 16);
-  v128.store(c, scaled(v128.load(i), x00, y00, s0, scale0));
-  v128.store(c, scaled(v128.load(i, 16), x01, y01, s1, scale0), 16);
-  v128.store(c + cr * 1, scaled(v128.load(i + ir * 1), x10, y10, s0, scale1));
-  v128.store(c + cr * 1, scaled(v128.load(i + ir * 1, 16), x11, y11, s1, scale1), 16);
-  v128.store(c + cr * 2, scaled(v128.load(i + ir * 2), x20, y20, s0, scale2));
-  v128.store(c + cr * 2, scaled(v128.load(i + ir * 2, 16), x21, y21, s1, scale2), 16);
+  v128.store(c, scaled(v128.load(i), x00, y00, v128.load(g.scales + j), v128.load32_splat(head)));
+  v128.store(
+    c,
+    scaled(v128.load(i, 16), x01, y01, v128.load(g.scales + j, 16), v128.load32_splat(head)),
+    16,
+  );
+  v128.store(
+    c + cr * 1,
+    scaled(
+      v128.load(i + ir * 1),
+      x10,
+      y10,
+      v128.load(g.scales + j),
+      v128.load32_splat(head + ar * 1),
+    ),
+  );
+  v128.store(
+    c + cr * 1,
+    scaled(
+      v128.load(i + ir * 1, 16),
+      x11,
+      y11,
+      v128.load(g.scales + j, 16),
+      v128.load32_splat(head + ar * 1),
+    ),
+    16,
+  );
+  v128.store(
+    c + cr * 2,
+    scaled(
+      v128.load(i + ir * 2),
+      x20,
+      y20,
+      v128.load(g.scales + j),
+      v128.load32_splat(head + ar * 2),
+    ),
+  );
+  v128.store(
+    c + cr * 2,
+    scaled(
+      v128.load(i + ir * 2, 16),
+      x21,
+      y21,
+      v128.load(g.scales + j, 16),
+      v128.load32_splat(head + ar * 2),
+    ),
+    16,
+  );
 }
 
 /** 2 x 2 vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
@@ -887,8 +925,7 @@ export function int8_2x2(
     y10 = none;
   let x11 = z1,
     y11 = none;
-  const scale0 = v128.load32_splat(a);
-  const scale1 = v128.load32_splat(a + ar * 1);
+  const head = a;
   a += 16;
 
   do {
@@ -911,12 +948,33 @@ export function int8_2x2(
     a += 8;
     b += 64;
   } while (--k);
-  const s0 = v128.load(g.scales + j);
-  const s1 = v128.load(g.scales + j, 16);
-  v128.store(c, scaled(v128.load(i), x00, y00, s0, scale0));
-  v128.store(c, scaled(v128.load(i, 16), x01, y01, s1, scale0), 16);
-  v128.store(c + cr * 1, scaled(v128.load(i + ir * 1), x10, y10, s0, scale1));
-  v128.store(c + cr * 1, scaled(v128.load(i + ir * 1, 16), x11, y11, s1, scale1), 16);
+  v128.store(c, scaled(v128.load(i), x00, y00, v128.load(g.scales + j), v128.load32_splat(head)));
+  v128.store(
+    c,
+    scaled(v128.load(i, 16), x01, y01, v128.load(g.scales + j, 16), v128.load32_splat(head)),
+    16,
+  );
+  v128.store(
+    c + cr * 1,
+    scaled(
+      v128.load(i + ir * 1),
+      x10,
+      y10,
+      v128.load(g.scales + j),
+      v128.load32_splat(head + ar * 1),
+    ),
+  );
+  v128.store(
+    c + cr * 1,
+    scaled(
+      v128.load(i + ir * 1, 16),
+      x11,
+      y11,
+      v128.load(g.scales + j, 16),
+      v128.load32_splat(head + ar * 1),
+    ),
+    16,
+  );
 }
 
 /** 1 x 4 vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
@@ -943,7 +1001,7 @@ export function int8_1x4(
     y02 = none;
   let x03 = z3,
     y03 = none;
-  const scale0 = v128.load32_splat(a);
+  const head = a;
   a += 16;
 
   do {
@@ -968,14 +1026,22 @@ export function int8_1x4(
     a += 8;
     b += 64;
   } while (--k);
-  const s0 = v128.load(g.scales + j);
-  const s1 = v128.load(g.scales + j, 16);
-  const s2 = v128.load(g.scales + j, 32);
-  const s3 = v128.load(g.scales + j, 48);
-  v128.store(c, scaled(v128.load(i), x00, y00, s0, scale0));
-  v128.store(c, scaled(v128.load(i, 16), x01, y01, s1, scale0), 16);
-  v128.store(c, scaled(v128.load(i, 32), x02, y02, s2, scale0), 32);
-  v128.store(c, scaled(v128.load(i, 48), x03, y03, s3, scale0), 48);
+  v128.store(c, scaled(v128.load(i), x00, y00, v128.load(g.scales + j), v128.load32_splat(head)));
+  v128.store(
+    c,
+    scaled(v128.load(i, 16), x01, y01, v128.load(g.scales + j, 16), v128.load32_splat(head)),
+    16,
+  );
+  v128.store(
+    c,
+    scaled(v128.load(i, 32), x02, y02, v128.load(g.scales + j, 32), v128.load32_splat(head)),
+    32,
+  );
+  v128.store(
+    c,
+    scaled(v128.load(i, 48), x03, y03, v128.load(g.scales + j, 48), v128.load32_splat(head)),
+    48,
+  );
 }
 
 /** 1 x 1 vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
@@ -993,7 +1059,7 @@ export function int8_1x1(
   const z0 = HAS_DIGITS ? v128.load(g.corrections + j) : none;
   let x00 = z0,
     y00 = none;
-  const scale0 = v128.load32_splat(a);
+  const head = a;
   a += 16;
 
   do {
@@ -1006,6 +1072,5 @@ export function int8_1x1(
     a += 8;
     b += 64;
   } while (--k);
-  const s0 = v128.load(g.scales + j);
-  v128.store(c, scaled(v128.load(i), x00, y00, s0, scale0));
+  v128.store(c, scaled(v128.load(i), x00, y00, v128.load(g.scales + j), v128.load32_splat(head)));
 }
