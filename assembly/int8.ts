@@ -18,7 +18,7 @@
  *                     └ k = 4..7 of column 0, of 1, ... ──────┘└
  */
 
-import { int8_1x1, int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
+import { int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
 import { Int8Product } from './layout';
 import { columnOf } from './pack';
 import { TINY } from './shared/codes';
@@ -67,7 +67,7 @@ function quantizeRow(to: usize, a: usize, depth: i32, limit: f32): void {
   if (depth & 3) storeOperands(to, rest, inverse);
 }
 
-/** Up to 16 columns of all rows: the j-th of N on. */
+/** A panel, or the first vectors of it, for all rows; its first column is at byte j of N. */
 function panel(
   g: Int8Product,
   words: i32,
@@ -79,33 +79,23 @@ function panel(
   c: usize,
 ): void {
   const together = HAS_DIGITS ? 3 : 2;
-  const tiled = rows - (rows % together);
-  const even = vectors & ~1;
-  const a = g.operands;
-  for (let r = 0; r < tiled; r += together) {
-    const from = a + r * g.operandRow;
-    for (let v = 0; v < even; v += 2) {
-      const at = v << 4;
-      const start = i + r * g.iRow + at;
-      const to = c + r * g.cRow + at;
-      const column = (j << 2) + at;
-      if (HAS_DIGITS) int8_3x2(g, words, from, b + at, column, start, to);
-      else int8_2x2(g, words, from, b + at, column, start, to);
+  const tiled = vectors == 4 ? rows - (rows % together) : 0;
+  let a = g.operands;
+  let r = 0;
+  for (; r < tiled; r += together) {
+    for (let at = 0; at < 64; at += 32) {
+      if (HAS_DIGITS) int8_3x2(g, words, a, b + at, j + at, i + at, c + at);
+      else int8_2x2(g, words, a, b + at, j + at, i + at, c + at);
     }
+    a += together * g.operandRow;
+    i += together * g.iRow;
+    c += together * g.cRow;
   }
-  for (let r = 0; r < rows; r++) {
-    const from = a + r * g.operandRow;
-    const start = i + r * g.iRow;
-    const to = c + r * g.cRow;
-    let v = r < tiled ? even : 0;
-    if (vectors - v == 4) {
-      int8_1x4(g, words, from, b, j << 2, start, to);
-      continue;
-    }
-    for (; v < vectors; v++) {
-      const at = v << 4;
-      int8_1x1(g, words, from, b + at, (j << 2) + at, start + at, to + at);
-    }
+  for (; r < rows; r++) {
+    int8_1x4(g, words, a, b, j, vectors, i, c);
+    a += g.operandRow;
+    i += g.iRow;
+    c += g.cRow;
   }
 }
 
@@ -137,8 +127,8 @@ export function productInt8(
     }
     for (let n = 0; n < panels; n++) {
       const p = fromEnd ? panels - 1 - n : n;
-      const j = (first + p) << 4;
-      const b = g.weights + j * (words << 2);
+      const j = (first + p) << 6;
+      const b = g.weights + j * words;
       const start = i + row * iRow + p * iPanel;
       const to = c + row * cRow + (p << 6);
       panel(g, words, count, b, j, min(4, vectors - (p << 2)), start, to);

@@ -31,7 +31,6 @@ const INT8_TILES = [
   [3, 2],
   [2, 2],
   [1, 4],
-  [1, 1],
 ];
 
 const range = (n) => Array.from({ length: n }, (_, i) => i);
@@ -118,8 +117,8 @@ function int8Tile([R, V]) {
           ]),
         ];
   return `
-/** ${R} x ${V} vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
-export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: usize, i: usize, c: usize): void {
+/** ${R} x ${V} vectors${R === 1 ? ' or fewer' : ''} with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
+export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: usize, ${R === 1 ? 'vectors: i32, ' : ''}i: usize, c: usize): void {
   const none = v128.load(ZEROS);
   ${R > 1 ? 'const ar = g.operandRow, ir = g.iRow, cr = g.cRow;' : ''}
   ${range(V)
@@ -144,7 +143,8 @@ export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: us
     .map(({ r, v, n }) => {
       const sum = `v128.load(${at('i', r, v, 'ir')}), x${n}, y${n}`;
       const factors = `v128.load(g.scales + j${offset(16 * v)}), v128.load32_splat(${at('head', r, 0, 'ar')})`;
-      return `v128.store(${at('c', r, 0, 'cr')}, scaled(${sum}, ${factors})${offset(16 * v)});`;
+      const isThere = R === 1 && v > 0 ? `if (vectors > ${v}) ` : '';
+      return `${isThere}v128.store(${at('c', r, 0, 'cr')}, scaled(${sum}, ${factors})${offset(16 * v)});`;
     })
     .join('\n')}
 }`;

@@ -5,6 +5,26 @@
  * @type {{ name: string, file: string, edits: [string, string][] }[]}
  */
 export const mutants = [
+  ...mutantsOf('assembly/int8.ts', {
+    'int8: sums of a wide matrix overflow': [
+      ['<f32>min(8191, i32.MAX_VALUE / (depth << 7))', '<f32>8191'],
+    ],
+    'int8: the third number of a rest is lost': [
+      ['count == 2 ? two : v128.load_lane<f32>(a + 8, two, 2)', 'two'],
+    ],
+    'int8: what is not finite becomes zero': [['top / limit + (top - top)', 'top / limit']],
+    'int8: activations are cut off': [
+      ['f32x4.nearest(f32x4.mul(x, inverse))', 'f32x4.mul(x, inverse)'],
+    ],
+    'int8: weights are cut off': [['<i32>nearest(load<f32>', '<i32>(load<f32>']],
+    'int8: the largest weight of 128 wraps': [['top / 127', 'top / 128']],
+    'int8: rows behind the first 96 repeat them': [
+      [
+        'quantizeRow(g.operands + r * g.operandRow, a + (row + r) * aRow',
+        'quantizeRow(g.operands + r * g.operandRow, a + r * aRow',
+      ],
+    ],
+  }),
   ...mutantsOf('assembly/options.ts', {
     'zoneout keeps what it should renew': [
       [

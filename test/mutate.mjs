@@ -35,6 +35,7 @@ const SUITES = [
   'segments',
   'flow',
   'gates',
+  'int8',
   'property',
   'training',
   'activations',

@@ -977,13 +977,14 @@ export function int8_2x2(
   );
 }
 
-/** 1 x 4 vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
+/** 1 x 4 vectors or fewer with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
 export function int8_1x4(
   g: Int8Product,
   k: i32,
   a: usize,
   b: usize,
   j: usize,
+  vectors: i32,
   i: usize,
   c: usize,
 ): void {
@@ -1027,50 +1028,22 @@ export function int8_1x4(
     b += 64;
   } while (--k);
   v128.store(c, scaled(v128.load(i), x00, y00, v128.load(g.scales + j), v128.load32_splat(head)));
-  v128.store(
-    c,
-    scaled(v128.load(i, 16), x01, y01, v128.load(g.scales + j, 16), v128.load32_splat(head)),
-    16,
-  );
-  v128.store(
-    c,
-    scaled(v128.load(i, 32), x02, y02, v128.load(g.scales + j, 32), v128.load32_splat(head)),
-    32,
-  );
-  v128.store(
-    c,
-    scaled(v128.load(i, 48), x03, y03, v128.load(g.scales + j, 48), v128.load32_splat(head)),
-    48,
-  );
-}
-
-/** 1 x 1 vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
-export function int8_1x1(
-  g: Int8Product,
-  k: i32,
-  a: usize,
-  b: usize,
-  j: usize,
-  i: usize,
-  c: usize,
-): void {
-  const none = v128.load(ZEROS);
-
-  const z0 = HAS_DIGITS ? v128.load(g.corrections + j) : none;
-  let x00 = z0,
-    y00 = none;
-  const head = a;
-  a += 16;
-
-  do {
-    const d0 = HAS_DIGITS ? v128.load32_splat(a) : v128.load64_splat(a);
-    const e0 = HAS_DIGITS ? v128.load32_splat(a, 4) : d0;
-    const w0 = HAS_DIGITS ? v128.load(b) : v128.load_ext<i8>(b);
-    const u0 = HAS_DIGITS ? w0 : v128.load_ext<i8>(b, 8);
-    x00 = dot(w0, d0, x00);
-    y00 = dot(u0, e0, y00);
-    a += 8;
-    b += 64;
-  } while (--k);
-  v128.store(c, scaled(v128.load(i), x00, y00, v128.load(g.scales + j), v128.load32_splat(head)));
+  if (vectors > 1)
+    v128.store(
+      c,
+      scaled(v128.load(i, 16), x01, y01, v128.load(g.scales + j, 16), v128.load32_splat(head)),
+      16,
+    );
+  if (vectors > 2)
+    v128.store(
+      c,
+      scaled(v128.load(i, 32), x02, y02, v128.load(g.scales + j, 32), v128.load32_splat(head)),
+      32,
+    );
+  if (vectors > 3)
+    v128.store(
+      c,
+      scaled(v128.load(i, 48), x03, y03, v128.load(g.scales + j, 48), v128.load32_splat(head)),
+      48,
+    );
 }
