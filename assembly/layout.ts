@@ -283,14 +283,19 @@ export class Update {
   second: usize;
   scale: f32;
   rate: f32;
-  /** Momentum, or the decay of the first moment. */
+  /** Momentum, or the decay of the first moment, and the weight of what is new in it. */
   decayFirst: f32;
-  /** Weight of the new gradient in the first buffer: 1 - dampening (1 on the first step), or 1 - decayFirst. */
   weightFirst: f32;
   decaySecond: f32;
+  weightSecond: f32;
+  /** Added to the root, and under it. */
   epsilon: f32;
+  epsilonInside: f32;
+  /** Share of the parameters that is added to their gradients. */
   weightDecay: f32;
-  /** Adam's 1 / (1 - decay^t) of both moments. */
+  /** Share of the parameters that stays before they move. */
+  keep: f32;
+  /** Adam's factors of both moments. */
   correctionFirst: f32;
   correctionSecond: f32;
   nesterov: i32;

@@ -1,15 +1,14 @@
 /**
- * Optimizers as PyTorch defines them, over all parameters as one vector; every gradient g is first scaled (clipping) and, but for
- * AdamW, gets weight decay added: g = scale * g + decay * p.
+ * Optimizers over parameters p as one vector. Every gradient is scaled first (clipping) and gets weight decay added, or p is shrunk instead:
+ * g = scale g + decay p,  p = keep p.
  *
- *   sgd       b = mu b + (1 - dampening) g          p -= rate b, Nesterov: p -= rate (g + mu b)
- *   rmsprop   v = a v + (1 - a) g^2                 p -= rate g / (sqrt(v) + eps)
- *   adagrad   v = v + g^2                           p -= rate g / (sqrt(v) + eps)
- *   adam      m = b1 m + (1 - b1) g                 p -= rate m^ / (sqrt(v^) + eps)
- *             v = b2 v + (1 - b2) g^2               m^ = m / (1 - b1^t), v^ = v / (1 - b2^t)
- *   adamw     as adam, after p *= 1 - rate decay
+ *   sgd       b = mu b + w g                        p -= rate b, Nesterov: p -= rate (g + mu b)
+ *   rmsprop   v = a v + w2 g^2                      p -= rate g / (sqrt(v + inside) + eps), with momentum
+ *   adagrad   a = w2 = 1                            b = mu b + w g / (...),  p -= rate b
+ *   adam      m = b1 m + w g                        p -= rate c1 m / (sqrt(c2 v) + eps)
+ *             v = b2 v + w2 g^2
  *
- * Moments below 1e-30 become zero.
+ * What PyTorch's and Keras' forms make of these numbers is in src/optimizer.ts. Moments below 1e-30 become zero.
  */
 
 import { Update } from './layout';
@@ -46,79 +45,70 @@ export function clampValues(values: usize, n: i32, limit: f32): void {
   }
 }
 
+/** Vector k of the gradients, scaled, with its share of the parameters. */
+// @ts-ignore: decorator
+@inline
+function gradient(u: Update, k: usize, p: v128): v128 {
+  const scaled = f32x4.mul(f32x4.splat(u.scale), v128.load(u.gradients + k));
+  return madd(f32x4.splat(u.weightDecay), p, scaled);
+}
+
+/** p -= rate step, from p shrunk. */
+// @ts-ignore: decorator
+@inline
+function move(u: Update, k: usize, p: v128, step: v128): void {
+  const kept = f32x4.mul(f32x4.splat(u.keep), p);
+  v128.store(u.parameters + k, nmadd(f32x4.splat(u.rate), step, kept));
+}
+
+/** moment = flush(decay moment + weight x) */
+// @ts-ignore: decorator
+@inline
+function accumulate(moment: usize, decay: f32, weight: f32, x: v128): v128 {
+  const weighted = f32x4.mul(f32x4.splat(weight), x);
+  const m = flush(madd(f32x4.splat(decay), v128.load(moment), weighted));
+  v128.store(moment, m);
+  return m;
+}
+
 function sgd(u: Update): void {
-  const scale = f32x4.splat(u.scale);
-  const rate = f32x4.splat(u.rate);
-  const decay = f32x4.splat(u.weightDecay);
-  const mu = f32x4.splat(u.decayFirst);
-  const weight = f32x4.splat(u.weightFirst);
   for (let k: usize = 0; k < (<usize>u.count) << 2; k += 16) {
     const p = v128.load(u.parameters + k);
-    let g = madd(decay, p, f32x4.mul(scale, v128.load(u.gradients + k)));
+    let g = gradient(u, k, p);
     if (u.first) {
-      const b = flush(madd(mu, v128.load(u.first + k), f32x4.mul(weight, g)));
-      v128.store(u.first + k, b);
-      g = u.nesterov ? madd(mu, b, g) : b;
+      const b = accumulate(u.first + k, u.decayFirst, u.weightFirst, g);
+      g = u.nesterov ? madd(f32x4.splat(u.decayFirst), b, g) : b;
     }
-    v128.store(u.parameters + k, nmadd(rate, g, p));
+    move(u, k, p, g);
   }
 }
 
-/** RMSProp, or Adagrad where squares add up instead of fading. */
-function rmsprop(u: Update, adds: bool): void {
-  const scale = f32x4.splat(u.scale);
-  const rate = f32x4.splat(u.rate);
-  const decay = f32x4.splat(u.weightDecay);
-  const alpha = f32x4.splat(adds ? 1 : u.decaySecond);
-  const rest = f32x4.splat(adds ? 1 : 1 - u.decaySecond);
-  const epsilon = f32x4.splat(u.epsilon);
+function rmsprop(u: Update): void {
   for (let k: usize = 0; k < (<usize>u.count) << 2; k += 16) {
     const p = v128.load(u.parameters + k);
-    const g = madd(decay, p, f32x4.mul(scale, v128.load(u.gradients + k)));
-    const v = flush(madd(alpha, v128.load(u.second + k), f32x4.mul(rest, f32x4.mul(g, g))));
-    v128.store(u.second + k, v);
-    const step = f32x4.div(g, f32x4.add(f32x4.sqrt(v), epsilon));
-    v128.store(u.parameters + k, nmadd(rate, step, p));
+    const g = gradient(u, k, p);
+    const v = accumulate(u.second + k, u.decaySecond, u.weightSecond, f32x4.mul(g, g));
+    const root = f32x4.sqrt(f32x4.add(v, f32x4.splat(u.epsilonInside)));
+    let step = f32x4.div(g, f32x4.add(root, f32x4.splat(u.epsilon)));
+    if (u.first) step = accumulate(u.first + k, u.decayFirst, u.weightFirst, step);
+    move(u, k, p, step);
   }
 }
 
-function adam(u: Update, decoupled: bool): void {
-  const scale = f32x4.splat(u.scale);
-  const rate = f32x4.splat(u.rate);
-  const decay = f32x4.splat(decoupled ? 1 - u.rate * u.weightDecay : u.weightDecay);
-  const beta1 = f32x4.splat(u.decayFirst);
-  const rest1 = f32x4.splat(u.weightFirst);
-  const beta2 = f32x4.splat(u.decaySecond);
-  const rest2 = f32x4.splat(1 - u.decaySecond);
-  const epsilon = f32x4.splat(u.epsilon);
-  const correction1 = f32x4.splat(u.correctionFirst);
-  const correction2 = f32x4.splat(u.correctionSecond);
+function adam(u: Update): void {
   for (let k: usize = 0; k < (<usize>u.count) << 2; k += 16) {
-    let p = v128.load(u.parameters + k);
-    let g = f32x4.mul(scale, v128.load(u.gradients + k));
-    if (decoupled) p = f32x4.mul(decay, p);
-    else g = madd(decay, p, g);
-    const m = flush(madd(beta1, v128.load(u.first + k), f32x4.mul(rest1, g)));
-    const v = flush(madd(beta2, v128.load(u.second + k), f32x4.mul(rest2, f32x4.mul(g, g))));
-    v128.store(u.first + k, m);
-    v128.store(u.second + k, v);
-    const root = f32x4.sqrt(f32x4.mul(v, correction2));
-    const step = f32x4.div(f32x4.mul(m, correction1), f32x4.add(root, epsilon));
-    v128.store(u.parameters + k, nmadd(rate, step, p));
+    const p = v128.load(u.parameters + k);
+    const g = gradient(u, k, p);
+    const m = accumulate(u.first + k, u.decayFirst, u.weightFirst, g);
+    const v = accumulate(u.second + k, u.decaySecond, u.weightSecond, f32x4.mul(g, g));
+    const root = f32x4.sqrt(f32x4.mul(v, f32x4.splat(u.correctionSecond)));
+    const corrected = f32x4.mul(m, f32x4.splat(u.correctionFirst));
+    move(u, k, p, f32x4.div(corrected, f32x4.add(root, f32x4.splat(u.epsilon))));
   }
 }
 
 export function update(u: Update): void {
-  switch (u.optimizer) {
-    case codes.OPTIMIZER_SGD:
-      return sgd(u);
-    case codes.OPTIMIZER_RMSPROP:
-      return rmsprop(u, false);
-    case codes.OPTIMIZER_ADAGRAD:
-      return rmsprop(u, true);
-    case codes.OPTIMIZER_ADAM:
-      return adam(u, false);
-    case codes.OPTIMIZER_ADAMW:
-      return adam(u, true);
-  }
+  if (u.optimizer == codes.OPTIMIZER_SGD) sgd(u);
+  else if (u.optimizer == codes.OPTIMIZER_RMSPROP) rmsprop(u);
+  else adam(u);
 }

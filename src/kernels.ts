@@ -38,8 +38,11 @@ const FLOAT_FIELDS: ReadonlySet<string> = new Set([
   'decayFirst',
   'weightFirst',
   'decaySecond',
+  'weightSecond',
   'epsilon',
+  'epsilonInside',
   'weightDecay',
+  'keep',
   'correctionFirst',
   'correctionSecond',
 ]);

@@ -1,138 +1,175 @@
-import {
-  OPTIMIZER_ADAGRAD,
-  OPTIMIZER_ADAM,
-  OPTIMIZER_ADAMW,
-  OPTIMIZER_RMSPROP,
-  OPTIMIZER_SGD,
-} from '../assembly/shared/codes.ts';
+import { OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, OPTIMIZER_SGD } from '../assembly/shared/codes.ts';
 import { checkChoice, checkKeys, checkNumber } from './check.ts';
 import { GatefoldError } from './errors.ts';
-import { NONE } from './kernels.ts';
+import { NONE, part } from './kernels.ts';
 import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
 
-/** `torch.optim.SGD` */
-export interface SgdOptions {
-  readonly type: 'sgd';
+interface CommonOptions {
   readonly lr: number;
+  /**
+   * Whose definition: PyTorch's (the default) or that of Keras, which takes the rate into the momentum, adds `eps` under the root (of Adam
+   * before the correction), starts Adagrad's squares at 0.1, and lets parameters decay by themselves rather than through their gradients.
+   */
+  readonly form?: 'pytorch' | 'keras';
+  readonly weightDecay?: number;
+}
+
+/** `torch.optim.SGD`, `keras.optimizers.SGD`; `dampening` is PyTorch's alone. */
+export interface SgdOptions extends CommonOptions {
+  readonly type: 'sgd';
   readonly momentum?: number;
   readonly dampening?: number;
   readonly nesterov?: boolean;
-  readonly weightDecay?: number;
 }
 
-/** `torch.optim.RMSprop`; `alpha` 0.99, `eps` 1e-8. */
-export interface RmspropOptions {
+/** `torch.optim.RMSprop`, `keras.optimizers.RMSprop`; `alpha` (Keras: rho) 0.99 or 0.9, `eps` 1e-8 or 1e-7, `momentum` 0. */
+export interface RmspropOptions extends CommonOptions {
   readonly type: 'rmsprop';
-  readonly lr: number;
   readonly alpha?: number;
   readonly eps?: number;
-  readonly weightDecay?: number;
+  readonly momentum?: number;
 }
 
-/** `torch.optim.Adam` and `AdamW`; `betas` 0.9 and 0.999, `eps` 1e-8, `weightDecay` 0, of AdamW 0.01. */
-export interface AdamOptions {
+/** `torch.optim.Adam` and `AdamW`, and Keras'; `betas` 0.9 and 0.999, `eps` 1e-8 or 1e-7, `weightDecay` 0, of AdamW 0.01 or 0.004. */
+export interface AdamOptions extends CommonOptions {
   readonly type: 'adam' | 'adamw';
-  readonly lr: number;
   readonly betas?: readonly [number, number];
   readonly eps?: number;
-  readonly weightDecay?: number;
 }
 
-/** `torch.optim.Adagrad`; `eps` 1e-10. */
-export interface AdagradOptions {
+/** `torch.optim.Adagrad`, `keras.optimizers.Adagrad`; `eps` 1e-10 or 1e-7. */
+export interface AdagradOptions extends CommonOptions {
   readonly type: 'adagrad';
-  readonly lr: number;
   readonly eps?: number;
-  readonly weightDecay?: number;
 }
 
 export type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
 
 const KEYS = {
-  sgd: ['type', 'lr', 'momentum', 'dampening', 'nesterov', 'weightDecay'],
-  rmsprop: ['type', 'lr', 'alpha', 'eps', 'weightDecay'],
-  adagrad: ['type', 'lr', 'eps', 'weightDecay'],
-  adam: ['type', 'lr', 'betas', 'eps', 'weightDecay'],
-  adamw: ['type', 'lr', 'betas', 'eps', 'weightDecay'],
+  sgd: ['momentum', 'dampening', 'nesterov'],
+  rmsprop: ['alpha', 'eps', 'momentum'],
+  adagrad: ['eps'],
+  adam: ['betas', 'eps'],
+  adamw: ['betas', 'eps'],
 } as const;
 
-/** The update of one step from the number of steps taken before it. */
-type FieldsOfStep = (taken: number) => Fields<'Update'>;
+/** What one update needs to know. */
+interface Step {
+  /** Updates before it. */
+  readonly taken: number;
+  readonly rate: number;
+  /** Of the gradients. */
+  readonly scale: number;
+}
 
 /** An optimizer's checked options as the fields of the kernels' descriptor. */
 export interface Optimizer {
   /** Vectors like the parameters that it keeps. */
   readonly hasFirst: boolean;
   readonly hasSecond: boolean;
-  readonly fieldsOf: FieldsOfStep;
+  /** What the second one starts from. */
+  readonly initialSecond: number;
+  readonly weightDecay: number;
+  /** Whether parameters decay by themselves. */
+  readonly isDecoupled: boolean;
+  readonly fieldsOf: (step: Step) => Fields<'Update'>;
 }
+
+type Rule = Pick<Optimizer, 'hasFirst' | 'hasSecond' | 'fieldsOf'> & {
+  readonly initialSecond?: number;
+};
 
 export function createOptimizer(options: OptimizerOptions): Optimizer {
-  const type = checkChoice(
-    'optimizer.type',
-    options?.type,
-    Object.keys(KEYS) as OptimizerOptions['type'][],
-  );
-  checkKeys('optimizer', options, KEYS[type]);
+  const types = Object.keys(KEYS) as OptimizerOptions['type'][];
+  const type = checkChoice('optimizer.type', options?.type, types);
+  checkKeys('optimizer', options, ['type', 'lr', 'form', 'weightDecay', ...KEYS[type]]);
   checkNumber('optimizer.lr', options.lr, 0);
-  const weightDecay = checkNumber(
-    'optimizer.weightDecay',
-    options.weightDecay ?? (type === 'adamw' ? 0.01 : 0),
-    0,
-  );
-  if (options.type === 'sgd') return sgd(options, weightDecay);
-  const usual = options.type === 'adagrad' ? 1e-10 : 1e-8;
-  const epsilon = checkNumber('optimizer.eps', options.eps ?? usual, 0);
-  if (options.type === 'adagrad') {
-    const fields = { optimizer: OPTIMIZER_ADAGRAD, epsilon, weightDecay };
-    return { hasFirst: false, hasSecond: true, fieldsOf: () => fields };
-  }
-  if (options.type === 'rmsprop') {
-    const decaySecond = checkNumber('optimizer.alpha', options.alpha ?? 0.99, 0, 1);
-    const fields = { optimizer: OPTIMIZER_RMSPROP, decaySecond, epsilon, weightDecay };
-    return { hasFirst: false, hasSecond: true, fieldsOf: () => fields };
-  }
-  return adam(options, epsilon, weightDecay);
+  const form = checkChoice('optimizer.form', options.form ?? 'pytorch', ['pytorch', 'keras']);
+  const isKeras = form === 'keras';
+  const usual = type === 'adamw' ? (isKeras ? 0.004 : 0.01) : 0;
+  const weightDecay = checkNumber('optimizer.weightDecay', options.weightDecay ?? usual, 0);
+  const isDecoupled = isKeras || type === 'adamw';
+  return { initialSecond: 0, ...ruleOf(options, isKeras), weightDecay, isDecoupled };
 }
 
-function sgd(options: SgdOptions, weightDecay: number): Optimizer {
+function ruleOf(options: OptimizerOptions, isKeras: boolean): Rule {
+  if (options.type === 'sgd') return sgd(options, isKeras);
+  const usual = options.type === 'adagrad' ? 1e-10 : 1e-8;
+  const eps = checkNumber('optimizer.eps', options.eps ?? (isKeras ? 1e-7 : usual), 0);
+  if (options.type === 'adam' || options.type === 'adamw') return adam(options, eps, isKeras);
+  const epsilons = isKeras
+    ? { epsilonInside: eps, epsilon: 0 }
+    : { epsilonInside: 0, epsilon: eps };
+  if (options.type === 'rmsprop') return rmsprop(options, epsilons, isKeras);
+  const fields = { optimizer: OPTIMIZER_RMSPROP, decaySecond: 1, weightSecond: 1, ...epsilons };
+  const initialSecond = isKeras ? 0.1 : 0;
+  return { hasFirst: false, hasSecond: true, initialSecond, fieldsOf: () => fields };
+}
+
+function sgd(options: SgdOptions, isKeras: boolean): Rule {
   const decayFirst = checkNumber('optimizer.momentum', options.momentum ?? 0, 0, 1);
-  const dampening = checkNumber('optimizer.dampening', options.dampening ?? 0, 0, 1);
+  const dampening = checkNumber('optimizer.dampening', options.dampening ?? 0, 0, isKeras ? 0 : 1);
   const nesterov = options.nesterov ? 1 : 0;
   if (nesterov && (decayFirst === 0 || dampening !== 0)) {
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      '"optimizer.nesterov" needs a momentum above 0 and no dampening',
-    );
+    const message = '"optimizer.nesterov" needs a momentum above 0 and no dampening';
+    throw new GatefoldError('ERR_ARGUMENT', message);
   }
-  const fields = { optimizer: OPTIMIZER_SGD, decayFirst, nesterov, weightDecay };
+  const fields = { optimizer: OPTIMIZER_SGD, decayFirst, nesterov };
   return {
     hasFirst: decayFirst > 0,
     hasSecond: false,
-    fieldsOf: (taken) => ({ ...fields, weightFirst: taken === 0 ? 1 : 1 - dampening }),
+    fieldsOf: ({ taken, rate, scale }) =>
+      isKeras
+        ? { ...fields, weightFirst: 1, scale: scale * rate, rate: 1 }
+        : { ...fields, weightFirst: taken === 0 ? 1 : 1 - dampening },
   };
 }
 
-function adam(options: AdamOptions, epsilon: number, weightDecay: number): Optimizer {
+function rmsprop(options: RmspropOptions, epsilons: Fields<'Update'>, isKeras: boolean): Rule {
+  const usual = isKeras ? 0.9 : 0.99;
+  const decaySecond = checkNumber('optimizer.alpha', options.alpha ?? usual, 0, 1);
+  const decayFirst = checkNumber('optimizer.momentum', options.momentum ?? 0, 0, 1);
+  const weightSecond = 1 - decaySecond;
+  const fields = {
+    optimizer: OPTIMIZER_RMSPROP,
+    decayFirst,
+    decaySecond,
+    weightSecond,
+    ...epsilons,
+  };
+  const hasFirst = decayFirst > 0;
+  return {
+    hasFirst,
+    hasSecond: true,
+    fieldsOf: ({ rate }) =>
+      isKeras && hasFirst
+        ? { ...fields, weightFirst: rate, rate: 1 }
+        : { ...fields, weightFirst: 1 },
+  };
+}
+
+function adam(options: AdamOptions, epsilon: number, isKeras: boolean): Rule {
   const [beta1, beta2] = options.betas ?? [0.9, 0.999];
   checkNumber('optimizer.betas[0]', beta1, 0, 0.9999999);
   checkNumber('optimizer.betas[1]', beta2, 0, 0.9999999);
   const fields = {
-    optimizer: options.type === 'adam' ? OPTIMIZER_ADAM : OPTIMIZER_ADAMW,
+    optimizer: OPTIMIZER_ADAM,
     decayFirst: beta1,
     weightFirst: 1 - beta1,
     decaySecond: beta2,
+    weightSecond: 1 - beta2,
     epsilon,
-    weightDecay,
   };
   return {
     hasFirst: true,
     hasSecond: true,
-    fieldsOf: (taken) => ({
-      ...fields,
-      correctionFirst: 1 / (1 - power(beta1, taken + 1)),
-      correctionSecond: 1 / (1 - power(beta2, taken + 1)),
-    }),
+    fieldsOf: ({ taken }) => {
+      const correctionFirst = 1 / (1 - power(beta1, taken + 1));
+      const correctionSecond = 1 / (1 - power(beta2, taken + 1));
+      if (!isKeras) return { ...fields, correctionFirst, correctionSecond };
+      const both = correctionFirst / Math.sqrt(correctionSecond);
+      return { ...fields, correctionFirst: both, correctionSecond: 1 };
+    },
   };
 }
 
@@ -145,23 +182,40 @@ function power(x: number, n: number): number {
   return result;
 }
 
-/** One optimizer step over a vector of parameters. */
+/** Parameters with a rate and a decay of their own. */
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+  /** Of the learning rate; 0 leaves parameters and moments as they are. */
+  readonly share: number;
+  readonly weightDecay: number;
+}
+
+/** One optimizer step over vectors of parameters, range by range. */
 export function applyOptimizer(
   kernels: Kernels,
   descriptor: Descriptor<'Update'>,
   optimizer: Optimizer,
+  ranges: readonly Range[],
   vectors: { parameters: Slot; gradients: Slot; first: Slot; second: Slot },
-  step: { taken: number; rate: number; scale: number },
+  step: Step,
 ): void {
-  kernels.write(descriptor, {
-    ...optimizer.fieldsOf(step.taken),
-    parameters: vectors.parameters,
-    gradients: vectors.gradients,
-    first: optimizer.hasFirst ? vectors.first : NONE,
-    second: optimizer.hasSecond ? vectors.second : NONE,
-    count: vectors.parameters.length,
-    rate: step.rate,
-    scale: step.scale,
-  });
-  kernels.run.optimizer_update(descriptor.address);
+  const { hasFirst, hasSecond, isDecoupled } = optimizer;
+  for (const { offset, length, share, weightDecay } of ranges) {
+    if (share === 0) continue;
+    const rate = step.rate * share;
+    kernels.write(descriptor, {
+      parameters: part(vectors.parameters, offset),
+      gradients: part(vectors.gradients, offset),
+      first: hasFirst ? part(vectors.first, offset) : NONE,
+      second: hasSecond ? part(vectors.second, offset) : NONE,
+      count: length,
+      rate,
+      scale: step.scale,
+      weightDecay: isDecoupled ? 0 : weightDecay,
+      keep: isDecoupled ? 1 - rate * weightDecay : 1,
+      ...optimizer.fieldsOf({ ...step, rate }),
+    });
+    kernels.run.optimizer_update(descriptor.address);
+  }
 }

@@ -4,6 +4,7 @@ export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data/text.t
 export type { TextWindow } from './data/text.ts';
 export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
 export type { Gates } from './gates.ts';
+export type { ParameterGroup } from './groups.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
 export type { FitEvent } from './course.ts';

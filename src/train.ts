@@ -16,8 +16,9 @@ import { checkMetrics, measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
+import { rangesOf } from './groups.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
-import type { Optimizer } from './optimizer.ts';
+import type { Optimizer, Range } from './optimizer.ts';
 import type { Draw } from './masks.ts';
 import { checkLengths, noRows, uniformExtent } from './extent.ts';
 import {
@@ -66,6 +67,7 @@ export class Trainer {
   readonly #store: Store;
   readonly #kernels: Kernels;
   readonly #optimizer: Optimizer;
+  readonly #ranges: readonly Range[];
   readonly #workspace: Workspace;
   readonly #gradients: Slot;
   readonly #first: Slot;
@@ -100,8 +102,11 @@ export class Trainer {
     this.options = options;
     this.#store = store;
     this.#kernels = store.kernels;
-    this.#optimizer = createOptimizer(options.optimizer ?? { type: 'adam', lr: 0.001 });
-    this.#rate = (options.optimizer ?? { lr: 0.001 }).lr;
+    const { optimizer = { type: 'adam', lr: 0.001 }, groups = [] } = options;
+    this.#optimizer = createOptimizer(optimizer);
+    this.#rate = optimizer.lr;
+    const common = { lr: optimizer.lr, weightDecay: this.#optimizer.weightDecay };
+    this.#ranges = rangesOf(store.parameters, groups, common);
     const layout = layOut(store, options, this.#optimizer);
     const { plan, rows } = layout;
     this.#gradients = layout.gradients;
@@ -117,6 +122,8 @@ export class Trainer {
     const { arena } = store.kernels;
     const block = arena.allocate(plan.bytes, purpose, this);
     plan.place(block);
+    if (this.#optimizer.hasSecond)
+      this.#kernels.floats(this.#second).fill(this.#optimizer.initialSecond);
     rows?.begin();
     try {
       const { gradClip } = options;
@@ -295,6 +302,9 @@ export class Trainer {
     this.#checkAlive();
     const { onNonFinite = 'throw' } = this.options;
     const { length } = this.#gradients;
+    for (const { offset, length, share } of this.#ranges) {
+      if (share === 0) this.#kernels.zero(this.#gradients, offset, length);
+    }
     const gradNorm = Math.sqrt(this.#kernels.run.gradient_squares(this.#gradients.address, length));
     if (!Number.isFinite(gradNorm)) {
       if (onNonFinite === 'skip') return { gradNorm, finite: false };
@@ -312,7 +322,7 @@ export class Trainer {
       second: this.#second,
     };
     const step = { taken: this.updates, rate: this.#rate, scale };
-    applyOptimizer(this.#kernels, this.#update, this.#optimizer, vectors, step);
+    applyOptimizer(this.#kernels, this.#update, this.#optimizer, this.#ranges, vectors, step);
     this.updates++;
     this.#store.version++;
     this.#refresh();

@@ -3,6 +3,7 @@ import { GatefoldError } from './errors.ts';
 import type { GradientFlow } from './flow.ts';
 import { lossOptions } from './loss.ts';
 import type { LossChoice } from './loss.ts';
+import type { ParameterGroup } from './groups.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 import { MAX_SEED } from './random.ts';
 import type { ModelState, StateDict } from './types.ts';
@@ -16,6 +17,8 @@ export interface TrainerOptions {
   readonly loss?: LossChoice;
   /** Default `{ type: 'adam', lr: 0.001 }`. */
   readonly optimizer?: OptimizerOptions;
+  /** Parameters with a rate or a decay of their own, or frozen; a parameter may be in one group. */
+  readonly groups?: readonly ParameterGroup[];
   /**
    * Bounds of the gradients before an update: the norm of all as one vector (PyTorch's `clip_grad_norm_`), the norm of each parameter's
    * (Keras' `clipnorm`), or each number's size. `step` instead bounds each number of the gradients of every gate's sum, at every step, before
@@ -116,6 +119,7 @@ const KEYS = [
   'steps',
   'loss',
   'optimizer',
+  'groups',
   'gradClip',
   'bptt',
   'memory',

@@ -29,7 +29,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['errors', 'random', 'types', 'disposable', 'generated/'],
     ['check', 'arena'],
     ['extent', 'kernels', 'segments', 'wasm/', 'data/'],
-    ['cells/', 'description', 'engine', 'loss', 'metrics', 'optimizer', 'schedules'],
+    ['cells/', 'description', 'engine', 'loss', 'metrics', 'optimizer', 'schedules', 'groups'],
     ['units', 'primitives'],
     ['quantize'],
     ['states', 'store', 'trainer-options'],

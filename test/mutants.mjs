@@ -284,14 +284,14 @@ export const mutants = [
       ['0, q.columns, q.biasHidden, q.products)', '0, q.columns, ZEROS, q.products)'],
     ],
     'gradient of the input bias dropped': [
-      ['columnSums(q.dBiasInput,', 'if (false) columnSums(q.dBiasInput,'],
+      ['columnSums(q.dBiasInput +', 'if (false) columnSums(q.dBiasInput +'],
     ],
     'gradient of the recurrent bias is that of the input bias': [
-      ['columnSums(q.dBiasHidden, recurrent', 'columnSums(q.dBiasHidden, z'],
+      ['columnSums(dBiasHidden, recurrent + at', 'columnSums(dBiasHidden, z'],
     ],
     'loss on the outputs ignored': [['q.dy = q.dyAll ?', 'q.dy = false ?']],
     'biases ignored': [['q.bias && !isNormalised ? q.bias : ZEROS,', 'ZEROS,']],
-    'second chunk of steps reads the inputs of the first': [['q.x + row', 'q.x + 0 * row']],
+    'second chunk of steps reads the inputs of the first': [['q.x + first * q.xRow', 'q.x']],
     'backward stops before the first step': [
       ['for (let t = q.steps - 1; t >= 0; t--) {', 'for (let t = q.steps - 1; t > 0; t--) {'],
     ],
@@ -310,9 +310,9 @@ export const mutants = [
   }),
 
   ...mutantsOf('assembly/dense.ts', {
-    'bias dropped': [['d.bias ? d.bias : ZEROS,', 'ZEROS,']],
+    'bias dropped': [['const bias = d.bias ? d.bias : ZEROS;', 'const bias = ZEROS;']],
     'gradient of the bias dropped': [
-      ['if (d.bias) columnSums(d.dBias, d.y, d.yRow, d.rows, vectors);', ''],
+      ['if (d.bias) columnSums(d.dBias + at, y, d.yRow, d.rows, vectors);', ''],
     ],
     'repeated tokens overwrite one another’s gradient': [
       ['f32x4.add(v128.load(to + v), v128.load(from + v))', 'v128.load(from + v)'],
@@ -439,24 +439,52 @@ export const mutants = [
 
   ...mutantsOf('assembly/optim.ts', {
     'nesterov looks ahead where it must not, and not where it must': [
-      ['g = u.nesterov ? madd(mu, b, g) : b;', 'g = u.nesterov ? b : madd(mu, b, g);'],
-    ],
-    'rmsprop: eps under the root': [
       [
-        'f32x4.div(g, f32x4.add(f32x4.sqrt(v), epsilon))',
-        'f32x4.div(g, f32x4.sqrt(f32x4.add(v, epsilon)))',
+        'u.nesterov ? madd(f32x4.splat(u.decayFirst), b, g) : b',
+        'u.nesterov ? b : madd(f32x4.splat(u.decayFirst), b, g)',
       ],
     ],
-    'adam: first moment not corrected': [['f32x4.mul(m, correction1)', 'm']],
-    'adam: second moment not corrected': [
-      ['f32x4.sqrt(f32x4.mul(v, correction2))', 'f32x4.sqrt(v)'],
+    'eps under the root is added to it': [
+      [
+        'f32x4.sqrt(f32x4.add(v, f32x4.splat(u.epsilonInside)))',
+        'f32x4.add(f32x4.sqrt(v), f32x4.splat(u.epsilonInside))',
+      ],
     ],
-    'adamw decays the gradient': [['return adam(u, true);', 'return adam(u, false);']],
+    'adam: first moment not corrected': [['f32x4.mul(m, f32x4.splat(u.correctionFirst))', 'm']],
+    'adam: second moment not corrected': [
+      ['f32x4.sqrt(f32x4.mul(v, f32x4.splat(u.correctionSecond)))', 'f32x4.sqrt(v)'],
+    ],
+    'parameters do not decay by themselves': [['f32x4.mul(f32x4.splat(u.keep), p)', 'p']],
     'moments are never flushed': [
       [
-        'const m = flush(madd(beta1, v128.load(u.first + k), f32x4.mul(rest1, g)));',
-        'const m = madd(beta1, v128.load(u.first + k), f32x4.mul(rest1, g));',
+        'flush(madd(f32x4.splat(decay), v128.load(moment), weighted))',
+        'madd(f32x4.splat(decay), v128.load(moment), weighted)',
       ],
+    ],
+  }),
+
+  ...mutantsOf('src/optimizer.ts', {
+    'keras: the rate is not in the momentum': [
+      [
+        '{ ...fields, weightFirst: 1, scale: scale * rate, rate: 1 }',
+        '{ ...fields, weightFirst: 1 }',
+      ],
+    ],
+    'keras: eps after the correction': [
+      ['correctionFirst: both, correctionSecond: 1', 'correctionFirst, correctionSecond'],
+    ],
+    'keras: squares start at 0': [['isKeras ? 0.1 : 0', '0']],
+    'a schedule leaves the rates of groups': [
+      ['const rate = step.rate * share;', 'const rate = share === 1 ? step.rate : 0.01 * share;'],
+    ],
+  }),
+
+  ...mutantsOf('src/groups.ts', {
+    'neighbours of different rates are one range': [
+      ['last.share === share && last.weightDecay', 'last.weightDecay'],
+    ],
+    'neighbours of different decays are one range': [
+      ['last.share === share && last.weightDecay === weightDecay', 'last.share === share'],
     ],
   }),
 

@@ -37,6 +37,7 @@ const SUITES = [
   'gates',
   'int8',
   'property',
+  'optimizers',
   'training',
   'activations',
   'memory',

@@ -28,6 +28,7 @@ const optimizers: Readonly<Record<string, Options['optimizer']>> = {
   adagrad: { type: 'adagrad', lr: 0.03, eps: 1e-3 },
   adam: { type: 'adam', lr: 0.01, betas: [0.85, 0.98], eps: 1e-4, weightDecay: 0.01 },
   adamw: { type: 'adamw', lr: 0.01, betas: [0.9, 0.99], eps: 1e-4, weightDecay: 0.1 },
+  'keras adam': { type: 'adam', form: 'keras', lr: 0.01, eps: 1e-4, weightDecay: 0.02 },
 };
 
 const worst = { loss: 0, norm: 0, parameters: 0, courses: 0 };

@@ -37,8 +37,6 @@ export const OPERAND_CELL = 1;
 export const OPTIMIZER_SGD = 0;
 export const OPTIMIZER_RMSPROP = 1;
 export const OPTIMIZER_ADAM = 2;
-export const OPTIMIZER_ADAMW = 3;
-export const OPTIMIZER_ADAGRAD = 4;
 
 /** Floats of one SIMD vector, and the bytes that arena blocks are aligned to (a cache line). */
 export const LANES = 4;

@@ -1,111 +1,110 @@
 /**
- * Optimizers and gradient clipping as PyTorch's documentation gives them. g is the gradient, p the parameter, u the number
- * of the update from 1; with `weightDecay` wd all but AdamW begin with g += wd p.
+ * Optimizers and gradient clipping as the documentations of PyTorch and Keras give them. g is the gradient, p the parameter, u the number
+ * of the update from 1, lr the rate of this update. PyTorch: with `weightDecay` wd all but AdamW begin with g += wd p.
  *
  *     sgd      buf = g (u = 1), mu buf + (1 - dampening) g (later);  p -= lr (nesterov ? g + mu buf : buf)
- *     rmsprop  v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps)
+ *     rmsprop  v = alpha v + (1 - alpha) g^2;  d = g / (sqrt(v) + eps);  buf = mu buf + d;  p -= lr buf
  *     adagrad  v = v + g^2;  p -= lr g / (sqrt(v) + eps)
  *     adam     m = b1 m + (1 - b1) g;  v = b2 v + (1 - b2) g^2;
  *              p -= lr (m / (1 - b1^u)) / (sqrt(v / (1 - b2^u)) + eps)
  *     adamw    p *= 1 - lr wd, then adam without the decay of g
  *     clip     n = norm of all gradients as one vector;  g *= min(1, max / (n + 1e-6))
+ *
+ * Keras: all begin with p -= lr wd p.
+ *
+ *     sgd      vel = mu vel - lr g;  p += nesterov ? mu vel - lr g : vel
+ *     rmsprop  v = rho v + (1 - rho) g^2;  d = lr g / sqrt(v + eps);  mom = mu mom + d;  p -= mom
+ *     adagrad  v = 0.1 at first;  v = v + g^2;  p -= lr g / sqrt(v + eps)
+ *     adam     m, v as above;  p -= lr sqrt(1 - b2^u) / (1 - b1^u) m / (sqrt(v) + eps)
  */
 import { norm, type Vec } from './math.ts';
 
-export type Optimizer =
-  | {
-      readonly type: 'sgd';
-      readonly lr: number;
-      readonly momentum?: number;
-      readonly dampening?: number;
-      readonly nesterov?: boolean;
-      readonly weightDecay?: number;
-    }
-  | {
-      readonly type: 'rmsprop';
-      readonly lr: number;
-      readonly alpha?: number;
-      readonly eps?: number;
-      readonly weightDecay?: number;
-    }
-  | { readonly type: 'adagrad'; readonly lr: number; readonly eps?: number }
-  | {
-      readonly type: 'adam' | 'adamw';
-      readonly lr: number;
-      readonly betas?: readonly [number, number];
-      readonly eps?: number;
-      readonly weightDecay?: number;
-    };
-
-/** Changes p in place; `u` counts updates from 1. */
-type Rule = (p: Vec, g: Vec, u: number, moments: readonly [Vec, Vec]) => void;
-
-function sgd(o: Extract<Optimizer, { type: 'sgd' }>): Rule {
-  const { lr, momentum = 0, dampening = 0, nesterov = false, weightDecay = 0 } = o;
-  return (p, g, u, [buf]) => {
-    for (let k = 0; k < p.length; k++) {
-      const slope = g[k]! + weightDecay * p[k]!;
-      buf[k] = u === 1 ? slope : momentum * buf[k]! + (1 - dampening) * slope;
-      p[k]! -= lr * (momentum === 0 ? slope : nesterov ? slope + momentum * buf[k]! : buf[k]!);
-    }
-  };
+export interface Optimizer {
+  readonly type: 'sgd' | 'rmsprop' | 'adagrad' | 'adam' | 'adamw';
+  readonly lr: number;
+  readonly form?: 'pytorch' | 'keras';
+  readonly momentum?: number;
+  readonly dampening?: number;
+  readonly nesterov?: boolean;
+  readonly alpha?: number;
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+  readonly weightDecay?: number;
 }
 
-function rmsprop(o: Extract<Optimizer, { type: 'rmsprop' }>): Rule {
-  const { lr, alpha = 0.99, eps = 1e-8, weightDecay = 0 } = o;
-  return (p, g, _, [v]) => {
-    for (let k = 0; k < p.length; k++) {
-      const slope = g[k]! + weightDecay * p[k]!;
-      v[k] = alpha * v[k]! + (1 - alpha) * slope * slope;
-      p[k]! -= (lr * slope) / (Math.sqrt(v[k]!) + eps);
-    }
-  };
-}
+/** Where number k of a parameter goes at update u. */
+type Rule = (p: number, g: number, k: number, u: number, lr: number) => number;
 
-function adagrad({ lr, eps = 1e-10 }: Extract<Optimizer, { type: 'adagrad' }>): Rule {
-  return (p, g, _, [v]) => {
-    for (let k = 0; k < p.length; k++) {
-      v[k]! += g[k]! * g[k]!;
-      p[k]! -= (lr * g[k]!) / (Math.sqrt(v[k]!) + eps);
-    }
-  };
-}
-
-function adam(o: Extract<Optimizer, { type: 'adam' | 'adamw' }>): Rule {
-  const decoupled = o.type === 'adamw';
-  const { lr, betas = [0.9, 0.999], eps = 1e-8, weightDecay = decoupled ? 0.01 : 0 } = o;
+/** The rule of a parameter of n numbers. */
+function pytorch(o: Optimizer, n: number): Rule {
+  const { momentum = 0, dampening = 0, betas = [0.9, 0.999], alpha = 0.99 } = o;
+  const { eps = o.type === 'adagrad' ? 1e-10 : 1e-8 } = o;
+  const { weightDecay = o.type === 'adamw' ? 0.01 : 0 } = o;
   const [b1, b2] = betas;
-  return (p, g, u, [m, v]) => {
-    for (let k = 0; k < p.length; k++) {
-      if (decoupled) p[k]! *= 1 - lr * weightDecay;
-      const slope = decoupled ? g[k]! : g[k]! + weightDecay * p[k]!;
-      m[k] = b1 * m[k]! + (1 - b1) * slope;
-      v[k] = b2 * v[k]! + (1 - b2) * slope * slope;
-      const corrected = Math.sqrt(v[k]! / (1 - b2 ** u)) + eps;
-      p[k]! -= (lr * (m[k]! / (1 - b1 ** u))) / corrected;
+  const [m, v] = [new Float64Array(n), new Float64Array(n)];
+  return (p, gradient, k, u, lr) => {
+    const g = o.type === 'adamw' ? gradient : gradient + weightDecay * p;
+    if (o.type === 'sgd') {
+      m[k] = u === 1 ? g : momentum * m[k]! + (1 - dampening) * g;
+      return p - lr * (momentum === 0 ? g : o.nesterov ? g + momentum * m[k]! : m[k]!);
     }
+    if (o.type === 'adagrad') {
+      v[k]! += g * g;
+      return p - (lr * g) / (Math.sqrt(v[k]!) + eps);
+    }
+    if (o.type === 'rmsprop') {
+      v[k] = alpha * v[k]! + (1 - alpha) * g * g;
+      m[k] = momentum * m[k]! + g / (Math.sqrt(v[k]!) + eps);
+      return p - lr * m[k]!;
+    }
+    m[k] = b1 * m[k]! + (1 - b1) * g;
+    v[k] = b2 * v[k]! + (1 - b2) * g * g;
+    const from = o.type === 'adamw' ? p * (1 - lr * weightDecay) : p;
+    return from - (lr * (m[k]! / (1 - b1 ** u))) / (Math.sqrt(v[k]! / (1 - b2 ** u)) + eps);
   };
 }
 
-function ruleOf(options: Optimizer): Rule {
-  if (options.type === 'sgd') return sgd(options);
-  if (options.type === 'rmsprop') return rmsprop(options);
-  return options.type === 'adagrad' ? adagrad(options) : adam(options);
+function keras(o: Optimizer, n: number): Rule {
+  const { momentum = 0, betas = [0.9, 0.999], alpha: rho = 0.9, eps = 1e-7 } = o;
+  const { weightDecay = o.type === 'adamw' ? 0.004 : 0 } = o;
+  const [b1, b2] = betas;
+  const m = new Float64Array(n);
+  const v = new Float64Array(n).fill(o.type === 'adagrad' ? 0.1 : 0);
+  return (old, g, k, u, lr) => {
+    const p = old - lr * weightDecay * old;
+    if (o.type === 'sgd') {
+      m[k] = momentum * m[k]! - lr * g;
+      return p + (o.nesterov ? momentum * m[k]! - lr * g : m[k]!);
+    }
+    if (o.type === 'adagrad') {
+      v[k]! += g * g;
+      return p - (lr * g) / Math.sqrt(v[k]! + eps);
+    }
+    if (o.type === 'rmsprop') {
+      v[k] = rho * v[k]! + (1 - rho) * g * g;
+      m[k] = momentum * m[k]! + (lr * g) / Math.sqrt(v[k]! + eps);
+      return p - m[k]!;
+    }
+    m[k] = b1 * m[k]! + (1 - b1) * g;
+    v[k] = b2 * v[k]! + (1 - b2) * g * g;
+    const rate = (lr * Math.sqrt(1 - b2 ** u)) / (1 - b1 ** u);
+    return p - (rate * m[k]!) / (Math.sqrt(v[k]!) + eps);
+  };
 }
 
-/** An optimizer over a fixed list of parameters; every call is one update. */
+/** An optimizer over a fixed list of parameters; every call is one update, at the rate of its options or another. */
 export function createOptimizer(
   parameters: readonly Vec[],
   options: Optimizer,
-): (gradients: readonly Vec[]) => void {
-  const rule = ruleOf(options);
-  const moments = parameters.map(
-    (p) => [new Float64Array(p.length), new Float64Array(p.length)] as const,
-  );
+): (gradients: readonly Vec[], lr?: number) => void {
+  const ruleOf = options.form === 'keras' ? keras : pytorch;
+  const rules = parameters.map((p) => ruleOf(options, p.length));
   let updates = 0;
-  return (gradients) => {
+  return (gradients, lr = options.lr) => {
     updates++;
-    parameters.forEach((p, k) => rule(p, gradients[k]!, updates, moments[k]!));
+    parameters.forEach((p, n) => {
+      for (let k = 0; k < p.length; k++) p[k] = rules[n]!(p[k]!, gradients[n]![k]!, k, updates, lr);
+    });
   };
 }
 

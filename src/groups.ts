@@ -1,0 +1,83 @@
+import { checkKeys, checkNumber } from './check.ts';
+import { GatefoldError } from './errors.ts';
+import type { Range } from './optimizer.ts';
+import type { Parameter } from './units.ts';
+
+/** Parameters that train with a rate or a decay of their own. */
+export interface ParameterGroup {
+  /** Names as in `model.stateDict()`, or of layers, which stand for all of theirs. */
+  readonly parameters: readonly string[];
+  /**
+   * Default that of the optimizer. Where the trainer's rate changes, this one changes by the same factor. 0 freezes: parameters and
+   * moments stay as they are, their gradients count as zero, also for clipping.
+   */
+  readonly lr?: number;
+  /** Default that of the optimizer. */
+  readonly weightDecay?: number;
+}
+
+/** What is common to all parameters that are in no group. */
+interface Common {
+  readonly lr: number;
+  readonly weightDecay: number;
+}
+
+function refuse(message: string): never {
+  throw new GatefoldError('ERR_ARGUMENT', message);
+}
+
+/** The share of the learning rate and the decay of a group. */
+function settingsOf(
+  group: ParameterGroup,
+  k: number,
+  common: Common,
+): Pick<Range, 'share' | 'weightDecay'> {
+  const name = `groups[${k}]`;
+  checkKeys(name, group, ['parameters', 'lr', 'weightDecay']);
+  if (!Array.isArray(group.parameters)) refuse(`"${name}.parameters" expected a list of names`);
+  const lr = checkNumber(`${name}.lr`, group.lr ?? common.lr, 0);
+  const weightDecay = checkNumber(
+    `${name}.weightDecay`,
+    group.weightDecay ?? common.weightDecay,
+    0,
+  );
+  if (lr > 0 && common.lr === 0) refuse(`"${name}.lr" needs an "optimizer.lr" above 0`);
+  return { share: lr === 0 ? 0 : lr / common.lr, weightDecay };
+}
+
+/** Neighbours of the same rate and decay as one range of the flat vector, in its order. */
+export function rangesOf(
+  parameters: readonly Parameter[],
+  groups: readonly ParameterGroup[],
+  common: Common,
+): Range[] {
+  const settings = groups.map((group, k) => settingsOf(group, k, common));
+  const given = groups.flatMap((group, k) => group.parameters.map((name) => ({ name, k })));
+  const matches = (parameter: Parameter, name: string): boolean =>
+    parameter.name === name || parameter.name.startsWith(`${name}.`);
+  for (const { name, k } of given) {
+    if (parameters.some((parameter) => matches(parameter, name))) continue;
+    const known = [...new Set(parameters.map(({ name }) => name.split('.')[0]))].join(', ');
+    refuse(
+      `"groups[${k}].parameters" names ${JSON.stringify(name)}, which no parameter or layer is called; layers: ${known}`,
+    );
+  }
+  const ranges: Range[] = [];
+  for (const parameter of parameters) {
+    const [group, other] = new Set(
+      given.filter(({ name }) => matches(parameter, name)).map(({ k }) => k),
+    );
+    if (other !== undefined)
+      refuse(`"groups" has ${parameter.name} twice, in groups ${group} and ${other}`);
+    const { share, weightDecay } =
+      group === undefined ? { share: 1, weightDecay: common.weightDecay } : settings[group]!;
+    const last = ranges.at(-1);
+    const isSame = last && last.share === share && last.weightDecay === weightDecay;
+    const { offset } = parameter;
+    const length = offset + parameter.length - (isSame ? last.offset : offset);
+    const range = { offset: isSame ? last.offset : offset, length, share, weightDecay };
+    if (isSame) ranges[ranges.length - 1] = range;
+    else ranges.push(range);
+  }
+  return ranges;
+}
