@@ -116,7 +116,7 @@ export function productInt8(
   const depth = g.depth;
   const words = (depth + 3) >> 2;
   const panels = (vectors + 3) >> 2;
-  const limit = <f32>min(8191, i32.MAX_VALUE / (depth << 7));
+  const limit = <f32>max(1, min(8191, (i32.MAX_VALUE >> 7) / depth));
   const iPanel = i == ZEROS ? 0 : 64;
   g.iRow = iRow;
   g.cRow = cRow;

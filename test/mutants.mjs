@@ -7,7 +7,7 @@
 export const mutants = [
   ...mutantsOf('assembly/int8.ts', {
     'int8: sums of a wide matrix overflow': [
-      ['<f32>min(8191, i32.MAX_VALUE / (depth << 7))', '<f32>8191'],
+      ['<f32>max(1, min(8191, (i32.MAX_VALUE >> 7) / depth))', '<f32>8191'],
     ],
     'int8: the third number of a rest is lost': [
       ['count == 2 ? two : v128.load_lane<f32>(a + 8, two, 2)', 'two'],
