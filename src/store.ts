@@ -115,43 +115,33 @@ export class Store {
 
   /** A copy of a vector by name, in the shapes that people know. */
   read(vector: Slot): StateDict {
-    return this.#read(vector, (parameter, panels, inner, staging) => {
-      const { name, shape } = parameter;
-      const data = new Float32Array(sizeOf(parameter));
-      unpackInt8(this.kernels, panels, inner, staging, data);
-      return [[name, { shape, data }]];
-    });
+    return this.#read(vector, false) as StateDict;
   }
 
-  /** The same as a file keeps it: matrices of 8 bits as they are, with their scales. */
+  /** All values as a file keeps them: matrices of 8 bits as they are, with their scales. */
   readSaved(): Map<string, Tensor | Int8Tensor> {
-    return this.#read<Tensor | Int8Tensor>(this.values, (parameter, panels, inner, staging) => {
-      const { name, shape } = parameter;
-      const data = new Int8Array(sizeOf(parameter));
-      const scales = unpackInt8(this.kernels, panels, inner, staging, data);
-      return [
-        [name, { shape, data }],
-        [scaleName(name), { shape: [shape[0]!], data: scales }],
-      ];
-    });
+    return this.#read(this.values, true);
   }
 
-  #read<T>(
-    vector: Slot,
-    readInt8: (p: Parameter, panels: Panels, inner: Slot, staging: Slot) => [string, T][],
-  ): Map<string, T | Tensor> {
+  #read(vector: Slot, saved: boolean): Map<string, Tensor | Int8Tensor> {
+    const found = new Map<string, Tensor | Int8Tensor>();
     const staging = this.#staging();
     try {
-      return new Map(
-        this.parameters.flatMap((parameter): [string, T | Tensor][] => {
-          const { form, name, shape, offset } = parameter;
-          const inner = part(vector, offset);
-          if ('int8' in form) return readInt8(parameter, form.int8, inner, staging.slot);
+      for (const parameter of this.parameters) {
+        const { form, name, shape, offset } = parameter;
+        const inner = part(vector, offset);
+        const length = sizeOf(parameter);
+        if ('int8' in form) {
+          const data = saved ? new Int8Array(length) : new Float32Array(length);
+          const scales = unpackInt8(this.kernels, form.int8, inner, staging.slot, data);
+          found.set(name, { shape, data } as Tensor | Int8Tensor);
+          if (saved) found.set(scaleName(name), { shape: [shape[0]!], data: scales });
+        } else {
           this.#move(parameter, inner, staging, false);
-          const data = this.kernels.floats(staging.slot, 0, sizeOf(parameter)).slice();
-          return [[name, { shape, data }]];
-        }),
-      );
+          found.set(name, { shape, data: this.kernels.floats(staging.slot, 0, length).slice() });
+        }
+      }
+      return found;
     } finally {
       staging.free();
     }
