@@ -15,12 +15,16 @@ import {
   product_2x1x3,
   product_2x1x4,
   product_3x1x1,
+  product_3x1x2,
   product_3x2x1,
   product_4x1x1,
+  product_4x1x2,
   product_4x2x1,
   product_5x1x1,
+  product_5x1x2,
   product_5x2x1,
   product_6x1x1,
+  product_6x1x2,
   product_6x2x1,
 } from './gen/tiles';
 import { Product } from './layout';
@@ -56,39 +60,34 @@ export function product(g: Product): void {
   }
 }
 
-/** Three rows or more in tiles of nearly the same height, two vectors of columns at a time; a pair may straddle two panels. */
+/**
+ * Three rows or more in tiles of nearly the same height, two vectors of columns at a time. Where panels have three vectors, a pair may
+ * straddle two of them.
+ */
 function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   const width = g.panelVectors;
-  const a0 = g.a + row * g.aRow;
+  const tiles = (rows + TALLEST - 1) / TALLEST;
   const i0 = g.i + row * g.iRow;
   const c0 = g.c + row * g.cRow;
-  const tiles = (rows + TALLEST - 1) / TALLEST;
   let panel = 0;
   let vector = 0;
-  for (let left = g.vectors; left > 0; left -= 2) {
-    let b = g.b + panel * g.bPanel + (vector << 4);
-    let i = i0 + panel * g.iPanel + (vector << 4);
-    let c = c0 + panel * g.cPanel + (vector << 4);
-    const bFirst = b;
-    let iFirst = i;
-    let cFirst = c;
-    if (++vector == width) {
-      vector = 0;
-      panel++;
-    }
-    b = g.b + panel * g.bPanel + (vector << 4);
-    i = i0 + panel * g.iPanel + (vector << 4);
-    c = c0 + panel * g.cPanel + (vector << 4);
-    if (++vector == width) {
-      vector = 0;
-      panel++;
-    }
-    let a = a0;
+  let left = g.vectors;
+  while (left > 0) {
+    const within = vector << 4;
+    const bFirst = g.b + panel * g.bPanel + within;
+    let iFirst = i0 + panel * g.iPanel + within;
+    let cFirst = c0 + panel * g.cPanel + within;
+    const straddles = vector + 1 == width && left > 1;
+    const b = bFirst - within + g.bPanel;
+    let i = iFirst - within + g.iPanel;
+    let c = cFirst - within + g.cPanel;
+    let a = g.a + row * g.aRow;
     let rest = rows;
     for (let count = tiles; count > 0; count--) {
       const height = (rest + count - 1) / count;
-      if (left > 1) pairOfVectors(g, height, depth, a, bFirst, b, iFirst, i, cFirst, c);
-      else oneVector(g, height, depth, a, bFirst, iFirst, cFirst);
+      if (straddles) apart(g, height, depth, a, bFirst, b, iFirst, i, cFirst, c);
+      else if (left > 1) together(g, height, depth, a, bFirst, iFirst, cFirst);
+      else alone(g, height, depth, a, bFirst, iFirst, cFirst);
       rest -= height;
       a += height * g.aRow;
       iFirst += height * g.iRow;
@@ -96,12 +95,37 @@ function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
       cFirst += height * g.cRow;
       c += height * g.cRow;
     }
+    left -= 2;
+    vector += 2;
+    if (vector >= width) {
+      vector -= width;
+      panel++;
+    }
   }
 }
 
+/** Two vectors of a panel. */
 // @ts-ignore: decorator
 @inline
-function pairOfVectors(
+function together(
+  g: Product,
+  height: i32,
+  depth: i32,
+  a: usize,
+  b: usize,
+  i: usize,
+  c: usize,
+): void {
+  if (TALLEST == 6 && height == 6) product_6x1x2(g, depth, a, b, i, c);
+  else if (height == 5) product_5x1x2(g, depth, a, b, i, c);
+  else if (height == 4) product_4x1x2(g, depth, a, b, i, c);
+  else product_3x1x2(g, depth, a, b, i, c);
+}
+
+/** The last vector of a panel and the first of the next. */
+// @ts-ignore: decorator
+@inline
+function apart(
   g: Product,
   height: i32,
   depth: i32,
@@ -121,15 +145,7 @@ function pairOfVectors(
 
 // @ts-ignore: decorator
 @inline
-function oneVector(
-  g: Product,
-  height: i32,
-  depth: i32,
-  a: usize,
-  b: usize,
-  i: usize,
-  c: usize,
-): void {
+function alone(g: Product, height: i32, depth: i32, a: usize, b: usize, i: usize, c: usize): void {
   if (TALLEST == 6 && height == 6) product_6x1x1(g, depth, a, b, i, c);
   else if (height == 5) product_5x1x1(g, depth, a, b, i, c);
   else if (height == 4) product_4x1x1(g, depth, a, b, i, c);

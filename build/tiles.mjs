@@ -9,8 +9,9 @@ const target = new URL('../assembly/gen/tiles.ts', import.meta.url);
 
 // [rows, panels, vectors]
 const TILES = [
-  // Tall: single vectors of two panels, or of one.
+  // Tall: two vectors side by side, or of two panels, or one.
   ...[6, 5, 4, 3].flatMap((rows) => [
+    [rows, 1, 2],
     [rows, 2, 1],
     [rows, 1, 1],
   ]),

@@ -4,6 +4,67 @@ import { HAS_DIGITS, dot, madd, scaled } from '../simd';
 import { ZEROS } from '../tables';
 
 /** 6 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_6x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  const a3 = ar * 3;
+  const a4 = ar * 4;
+  const a5 = ar * 5;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  let x300 = v128.load(i0 + ir * 3);
+  let x301 = v128.load(i0 + ir * 3, 16);
+  let x400 = v128.load(i0 + ir * 4);
+  let x401 = v128.load(i0 + ir * 4, 16);
+  let x500 = v128.load(i0 + ir * 5);
+  let x501 = v128.load(i0 + ir * 5, 16);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    const s3 = v128.load32_splat(a + a3);
+    x300 = madd(s3, w00, x300);
+    x301 = madd(s3, w01, x301);
+    const s4 = v128.load32_splat(a + a4);
+    x400 = madd(s4, w00, x400);
+    x401 = madd(s4, w01, x401);
+    const s5 = v128.load32_splat(a + a5);
+    x500 = madd(s5, w00, x500);
+    x501 = madd(s5, w01, x501);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
+  v128.store(c0 + cr * 3, x300);
+  v128.store(c0 + cr * 3, x301, 16);
+  v128.store(c0 + cr * 4, x400);
+  v128.store(c0 + cr * 4, x401, 16);
+  v128.store(c0 + cr * 5, x500);
+  v128.store(c0 + cr * 5, x501, 16);
+}
+
+/** 6 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
 export function product_6x2x1(
   g: Product,
   k: i32,
@@ -118,6 +179,59 @@ export function product_6x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
 }
 
 /** 5 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_5x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  const a3 = ar * 3;
+  const a4 = ar * 4;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  let x300 = v128.load(i0 + ir * 3);
+  let x301 = v128.load(i0 + ir * 3, 16);
+  let x400 = v128.load(i0 + ir * 4);
+  let x401 = v128.load(i0 + ir * 4, 16);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    const s3 = v128.load32_splat(a + a3);
+    x300 = madd(s3, w00, x300);
+    x301 = madd(s3, w01, x301);
+    const s4 = v128.load32_splat(a + a4);
+    x400 = madd(s4, w00, x400);
+    x401 = madd(s4, w01, x401);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
+  v128.store(c0 + cr * 3, x300);
+  v128.store(c0 + cr * 3, x301, 16);
+  v128.store(c0 + cr * 4, x400);
+  v128.store(c0 + cr * 4, x401, 16);
+}
+
+/** 5 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
 export function product_5x2x1(
   g: Product,
   k: i32,
@@ -219,6 +333,51 @@ export function product_5x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
 }
 
 /** 4 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_4x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  const a3 = ar * 3;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  let x300 = v128.load(i0 + ir * 3);
+  let x301 = v128.load(i0 + ir * 3, 16);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    const s3 = v128.load32_splat(a + a3);
+    x300 = madd(s3, w00, x300);
+    x301 = madd(s3, w01, x301);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
+  v128.store(c0 + cr * 3, x300);
+  v128.store(c0 + cr * 3, x301, 16);
+}
+
+/** 4 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
 export function product_4x2x1(
   g: Product,
   k: i32,
@@ -304,6 +463,43 @@ export function product_4x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 1, x100);
   v128.store(c0 + cr * 2, x200);
   v128.store(c0 + cr * 3, x300);
+}
+
+/** 3 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_3x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
 }
 
 /** 3 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
