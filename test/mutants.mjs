@@ -290,7 +290,9 @@ export const mutants = [
       ['columnSums(dBiasHidden, recurrent + at', 'columnSums(dBiasHidden, z'],
     ],
     'loss on the outputs ignored': [['q.dy = q.dyAll ?', 'q.dy = false ?']],
-    'biases ignored': [['q.bias && !isNormalised ? q.bias : ZEROS,', 'ZEROS,']],
+    'biases ignored': [
+      ['const initial = q.bias && !isNormalised ? q.bias : ZEROS;', 'const initial = ZEROS;'],
+    ],
     'second chunk of steps reads the inputs of the first': [['q.x + first * q.xRow', 'q.x']],
     'backward stops before the first step': [
       ['for (let t = q.steps - 1; t >= 0; t--) {', 'for (let t = q.steps - 1; t > 0; t--) {'],
