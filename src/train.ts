@@ -1,4 +1,4 @@
-import { checkChoice, checkFloats, checkInteger, checkKeys, checkNumber } from './check.ts';
+import { checkChoice, checkFloats, checkInteger, checkKeys } from './check.ts';
 import type { Carry } from './carry.ts';
 import { Ctc } from './ctc.ts';
 import type { Labels } from './ctc.ts';
@@ -8,17 +8,13 @@ import { GatefoldError } from './errors.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
 import { readFlow } from './flow.ts';
-import { part } from './kernels.ts';
 import { lossOptions } from './loss.ts';
 import type { LossRows } from './loss-rows.ts';
-import type { Descriptor, Kernels, Slot } from './kernels.ts';
+import type { Kernels } from './kernels.ts';
 import { checkMetrics, measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
-import { rangesOf } from './groups.ts';
-import { applyOptimizer, createOptimizer } from './optimizer.ts';
-import type { Optimizer, Range } from './optimizer.ts';
 import type { Draw } from './masks.ts';
 import { checkLengths, noRows, uniformExtent } from './extent.ts';
 import {
@@ -31,8 +27,9 @@ import {
 } from './sequence-io.ts';
 import type { Stretch } from './sequence-io.ts';
 import type { SegmentedRun } from './segmented.ts';
+import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
+import type { Kept } from './snapshot.ts';
 import { checkState, readState, writeState } from './states.ts';
-import { below, sizeOf } from './store.ts';
 import type { Store } from './store.ts';
 import type { Input, SequenceResult, StateDict } from './types.ts';
 import { layOut } from './trainer-layout.ts';
@@ -47,6 +44,7 @@ import type {
   UpdateReport,
   WindowOptions,
 } from './trainer-options.ts';
+import type { Updater } from './updater.ts';
 import { Workspace } from './workspace.ts';
 
 export type * from './trainer-options.ts';
@@ -61,21 +59,13 @@ export class Trainer {
   readonly options: TrainerOptions;
   /** Bytes of the engine's memory that it takes. */
   readonly bytes: number;
-  /** Updates so far. */
-  updates = 0;
-  #rate: number;
   readonly #store: Store;
   readonly #kernels: Kernels;
-  readonly #optimizer: Optimizer;
-  readonly #ranges: readonly Range[];
+  readonly #updater: Updater;
   readonly #workspace: Workspace;
-  readonly #gradients: Slot;
-  readonly #first: Slot;
-  readonly #second: Slot;
   /** The loss, of single outputs or of sequences. */
   readonly #rows: LossRows | undefined;
   readonly #ctc: Ctc | undefined;
-  readonly #update: Descriptor<'Update'>;
   readonly #training: Carry;
   readonly #evaluation: Carry;
   /** Of windows that the workspace has no room for. */
@@ -102,19 +92,11 @@ export class Trainer {
     this.options = options;
     this.#store = store;
     this.#kernels = store.kernels;
-    const { optimizer = { type: 'adam', lr: 0.001 }, groups = [] } = options;
-    this.#optimizer = createOptimizer(optimizer);
-    this.#rate = optimizer.lr;
-    const common = { lr: optimizer.lr, weightDecay: this.#optimizer.weightDecay };
-    this.#ranges = rangesOf(store.parameters, groups, common);
-    const layout = layOut(store, options, this.#optimizer);
-    const { plan, rows } = layout;
-    this.#gradients = layout.gradients;
-    this.#first = layout.first;
-    this.#second = layout.second;
+    const layout = layOut(store, options);
+    const { plan, rows, updater } = layout;
+    this.#updater = updater;
     this.#rows = rows;
     this.#ctc = this.#createCtc();
-    this.#update = layout.update;
     this.#training = layout.training;
     this.#evaluation = layout.evaluation;
     this.#segmented = layout.segmented;
@@ -122,13 +104,12 @@ export class Trainer {
     const { arena } = store.kernels;
     const block = arena.allocate(plan.bytes, purpose, this);
     plan.place(block);
-    if (this.#optimizer.hasSecond)
-      this.#kernels.floats(this.#second).fill(this.#optimizer.initialSecond);
+    updater.begin();
     rows?.begin();
     try {
       const { gradClip } = options;
       const gradientLimit = gradClip && 'step' in gradClip ? gradClip.step : undefined;
-      const gradients = this.#gradients;
+      const { gradients } = updater;
       const shape = { batch, steps: layout.segment, gradients, gradientLimit };
       this.#workspace = new Workspace(store, shape, purpose, this);
     } catch (error) {
@@ -157,12 +138,17 @@ export class Trainer {
     return new Trainer(model, checkTrainerOptions(options));
   }
 
+  /** Updates so far. */
+  get updates(): number {
+    return this.#updater.updates;
+  }
+
   get learningRate(): number {
-    return this.#rate;
+    return this.#updater.rate;
   }
 
   set learningRate(rate: number) {
-    this.#rate = checkNumber('learningRate', rate, 0);
+    this.#updater.rate = rate;
   }
 
   /**
@@ -288,63 +274,21 @@ export class Trainer {
 
   zeroGradients(): void {
     this.#checkAlive();
-    this.#kernels.zero(this.#gradients);
+    this.#kernels.zero(this.#updater.gradients);
   }
 
   /** A copy of the gradients, by the names of the parameters. */
   gradients(): StateDict {
     this.#checkAlive();
-    return this.#store.read(this.#gradients);
+    return this.#store.read(this.#updater.gradients);
   }
 
   /** Clips the gradients and moves the parameters. Where they are not finite, nothing moves. */
   update(): UpdateReport {
     this.#checkAlive();
-    const { onNonFinite = 'throw' } = this.options;
-    const { length } = this.#gradients;
-    for (const { offset, length, share } of this.#ranges) {
-      if (share === 0) this.#kernels.zero(this.#gradients, offset, length);
-    }
-    const gradNorm = Math.sqrt(this.#kernels.run.gradient_squares(this.#gradients.address, length));
-    if (!Number.isFinite(gradNorm)) {
-      if (onNonFinite === 'skip') return { gradNorm, finite: false };
-      throw new GatefoldError(
-        'ERR_NON_FINITE',
-        `the norm of the gradients is ${gradNorm} at update ${this.updates + 1}; nothing was changed. ` +
-          'Try a smaller learning rate or "gradClip", or look for values in the data that are not finite',
-      );
-    }
-    const scale = this.#clip(gradNorm);
-    const vectors = {
-      parameters: this.#store.values,
-      gradients: this.#gradients,
-      first: this.#first,
-      second: this.#second,
-    };
-    const step = { taken: this.updates, rate: this.#rate, scale };
-    applyOptimizer(this.#kernels, this.#update, this.#optimizer, this.#ranges, vectors, step);
-    this.updates++;
-    this.#store.version++;
+    const report = this.#updater.update();
     this.#refresh();
-    return { gradNorm, finite: true };
-  }
-
-  /** Bounds the gradients; returns the factor that is left for the update to apply. */
-  #clip(gradNorm: number): number {
-    const { gradClip } = this.options;
-    const { run } = this.#kernels;
-    if (!gradClip || 'step' in gradClip) return 1;
-    if ('norm' in gradClip) return Math.min(1, gradClip.norm / (gradNorm + 1e-6));
-    if ('value' in gradClip) {
-      run.values_clamp(this.#gradients.address, this.#gradients.length, gradClip.value);
-      return 1;
-    }
-    for (const { offset, length } of this.#store.parameters) {
-      const { address } = part(this.#gradients, offset);
-      const norm = Math.sqrt(run.gradient_squares(address, length));
-      if (norm > gradClip.tensorNorm) run.values_scale(address, length, gradClip.tensorNorm / norm);
-    }
-    return 1;
+    return report;
   }
 
   /**
@@ -362,7 +306,10 @@ export class Trainer {
     const isLong = steps > this.#workspace.steps;
     if (isLong) this.#beginGradients();
     const loss = this.#runWindow(carry, x, wanted, steps, options.lengths);
-    if (!Number.isFinite(loss)) return this.#nonFinite(loss);
+    if (!Number.isFinite(loss)) {
+      this.#updater.notFinite('loss', loss);
+      return { loss, gradNorm: NaN, finite: false };
+    }
     if (!isLong) {
       this.#beginGradients();
       this.#workspace.backward(false);
@@ -383,7 +330,7 @@ export class Trainer {
   }
 
   #beginGradients(): void {
-    this.#kernels.zero(this.#gradients);
+    this.#kernels.zero(this.#updater.gradients);
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
   }
 
@@ -465,15 +412,6 @@ export class Trainer {
     return this.#requireLoss().mean(workspace, target, outputs, first);
   }
 
-  #nonFinite(loss: number): StepReport {
-    if (this.options.onNonFinite === 'skip') return { loss, gradNorm: NaN, finite: false };
-    throw new GatefoldError(
-      'ERR_NON_FINITE',
-      `the loss is ${loss} at update ${this.updates + 1}; nothing was changed. ` +
-        'Try a smaller learning rate or "gradClip", or look for values in the data that are not finite',
-    );
-  }
-
   /** The next `step` starts from zero states. */
   resetState(): void {
     this.#checkAlive();
@@ -532,62 +470,20 @@ export class Trainer {
   /** Everything that going on bit for bit needs: parameters, moments, carried states and inputs, counters. */
   snapshot(): Snapshot {
     this.#checkAlive();
-    const tensors: StateDict = new Map();
-    const add = (prefix: string, vector: Slot): void => {
-      for (const [name, tensor] of this.#store.read(vector)) tensors.set(prefix + name, tensor);
-    };
-    add('model.', this.#store.values);
-    if (this.#optimizer.hasFirst) add('first.', this.#first);
-    if (this.#optimizer.hasSecond) add('second.', this.#second);
-    for (const { name, shape, slot } of this.#training.arrays()) {
-      tensors.set(name, { shape, data: this.#kernels.floats(slot, 0, sizeOf({ shape })).slice() });
-    }
-    const metadata = {
-      updates: String(this.updates),
-      passes: String(this.#passes),
-      learningRate: String(this.#rate),
-      replay: String(this.#training.replay),
-      simd: this.model.engine.simd,
-    };
-    return { tensors, metadata };
+    return takeSnapshot(this.#kept, this.#passes, this.model.engine.simd);
   }
 
   /** Goes on from a snapshot of a trainer of the same model and options. Everything is checked before anything changes. */
   restore(snapshot: Snapshot): void {
     this.#checkAlive();
-    const { tensors, metadata } = snapshot;
     const { bptt } = this.options;
-    const replay = checkInteger(
-      'replay',
-      Number(metadata.replay),
-      0,
-      bptt ? bptt.steps - bptt.every : 0,
-    );
-    const updates = checkInteger('updates', Number(metadata.updates), 0, Number.MAX_SAFE_INTEGER);
-    const passes = checkInteger('passes', Number(metadata.passes ?? 0), 0, Number.MAX_SAFE_INTEGER);
-    const rate = checkNumber('learningRate', Number(metadata.learningRate), 0);
-    const vectors: [string, Slot][] = [['model.', this.#store.values]];
-    if (this.#optimizer.hasFirst) vectors.push(['first.', this.#first]);
-    if (this.#optimizer.hasSecond) vectors.push(['second.', this.#second]);
-    const groups = vectors.map(([prefix, slot]) => ({ slot, named: below(tensors, prefix) }));
-    const carried = this.#training.arrays().map(({ name, shape, slot }) => {
-      const data = checkFloats(
-        name,
-        tensors.get(name)?.data,
-        sizeOf({ shape }),
-        `[${shape.join(', ')}]`,
-      );
-      return { slot, data };
-    });
-    for (const { named } of groups) this.#store.check(named);
-    for (const { slot, named } of groups) this.#store.write(slot, named);
-    for (const { slot, data } of carried) this.#kernels.floats(slot, 0, data.length).set(data);
-    this.#training.replay = replay;
-    this.updates = updates;
-    this.#passes = passes;
-    this.#rate = rate;
-    this.#store.version++;
+    const replayed = bptt ? bptt.steps - bptt.every : 0;
+    this.#passes = restoreSnapshot(this.#kept, snapshot, replayed);
     this.#refresh();
+  }
+
+  get #kept(): Kept {
+    return { store: this.#store, updater: this.#updater, carry: this.#training };
   }
 
   /** Derives transposes and sums anew where the parameters have changed. */

@@ -1,15 +1,14 @@
 import { Carry } from './carry.ts';
 import { GatefoldError } from './errors.ts';
 import { NONE, Plan } from './kernels.ts';
-import type { Descriptor, Slot } from './kernels.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';
-import type { Optimizer } from './optimizer.ts';
 import { SegmentedRun } from './segmented.ts';
 import { planSegments } from './segments.ts';
 import type { Segmentation } from './segments.ts';
 import type { Store } from './store.ts';
 import type { TrainerOptions } from './trainer-options.ts';
+import { Updater } from './updater.ts';
 import { Workspace } from './workspace.ts';
 
 /** What a trainer has in the engine beside its workspace. */
@@ -17,12 +16,9 @@ export interface TrainerLayout {
   /** Steps of the workspace: all, or of one segment. */
   readonly segment: number;
   readonly plan: Plan;
-  readonly gradients: Slot;
-  readonly first: Slot;
-  readonly second: Slot;
+  readonly updater: Updater;
   /** Absent without a loss of single outputs. */
   readonly rows: LossRows | undefined;
-  readonly update: Descriptor<'Update'>;
   readonly training: Carry;
   readonly evaluation: Carry;
   /** Of windows that the workspace has no room for. */
@@ -31,12 +27,11 @@ export interface TrainerLayout {
 
 function reserve(
   store: Store,
-  { batch, steps, loss, bptt }: TrainerOptions,
-  optimizer: Optimizer,
+  options: TrainerOptions,
   { segment, count }: Segmentation,
 ): TrainerLayout {
   const plan = new Plan();
-  const { length } = store.values;
+  const { batch, steps, loss, bptt } = options;
   const chosen = loss === undefined ? undefined : lossOptions(loss);
   const isOfRows = chosen && chosen.type !== 'ctc';
   const lossOf = isOfRows ? createLoss(chosen, store.units.at(-1)!.outputs) : undefined;
@@ -44,11 +39,8 @@ function reserve(
   return {
     segment,
     plan,
-    gradients: plan.reserve(length),
-    first: plan.reserve(optimizer.hasFirst ? length : 0),
-    second: plan.reserve(optimizer.hasSecond ? length : 0),
+    updater: new Updater(plan, store, options),
     rows: lossOf && new LossRows(plan, store, lossOf, batch * segment, batch * steps),
-    update: plan.descriptor('Update'),
     training: new Carry(plan, store, batch, replayed),
     evaluation: new Carry(plan, store, batch, 0),
     segmented: count > 1 ? new SegmentedRun(plan, store, batch, count) : undefined,
@@ -56,12 +48,12 @@ function reserve(
 }
 
 /** Plans the memory of a trainer but for its workspace. */
-export function layOut(store: Store, options: TrainerOptions, optimizer: Optimizer): TrainerLayout {
-  return reserve(store, options, optimizer, segmentation(store, options, optimizer));
+export function layOut(store: Store, options: TrainerOptions): TrainerLayout {
+  return reserve(store, options, segmentation(store, options));
 }
 
 /** The segments that a trainer's windows are run in: one where memory is not bounded. */
-function segmentation(store: Store, options: TrainerOptions, optimizer: Optimizer): Segmentation {
+function segmentation(store: Store, options: TrainerOptions): Segmentation {
   const { batch, steps, memory } = options;
   if (memory === undefined) return { segment: steps, count: 1 };
   if (!store.causal || store.pooledFrom < store.units.length) {
@@ -72,6 +64,6 @@ function segmentation(store: Store, options: TrainerOptions, optimizer: Optimize
   }
   return planSegments(steps, memory, (plan) => {
     const shape = { batch, steps: plan.segment, gradients: NONE };
-    return reserve(store, options, optimizer, plan).plan.bytes + Workspace.bytes(store, shape);
+    return reserve(store, options, plan).plan.bytes + Workspace.bytes(store, shape);
   });
 }

@@ -557,7 +557,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/train.ts', {
+  ...mutantsOf('src/updater.ts', {
     'the norm is reported after clipping': [
       [
         'return { gradNorm, finite: true };',
@@ -567,8 +567,11 @@ export const mutants = [
     'gradients are clipped though they are small': [
       ['Math.min(1, gradClip.norm / (gradNorm + 1e-6))', 'gradClip.norm / (gradNorm + 1e-6)'],
     ],
+  }),
+
+  ...mutantsOf('src/train.ts', {
     'gradients of the window before are kept': [
-      ['this.#kernels.zero(this.#gradients);\n    writeState', 'writeState'],
+      ['this.#kernels.zero(this.#updater.gradients);\n    writeState', 'writeState'],
     ],
     'gradients of states of the window before are kept': [
       ['writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);', ''],
@@ -580,7 +583,10 @@ export const mutants = [
       ['    if (output) {\n      const given', '    if (output && !target) {\n      const given'],
     ],
     'transposed weights are those of the update before': [
-      ['this.#store.version++;\n    this.#refresh();\n    return', 'return'],
+      [
+        'const report = this.#updater.update();\n    this.#refresh();',
+        'const report = this.#updater.update();',
+      ],
     ],
   }),
 

@@ -1,0 +1,69 @@
+import type { Carry } from './carry.ts';
+import { checkFloats, checkInteger, checkNumber } from './check.ts';
+import { below, sizeOf } from './store.ts';
+import type { Store } from './store.ts';
+import type { Snapshot } from './trainer-options.ts';
+import type { StateDict } from './types.ts';
+import type { Updater } from './updater.ts';
+
+/** What a trainer goes on from. */
+export interface Kept {
+  readonly store: Store;
+  readonly updater: Updater;
+  readonly carry: Carry;
+}
+
+/** A copy of it, of `passes` passes of training so far. */
+export function takeSnapshot(kept: Kept, passes: number, simd: string): Snapshot {
+  const { store, updater, carry } = kept;
+  const tensors: StateDict = new Map();
+  for (const [prefix, vector] of updater.vectors) {
+    for (const [name, tensor] of store.read(vector)) tensors.set(prefix + name, tensor);
+  }
+  for (const { name, shape, slot } of carry.arrays()) {
+    const data = store.kernels.floats(slot, 0, sizeOf({ shape })).slice();
+    tensors.set(name, { shape, data });
+  }
+  const metadata = {
+    updates: String(updater.updates),
+    passes: String(passes),
+    learningRate: String(updater.rate),
+    replay: String(carry.replay),
+    simd,
+  };
+  return { tensors, metadata };
+}
+
+/**
+ * Checks everything, and then puts it back.
+ *
+ * @param replayed the most steps that a window replays.
+ * @returns the passes of training so far.
+ */
+export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number): number {
+  const { store, updater, carry } = kept;
+  const { tensors, metadata } = snapshot;
+  const count = (name: string, most = Number.MAX_SAFE_INTEGER): number =>
+    checkInteger(name, Number(metadata[name]), 0, most);
+  const replay = count('replay', replayed);
+  const updates = count('updates');
+  const passes = count('passes');
+  const rate = checkNumber('learningRate', Number(metadata.learningRate), 0);
+  const vectors = updater.vectors.map(([prefix, slot]) => ({
+    slot,
+    named: below(tensors, prefix),
+  }));
+  const carried = carry.arrays().map(({ name, shape, slot }) => {
+    const length = sizeOf({ shape });
+    const data = checkFloats(name, tensors.get(name)?.data, length, `[${shape.join(', ')}]`);
+    return { slot, data };
+  });
+  for (const { named } of vectors) store.check(named);
+  for (const { slot, named } of vectors) store.write(slot, named);
+  for (const { slot, data } of carried) store.kernels.floats(slot, 0, data.length).set(data);
+  carry.replay = replay;
+  updater.updates = updates;
+  updater.rate = rate;
+  store.version++;
+  return passes;
+}
