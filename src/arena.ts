@@ -27,7 +27,9 @@ export class Arena {
     const start = Math.ceil(base / ALIGN) * ALIGN;
     this.memory = memory;
     this.maxBytes = maxBytes;
-    this.#free = [{ address: start, bytes: memory.buffer.byteLength - start }];
+    // Of a memory that others have a part of, it may be less than all.
+    const end = Math.min(memory.buffer.byteLength, maxBytes);
+    this.#free = [{ address: start, bytes: end - start }];
     this.#floats = new Float32Array(memory.buffer);
     this.#integers = new Int32Array(memory.buffer);
     this.#registry = new FinalizationRegistry((block) => this.free(block));

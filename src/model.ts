@@ -1,3 +1,4 @@
+import type { Block } from './arena.ts';
 import { checkChoice, checkInteger, checkKeys } from './check.ts';
 import { complete, inputSizeOf, outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
@@ -76,11 +77,16 @@ export class Model {
   readonly parameterCount: number;
   #workspace: Workspace | undefined;
 
-  private constructor(engine: Engine, layers: readonly CompleteLayer[], int8: boolean) {
+  private constructor(
+    engine: Engine,
+    layers: readonly CompleteLayer[],
+    int8: boolean,
+    shared?: Block,
+  ) {
     const units = unitsOf(layers);
     const kernels = kernelsOf(engine);
     if (int8) checkInt8(kernels);
-    const store = new Store(kernels, units, this, int8);
+    const store = new Store(kernels, units, this, int8, shared);
     stores.set(this, store);
     this.engine = engine;
     this.description = Object.freeze(int8 ? { layers, weights: 'int8' } : { layers });
@@ -104,6 +110,11 @@ export class Model {
     if (init !== 'zeros') initialise(store, init, seed);
     store.prepare();
     return model;
+  }
+
+  /** @internal A model over the parameters of another one, whose engine has the same memory. */
+  static over(engine: Engine, { layers, weights }: Model['description'], shared: Block): Model {
+    return new Model(engine, layers, weights === 'int8', shared);
   }
 
   /**

@@ -1,6 +1,7 @@
 import { checkFloats } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { Plan, part } from './kernels.ts';
+import type { Block } from './arena.ts';
 import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
 import { int8Fields, packInt8, scaleName, unpackInt8 } from './quantize.ts';
 import { derivedLength, int8Length, parametersOf, plainPanels } from './units.ts';
@@ -29,7 +30,17 @@ export class Store {
   readonly #release: () => void;
   #disposed = false;
 
-  constructor(kernels: Kernels, units: readonly Unit[], owner: object, int8: boolean) {
+  /** Where everything is that is derived from the units: of the arena, unless it is given. */
+  readonly block: Block;
+
+  /** @param shared the block of a store of the same units, which has the parameters. */
+  constructor(
+    kernels: Kernels,
+    units: readonly Unit[],
+    owner: object,
+    int8: boolean,
+    shared?: Block,
+  ) {
     const { parameters, length } = parametersOf(units, int8);
     const plan = new Plan();
     const recurrent = units.filter((unit) => unit.kind === 'recurrent');
@@ -53,9 +64,11 @@ export class Store {
           plan.reserve(int8 ? int8Length(tiedPanels(unit)) : derivedLength(unit).w),
         );
     }
-    const block = kernels.arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
+    const { arena } = kernels;
+    const block = shared ?? arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
+    this.block = block;
     plan.place(block);
-    this.#release = () => kernels.arena.free(block);
+    this.#release = () => arena.free(block);
     summed.forEach((unit, i) => this.#describeBias(unit, this.#descriptors[i]!));
   }
 

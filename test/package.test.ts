@@ -156,7 +156,7 @@ describe('every entry', () => {
       ],
     ],
     ['kernels-entry', ['createKernels']],
-    ['threads', ['createThreadedEngine']],
+    ['threads', ['attachModel', 'createThreadedEngine', 'shareModel']],
     ['threads/worker', ['work']],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);

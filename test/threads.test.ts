@@ -3,6 +3,7 @@
  */
 import fc from 'fast-check';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
@@ -14,7 +15,8 @@ import {
   type LayerSpec,
 } from '../src/index.ts';
 import type { Kernels } from '../src/kernels.ts';
-import { createThreadedEngine } from '../src/threads.ts';
+import { attachModel, createThreadedEngine, shareModel } from '../src/threads.ts';
+import type { ThreadedEngine } from '../src/threads.ts';
 import { forSharedMemory } from '../src/threads/engine.ts';
 import { CALLS } from '../src/threads/calls.ts';
 import { Team } from '../src/threads/team.ts';
@@ -223,5 +225,84 @@ describe('an engine of threads', () => {
     expect(execFileSync(process.execPath, ['--input-type=module', '-e', program], options)).toBe(
       '2',
     );
+  });
+});
+
+describe('a shared model', () => {
+  const description = {
+    layers: [
+      { type: 'embedding', numEmbeddings: 30, embeddingDim: 12 },
+      { type: 'lstm', hiddenSize: 24, bidirectional: true },
+      { type: 'gru', hiddenSize: 12 },
+      { type: 'linear', outFeatures: 30, tied: 'embedding' },
+    ],
+  } as const;
+  const x = Int32Array.from({ length: 40 }, (_, k) => (7 * k) % 30);
+  const sequence = { steps: 10, batch: 4 };
+  const program = `
+    const { parentPort } = require('node:worker_threads');
+    parentPort.once('message', async (shared) => {
+      const { attachModel } = await import('${new URL('../dist/threads.js', import.meta.url)}');
+      const model = attachModel(shared);
+      parentPort.on('message', ({ x, sequence }) => parentPort.postMessage(model.forward(x, sequence).output));
+      parentPort.postMessage('ready');
+    });`;
+  let engine: ThreadedEngine;
+  beforeAll(async () => {
+    engine = await createThreadedEngine({
+      simd: 'deterministic',
+      threads: 2,
+      worker: createWorker,
+    });
+  });
+  afterAll(() => engine.dispose());
+
+  it.each([false, true])(
+    'gives the same bits in workers, also after it has changed (int8: %s)',
+    async (int8) => {
+      const origin = Model.create(engine, description, { seed: 1 });
+      const model = int8 ? origin.quantize() : origin;
+      const workers = [0, 1].map(() => new Worker(program, { eval: true }));
+      for (const worker of workers) {
+        worker.postMessage(shareModel(model));
+        await once(worker, 'message');
+      }
+      const requireSame = async (): Promise<void> => {
+        const { output } = model.forward(x, sequence);
+        const answers = workers.map((worker) => once(worker, 'message'));
+        for (const worker of workers) worker.postMessage({ x, sequence });
+        for (const [answer] of await Promise.all(answers)) {
+          expect(sameBits(answer as Float32Array, output)).toBe(true);
+        }
+      };
+      await requireSame();
+      model.loadStateDict(Model.create(engine, description, { seed: 2 }).stateDict());
+      await requireSame();
+      if (!int8) {
+        const trainer = Trainer.create(model, { ...sequence, loss: 'cross-entropy' });
+        trainer.step(x, x);
+        trainer.dispose();
+        await requireSame();
+      }
+      for (const worker of workers) await worker.terminate();
+    },
+  );
+
+  it('keeps to the room that it has', () => {
+    const model = Model.create(engine, description);
+    const attached = [1, 2].map(() => attachModel(shareModel(model, { maxBytes: 2 ** 18 })));
+    const before = model.forward(x, sequence).output;
+    for (const one of attached) {
+      expect(sameBits(one.forward(x, sequence).output, before)).toBe(true);
+      const many = new Int32Array(10 * 2 ** 10);
+      expect(() => one.forward(many, { steps: 10, batch: 2 ** 10 })).toThrow(/needs .* of memory/);
+    }
+    for (const one of attached) one.dispose();
+    expect(sameBits(model.forward(x, sequence).output, before)).toBe(true);
+  });
+
+  it('needs an engine of shared memory', () => {
+    const model = Model.create(createEngine('baseline'), description);
+    expect(() => shareModel(model)).toThrow(/createThreadedEngine\(\)/);
   });
 });

@@ -9,6 +9,8 @@ const LEAST_WORK = 50_000;
 
 /** An engine whose larger calls are shared out to several threads. Their number changes no bit of any result. */
 export class ThreadedEngine extends Engine {
+  /** The kernels for its shared memory; absent where there is none. */
+  readonly sharedKernels: Uint8Array<ArrayBuffer> | undefined;
   readonly #team: Team | undefined;
 
   protected constructor(
@@ -16,6 +18,7 @@ export class ThreadedEngine extends Engine {
     memory: WebAssembly.Memory,
     maxBytes: number,
     team?: Team,
+    sharedKernels?: Uint8Array<ArrayBuffer>,
   ) {
     const run = instance.exports as unknown as Kernels['run'];
     super(
@@ -26,6 +29,7 @@ export class ThreadedEngine extends Engine {
       maxBytes,
     );
     this.#team = team;
+    this.sharedKernels = sharedKernels;
     if (!team) return;
     const bytes = (run.part_bytes.value as number) * team.size;
     team.scratch = kernelsOf(this).arena.allocate(bytes, 'an engine of threads').address;
@@ -53,7 +57,7 @@ export class ThreadedEngine extends Engine {
       const bytes = forSharedMemory(options.module);
       const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
       await team.begin(threads - 1, worker, { bytes, memory });
-      return new this(instance, memory, maxBytes, team);
+      return new this(instance, memory, maxBytes, team, bytes);
     } catch {
       team?.end();
       return (await super.create(options)) as ThreadedEngine;
