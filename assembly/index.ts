@@ -91,6 +91,14 @@ export function part_run(phase: i32, descriptor: usize, own: usize, part: i32, c
   parts.runPart(phase, descriptor, own, part, count);
 }
 
+export function part_steps(q: usize, count: i32, least: f64): i32 {
+  return parts.stepsTogether(changetype<Sequence>(q), count, least);
+}
+
+export function part_units(q: usize, t: i32, own: usize, part: i32, count: i32): void {
+  parts.runUnits(changetype<Sequence>(q), t, own, part, count);
+}
+
 export function part_work(phase: i32, descriptor: usize): f64 {
   return parts.workOf(phase, descriptor);
 }

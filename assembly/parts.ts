@@ -12,6 +12,7 @@ import { denseInputs, denseOutputs, densePanels, denseWeights } from './dense';
 import { Dense, Options, Product, Sequence, Update } from './layout';
 import { update } from './optim';
 import {
+  hasUnits,
   inputGradients,
   inputProducts,
   panelsOf,
@@ -19,6 +20,7 @@ import {
   rowsOf,
   stepsBackward,
   stepsForward,
+  unitsForward,
   weightGradients,
 } from './sequence';
 import * as codes from './shared/codes';
@@ -31,6 +33,9 @@ export const PART_BYTES: i32 = <i32>((PRODUCT_AT + offsetof<Product>() + 63) & ~
 /** Shares are whole blocks of rows, so that each fills its tiles: of a product, and of the steps. */
 const TILE_ROWS: i32 = 6;
 const STEP_ROWS: i32 = 2;
+
+/** What a number of an update costs, in products. */
+const UPDATE_COST: f64 = 10;
 
 /** Where share `part` of n things begins, which are shared out in blocks. */
 function cut(n: i32, block: i32, part: i32, count: i32): i32 {
@@ -122,6 +127,23 @@ function updatePart(u: Update, own: usize, part: i32, count: i32): void {
   update(mine);
 }
 
+/**
+ * How many steps a sequence has that threads take together, each its share of the units: 0 where that does not pay, because there are
+ * rows enough to share out, or a step is done before threads have met.
+ */
+export function stepsTogether(q: Sequence, count: i32, least: f64): i32 {
+  if (q.batch >= STEP_ROWS * count || !hasUnits(q)) return 0;
+  return <f64>q.batch * q.columns * q.depth < least ? 0 : q.steps;
+}
+
+/** Share `part` of the units of step t. */
+export function runUnits(q: Sequence, t: i32, own: usize, part: i32, count: i32): void {
+  const panels = panelsOf(q);
+  const first = cut(panels, 1, part, count);
+  const end = cut(panels, 1, part + 1, count);
+  if (first < end) unitsForward(shareOf(q, own + part * PART_BYTES, 0, q.batch), t, first, end);
+}
+
 /** Share `part` of `count` of a phase over a descriptor. `own` is scratch for all threads. */
 export function runPart(phase: i32, descriptor: usize, own: usize, part: i32, count: i32): void {
   own += part * PART_BYTES;
@@ -142,7 +164,7 @@ export function workOf(phase: i32, descriptor: usize): f64 {
     if (q.inputInt8) return -1;
     return <f64>rowsOf(q) * q.columns * (q.inputs + q.depth);
   }
-  if (phase == codes.PART_UPDATE) return changetype<Update>(descriptor).count;
+  if (phase == codes.PART_UPDATE) return <f64>changetype<Update>(descriptor).count * UPDATE_COST;
   const d = changetype<Dense>(descriptor);
   if (d.int8) return -1;
   return <f64>d.rows * d.inputs * d.outputs;

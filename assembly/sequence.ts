@@ -57,64 +57,81 @@ function moveTo(q: Sequence, t: i32): void {
   q.dy = q.dyAll ? q.dyAll + row * q.stateRow : 0;
 }
 
-/** The pointwise pass of `panels` panels from byte z of a row of gates on, for all rows. */
-function everyPanel<C extends Cell>(q: Sequence, z: i32, panels: i32, back: bool): void {
+/** The pointwise pass of panels `first` to `end`, counted from byte z of a row of gates on, for all rows. */
+function everyPanel<C extends Cell>(q: Sequence, z: i32, first: i32, end: i32, back: bool): void {
   const cell = changetype<C>(0);
   const span = cell.span();
   const width = cell.vectors() << 4;
   for (let row = 0; row < q.active; row++) {
     const gates = z + row * q.gateRow;
     const state = row * q.stateRow;
-    for (let p = 0; !back && p < panels; p++) {
+    for (let p = first; !back && p < end; p++) {
       cell.gates(q, gates + p * width, state + p * span, p * span);
     }
-    for (let p = 0; p < panels; p++) {
+    for (let p = first; p < end; p++) {
       if (back) cell.backward(q, gates + p * width, state + p * span, p * span);
       else cell.state(q, gates + p * width, state + p * span, p * span);
     }
   }
 }
 
-/** The pointwise pass over all units, forward or back; of a GRU with reset before that of its candidate, or else of its gates. */
-function pointwise(q: Sequence, candidate: bool, back: bool): void {
-  const quads = q.padded >> 2;
+/**
+ * The pointwise pass over the units of panels `first` to `end`, forward or back; of a GRU with reset before over all units, that of its
+ * candidate, or else of its gates.
+ */
+function pointwise(q: Sequence, first: i32, end: i32, candidate: bool, back: bool): void {
   switch (q.cell) {
     case codes.CELL_RNN_TANH:
-      return everyPanel<Rnn<Tanh>>(q, 0, q.padded >> 4, back);
+      return everyPanel<Rnn<Tanh>>(q, 0, first, end, back);
     case codes.CELL_RNN_RELU:
-      return everyPanel<Rnn<Relu>>(q, 0, q.padded >> 4, back);
+      return everyPanel<Rnn<Relu>>(q, 0, first, end, back);
     case codes.CELL_LSTM:
-      return everyPanel<Lstm>(q, 0, quads, back);
+      return everyPanel<Lstm>(q, 0, first, end, back);
     case codes.CELL_LSTM_DIAGONAL:
-      return everyPanel<LstmDiagonal>(q, 0, quads, back);
+      return everyPanel<LstmDiagonal>(q, 0, first, end, back);
     case codes.CELL_LSTM_COUPLED:
-      return everyPanel<LstmCoupled>(q, 0, quads, back);
+      return everyPanel<LstmCoupled>(q, 0, first, end, back);
     case codes.CELL_LSTM_COUPLED_DIAGONAL:
-      return everyPanel<LstmCoupledDiagonal>(q, 0, quads, back);
+      return everyPanel<LstmCoupledDiagonal>(q, 0, first, end, back);
     case codes.CELL_GRU_AFTER:
-      return everyPanel<GruAfter>(q, 0, quads, back);
+      return everyPanel<GruAfter>(q, 0, first, end, back);
     case codes.CELL_GRU_BEFORE:
-      if (!candidate) return everyPanel<GruGates>(q, 0, q.padded >> 3, back);
-      return everyPanel<GruCandidate>(q, 2 * q.hiddenBytes, q.padded >> 4, back);
+      if (!candidate) return everyPanel<GruGates>(q, 0, 0, q.padded >> 3, back);
+      return everyPanel<GruCandidate>(q, 2 * q.hiddenBytes, 0, q.padded >> 4, back);
   }
 }
 
-/** One step forward. */
-function step(q: Sequence): void {
+/** One step forward of the units of panels `first` to `end`; of some cells over all. */
+function step(q: Sequence, first: i32, end: i32): void {
   if (q.cell == codes.CELL_OPTIONS) return optionsStep(q);
   const a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;
-  const z = q.gates;
+  const isBefore = q.cell == codes.CELL_GRU_BEFORE;
+  const V = panelVectors(q.cell) << 2;
+  const from = isBefore ? 0 : first * V;
+  const columns = isBefore ? 2 * q.padded : (end - first) * V;
+  const at = from << 2;
+  const z = q.gates + at;
   if (q.cell == codes.CELL_GRU_AFTER) {
-    recurrentProduct(q, a, q.stateRow, 0, q.columns, q.biasHidden, q.products);
+    recurrentProduct(q, a, q.stateRow, from, columns, q.biasHidden + at, q.products + at);
   } else {
-    const columns = q.cell == codes.CELL_GRU_BEFORE ? 2 * q.padded : q.columns;
-    recurrentProduct(q, a, q.stateRow, 0, columns, z, z);
+    recurrentProduct(q, a, q.stateRow, from, columns, z, z);
   }
-  pointwise(q, /* candidate */ false, /* back */ false);
-  if (q.cell != codes.CELL_GRU_BEFORE) return;
+  pointwise(q, first, end, /* candidate */ false, /* back */ false);
+  if (!isBefore) return;
   const n = z + 2 * q.hiddenBytes;
   recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
-  pointwise(q, /* candidate */ true, /* back */ false);
+  pointwise(q, first, end, /* candidate */ true, /* back */ false);
+}
+
+/** Whether a step may be taken by parts of its units: a part reads of this step nothing that another one writes. */
+export function hasUnits(q: Sequence): bool {
+  return q.cell != codes.CELL_OPTIONS && q.cell != codes.CELL_GRU_BEFORE;
+}
+
+/** Step t forward of the units of panels `first` to `end` alone. */
+export function unitsForward(q: Sequence, t: i32, first: i32, end: i32): void {
+  moveTo(q, t);
+  step(q, first, end);
 }
 
 /** W x + b of `rows` rows of the sequence, from row `first` on. */
@@ -147,9 +164,9 @@ export function inputProducts(q: Sequence, first: i32, rows: i32): void {
 
 /** Steps `first` to `end`, forward. */
 export function stepsForward(q: Sequence, first: i32, end: i32): void {
+  const panels = panelsOf(q);
   for (let t = first; t < end; t++) {
-    moveTo(q, t);
-    step(q);
+    unitsForward(q, t, 0, panels);
   }
 }
 
@@ -168,12 +185,13 @@ export function sequenceForward(q: Sequence): void {
 function stepBack(q: Sequence): void {
   if (q.cell == codes.CELL_OPTIONS) return optionsStepBack(q);
   let columns = q.columns;
+  const panels = panelsOf(q);
   if (q.cell == codes.CELL_GRU_BEFORE) {
     columns = 2 * q.padded;
-    pointwise(q, /* candidate */ true, /* back */ true);
+    pointwise(q, 0, panels, /* candidate */ true, /* back */ true);
     throughRecurrent(q, q.gates, columns, q.padded, q.dc, false);
   }
-  pointwise(q, /* candidate */ false, /* back */ true);
+  pointwise(q, 0, panels, /* candidate */ false, /* back */ true);
   const gradients = q.cell == codes.CELL_GRU_AFTER ? q.products : q.gates;
   const target = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;
   throughRecurrent(q, gradients, 0, columns, target, true);
@@ -352,10 +370,10 @@ export function sequencePrepare(q: Sequence): void {
 
 /** The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in gates, the other's in products. */
 export function cellForward(q: Sequence): void {
-  pointwise(q, /* candidate */ false, /* back */ false);
+  pointwise(q, 0, q.padded >> 2, /* candidate */ false, /* back */ false);
 }
 
 /** The backward pass of the same. */
 export function cellBackward(q: Sequence): void {
-  pointwise(q, /* candidate */ false, /* back */ true);
+  pointwise(q, 0, q.padded >> 2, /* candidate */ false, /* back */ true);
 }

@@ -9,6 +9,11 @@ export interface Block {
   readonly bytes: number;
 }
 
+/** The address behind a block. */
+export function endOf({ address, bytes }: Block): number {
+  return address + bytes;
+}
+
 /**
  * The only owner of an engine's linear memory: hands out blocks, takes them back and joins them, grows the memory, and remakes the
  * views that growing detaches. Blocks whose owner is collected without `dispose()` come back by themselves.

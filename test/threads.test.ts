@@ -149,11 +149,11 @@ describe('an engine of threads', () => {
   /** Losses of a few updates that are large enough to be shared out. */
   function losses(engine: Engine): number[] {
     const model = Model.create(engine, {
-      layers: [{ type: 'lstm', inputSize: 16, hiddenSize: 32 }],
+      layers: [{ type: 'lstm', inputSize: 16, hiddenSize: 64 }],
     });
-    const trainer = Trainer.create(model, { batch: 8, steps: 10, loss: 'mse' });
-    const x = Float32Array.from({ length: 8 * 10 * 16 }, (_, k) => Math.sin(k));
-    const target = new Float32Array(8 * 10 * 32);
+    const trainer = Trainer.create(model, { batch: 8, steps: 20, loss: 'mse' });
+    const x = Float32Array.from({ length: 8 * 20 * 16 }, (_, k) => Math.sin(k));
+    const target = new Float32Array(8 * 20 * 64);
     return Array.from({ length: 4 }, () => trainer.step(x, target).loss);
   }
   const expected = losses(createEngine('baseline'));

@@ -24,7 +24,27 @@ interface Shared {
   readonly call: SharedCall;
 }
 
-/** By phases of assembly/parts.ts, over a descriptor; behind it stands the scratch of the threads. */
+/**
+ * A sequence forward: products of the inputs, then steps by rows of the batch. Where one large model has too few of them, all threads
+ * take every step together, each its units, and meet before the next.
+ */
+const forward: Shared = {
+  name: 'sequence_forward',
+  work: (run, [descriptor]) => run.part_work(PART_INPUTS, descriptor!),
+  call: (run, [descriptor, scratch, least], seat) => {
+    const { share, shares } = seat;
+    run.part_run(PART_INPUTS, descriptor!, scratch!, share, shares);
+    seat.meet();
+    const together = run.part_steps(descriptor!, shares, least!);
+    for (let t = 0; t < together; t++) {
+      if (t) seat.meet();
+      run.part_units(descriptor!, t, scratch!, share, shares);
+    }
+    if (!together) run.part_run(PART_STEPS, descriptor!, scratch!, share, shares);
+  },
+};
+
+/** By phases of assembly/parts.ts, over a descriptor; behind it stand the scratch of the threads and the least work worth meeting for. */
 function byPhases(name: Name, ...phases: number[]): Shared {
   return {
     name,
@@ -69,7 +89,7 @@ function byRows(
 
 /** All that is shared out, in the order that both sides count. */
 export const CALLS: readonly Shared[] = [
-  byPhases('sequence_forward', PART_INPUTS, PART_STEPS),
+  forward,
   byPhases('sequence_backward', PART_STEPS_BACK, PART_WEIGHTS),
   byPhases('dense_forward', PART_DENSE),
   byPhases('dense_backward', PART_DENSE_BACK),

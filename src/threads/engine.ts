@@ -4,8 +4,8 @@ import { CALLS } from './calls.ts';
 import { Team } from './team.ts';
 import type { ThreadWorker } from './team.ts';
 
-/** Products, or numbers of an update, below which a call is not worth the microseconds that sharing it out takes. */
-const LEAST_WORK = 50_000;
+/** Products below which a call is not worth the microseconds that sharing it out takes. */
+const LEAST_WORK = 100_000;
 
 /** An engine whose larger calls are shared out to several threads. Their number changes no bit of any result. */
 export class ThreadedEngine extends Engine {
@@ -76,7 +76,7 @@ function sharedCalls(run: Kernels['run'], team: Team): Partial<Kernels['run']> {
     const whole = run[name] as (...args: number[]) => void;
     const call = (...args: number[]): void => {
       if (!team.isWhole || work(run, args) < team.least) whole(...args);
-      else team.run(run, index, [...args, team.scratch]);
+      else team.run(run, index, [...args, team.scratch, team.leastStep]);
     };
     return [name, call];
   });

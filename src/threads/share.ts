@@ -1,3 +1,4 @@
+import { endOf } from '../arena.ts';
 import type { Block } from '../arena.ts';
 import { checkInteger, checkKeys } from '../check.ts';
 import { Engine, kernelsOf } from '../engine.ts';
@@ -48,7 +49,7 @@ class RoomEngine extends Engine {
     const module = new WebAssembly.Module(kernels);
     const { exports } = new WebAssembly.Instance(module, { env: { memory } });
     const heap_base = { value: room.address } as Kernels['run']['heap_base'];
-    return new this({ exports: { ...exports, heap_base } }, memory, room.address + room.bytes);
+    return new this({ exports: { ...exports, heap_base } }, memory, endOf(room));
   }
 }
 

@@ -2,6 +2,7 @@ import { GatefoldError } from '../errors.ts';
 import type { Kernels } from '../kernels.ts';
 import { CALLS } from './calls.ts';
 import {
+  ASLEEP,
   CALL,
   END,
   FAILURE,
@@ -28,7 +29,13 @@ export interface ThreadWorker {
 const START_MS = 10_000;
 
 /** Milliseconds that a thread spins for the others, where every one may have a core of its own. */
-const PATIENCE = 0.05;
+const PATIENCE = 0.2;
+
+/** How much more a call has to be worth where a worker sleeps. */
+const ASLEEP_FACTOR = 20;
+
+/** How much more a step has to be worth than a call, to meet after it. */
+const STEP_FACTOR = 10;
 
 /** Threads that the host runs at once. */
 export function coresOf(): number {
@@ -43,8 +50,9 @@ export function coresOf(): number {
 export class Team {
   /** Whether all workers are there. */
   isWhole = true;
-  /** Work below which a call is not shared out. */
-  readonly least: number;
+  readonly #least: number;
+  /** Work of a step below which threads do not take it together. */
+  readonly leastStep: number;
   /** For the kernels, of every thread. */
   scratch = 0;
   readonly #control: Int32Array;
@@ -70,9 +78,15 @@ export class Team {
 
   constructor(least: number, threads: number) {
     const patience = threads <= coresOf() ? PATIENCE : 0;
-    this.least = least;
+    this.#least = least;
+    this.leastStep = least * STEP_FACTOR;
     this.#control = new Int32Array(new SharedArrayBuffer(4 * WORDS));
     this.#seat = new Seat(this.#control, 0, patience);
+  }
+
+  /** Work below which a call is not shared out: more where a worker would have to be woken. */
+  get least(): number {
+    return Atomics.load(this.#control, ASLEEP) > 0 ? this.#least * ASLEEP_FACTOR : this.#least;
   }
 
   get size(): number {

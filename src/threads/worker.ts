@@ -8,7 +8,7 @@ import { CALL, END, PENDING, ROUND, Seat, waitFor, wake } from './control.ts';
 import type { Task } from './control.ts';
 
 /** How much longer a worker spins for the next round: between two there may be a little of the caller's work. */
-const IDLE = 4;
+const IDLE = 5;
 
 /** Runs its share of every round, until the end. */
 export function work({ bytes, memory, control, share, patience }: Task, ready: () => void): void {

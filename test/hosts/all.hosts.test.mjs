@@ -8,6 +8,7 @@ import { smokeWorkerd } from './workerd.mjs';
 const MODELS = [
   'tokens -> lstm -> lstm -> linear',
   'features -> peephole lstm -> gru -> rnn -> linear',
+  'features -> lstm, large enough for threads',
 ];
 
 /** A version of Node as an npm package. */

@@ -26,6 +26,11 @@ const MODELS = [
     ],
     trainer: { loss: 'mse', optimizer: { type: 'sgd', lr: 0.05, momentum: 0.9 } },
   },
+  {
+    name: 'features -> lstm, large enough for threads',
+    layers: [{ type: 'lstm', inputSize: 32, hiddenSize: 96 }],
+    trainer: { loss: 'mse', optimizer: { type: 'adam', lr: 0.01 } },
+  },
 ];
 const STEPS = 23;
 const BATCH = 3;
