@@ -281,7 +281,7 @@ export const mutants = [
       ['? q.productsAll : q.gatesAll;', '? q.gatesAll : q.gatesAll;'],
     ],
     'recurrent bias of a gated unit dropped': [
-      ['0, q.columns, q.biasHidden, q.products)', '0, q.columns, ZEROS, q.products)'],
+      ['columns, q.biasHidden + at, q.products', 'columns, ZEROS, q.products'],
     ],
     'gradient of the input bias dropped': [
       ['columnSums(q.dBiasInput +', 'if (false) columnSums(q.dBiasInput +'],
