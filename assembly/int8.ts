@@ -28,7 +28,7 @@ import { ZEROS } from './tables';
 /** Bytes of the scale of a row of operands, and what lies before its numbers. */
 const HEAD: usize = 16;
 
-/** Four numbers of A as whole ones. Not a number gives 0; the scale tells. */
+/** Four numbers of A as whole ones; NaN gives 0. */
 // @ts-ignore: decorator
 @inline
 function storeOperands(to: usize, x: v128, inverse: v128): void {
@@ -49,7 +49,7 @@ function loadRest(a: usize, count: i32): v128 {
   return count == 2 ? two : v128.load_lane<f32>(a + 8, two, 2);
 }
 
-/** A row of A as operands. A row that is not finite gets a scale that is not a number. */
+/** A row of A as operands. One that is not finite becomes zeros times infinity or NaN, and all its products NaN. */
 function quantizeRow(to: usize, a: usize, depth: i32, limit: f32): void {
   const end = a + ((depth & ~3) << 2);
   const rest = depth & 3 ? loadRest(end, depth & 3) : v128.load(ZEROS);
@@ -57,7 +57,7 @@ function quantizeRow(to: usize, a: usize, depth: i32, limit: f32): void {
   for (let p = a; p < end; p += 16) most = f32x4.max(most, f32x4.abs(v128.load(p)));
   const top = largest(most);
   const isZero = top < <f32>TINY;
-  store<f32>(to, isZero ? 0 : top / limit + (top - top));
+  store<f32>(to, isZero ? 0 : top / limit);
   const inverse = f32x4.splat(isZero ? 0 : limit / top);
   to += HEAD;
   for (; a < end; a += 16) {

@@ -12,7 +12,9 @@ export const mutants = [
     'int8: the third number of a rest is lost': [
       ['count == 2 ? two : v128.load_lane<f32>(a + 8, two, 2)', 'two'],
     ],
-    'int8: what is not finite becomes zero': [['top / limit + (top - top)', 'top / limit']],
+    'int8: what is not a number is not seen': [
+      ['f32x4.max(most, f32x4.abs(v128.load(p)))', 'f32x4.pmax(most, f32x4.abs(v128.load(p)))'],
+    ],
     'int8: activations are cut off': [
       ['f32x4.nearest(f32x4.mul(x, inverse))', 'f32x4.mul(x, inverse)'],
     ],
