@@ -1,16 +1,35 @@
-/** The peers in the order of the table's columns; the first is ourselves. */
-export const PEER_NAMES = [
-  'gatefold',
-  'gatefold-float32',
-  'onnxruntime-web',
-  'onnxruntime-node',
-  'tfjs-wasm',
+/** Ourselves. */
+export const OURS = 'gatefold';
+
+/**
+ * What is timed together, in one process. Backends and numbers of threads are global in some packages, flags of V8 in the process: those
+ * stand apart, with us among them again. `renamed` is what we are called there.
+ */
+export const WORLDS = [
+  {
+    peers: [
+      'gatefold-float32',
+      'onnxruntime-web',
+      'onnxruntime-node',
+      'onnxruntime-node-2',
+      'tfjs-wasm',
+      'brain.js',
+    ],
+  },
+  { peers: ['onnxruntime-web-2', 'tfjs-cpu'] },
+  { peers: [], renamed: 'gatefold-fast', flags: ['--experimental-wasm-revectorize'] },
 ];
+
+/** In the order of the table's columns. */
+export const PEER_NAMES = WORLDS.flatMap(({ peers, renamed }) => [
+  ...peers,
+  ...(renamed ? [renamed] : []),
+]);
 
 /**
  * A peer is a module `peers/NAME.mjs` that exports - `name` and `version`; - `lacks(case)`: what it
  * has not of that case in a few words, or undefined; - `prepare(case, data)`: `{ run, result,
- * dispose }`, or a promise of it. `run()` is what is timed (it is awaited when it gives a
+ * dispose }`, or a promise of it; - `isComparable`: false where it computes something else. `run()` is what is timed (it is awaited when it gives a
  *   promise), `result()` gives the numbers of the last run for the comparison.
  *
  * One that cannot be loaded here, such as a native package on a platform it has no binary for, is
@@ -23,7 +42,7 @@ export async function loadPeers(names) {
     try {
       peers.push(await import(`./peers/${name}.mjs`));
     } catch (error) {
-      if (name === PEER_NAMES[0]) throw error;
+      if (name === OURS) throw error;
       unavailable[name] = error.message.split('\n')[0];
     }
   }

@@ -1,32 +1,40 @@
 /** The figures as a table for people and as JSON for programs. */
 import { pairedRatio, summarise } from './harness.mjs';
+import { OURS } from './peers.mjs';
 
 /** Results of all processes, as `worker.mjs` sent them, to one entry a case. */
-export function mergeResults(cases, results, ours) {
+export function mergeResults(cases, results, roofline) {
   return cases.flatMap(({ id, flops }) => {
     const runs = results.filter((result) => result.id === id);
-    if (runs.length === 0) return [];
-    const timesOf = (name) => runs.flatMap(({ times }) => times[name] ?? []);
-    const ourTimes = timesOf(ours);
-    const summary = summarise(ourTimes);
+    const ourRuns = runs.filter(({ times }) => times[OURS]);
+    if (ourRuns.length === 0) return [];
+    const summary = summarise(ourRuns.flatMap(({ times }) => times[OURS]));
+    const names = new Set(runs.flatMap(({ times }) => Object.keys(times)));
+    names.delete(OURS);
     const peers = {};
-    for (const name of Object.keys(runs[0].times).filter((peer) => peer !== ours)) {
-      const times = timesOf(name);
-      peers[name] = { ...summarise(times), ratio: pairedRatio(times, ourTimes) };
+    for (const name of names) {
+      const timed = runs.filter(({ times }) => times[name]);
+      const times = timed.flatMap((run) => run.times[name]);
+      const beside = timed.flatMap((run) => run.times[OURS] ?? []);
+      const theirs = summarise(times);
+      // By rounds where we were in the same process.
+      const ratio = beside.length ? pairedRatio(times, beside) : theirs.ms / summary.ms;
+      peers[name] = { ...theirs, ratio };
     }
-    return [
-      { id, ours: { ...summary, gflops: flops / summary.ms / 1e6 }, peers, notes: runs[0].notes },
-    ];
+    const gflops = flops / summary.ms / 1e6;
+    const share = roofline ? gflops / roofline.fusedMultiplyAdd : undefined;
+    const notes = Object.assign({}, ...runs.map((run) => run.notes));
+    return [{ id, ours: { ...summary, gflops }, roofline: share, peers, notes }];
   });
 }
 
-function duration(ms) {
+export function duration(ms) {
   if (ms < 0.1) return `${(ms * 1e3).toPrecision(3)} us`;
   return ms < 1e3 ? `${ms.toPrecision(3)} ms` : `${(ms / 1e3).toPrecision(3)} s`;
 }
 
 /** Half the distance of the quartiles, as a share of the median. */
-function spread({ ms, q1, q3 }) {
+export function spread({ ms, q1, q3 }) {
   return `+-${((50 * (q3 - q1)) / ms).toFixed(0)} %`;
 }
 
@@ -44,9 +52,8 @@ function lineUp(rows) {
   return lines.join('\n');
 }
 
-export function formatTable(entries, peerNames, ours) {
-  const others = peerNames.filter((name) => name !== ours);
-  const header = ['case', ours, '', 'GFLOP/s', ...others.flatMap((name) => [name, '', 'ratio'])];
+export function formatTable(entries, others) {
+  const header = ['case', OURS, '', 'GFLOP/s', ...others.flatMap((name) => [name, '', 'ratio'])];
   const rows = entries.map((entry) => [
     entry.id,
     duration(entry.ours.ms),
@@ -61,11 +68,22 @@ export function formatTable(entries, peerNames, ours) {
   return lineUp([header, ...rows]);
 }
 
-export function formatEnvironment({ cpu, cores, platform, node, v8, load, versions, unavailable }) {
+export function formatEnvironment(machine) {
+  const { cpu, cores, platform, node, v8, load, versions, unavailable, roofline } = machine;
   const packages = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [
     `${cpu}, ${cores} cores, ${platform}, Node ${node} (V8 ${v8}), load ${load.toFixed(2)} before`,
     packages.join(', '),
+    ...(roofline ? [formatRoofline(roofline)] : []),
     ...Object.entries(unavailable).map(([name, reason]) => `${name} is not available: ${reason}`),
   ].join('\n');
+}
+
+/** What the probe found. */
+export function formatRoofline({ multiplyAdd, fusedMultiplyAdd, dot8, level1, level2, beyond }) {
+  return (
+    `one thread at most: ${multiplyAdd.toFixed(0)} GFLOP/s of products and sums, ${fusedMultiplyAdd.toFixed(0)} fused, ` +
+    `${dot8.toFixed(0)} GOP/s of 8 bits; ${level1.toFixed(0)} GB/s from the first-level cache, ` +
+    `${level2.toFixed(0)} from the second, ${beyond.toFixed(0)} from beyond`
+  );
 }

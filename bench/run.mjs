@@ -5,44 +5,69 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cases } from './cases.mjs';
 import { environment } from './harness.mjs';
-import { PEER_NAMES } from './peers.mjs';
+import { extras } from './extras.mjs';
+import { OURS, PEER_NAMES, WORLDS } from './peers.mjs';
 import { formatEnvironment, formatTable, mergeResults } from './report.mjs';
+import { writeResults } from './results.mjs';
 
 const USAGE = `npm run bench -- [--only PATTERN] [--peers NAME,...] [--quick] [--json FILE] [--list]
 
   --only PATTERN   cases whose id matches the regular expression, such as 'lstm/step'
-  --peers NAMES    of ${PEER_NAMES.slice(1).join(', ')}
+  --peers NAMES    of ${PEER_NAMES.join(', ')}
   --quick          one process and two short rounds: to see that it works, not for figures
   --json FILE      write the figures there too
+  --results FILE   write the page that bench/RESULTS.md is, and its chart beside it; a whole run writes that one
   --list           print the cases and run none`;
 
-const THOROUGH = { processes: 3, timing: { rounds: 5, roundMs: 100, warmUpMs: 500 } };
+const THOROUGH = { processes: 3, timing: { rounds: 5, roundMs: 60, warmUpMs: 300 } };
 const QUICK = { processes: 1, timing: { rounds: 2, roundMs: 20, warmUpMs: 50 } };
+
+const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
+
+/** The worlds that the chosen peers need; the first has us in any case. */
+function worldsOf(peerNames) {
+  return WORLDS.map(({ peers, renamed, flags }) => ({
+    peers: peers.filter((name) => peerNames.includes(name)),
+    renamed,
+    flags,
+  })).filter(({ peers, renamed }, place) =>
+    renamed ? peerNames.includes(renamed) : place === 0 || peers.length > 0,
+  );
+}
+
+/** The higher of each two figures: the peak is what is reached once. */
+function best(one, other) {
+  if (!one) return other;
+  return Object.fromEntries(Object.keys(one).map((key) => [key, Math.max(one[key], other[key])]));
+}
 
 function parseOptions() {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', default: '' },
-      peers: { type: 'string', default: PEER_NAMES.slice(1).join() },
+      peers: { type: 'string', default: PEER_NAMES.join() },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      results: { type: 'string' },
       list: { type: 'boolean', default: false },
     },
   });
   const pattern = new RegExp(values.only);
-  const chosen = cases.filter(({ id }) => pattern.test(id));
+  const chosen = values.only ? cases.filter(({ id }) => pattern.test(id)) : cases;
   if (chosen.length === 0) throw new Error(`no case matches ${values.only}`);
   const wanted = values.peers.split(',').filter(Boolean);
   const unknown = wanted.find((name) => !PEER_NAMES.includes(name));
   if (unknown) throw new Error(`no peer is called ${unknown}`);
-  const peerNames = PEER_NAMES.filter((name, i) => i === 0 || wanted.includes(name));
-  return { ...values, chosen, peerNames };
+  const peerNames = PEER_NAMES.filter((name) => wanted.includes(name));
+  const isWhole = !values.quick && chosen === cases && peerNames.length === PEER_NAMES.length;
+  const results = values.results ?? (isWhole ? RESULTS : undefined);
+  return { ...values, chosen, peerNames, results };
 }
 
 /** Runs all cases in a fresh process; `onMessage` sees each result as it comes. */
-function runProcess(job, onMessage) {
+function runProcess(job, flags, onMessage) {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)));
+    const child = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)), { execArgv: flags });
     child.on('message', onMessage);
     child.on('error', reject);
     child.on('exit', (code) =>
@@ -63,7 +88,7 @@ async function main() {
     process.exitCode = 2;
     return;
   }
-  const { chosen, peerNames, quick, json, list } = options;
+  const { chosen, peerNames, quick, json, results: page, list } = options;
   const ids = chosen.map(({ id }) => id);
   if (list) {
     console.log(ids.join('\n'));
@@ -71,26 +96,32 @@ async function main() {
   }
 
   const { processes, timing } = quick ? QUICK : THOROUGH;
-  const machine = environment();
+  const machine = { ...environment(), versions: {}, unavailable: {}, roofline: undefined };
   const results = [];
+  const worlds = worldsOf(peerNames);
   for (let number = 1; number <= processes; number++) {
-    await runProcess({ ids, peerNames, timing }, ({ versions, unavailable, result }) => {
-      if (versions) {
-        Object.assign(machine, { versions, unavailable });
-        return;
-      }
-      results.push(result);
-      console.error(`process ${number} of ${processes}: ${result.id}`);
-    });
+    for (const [place, { peers, renamed, flags = [] }] of worlds.entries()) {
+      const job = { ids, peerNames: [OURS, ...peers], timing, probes: place === 0 };
+      await runProcess(job, flags, ({ versions, unavailable, roofline, result }) => {
+        if (versions) {
+          Object.assign(machine.versions, versions);
+          Object.assign(machine.unavailable, unavailable);
+          if (roofline) machine.roofline = best(machine.roofline, roofline);
+          return;
+        }
+        const { id, times, notes } = result;
+        results.push({ id, notes, times: renamed ? { [renamed]: times[OURS] } : times });
+        console.error(`process ${number} of ${processes}, ${place + 1} of ${worlds.length}: ${id}`);
+      });
+    }
   }
 
-  const [ours] = PEER_NAMES;
-  const entries = mergeResults(chosen, results, ours);
-  console.log(`${formatEnvironment(machine)}\n\n${formatTable(entries, peerNames, ours)}`);
-  if (json) {
-    const report = { environment: machine, settings: { processes, ...timing }, cases: entries };
-    writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
-  }
+  const entries = mergeResults(chosen, results, machine.roofline);
+  console.log(`${formatEnvironment(machine)}\n\n${formatTable(entries, peerNames)}`);
+  const report = { environment: machine, settings: { processes, ...timing }, cases: entries };
+  if (page) Object.assign(report, { extras: await extras() });
+  if (json) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  if (page) writeResults(page, report, peerNames);
 }
 
 await main();

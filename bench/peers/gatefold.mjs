@@ -52,6 +52,8 @@ const prepareKind = {
 };
 prepareKind.batch = prepareKind.sequence;
 prepareKind.int8 = prepareKind.sequence;
+prepareKind.stack = prepareKind.sequence;
+prepareKind.product = prepareKind.sequence;
 
 export function prepare(benchCase, data, weights = benchCase.kind === 'int8' ? 'int8' : 'float32') {
   const model = Model.create(engine, { layers: [benchCase.layer], weights });

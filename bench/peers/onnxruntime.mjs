@@ -8,10 +8,16 @@ export function createOnnxruntimePeer(ort, name, version, sessionOptions) {
   async function prepare({ kind, layer, batch, steps, inputSize, hiddenSize }, { parameters, x }) {
     const model = onnxModel(layer, layer.type, parameters);
     const session = await ort.InferenceSession.create(model, sessionOptions);
-    const zero = () =>
-      new ort.Tensor('float32', new Float32Array(batch * hiddenSize), [1, batch, hiddenSize]);
-    const feeds = { x: new ort.Tensor('float32', x, [steps, batch, inputSize]), h0_l0: zero() };
-    if (layer.type === 'lstm') feeds.c0_l0 = zero();
+    const directions = layer.bidirectional ? 2 : 1;
+    const zero = () => {
+      const shape = [directions, batch, hiddenSize];
+      return new ort.Tensor('float32', new Float32Array(directions * batch * hiddenSize), shape);
+    };
+    const feeds = { x: new ort.Tensor('float32', x, [steps, batch, inputSize]) };
+    for (let k = 0; k < (layer.numLayers ?? 1); k++) {
+      feeds[`h0_l${k}`] = zero();
+      if (layer.type === 'lstm') feeds[`c0_l${k}`] = zero();
+    }
     let results;
     return {
       async run() {

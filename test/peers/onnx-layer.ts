@@ -104,7 +104,7 @@ function initializersOf(
     return Float32Array.from(parts.flatMap((part) => [...part]));
   };
 
-  const inputSize = k === 0 ? spec.inputSize : spec.hiddenSize;
+  const inputSize = k === 0 ? spec.inputSize : D * spec.hiddenSize;
   const list: OnnxTensor[] = [
     { name: `W_l${k}`, dims: [D, rows, inputSize], data: converted(['weight_ih']) },
     { name: `R_l${k}`, dims: [D, rows, spec.hiddenSize], data: converted(['weight_hh']) },
@@ -146,12 +146,10 @@ export function onnxModel(
     throw new Error('ONNX has only diagonal peepholes');
   }
   const layers = Array.from({ length: spec.numLayers ?? 1 }, (_, k) => k);
-  if (spec.bidirectional && layers.length > 1) {
-    throw new Error('the squeeze between nodes is for one direction');
-  }
   const states = spec.type === 'lstm' ? ['h', 'c'] : ['h'];
   const last = layers.length - 1;
-  const axes: OnnxTensor = { name: 'direction_axis', dims: [1], data: BigInt64Array.of(1n) };
+  // [T, D, B, H] to [T, B, D H] between the nodes.
+  const shape: OnnxTensor = { name: 'shape', dims: [3], data: BigInt64Array.of(0n, 0n, -1n) };
   const initializers = layers.map((k) => initializersOf(spec, name, k, tensors));
 
   const nodes = layers.flatMap((k): OnnxNode[] => {
@@ -173,8 +171,13 @@ export function onnxModel(
       attributes: attributesOf(spec),
     };
     if (k === last) return [recurrent];
-    const squeeze = { opType: 'Squeeze', inputs: [y, axes.name], outputs: [`x_l${k + 1}`] };
-    return [recurrent, squeeze];
+    const [swapped, next] = [`swapped_l${k}`, `x_l${k + 1}`];
+    const attributes = { perm: Int32Array.of(0, 2, 1, 3) };
+    return [
+      recurrent,
+      { opType: 'Transpose', inputs: [y], outputs: [swapped], attributes },
+      { opType: 'Reshape', inputs: [swapped, shape.name], outputs: [next] },
+    ];
   });
 
   return encodeOnnx({
@@ -189,7 +192,7 @@ export function onnxModel(
     ],
     outputs: ['y', ...layers.flatMap((k) => states.map((s) => `${s}n_l${k}`))],
     initializers: [
-      ...(last > 0 ? [axes] : []),
+      ...(last > 0 ? [shape] : []),
       ...(lengths ? [{ name: 'lengths', dims: [lengths.length], data: lengths }] : []),
       ...initializers.flat(),
     ],

@@ -22,9 +22,9 @@ export interface OnnxInput {
   readonly dims: readonly (number | string)[];
 }
 
-/** Numbers are written as INT, `{ float }` as FLOAT, `Float32Array` as FLOATS. */
+/** Numbers are written as INT, `{ float }` as FLOAT, `Float32Array` as FLOATS, `Int32Array` as INTS. */
 export type OnnxAttribute =
-  number | string | readonly string[] | { readonly float: number } | Float32Array;
+  number | string | readonly string[] | { readonly float: number } | Float32Array | Int32Array;
 
 export interface OnnxNode {
   readonly opType: string;
@@ -54,7 +54,7 @@ const WIRE_LENGTH_DELIMITED = 2;
 const WIRE_FIXED32 = 5;
 
 const DATA_TYPE = { float: 1, int32: 6, int64: 7 };
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, strings: 8 };
+const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 };
 
 const utf8 = new TextEncoder();
 
@@ -153,6 +153,10 @@ function attributeMessage(name: string, value: OnnxAttribute): Message {
   if (typeof value === 'string') return message.string(4, value).int(20, ATTRIBUTE_TYPE.string);
   if (value instanceof Float32Array) {
     return message.bytes(7, bytesOf(value)).int(20, ATTRIBUTE_TYPE.floats);
+  }
+  if (value instanceof Int32Array) {
+    for (const item of value) message.int(8, item);
+    return message.int(20, ATTRIBUTE_TYPE.ints);
   }
   if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE_TYPE.float);
   for (const item of value) message.string(9, item);
