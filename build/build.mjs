@@ -60,8 +60,6 @@ async function bundle() {
     format: 'esm',
     target: 'es2022',
     minify: true,
-    // For whoever reads a stack trace or a console.
-    keepNames: true,
     outdir: 'dist',
     outbase: 'src',
     chunkNames: 'chunks/[name]-[hash]',

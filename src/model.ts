@@ -43,6 +43,9 @@ export interface ModelOptions {
 /** Bytes of gates that one chunk of an inference may take: half of a second-level cache. */
 const CHUNK_FLOATS = 2 ** 18;
 
+/** Products after which V8 has compiled what runs again and again for the second time. */
+const WARM_WORK = 1e8;
+
 /** A checked call on its way through the chunks. */
 interface RunningSequence extends Sequence {
   /** The caller's row at each place, where lengths differ. */
@@ -187,6 +190,24 @@ export class Model {
     const reader = new GateReader(storeOf(this), sequence.total, sequence.batch);
     for (const stretch of this.#chunks(sequence)) reader.take(sequence.workspace, stretch);
     return reader.gates;
+  }
+
+  /**
+   * Runs the model on zeros, in memory of its own, until its kernels are worth an engine's optimising compiler: at least `WARM_WORK`
+   * products, some tens of milliseconds. Call it before the first call that somebody waits for; states and outputs do not change.
+   *
+   * @param options.batch, options.steps of the calls to come; default 1.
+   */
+  warmup(options: { readonly batch?: number; readonly steps?: number } = {}): void {
+    checkKeys('options', options, ['batch', 'steps']);
+    const batch = checkInteger('batch', options.batch ?? 1, 1);
+    const steps = checkInteger('steps', options.steps ?? 1, 1);
+    const store = storeOf(this);
+    const purpose = `warming up a batch of ${batch} over ${steps} steps`;
+    const workspace = new Workspace(store, { batch, steps }, purpose, this);
+    const calls = Math.ceil(WARM_WORK / (this.parameterCount * batch * steps));
+    for (let call = 0; call < calls; call++) workspace.forward();
+    workspace.dispose();
   }
 
   /**

@@ -8,6 +8,8 @@ import type { Extras, TrainerExtras } from './formats/models.ts';
 import type { Model } from './model.ts';
 import type { Trainer } from './train.ts';
 
+export { enableFastLane } from './fast-lane.ts';
+export type { FastLane } from './fast-lane.ts';
 export { checkpointFile, writeWhole } from './files.ts';
 export type { CheckpointFile } from './files.ts';
 export * from './index.ts';

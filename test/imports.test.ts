@@ -49,7 +49,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['public', 'kernels-entry', 'data-entry'],
     ['core', 'index', 'workerd', 'edge'],
     ['threads/'],
-    ['files'],
+    ['files', 'fast-lane'],
     ['worklet', 'node', 'threads', 'cli/'],
     ['cli'],
   ],

@@ -134,6 +134,7 @@ describe('every entry', () => {
         ...CORE,
         'wasmBytes',
         'checkpointFile',
+        'enableFastLane',
         'loadModelFile',
         'loadTrainerFile',
         'saveModelFile',

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { smokeChromium } from './chromium.mjs';
-import { smokeNode } from './node.mjs';
+import { smokeFastLane, smokeNode } from './node.mjs';
 import { installPackage } from './package.mjs';
 import { smokeWorkerd } from './workerd.mjs';
 
@@ -51,6 +51,18 @@ describe('the packed package computes the same bits in', () => {
     expect(threads).toBe(2);
     expect(threaded).toEqual(reference);
     expectRelaxed(auto);
+  });
+
+  test('Node 24 in the fast lane, and Node 20, which has none', async () => {
+    const fast = await smokeFastLane(installed, node24);
+    expect(fast.lane.enabled).toBe(process.arch === 'x64');
+    expect(fast.deterministic).toEqual(reference);
+    expectRelaxed(fast.auto);
+    const own = await smokeFastLane(installed, process.execPath);
+    expect(own.deterministic).toEqual(reference);
+    if (Number.parseInt(process.versions.v8, 10) >= 13) return;
+    expect(own.lane).toMatchObject({ enabled: false, flags: [] });
+    expect(own.lane.reason).toMatch(/needs V8 13/);
   });
 
   test('a page and an AudioWorklet of Chromium, under a strict Content-Security-Policy', async () => {

@@ -18,6 +18,24 @@ engine.dispose();
 console.log(JSON.stringify({ version: process.version, ...results, threads, threaded }));
 `;
 
+const FAST = `
+import * as entry from 'gatefold/node';
+import { smoke } from './smoke.mjs';
+const lane = entry.enableFastLane();
+const results = {};
+for (const simd of ['deterministic', 'auto']) {
+  results[simd] = smoke(entry, await entry.Engine.create({ simd }));
+}
+console.log(JSON.stringify({ lane, ...results }));
+`;
+
+/** What the package computes in the fast lane of the Node at `binary`. */
+export async function smokeFastLane({ folder }, binary) {
+  await writeFile(join(folder, 'fast.mjs'), FAST);
+  const { stdout } = await promisify(execFile)(binary, ['fast.mjs'], { cwd: folder });
+  return JSON.parse(stdout);
+}
+
 /** What the package computes in the Node at `binary`. */
 export async function smokeNode({ folder }, binary) {
   await writeFile(join(folder, 'node.mjs'), PROGRAM);
