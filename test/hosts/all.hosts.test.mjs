@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { smokeChromium } from './chromium.mjs';
 import { smokeFastLane, smokeNode } from './node.mjs';
@@ -63,6 +66,16 @@ describe('the packed package computes the same bits in', () => {
     if (Number.parseInt(process.versions.v8, 10) >= 13) return;
     expect(own.lane).toMatchObject({ enabled: false, flags: [] });
     expect(own.lane.reason).toMatch(/needs V8 13/);
+  });
+
+  test('Node 24: the tests of weights of 8 bits, whose relaxed products Node 20 gets wrong', async () => {
+    const cwd = fileURLToPath(new URL('../..', import.meta.url));
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')),
+    );
+    const vitest = ['node_modules/vitest/vitest.mjs', 'run', 'test/int8.test.ts'];
+    const { stdout } = await promisify(execFile)(node24, vitest, { cwd, env });
+    expect(stdout).toMatch(/Tests .*passed/);
   });
 
   test('a page and an AudioWorklet of Chromium, under a strict Content-Security-Policy', async () => {

@@ -1,11 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  checkConfiguration,
-  createCampaign,
-  OPTIONS_FORWARD_TOLERANCE,
-  type Campaign,
-} from './agreement.ts';
+import { checkConfiguration, createCampaign, type Campaign } from './agreement.ts';
 import { cellForms } from './cells.ts';
 import {
   cellConfiguration,
@@ -30,7 +25,7 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
   const large = createCampaign();
   const timeout = runs * 1000;
 
-  const withOptions = createCampaign(OPTIONS_FORWARD_TOLERANCE);
+  const withOptions = createCampaign(/* with options */ true);
   const optionRuns = Math.ceil(0.75 * runs);
 
   const agree = (
