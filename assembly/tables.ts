@@ -1,6 +1,6 @@
 /**
- * Constants of the vector functions, in memory and broadcast where they are used: V8 rebuilds a `v128.const` at every use
- * (three micro-ops), whereas a broadcasting load from the first-level cache is one.
+ * Constants of the vector functions, whole vectors in memory: V8 rebuilds a `v128.const` at every use (three micro-ops), whereas a
+ * load from the first-level cache is one, its address part of it.
  */
 
 /** tanh(x) = x P(x^2) / Q(x^2) reaches 1 here; where, depends on how often a product and a sum are rounded. */

@@ -9,7 +9,7 @@ const FLAGS: readonly string[] = ['--experimental-wasm-revectorize', '--no-lifto
 /** What `enableFastLane` got. */
 export interface FastLane {
   readonly enabled: boolean;
-  /** Flags that V8 has now, for all modules that are compiled from here on. */
+  /** Flags that V8 was given, for all modules that are compiled from here on; it does not tell what it made of them. */
   readonly flags: readonly string[];
   readonly node: string;
   readonly v8: string;
