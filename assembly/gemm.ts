@@ -16,15 +16,19 @@ import {
   product_2x1x4,
   product_3x1x1,
   product_3x1x2,
+  product_3x1x4,
   product_3x2x1,
   product_4x1x1,
   product_4x1x2,
+  product_4x1x4,
   product_4x2x1,
   product_5x1x1,
   product_5x1x2,
+  product_5x1x4,
   product_5x2x1,
   product_6x1x1,
   product_6x1x2,
+  product_6x1x4,
   product_6x2x1,
 } from './gen/tiles';
 import { Product } from './layout';
@@ -38,6 +42,11 @@ const ROW_BLOCK: i32 = 96;
 const FEW_VECTORS: i32 = 1 << 13;
 /** Rows of the tallest tile: 12 sums, and a register more for the product where it is not one with its sum. */
 const TALLEST: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+
+/** Whether V8 joins neighbouring vectors, so that a tile of twice the width fits into the registers. */
+// @ts-ignore: decorator
+@external('env', 'wide')
+declare const WIDE: bool;
 
 /** C = I + A B. */
 export function product(g: Product): void {
@@ -61,8 +70,8 @@ export function product(g: Product): void {
 }
 
 /**
- * Three rows or more in tiles of nearly the same height, two vectors of columns at a time. Where panels have three vectors, a pair may
- * straddle two of them.
+ * Three rows or more in tiles of nearly the same height, two vectors of columns at a time, or a panel of four. Where panels have three
+ * vectors, a pair may straddle two of them.
  */
 function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   const width = g.panelVectors;
@@ -77,6 +86,7 @@ function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
     const bFirst = g.b + panel * g.bPanel + within;
     let iFirst = i0 + panel * g.iPanel + within;
     let cFirst = c0 + panel * g.cPanel + within;
+    const isWhole = WIDE && width == 4 && left >= 4;
     const straddles = vector + 1 == width && left > 1;
     const b = bFirst - within + g.bPanel;
     let i = iFirst - within + g.iPanel;
@@ -85,7 +95,8 @@ function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
     let rest = rows;
     for (let count = tiles; count > 0; count--) {
       const height = (rest + count - 1) / count;
-      if (straddles) apart(g, height, depth, a, bFirst, b, iFirst, i, cFirst, c);
+      if (isWhole) whole(g, height, depth, a, bFirst, iFirst, cFirst);
+      else if (straddles) apart(g, height, depth, a, bFirst, b, iFirst, i, cFirst, c);
       else if (left > 1) together(g, height, depth, a, bFirst, iFirst, cFirst);
       else alone(g, height, depth, a, bFirst, iFirst, cFirst);
       rest -= height;
@@ -95,13 +106,24 @@ function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
       cFirst += height * g.cRow;
       c += height * g.cRow;
     }
-    left -= 2;
-    vector += 2;
+    const vectors = isWhole ? 4 : 2;
+    left -= vectors;
+    vector += vectors;
     if (vector >= width) {
       vector -= width;
       panel++;
     }
   }
+}
+
+/** A panel of four vectors. */
+// @ts-ignore: decorator
+@inline
+function whole(g: Product, height: i32, depth: i32, a: usize, b: usize, i: usize, c: usize): void {
+  if (TALLEST == 6 && height == 6) product_6x1x4(g, depth, a, b, i, c);
+  else if (height == 5) product_5x1x4(g, depth, a, b, i, c);
+  else if (height == 4) product_4x1x4(g, depth, a, b, i, c);
+  else product_3x1x4(g, depth, a, b, i, c);
 }
 
 /** Two vectors of a panel. */

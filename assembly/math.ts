@@ -11,97 +11,102 @@
  * NaN gives NaN: `pmin(x, limit)` and `pmax(x, limit)` return their first operand when it is not a number.
  */
 
-import { flush, madd, nmadd } from './simd';
+import { madd, nmadd } from './simd';
 import * as K from './tables';
 
 /** x within [-87, 87]. */
 // @ts-ignore: decorator
 @inline
 function inRange(x: v128): v128 {
-  const limit = v128.load(K.EXP_CLAMP);
-  return f32x4.pmax(f32x4.pmin(x, limit), f32x4.neg(limit));
+  return f32x4.pmax(f32x4.pmin(x, v128.load(K.EXP_CLAMP)), v128.load(K.EXP_CLAMP_LOW));
 }
 
-/** n of x = n ln 2 + r. */
+/** n of -x = n ln 2 + r, in the lowest bits as the exponent field of 2^n. */
 // @ts-ignore: decorator
 @inline
-function wholeOf(x: v128): v128 {
-  return f32x4.floor(f32x4.mul(x, v128.load(K.LOG2E)));
-}
-
-/** p(r) of the same, in [1, 2]. */
-// @ts-ignore: decorator
-@inline
-function restOf(x: v128, n: v128): v128 {
-  let r = nmadd(n, v128.load(K.LN2_HIGH), x);
-  r = nmadd(n, v128.load(K.LN2_LOW), r);
-  r = f32x4.pmax(r, v128.load(K.ZEROS));
-  let p = madd(v128.load(K.EXP_C5), r, v128.load(K.EXP_C4));
-  p = madd(p, r, v128.load(K.EXP_C3));
-  p = madd(p, r, v128.load(K.EXP_C2));
-  p = madd(p, r, v128.load(K.EXP_C1));
-  p = madd(p, r, v128.load(K.ONE));
-  return f32x4.pmin(p, v128.load(K.TWO));
-}
-
-/** 2^n p */
-// @ts-ignore: decorator
-@inline
-function joined(n: v128, p: v128): v128 {
-  return f32x4.mul(p, i32x4.shl(f32x4.add(n, v128.load(K.EXP_BIAS)), 23));
-}
-
-/** 1 / (1 + e) */
-// @ts-ignore: decorator
-@inline
-function share(e: v128): v128 {
-  const one = v128.load(K.ONE);
-  return flush(f32x4.div(one, f32x4.add(one, e)));
+function exponentOf(x: v128): v128 {
+  const below = madd(x, v128.load(K.MINUS_LOG2E), v128.load(K.MINUS_HALF));
+  return f32x4.add(below, v128.load(K.EXP_BIAS));
 }
 
 /**
- * e^x. With x = n ln 2 + r the result is 2^n p(r). Each operation rises with r, p is held to [1, 2], so the whole is monotone.
+ * p(r) of the same, in [1, 2]. A sigmoid needs no second part of ln 2: n 2e-9, the error of one, is as small as the sigmoid is flat.
+ */
+// @ts-ignore: decorator
+@inline
+function fractionOf(x: v128, exponent: v128, parts: i32): v128 {
+  const n = f32x4.sub(exponent, v128.load(K.EXP_BIAS));
+  let minusR = madd(n, v128.load(parts == 2 ? K.LN2_HIGH : K.LN2), x);
+  if (parts == 2) minusR = madd(n, v128.load(K.LN2_LOW), minusR);
+  minusR = f32x4.pmin(minusR, v128.load(K.ZEROS));
+  let p = nmadd(v128.load(K.EXP_C5), minusR, v128.load(K.EXP_C4));
+  p = nmadd(p, minusR, v128.load(K.EXP_C3));
+  p = nmadd(p, minusR, v128.load(K.EXP_C2));
+  p = nmadd(p, minusR, v128.load(K.EXP_C1));
+  p = nmadd(p, minusR, v128.load(K.ONE));
+  return f32x4.pmin(p, v128.load(K.TWO));
+}
+
+/** 2^n */
+// @ts-ignore: decorator
+@inline
+function powerOf(exponent: v128): v128 {
+  return i32x4.shl(exponent, 23);
+}
+
+/**
+ * e^x. With x = n ln 2 + r the result is 2^n p(r). Each operation rises with x, p is held to [1, 2], so the whole is monotone.
  */
 // @ts-ignore: decorator
 @inline
 export function exponential(x: v128): v128 {
-  x = inRange(x);
-  const n = wholeOf(x);
-  return joined(n, restOf(x, n));
+  x = inRange(f32x4.neg(x));
+  const exponent = exponentOf(x);
+  return f32x4.mul(fractionOf(x, exponent, 2), powerOf(exponent));
+}
+
+/** 1 / (1 + 2^n p) */
+// @ts-ignore: decorator
+@inline
+function share(exponent: v128, p: v128): v128 {
+  const one = v128.load(K.ONE);
+  const y = f32x4.div(one, madd(p, powerOf(exponent), one));
+  return v128.andnot(y, f32x4.lt(y, v128.load(K.TINY_LIMIT)));
 }
 
 /** 1 / (1 + e^-x), as a chain of operations of which each is monotone. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid(x: v128): v128 {
-  return share(exponential(f32x4.neg(x)));
+  x = inRange(x);
+  const exponent = exponentOf(x);
+  return share(exponent, fractionOf(x, exponent, 1));
 }
 
 /** The same of three, stored at a, b and c. They advance together, because one alone is a chain of 20 operations that each wait for the last. */
 // @ts-ignore: decorator
 @inline
 export function sigmoids(x: v128, y: v128, z: v128, a: usize, b: usize, c: usize): void {
-  x = inRange(f32x4.neg(x));
-  y = inRange(f32x4.neg(y));
-  z = inRange(f32x4.neg(z));
-  const nx = wholeOf(x);
-  const ny = wholeOf(y);
-  const nz = wholeOf(z);
-  const px = restOf(x, nx);
-  const py = restOf(y, ny);
-  const pz = restOf(z, nz);
-  v128.store(a, share(joined(nx, px)));
-  v128.store(b, share(joined(ny, py)));
-  v128.store(c, share(joined(nz, pz)));
+  x = inRange(x);
+  y = inRange(y);
+  z = inRange(z);
+  const ex = exponentOf(x);
+  const ey = exponentOf(y);
+  const ez = exponentOf(z);
+  const px = fractionOf(x, ex, 1);
+  const py = fractionOf(y, ey, 1);
+  const pz = fractionOf(z, ez, 1);
+  v128.store(a, share(ex, px));
+  v128.store(b, share(ey, py));
+  v128.store(c, share(ez, pz));
 }
 
 /** x P(x^2) / Q(x^2), clamped to where it reaches 1. */
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
-  const limit = v128.load(K.TANH_CLAMP);
   const one = v128.load(K.ONE);
-  x = f32x4.pmax(f32x4.pmin(x, limit), f32x4.neg(limit));
+  x = f32x4.pmax(f32x4.pmin(x, v128.load(K.TANH_CLAMP)), v128.load(K.TANH_CLAMP_LOW));
   const x2 = f32x4.mul(x, x);
   let p = madd(v128.load(K.TANH_A9), x2, v128.load(K.TANH_A7));
   p = madd(p, x2, v128.load(K.TANH_A5));

@@ -11,9 +11,9 @@ const TABLE: usize = memory.data<f32>([
   1e-30, 1e-30, 1e-30, 1e-30,
   1.0, 1.0, 1.0, 1.0,
   2.0, 2.0, 2.0, 2.0,
-  127.0, 127.0, 127.0, 127.0,
   // The rational tanh 9/8 (coefficients of XNNPACK's f32-vtanh-rational-9-8): odd numerator, even denominator.
   TANH_LIMIT, TANH_LIMIT, TANH_LIMIT, TANH_LIMIT,
+  -TANH_LIMIT, -TANH_LIMIT, -TANH_LIMIT, -TANH_LIMIT,
   1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1,
   3.5330520477e-3, 3.5330520477e-3, 3.5330520477e-3, 3.5330520477e-3,
   2.1235626264e-5, 2.1235626264e-5, 2.1235626264e-5, 2.1235626264e-5,
@@ -22,11 +22,13 @@ const TABLE: usize = memory.data<f32>([
   2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2,
   3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4,
   8.136594829e-7, 8.136594829e-7, 8.136594829e-7, 8.136594829e-7,
-  // exp: range, 1 / ln 2, and ln 2 in two parts, the first so short that its product with an exponent is exact.
+  // exp: range, -1 / ln 2, and ln 2 in two parts, the first so short that its product with an exponent is exact; and in one.
   87.0, 87.0, 87.0, 87.0,
-  1.44269504, 1.44269504, 1.44269504, 1.44269504,
+  -87.0, -87.0, -87.0, -87.0,
+  -1.44269504, -1.44269504, -1.44269504, -1.44269504,
   0.693359375, 0.693359375, 0.693359375, 0.693359375,
   -2.12194440e-4, -2.12194440e-4, -2.12194440e-4, -2.12194440e-4,
+  0.6931471806, 0.6931471806, 0.6931471806, 0.6931471806,
   // exp(r) on [0, ln 2] = 1 + c1 r + ... + c5 r^5, relative error 8.3e-8 (minimax fit with the first coefficient fixed).
   // All are positive, so that each operation of the Horner scheme, and with it the sum, rises with r.
   1.0000059604644775, 1.0000059604644775, 1.0000059604644775, 1.0000059604644775,
@@ -34,7 +36,9 @@ const TABLE: usize = memory.data<f32>([
   0.16755490005016327, 0.16755490005016327, 0.16755490005016327, 0.16755490005016327,
   0.03906264528632164, 0.03906264528632164, 0.03906264528632164, 0.03906264528632164,
   0.011669368483126163, 0.011669368483126163, 0.011669368483126163, 0.011669368483126163,
-  // 1.5 * 2^23 + 127: adding it leaves a small whole number's biased exponent in the low bits.
+  // Of y + this and the next, the whole number below y is left in the lowest bits, as a biased exponent: 1.5 * 2^23 + 127, and a little less
+  // than a half, so that a whole y stays.
+  -0.49999997, -0.49999997, -0.49999997, -0.49999997,
   12583039.0, 12583039.0, 12583039.0, 12583039.0,
 ], 16);
 
@@ -49,7 +53,9 @@ export const ZEROS: usize = memory.data(64, 16);
 // @ts-ignore: decorator
 @inline export const TWO: usize = TABLE + 32;
 // @ts-ignore: decorator
-@inline export const TANH_CLAMP: usize = TABLE + 64;
+@inline export const TANH_CLAMP: usize = TABLE + 48;
+// @ts-ignore: decorator
+@inline export const TANH_CLAMP_LOW: usize = TABLE + 64;
 // @ts-ignore: decorator
 @inline export const TANH_A3: usize = TABLE + 80;
 // @ts-ignore: decorator
@@ -69,20 +75,26 @@ export const ZEROS: usize = memory.data(64, 16);
 // @ts-ignore: decorator
 @inline export const EXP_CLAMP: usize = TABLE + 208;
 // @ts-ignore: decorator
-@inline export const LOG2E: usize = TABLE + 224;
+@inline export const EXP_CLAMP_LOW: usize = TABLE + 224;
 // @ts-ignore: decorator
-@inline export const LN2_HIGH: usize = TABLE + 240;
+@inline export const MINUS_LOG2E: usize = TABLE + 240;
 // @ts-ignore: decorator
-@inline export const LN2_LOW: usize = TABLE + 256;
+@inline export const LN2_HIGH: usize = TABLE + 256;
 // @ts-ignore: decorator
-@inline export const EXP_C1: usize = TABLE + 272;
+@inline export const LN2_LOW: usize = TABLE + 272;
 // @ts-ignore: decorator
-@inline export const EXP_C2: usize = TABLE + 288;
+@inline export const LN2: usize = TABLE + 288;
 // @ts-ignore: decorator
-@inline export const EXP_C3: usize = TABLE + 304;
+@inline export const EXP_C1: usize = TABLE + 304;
 // @ts-ignore: decorator
-@inline export const EXP_C4: usize = TABLE + 320;
+@inline export const EXP_C2: usize = TABLE + 320;
 // @ts-ignore: decorator
-@inline export const EXP_C5: usize = TABLE + 336;
+@inline export const EXP_C3: usize = TABLE + 336;
 // @ts-ignore: decorator
-@inline export const EXP_BIAS: usize = TABLE + 352;
+@inline export const EXP_C4: usize = TABLE + 352;
+// @ts-ignore: decorator
+@inline export const EXP_C5: usize = TABLE + 368;
+// @ts-ignore: decorator
+@inline export const MINUS_HALF: usize = TABLE + 384;
+// @ts-ignore: decorator
+@inline export const EXP_BIAS: usize = TABLE + 400;

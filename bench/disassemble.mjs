@@ -3,13 +3,19 @@
  * vectors, with how often each touches the stack: a loop without spills keeps all its vectors in
  * registers. On x64 only. Ends with status 1 when there are spills.
  *
- *     node bench/start.mjs disassemble.mjs [baseline|relaxed] [PATTERN]
+ * Tiles that are four vectors wide and taller than two run in the fast lane alone, where two vectors
+ * share a register; `--fast` reads the code of that lane. Elsewhere they
+ * are left out, and V8 inlines nothing, so that they can be told from the others.
+ *
+ *     node bench/start.mjs disassemble.mjs [--fast] [baseline|relaxed] [PATTERN]
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const [variant = 'relaxed', pattern = ''] = process.argv.slice(2);
+const words = process.argv.slice(2);
+const isFast = words.includes('--fast');
+const [variant = 'relaxed', pattern = ''] = words.filter((word) => word !== '--fast');
 const build = fileURLToPath(new URL(`../build/out/${variant}`, import.meta.url));
 
 /**
@@ -24,7 +30,8 @@ function functionNames() {
 
 function printedCode() {
   const compile = `new WebAssembly.Module(require('fs').readFileSync(${JSON.stringify(`${build}.wasm`)}))`;
-  const flags = ['--no-liftoff', '--no-wasm-lazy-compilation', '--print-wasm-code'];
+  const lane = isFast ? '--experimental-wasm-revectorize' : '--no-wasm-inlining';
+  const flags = ['--no-liftoff', '--no-wasm-lazy-compilation', '--print-wasm-code', lane];
   return execFileSync(process.execPath, [...flags, '-e', compile], {
     encoding: 'utf8',
     maxBuffer: 2 ** 28,
@@ -80,6 +87,7 @@ function describeLoop(name, instructions, { start, end }) {
   };
 }
 
+const WIDE = /product_[3-6]x1x4$/;
 const names = functionNames();
 const rows = printedCode()
   .split('--- WebAssembly code ---')
@@ -87,6 +95,7 @@ const rows = printedCode()
     const index = /^index: (\d+)$/m.exec(listing);
     const name = index ? names[index[1]] : undefined;
     if (name === undefined || !name.match(pattern)) return [];
+    if (!isFast && WIDE.test(name)) return [];
     const instructions = instructionsOf(listing);
     return innermostLoops(instructions).map((loop) => describeLoop(name, instructions, loop));
   })

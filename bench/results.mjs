@@ -63,7 +63,7 @@ function each(peer, rows) {
   return rows.map(([id, least]) => [id, peer, least, (of) => of(id)?.peers[peer]?.ratio]);
 }
 
-/** With the fast lane: their time by ours with V8's flag. */
+/** Their time by ours in the fast lane. */
 function fast(peer, rows) {
   const ratio = ({ peers }) => peers[peer]?.ms / peers['gatefold-fast']?.ms;
   return rows.map(([id, least]) => [
@@ -179,7 +179,7 @@ ${table(['what', 'against', 'at least', 'measured', 'reached'], reachRows(report
 
 ## All cases
 
-Medians of ${settings.rounds} rounds in each of ${settings.processes} processes, +- half the distance of the quartiles; bold: their time by ours. \`gatefold-fast\` is ourselves with V8's \`${'--experimental-wasm-revectorize'}\`; brain.js computes something else, its LSTM has no cell state.
+Medians of ${settings.rounds} rounds in each of ${settings.processes} processes, +- half the distance of the quartiles; bold: their time by ours. \`gatefold-fast\` is ourselves after \`enableFastLane()\`; brain.js computes something else, its LSTM has no cell state.
 
 ${table(['case', OURS, 'GFLOP/s', 'of the probe', ...peers], caseRows(report, peers))}
 

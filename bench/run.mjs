@@ -26,10 +26,9 @@ const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 
 /** The worlds that the chosen peers need; the first has us in any case. */
 function worldsOf(peerNames) {
-  return WORLDS.map(({ peers, renamed, flags }) => ({
-    peers: peers.filter((name) => peerNames.includes(name)),
-    renamed,
-    flags,
+  return WORLDS.map((world) => ({
+    ...world,
+    peers: world.peers.filter((name) => peerNames.includes(name)),
   })).filter(({ peers, renamed }, place) =>
     renamed ? peerNames.includes(renamed) : place === 0 || peers.length > 0,
   );
@@ -65,9 +64,9 @@ function parseOptions() {
 }
 
 /** Runs all cases in a fresh process; `onMessage` sees each result as it comes. */
-function runProcess(job, flags, onMessage) {
+function runProcess(job, onMessage) {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)), { execArgv: flags });
+    const child = fork(fileURLToPath(new URL('worker.mjs', import.meta.url)));
     child.on('message', onMessage);
     child.on('error', reject);
     child.on('exit', (code) =>
@@ -100,9 +99,9 @@ async function main() {
   const results = [];
   const worlds = worldsOf(peerNames);
   for (let number = 1; number <= processes; number++) {
-    for (const [place, { peers, renamed, flags = [] }] of worlds.entries()) {
-      const job = { ids, peerNames: [OURS, ...peers], timing, probes: place === 0 };
-      await runProcess(job, flags, ({ versions, unavailable, roofline, result }) => {
+    for (const [place, { peers, renamed, isFast }] of worlds.entries()) {
+      const job = { ids, peerNames: [OURS, ...peers], timing, isFast, probes: place === 0 };
+      await runProcess(job, ({ versions, unavailable, roofline, result }) => {
         if (versions) {
           Object.assign(machine.versions, versions);
           Object.assign(machine.unavailable, unavailable);

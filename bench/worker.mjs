@@ -1,4 +1,5 @@
 /** One process of the bench: every case that it is told, all peers in turn, results by message. */
+import { enableFastLane } from '../dist/node.js';
 import { createData, largestError, timeRound, warmUp } from './harness.mjs';
 import { cases } from './cases.mjs';
 import { loadPeers } from './peers.mjs';
@@ -80,7 +81,8 @@ async function runCase(benchCase, peers, { rounds, roundMs, warmUpMs }) {
   return { id: benchCase.id, times, notes };
 }
 
-process.on('message', async ({ ids, peerNames, timing, probes }) => {
+process.on('message', async ({ ids, peerNames, timing, isFast, probes }) => {
+  if (isFast) enableFastLane();
   const { peers, unavailable } = await loadPeers(peerNames);
   process.send({
     roofline: probes ? measureRoofline() : undefined,

@@ -11,6 +11,7 @@ const target = new URL('../assembly/gen/tiles.ts', import.meta.url);
 const TILES = [
   // Tall: two vectors side by side, or of two panels, or one.
   ...[6, 5, 4, 3].flatMap((rows) => [
+    [rows, 1, 4],
     [rows, 1, 2],
     [rows, 2, 1],
     [rows, 1, 1],
@@ -50,7 +51,7 @@ function loop(rows, panels, vectors, rowOffsets) {
   const products = (p, v) =>
     range(rows).map((r) => `x${r}${p}${v} = madd(s${r}, w${p}${v}, x${r}${p}${v});`);
   const load = (p, v) => `const w${p}${v} = v128.load(b${p}${offset(16 * v)});`;
-  if (panels * vectors <= 2) {
+  if (panels * vectors <= 2 || rows > 2) {
     range(panels).forEach((p) => range(vectors).forEach((v) => body.push(load(p, v))));
     range(rows).forEach((r) => {
       body.push(splats[r]);

@@ -1,6 +1,7 @@
 import { checkInteger, checkKeys } from './check.ts';
 import { disposable } from './disposable.ts';
 import { GatefoldError } from './errors.ts';
+import { importsOf } from './imports.ts';
 import { Kernels } from './kernels.ts';
 
 /** Memory that an engine may have unless told otherwise. */
@@ -48,7 +49,7 @@ export class Engine {
       const compiled =
         module instanceof WebAssembly.Module ? module : await WebAssembly.compile(module);
       const { memory, maxBytes } = createMemory(options);
-      const instance = await WebAssembly.instantiate(compiled, { env: { memory } });
+      const instance = await WebAssembly.instantiate(compiled, { ...importsOf(memory) });
       return new this(instance, memory, maxBytes);
     } catch (error) {
       throw refused(error);
@@ -62,7 +63,7 @@ export class Engine {
       const compiled =
         module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
       const { memory, maxBytes } = createMemory(options);
-      const instance = new WebAssembly.Instance(compiled, { env: { memory } });
+      const instance = new WebAssembly.Instance(compiled, { ...importsOf(memory) });
       return new this(instance, memory, maxBytes);
     } catch (error) {
       throw refused(error);

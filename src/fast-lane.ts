@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
+import { widen } from './imports.ts';
 
 /** Joins neighbouring vectors of 128 bits to 256; and skips the baseline compiler, in which a first call would stay. */
 const FLAGS: readonly string[] = ['--experimental-wasm-revectorize', '--no-liftoff'];
@@ -35,5 +36,6 @@ export function enableFastLane(): FastLane {
   } catch (error) {
     return { ...host, reason: `the host refuses its flags: ${String(error)}` };
   }
+  widen();
   return { ...host, enabled: true, flags: FLAGS };
 }

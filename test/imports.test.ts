@@ -26,7 +26,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['index', 'layout.entry'],
   ],
   src: [
-    ['errors', 'random', 'types', 'disposable', 'generated/'],
+    ['errors', 'random', 'types', 'disposable', 'imports', 'generated/'],
     ['check', 'arena'],
     ['extent', 'kernels', 'segments', 'wasm/', 'data/'],
     ['cells/', 'description', 'engine', 'loss', 'metrics', 'optimizer', 'schedules', 'groups'],

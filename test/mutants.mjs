@@ -302,6 +302,8 @@ export const mutants = [
   }),
 
   ...mutantsOf('assembly/gemm.ts', {
+    'a wide tile counts as a narrow one': [['isWhole ? 4 : 2', '2']],
+    'wide tiles of five rows have four': [['product_5x1x4(g, depth', 'product_4x1x4(g, depth']],
     'second block of the depth starts anew': [['g.i = g.c;', '']],
     'last rows of a batch skipped': [['if (rows < 3) flatBlock(g', 'if (rows == 2) flatBlock(g']],
     'panels backwards: sums start from those of another panel': [['g.iPanel = -g.iPanel;', '']],
@@ -494,11 +496,15 @@ export const mutants = [
 
   ...mutantsOf('assembly/math.ts', {
     'tanh with a coefficient missing': [['p = madd(p, x2, v128.load(K.TANH_A3));', '']],
-    'sigmoid of -x': [['x = inRange(f32x4.neg(x));', 'x = inRange(x);']],
+    'sigmoid of -x': [['return share(exponent, ', 'x = f32x4.neg(x);\n  return share(exponent, ']],
+    'three sigmoids with the exponent of one': [['fractionOf(y, ey, 1)', 'fractionOf(y, ex, 1)']],
+    'a sigmoid keeps what is below 1e-30': [
+      ['return v128.andnot(y, f32x4.lt(y, v128.load(K.TINY_LIMIT)));', 'return y;'],
+    ],
     'NaN is lost in the clamp of tanh': [
       [
-        'export function tanh(x: v128): v128 {\n  const limit',
-        'export function tanh(x: v128): v128 {\n  x = f32x4.pmax(f32x4.splat(-99), x);\n  const limit',
+        'export function tanh(x: v128): v128 {\n  const one',
+        'export function tanh(x: v128): v128 {\n  x = f32x4.pmax(f32x4.splat(-99), x);\n  const one',
       ],
     ],
     'derivative of the sigmoid without 1 - y': [['return nmadd(y, y, y);', 'return y;']],

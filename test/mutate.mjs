@@ -26,6 +26,7 @@ const COPIED = [
 /** In the order of what they cost. */
 const SUITES = [
   'sequences',
+  'wide',
   'ctc',
   'masks',
   'loss',

@@ -14,6 +14,7 @@ import {
   type Engine,
   type LayerSpec,
 } from '../src/index.ts';
+import { importsOf } from '../src/imports.ts';
 import type { Kernels } from '../src/kernels.ts';
 import { attachModel, createThreadedEngine, shareModel } from '../src/threads.ts';
 import type { ThreadedEngine } from '../src/threads.ts';
@@ -26,70 +27,12 @@ import {
   cellConfiguration,
   largeConfigurations,
   optionConfiguration,
-  problemOf,
   stackConfiguration,
   type Configuration,
 } from './support/configuration.ts';
+import { requireSameCourse } from './support/course.ts';
 import { createEngine, variants } from './support/engines.ts';
-import { toInput, toStateDict } from './support/product.ts';
-import { createRandom } from './support/random.ts';
 import { createWorker, startThreads } from './support/threads.ts';
-
-/** Everything that inference and two updates of a configuration leave behind. */
-function course(engine: Engine, configuration: Configuration): Map<string, Float32Array> {
-  const problem = problemOf(configuration);
-  const { steps, batch, lengths } = problem.dims;
-  const model = Model.create(engine, problem.description, { init: 'zeros' });
-  model.loadStateDict(toStateDict(problem.parameters));
-  const trainer = Trainer.create(model, {
-    batch,
-    steps,
-    seed: 4,
-    optimizer: { type: 'adamw', lr: 0.01 },
-    onNonFinite: 'skip',
-  });
-  const left = new Map<string, Float32Array>();
-  const random = createRandom(configuration.seed);
-  const x = toInput(problem);
-  const { output } = model.forward(x, { steps, batch, lengths });
-  left.set('inference', output);
-  for (const pass of ['first', 'second']) {
-    const { output, state } = trainer.forward(x, { lengths });
-    left.set(`${pass} output`, output);
-    const gradient = Float32Array.from(random.vector(output.length, 1));
-    const flow = pass === 'second';
-    const { input, state: initial, flow: measured } = trainer.backward({ output: gradient, flow });
-    if (input) left.set(`${pass} gradient of x`, input);
-    for (const [what, states] of Object.entries({ state, initial })) {
-      for (const [layer, { h, c }] of Object.entries(states)) {
-        left.set(`${pass} ${what} ${layer} h`, h);
-        if (c) left.set(`${pass} ${what} ${layer} c`, c);
-      }
-    }
-    if (measured)
-      left.set(
-        'flow',
-        Float32Array.from(JSON.stringify(measured), (c) => c.charCodeAt(0)),
-      );
-    for (const [name, { data }] of trainer.gradients())
-      left.set(`${pass} gradient of ${name}`, data);
-    trainer.update();
-    for (const [name, { data }] of model.stateDict()) left.set(`${pass} ${name}`, data);
-  }
-  trainer.dispose();
-  const isClass = configuration.seed % 2 === 0;
-  const loss = isClass ? 'cross-entropy' : 'mse';
-  const learner = Trainer.create(model, { batch, steps, loss, onNonFinite: 'skip' });
-  const rows = steps * batch;
-  const target = isClass
-    ? Int32Array.from({ length: rows }, () => random.integer(0, model.outputSize - 1))
-    : Float32Array.from(random.vector(rows * model.outputSize, 1));
-  const report = learner.step(x, target, { lengths });
-  left.set(loss, Float32Array.of(report.loss, report.gradNorm));
-  learner.dispose();
-  model.dispose();
-  return left;
-}
 
 const PAGE = 65536;
 
@@ -102,13 +45,8 @@ describe.each(variants)('threads, %s SIMD', (variant) => {
   afterAll(() => [plain, ...engines].forEach((engine) => engine.dispose()));
 
   function requireSameBits(configuration: Configuration): void {
-    const expected = course(plain, configuration);
-    for (const [k, engine] of engines.entries()) {
-      for (const [name, bits] of course(engine, configuration)) {
-        if (!sameBits(bits, expected.get(name)!))
-          throw new Error(`${k + 2} threads: other ${name}`);
-      }
-    }
+    for (const [k, engine] of engines.entries())
+      requireSameCourse(engine, plain, configuration, `${k + 2} threads`);
   }
 
   const check = (configurations: fc.Arbitrary<Configuration>, numRuns: number): void =>
@@ -200,7 +138,10 @@ describe('an engine of threads', () => {
   it('says what failed in a worker', async () => {
     const team = new Team(0, 2);
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    await team.begin(1, createWorker, { bytes: forSharedMemory(wasmBytes()), memory });
+    await team.begin(1, createWorker, {
+      bytes: forSharedMemory(wasmBytes()),
+      imports: importsOf(memory),
+    });
     const idle = { optimizer_update: () => undefined, part_run: () => undefined };
     const index = CALLS.findIndex(({ name }) => name === 'optimizer_update');
     const run = (): void => team.run(idle as unknown as Kernels['run'], index, [PAGE, PAGE]);

@@ -3,6 +3,105 @@ import { Int8Product, Product } from '../layout';
 import { HAS_DIGITS, dot, madd, scaled } from '../simd';
 import { ZEROS } from '../tables';
 
+/** 6 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_6x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  const a3 = ar * 3;
+  const a4 = ar * 4;
+  const a5 = ar * 5;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x002 = v128.load(i0, 32);
+  let x003 = v128.load(i0, 48);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x102 = v128.load(i0 + ir * 1, 32);
+  let x103 = v128.load(i0 + ir * 1, 48);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  let x202 = v128.load(i0 + ir * 2, 32);
+  let x203 = v128.load(i0 + ir * 2, 48);
+  let x300 = v128.load(i0 + ir * 3);
+  let x301 = v128.load(i0 + ir * 3, 16);
+  let x302 = v128.load(i0 + ir * 3, 32);
+  let x303 = v128.load(i0 + ir * 3, 48);
+  let x400 = v128.load(i0 + ir * 4);
+  let x401 = v128.load(i0 + ir * 4, 16);
+  let x402 = v128.load(i0 + ir * 4, 32);
+  let x403 = v128.load(i0 + ir * 4, 48);
+  let x500 = v128.load(i0 + ir * 5);
+  let x501 = v128.load(i0 + ir * 5, 16);
+  let x502 = v128.load(i0 + ir * 5, 32);
+  let x503 = v128.load(i0 + ir * 5, 48);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const w02 = v128.load(b0, 32);
+    const w03 = v128.load(b0, 48);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    x002 = madd(s0, w02, x002);
+    x003 = madd(s0, w03, x003);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    x102 = madd(s1, w02, x102);
+    x103 = madd(s1, w03, x103);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    x202 = madd(s2, w02, x202);
+    x203 = madd(s2, w03, x203);
+    const s3 = v128.load32_splat(a + a3);
+    x300 = madd(s3, w00, x300);
+    x301 = madd(s3, w01, x301);
+    x302 = madd(s3, w02, x302);
+    x303 = madd(s3, w03, x303);
+    const s4 = v128.load32_splat(a + a4);
+    x400 = madd(s4, w00, x400);
+    x401 = madd(s4, w01, x401);
+    x402 = madd(s4, w02, x402);
+    x403 = madd(s4, w03, x403);
+    const s5 = v128.load32_splat(a + a5);
+    x500 = madd(s5, w00, x500);
+    x501 = madd(s5, w01, x501);
+    x502 = madd(s5, w02, x502);
+    x503 = madd(s5, w03, x503);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0, x002, 32);
+  v128.store(c0, x003, 48);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 1, x102, 32);
+  v128.store(c0 + cr * 1, x103, 48);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
+  v128.store(c0 + cr * 2, x202, 32);
+  v128.store(c0 + cr * 2, x203, 48);
+  v128.store(c0 + cr * 3, x300);
+  v128.store(c0 + cr * 3, x301, 16);
+  v128.store(c0 + cr * 3, x302, 32);
+  v128.store(c0 + cr * 3, x303, 48);
+  v128.store(c0 + cr * 4, x400);
+  v128.store(c0 + cr * 4, x401, 16);
+  v128.store(c0 + cr * 4, x402, 32);
+  v128.store(c0 + cr * 4, x403, 48);
+  v128.store(c0 + cr * 5, x500);
+  v128.store(c0 + cr * 5, x501, 16);
+  v128.store(c0 + cr * 5, x502, 32);
+  v128.store(c0 + cr * 5, x503, 48);
+}
+
 /** 6 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
 export function product_6x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
@@ -178,6 +277,91 @@ export function product_6x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 5, x500);
 }
 
+/** 5 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_5x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  const a3 = ar * 3;
+  const a4 = ar * 4;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x002 = v128.load(i0, 32);
+  let x003 = v128.load(i0, 48);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x102 = v128.load(i0 + ir * 1, 32);
+  let x103 = v128.load(i0 + ir * 1, 48);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  let x202 = v128.load(i0 + ir * 2, 32);
+  let x203 = v128.load(i0 + ir * 2, 48);
+  let x300 = v128.load(i0 + ir * 3);
+  let x301 = v128.load(i0 + ir * 3, 16);
+  let x302 = v128.load(i0 + ir * 3, 32);
+  let x303 = v128.load(i0 + ir * 3, 48);
+  let x400 = v128.load(i0 + ir * 4);
+  let x401 = v128.load(i0 + ir * 4, 16);
+  let x402 = v128.load(i0 + ir * 4, 32);
+  let x403 = v128.load(i0 + ir * 4, 48);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const w02 = v128.load(b0, 32);
+    const w03 = v128.load(b0, 48);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    x002 = madd(s0, w02, x002);
+    x003 = madd(s0, w03, x003);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    x102 = madd(s1, w02, x102);
+    x103 = madd(s1, w03, x103);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    x202 = madd(s2, w02, x202);
+    x203 = madd(s2, w03, x203);
+    const s3 = v128.load32_splat(a + a3);
+    x300 = madd(s3, w00, x300);
+    x301 = madd(s3, w01, x301);
+    x302 = madd(s3, w02, x302);
+    x303 = madd(s3, w03, x303);
+    const s4 = v128.load32_splat(a + a4);
+    x400 = madd(s4, w00, x400);
+    x401 = madd(s4, w01, x401);
+    x402 = madd(s4, w02, x402);
+    x403 = madd(s4, w03, x403);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0, x002, 32);
+  v128.store(c0, x003, 48);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 1, x102, 32);
+  v128.store(c0 + cr * 1, x103, 48);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
+  v128.store(c0 + cr * 2, x202, 32);
+  v128.store(c0 + cr * 2, x203, 48);
+  v128.store(c0 + cr * 3, x300);
+  v128.store(c0 + cr * 3, x301, 16);
+  v128.store(c0 + cr * 3, x302, 32);
+  v128.store(c0 + cr * 3, x303, 48);
+  v128.store(c0 + cr * 4, x400);
+  v128.store(c0 + cr * 4, x401, 16);
+  v128.store(c0 + cr * 4, x402, 32);
+  v128.store(c0 + cr * 4, x403, 48);
+}
+
 /** 5 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
 export function product_5x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
@@ -332,6 +516,77 @@ export function product_5x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 4, x400);
 }
 
+/** 4 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_4x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  const a3 = ar * 3;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x002 = v128.load(i0, 32);
+  let x003 = v128.load(i0, 48);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x102 = v128.load(i0 + ir * 1, 32);
+  let x103 = v128.load(i0 + ir * 1, 48);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  let x202 = v128.load(i0 + ir * 2, 32);
+  let x203 = v128.load(i0 + ir * 2, 48);
+  let x300 = v128.load(i0 + ir * 3);
+  let x301 = v128.load(i0 + ir * 3, 16);
+  let x302 = v128.load(i0 + ir * 3, 32);
+  let x303 = v128.load(i0 + ir * 3, 48);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const w02 = v128.load(b0, 32);
+    const w03 = v128.load(b0, 48);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    x002 = madd(s0, w02, x002);
+    x003 = madd(s0, w03, x003);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    x102 = madd(s1, w02, x102);
+    x103 = madd(s1, w03, x103);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    x202 = madd(s2, w02, x202);
+    x203 = madd(s2, w03, x203);
+    const s3 = v128.load32_splat(a + a3);
+    x300 = madd(s3, w00, x300);
+    x301 = madd(s3, w01, x301);
+    x302 = madd(s3, w02, x302);
+    x303 = madd(s3, w03, x303);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0, x002, 32);
+  v128.store(c0, x003, 48);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 1, x102, 32);
+  v128.store(c0 + cr * 1, x103, 48);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
+  v128.store(c0 + cr * 2, x202, 32);
+  v128.store(c0 + cr * 2, x203, 48);
+  v128.store(c0 + cr * 3, x300);
+  v128.store(c0 + cr * 3, x301, 16);
+  v128.store(c0 + cr * 3, x302, 32);
+  v128.store(c0 + cr * 3, x303, 48);
+}
+
 /** 4 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
 export function product_4x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
@@ -463,6 +718,63 @@ export function product_4x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 1, x100);
   v128.store(c0 + cr * 2, x200);
   v128.store(c0 + cr * 3, x300);
+}
+
+/** 3 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+export function product_3x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
+  const ak = g.aDepth,
+    bk = g.bDepth;
+  const ar = g.aRow,
+    ir = g.iRow,
+    cr = g.cRow;
+  const a2 = ar * 2;
+  let x000 = v128.load(i0);
+  let x001 = v128.load(i0, 16);
+  let x002 = v128.load(i0, 32);
+  let x003 = v128.load(i0, 48);
+  let x100 = v128.load(i0 + ir * 1);
+  let x101 = v128.load(i0 + ir * 1, 16);
+  let x102 = v128.load(i0 + ir * 1, 32);
+  let x103 = v128.load(i0 + ir * 1, 48);
+  let x200 = v128.load(i0 + ir * 2);
+  let x201 = v128.load(i0 + ir * 2, 16);
+  let x202 = v128.load(i0 + ir * 2, 32);
+  let x203 = v128.load(i0 + ir * 2, 48);
+  do {
+    const w00 = v128.load(b0);
+    const w01 = v128.load(b0, 16);
+    const w02 = v128.load(b0, 32);
+    const w03 = v128.load(b0, 48);
+    const s0 = v128.load32_splat(a);
+    x000 = madd(s0, w00, x000);
+    x001 = madd(s0, w01, x001);
+    x002 = madd(s0, w02, x002);
+    x003 = madd(s0, w03, x003);
+    const s1 = v128.load32_splat(a + ar);
+    x100 = madd(s1, w00, x100);
+    x101 = madd(s1, w01, x101);
+    x102 = madd(s1, w02, x102);
+    x103 = madd(s1, w03, x103);
+    const s2 = v128.load32_splat(a + a2);
+    x200 = madd(s2, w00, x200);
+    x201 = madd(s2, w01, x201);
+    x202 = madd(s2, w02, x202);
+    x203 = madd(s2, w03, x203);
+    a += ak;
+    b0 += bk;
+  } while (--k);
+  v128.store(c0, x000);
+  v128.store(c0, x001, 16);
+  v128.store(c0, x002, 32);
+  v128.store(c0, x003, 48);
+  v128.store(c0 + cr * 1, x100);
+  v128.store(c0 + cr * 1, x101, 16);
+  v128.store(c0 + cr * 1, x102, 32);
+  v128.store(c0 + cr * 1, x103, 48);
+  v128.store(c0 + cr * 2, x200);
+  v128.store(c0 + cr * 2, x201, 16);
+  v128.store(c0 + cr * 2, x202, 32);
+  v128.store(c0 + cr * 2, x203, 48);
 }
 
 /** 3 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */

@@ -1,3 +1,4 @@
+import type { KernelImports } from '../imports.ts';
 import type { Kernels } from '../kernels.ts';
 
 /** What the threads of a team agree on: words of shared memory beside that of the kernels, from word to word: */
@@ -27,7 +28,7 @@ export const WORDS: number = ARGUMENTS + 2 * MAX_ARGUMENTS;
 export interface Task {
   /** The kernels, for shared memory. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly memory: WebAssembly.Memory;
+  readonly imports: KernelImports;
   readonly control: Int32Array;
   readonly share: number;
   readonly patience: number;

@@ -1,4 +1,5 @@
 import { Engine, createMemory, kernelsOf } from '../engine.ts';
+import { importsOf } from '../imports.ts';
 import type { Kernels } from '../kernels.ts';
 import { CALLS } from './calls.ts';
 import { Team } from './team.ts';
@@ -55,8 +56,9 @@ export class ThreadedEngine extends Engine {
       team = new Team(least, threads);
       const { memory, maxBytes } = createMemory(options, true);
       const bytes = forSharedMemory(options.module);
-      const { instance } = await WebAssembly.instantiate(bytes, { env: { memory } });
-      await team.begin(threads - 1, worker, { bytes, memory });
+      const imports = importsOf(memory);
+      const { instance } = await WebAssembly.instantiate(bytes, { ...imports });
+      await team.begin(threads - 1, worker, { bytes, imports });
       return new this(instance, memory, maxBytes, team, bytes);
     } catch {
       team?.end();

@@ -3,6 +3,8 @@ import type { Block } from '../arena.ts';
 import { checkInteger, checkKeys } from '../check.ts';
 import { Engine, kernelsOf } from '../engine.ts';
 import { GatefoldError } from '../errors.ts';
+import { importsOf } from '../imports.ts';
+import type { KernelImports } from '../imports.ts';
 import type { Kernels } from '../kernels.ts';
 import { Model, storeOf } from '../model.ts';
 import { ThreadedEngine } from './engine.ts';
@@ -10,7 +12,7 @@ import { ThreadedEngine } from './engine.ts';
 /** A model on its way to another worker: `postMessage` takes it. Only that worker may attach it, once. */
 export interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
-  readonly memory: WebAssembly.Memory;
+  readonly imports: KernelImports;
   readonly description: Model['description'];
   /** Where its parameters are, and where the worker may have states and workspaces. */
   readonly parameters: Block;
@@ -40,16 +42,16 @@ export function shareModel(
   }
   const { arena } = kernelsOf(engine);
   const room = arena.allocate(bytes, 'room for a worker', model);
-  return { kernels, memory: arena.memory, description, parameters, room };
+  return { kernels, imports: importsOf(arena.memory), description, parameters, room };
 }
 
 /** An engine over a part of a memory that others use too. */
 class RoomEngine extends Engine {
-  static over({ kernels, memory, room }: SharedModel): RoomEngine {
+  static over({ kernels, imports, room }: SharedModel): RoomEngine {
     const module = new WebAssembly.Module(kernels);
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    const { exports } = new WebAssembly.Instance(module, { ...imports });
     const heap_base = { value: room.address } as Kernels['run']['heap_base'];
-    return new this({ exports: { ...exports, heap_base } }, memory, endOf(room));
+    return new this({ exports: { ...exports, heap_base } }, imports.env.memory, endOf(room));
   }
 }
 

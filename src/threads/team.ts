@@ -63,7 +63,7 @@ export class Team {
   async begin(
     count: number,
     create: () => ThreadWorker,
-    what: Pick<Task, 'bytes' | 'memory'>,
+    what: Pick<Task, 'bytes' | 'imports'>,
   ): Promise<void> {
     let timer: unknown;
     const late = new Promise((_, reject) => (timer = setTimeout(reject, START_MS)));
@@ -94,7 +94,7 @@ export class Team {
   }
 
   /** Resolves once a worker has its kernels. */
-  #begin(worker: ThreadWorker, what: Pick<Task, 'bytes' | 'memory'>): Promise<void> {
+  #begin(worker: ThreadWorker, what: Pick<Task, 'bytes' | 'imports'>): Promise<void> {
     const share = this.#workers.push(worker);
     return new Promise((resolve, reject) => {
       const on = (event: string, listener: () => void): void => {

@@ -11,9 +11,9 @@ import type { Task } from './control.ts';
 const IDLE = 5;
 
 /** Runs its share of every round, until the end. */
-export function work({ bytes, memory, control, share, patience }: Task, ready: () => void): void {
+export function work({ bytes, imports, control, share, patience }: Task, ready: () => void): void {
   const module = new WebAssembly.Module(bytes);
-  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  const { exports } = new WebAssembly.Instance(module, { ...imports });
   const run = exports as unknown as Kernels['run'];
   const seat = new Seat(control, share, patience);
   let round = 0;

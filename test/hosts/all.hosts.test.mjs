@@ -29,6 +29,16 @@ beforeAll(async () => {
 });
 afterAll(() => installed.remove());
 
+/** What the suites of the sources say in Node 24. */
+async function suites(args) {
+  const cwd = fileURLToPath(new URL('../..', import.meta.url));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')),
+  );
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', ...args];
+  return (await promisify(execFile)(node24, vitest, { cwd, env })).stdout;
+}
+
 /** A run on relaxed SIMD rounds otherwise, but it has to be one, and to learn. */
 function expectRelaxed(result) {
   expect(result.simd).toBe('relaxed');
@@ -69,13 +79,13 @@ describe('the packed package computes the same bits in', () => {
   });
 
   test('Node 24: the tests of weights of 8 bits, whose relaxed products Node 20 gets wrong', async () => {
-    const cwd = fileURLToPath(new URL('../..', import.meta.url));
-    const env = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST')),
-    );
-    const vitest = ['node_modules/vitest/vitest.mjs', 'run', 'test/int8.test.ts'];
-    const { stdout } = await promisify(execFile)(node24, vitest, { cwd, env });
-    expect(stdout).toMatch(/Tests .*passed/);
+    expect(await suites(['test/int8.test.ts'])).toMatch(/Tests .*passed/);
+  });
+
+  test('Node 24: tests of the kernels where V8 joins vectors to 256 bits', async () => {
+    const flags = ['--execArgv=--experimental-wasm-revectorize', '--execArgv=--no-liftoff'];
+    const files = ['test/wide.test.ts', 'test/sequences.test.ts'];
+    expect(await suites([...files, ...flags])).toMatch(/Tests .*passed/);
   });
 
   test('a page and an AudioWorklet of Chromium, under a strict Content-Security-Policy', async () => {
