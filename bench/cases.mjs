@@ -70,5 +70,8 @@ export const cases = [
   product,
 ];
 
+/** What we are called among the peers. */
+export const OURS = 'gatefold';
+
 /** Hyper-parameters of the training cases, the same for every peer. */
 export const training = { learningRate: 1e-3, betas: [0.9, 0.999], eps: 1e-8, clipNorm: 1 };

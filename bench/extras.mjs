@@ -29,6 +29,26 @@ function coldStart() {
   );
 }
 
+const MEMORY_PEERS = ['gatefold', 'onnxruntime-web', 'onnxruntime-node', 'tfjs-wasm'];
+const MEMORY_CASES = [
+  'lstm/step/n1-t1-i64-h64',
+  'lstm/sequence/n1-t100-i512-h512',
+  'lstm/batch/n32-t100-i256-h512',
+  'lstm/int8/n1-t100-i1024-h1024',
+  'lstm/training/n1-t100-i64-h64',
+  'lstm/training/n32-t50-i64-h128',
+];
+
+/** Megabytes by case and peer. */
+function memory() {
+  if (process.platform !== 'linux') return { peers: MEMORY_PEERS, rows: [] };
+  const rows = MEMORY_CASES.map((id) => [
+    id,
+    ...MEMORY_PEERS.map((peer) => node(here('memory.mjs'), peer, id).trim()),
+  ]);
+  return { peers: MEMORY_PEERS, rows };
+}
+
 const gzipped = (bytes) => gzipSync(bytes, { level: 9 }).length;
 
 async function bundle(contents) {
@@ -105,6 +125,7 @@ const threads = () => node(here('threads.mjs')).trim().split('\n');
 export async function extras() {
   return {
     cold: coldStart(),
+    memory: memory(),
     download: await download(),
     growth: await growth(),
     threads: threads(),

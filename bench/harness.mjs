@@ -1,5 +1,4 @@
 /** Seeded data, timing and the figures made of it. Nothing here knows a peer. */
-import os from 'node:os';
 import { Bench } from 'tinybench';
 import { parameterShapes } from '../test/reference/layers.ts';
 import { createRandom } from '../test/support/random.ts';
@@ -44,7 +43,7 @@ export async function warmUp(run, warmUpMs) {
   const start = performance.now();
   let calls = 0;
   let elapsed = 0;
-  for (; elapsed < warmUpMs || calls < 2; elapsed = performance.now() - start) {
+  for (; elapsed < warmUpMs || calls < 1; elapsed = performance.now() - start) {
     if (isAsync) await run();
     else run();
     calls++;
@@ -101,18 +100,4 @@ export function largestError(actual, expected) {
     magnitude = Math.max(magnitude, Math.abs(expected[i]));
   }
   return difference / magnitude;
-}
-
-export function environment() {
-  const [cpu] = os.cpus();
-  return {
-    date: new Date().toISOString(),
-    cpu: cpu?.model ?? 'unknown',
-    cores: os.availableParallelism(),
-    platform: `${process.platform}-${process.arch}`,
-    node: process.versions.node,
-    v8: process.versions.v8,
-    /** Of the last minute, before anything was timed: figures of a busy machine say little. */
-    load: os.loadavg()[0],
-  };
 }

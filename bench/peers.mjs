@@ -1,5 +1,4 @@
-/** Ourselves. */
-export const OURS = 'gatefold';
+import { OURS } from './cases.mjs';
 
 /**
  * What is timed together, in one process. Backends and numbers of threads are global in some packages, flags of V8 in the process: those
@@ -14,6 +13,7 @@ export const WORLDS = [
       'onnxruntime-node-2',
       'tfjs-wasm',
       'brain.js',
+      'pytorch',
     ],
   },
   { peers: ['onnxruntime-web-2', 'tfjs-cpu'] },
@@ -30,7 +30,8 @@ export const PEER_NAMES = WORLDS.flatMap(({ peers, renamed }) => [
  * A peer is a module `peers/NAME.mjs` that exports - `name` and `version`; - `lacks(case)`: what it
  * has not of that case in a few words, or undefined; - `prepare(case, data)`: `{ run, result,
  * dispose }`, or a promise of it; - `isComparable`: false where it computes something else. `run()` is what is timed (it is awaited when it gives a
- *   promise), `result()` gives the numbers of the last run for the comparison.
+ *   promise; where `prepare` gives `timeRound(ms)` too, that is asked instead for the median of a call, as of a peer in a process of its
+ *   own), `result()` gives the numbers of the last run for the comparison.
  *
  * One that cannot be loaded here, such as a native package on a platform it has no binary for, is
  * left out and named.

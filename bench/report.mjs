@@ -1,6 +1,6 @@
 /** The figures as a table for people and as JSON for programs. */
 import { pairedRatio, summarise } from './harness.mjs';
-import { OURS } from './peers.mjs';
+import { OURS } from './cases.mjs';
 
 /** Results of all processes, as `worker.mjs` sent them, to one entry a case. */
 export function mergeResults(cases, results, roofline) {

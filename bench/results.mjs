@@ -1,7 +1,7 @@
 /** The page `RESULTS.md` and its chart, out of what the bench has measured: written by the bench, never by hand. */
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { OURS } from './peers.mjs';
+import { OURS } from './cases.mjs';
 import { duration, formatRoofline, spread } from './report.mjs';
 
 const times = (value) => `${value.toFixed(2)}x`;
@@ -49,8 +49,7 @@ const REACH = [
     ['lstm/training/n32-t50-i64-h128', 15],
   ]),
   ...each('brain.js', [['lstm/training/n1-t50-i16-h64', 25]]),
-  // Not among the peers yet.
-  ...each('PyTorch, native', [
+  ...each('pytorch', [
     ['lstm/training/n1-t100-i64-h64', 8],
     ['lstm/training/n32-t50-i64-h128', 0.8],
   ]),
@@ -158,7 +157,7 @@ function caseRows({ cases }, peers) {
 
 function page(report, peers, chart) {
   const { environment: machine, settings, extras } = report;
-  const { cold, download, growth, threads } = extras;
+  const { cold, memory, download, growth, threads } = extras;
   const versions = Object.entries(machine.versions).map((pair) => pair.join(' '));
   const missing = Object.entries(machine.unavailable).map(
     ([name, why]) => `${name} is not available: ${why}.`,
@@ -196,6 +195,10 @@ ${table(
   ]),
 )}
 
+The most memory that each takes in a process of its own, beyond Node and the data of the case, in MB:
+
+${table(['', ...memory.peers], memory.rows)}
+
 ${table(
   ['gzipped', ''],
   Object.entries(download).map(([name, bytes]) => [name, kilobytes(bytes)]),
@@ -231,6 +234,7 @@ const COLOURS = [
   '#ff8ab7',
   '#a463f2',
   '#97bbf5',
+  '#9c6b4e',
   '#333333',
 ];
 

@@ -1,14 +1,15 @@
 /** The bench, on the Node that it is started with. `npm run bench` starts it on the right one. */
 import { fork } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { cases } from './cases.mjs';
-import { environment } from './harness.mjs';
+import { OURS, cases } from './cases.mjs';
 import { extras } from './extras.mjs';
-import { OURS, PEER_NAMES, WORLDS } from './peers.mjs';
+import { PEER_NAMES, WORLDS } from './peers.mjs';
 import { formatEnvironment, formatTable, mergeResults } from './report.mjs';
 import { writeResults } from './results.mjs';
+import { QUICK, THOROUGH } from './timing.mjs';
 
 const USAGE = `npm run bench -- [--only PATTERN] [--peers NAME,...] [--quick] [--json FILE] [--list]
 
@@ -18,9 +19,6 @@ const USAGE = `npm run bench -- [--only PATTERN] [--peers NAME,...] [--quick] [-
   --json FILE      write the figures there too
   --results FILE   write the page that bench/RESULTS.md is, and its chart beside it; a whole run writes that one
   --list           print the cases and run none`;
-
-const THOROUGH = { processes: 3, timing: { rounds: 5, roundMs: 60, warmUpMs: 300 } };
-const QUICK = { processes: 1, timing: { rounds: 2, roundMs: 20, warmUpMs: 50 } };
 
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
 
@@ -32,6 +30,21 @@ function worldsOf(peerNames) {
   })).filter(({ peers, renamed }, place) =>
     renamed ? peerNames.includes(renamed) : place === 0 || peers.length > 0,
   );
+}
+
+/** The machine, before anything is timed. */
+function environment() {
+  const [cpu] = os.cpus();
+  return {
+    date: new Date().toISOString(),
+    cpu: cpu?.model ?? 'unknown',
+    cores: os.availableParallelism(),
+    platform: `${process.platform}-${process.arch}`,
+    node: process.versions.node,
+    v8: process.versions.v8,
+    /** Of the last minute, before anything was timed: figures of a busy machine say little. */
+    load: os.loadavg()[0],
+  };
 }
 
 /** The higher of each two figures: the peak is what is reached once. */

@@ -1,13 +1,12 @@
 /** Ourselves, as a user gets us: the built package. */
-import { readFileSync } from 'node:fs';
 import { Engine, Model, Trainer } from '../../dist/index.js';
+import manifest from '../../package.json' with { type: 'json' };
 import { training } from '../cases.mjs';
 
-const manifest = new URL('../../package.json', import.meta.url);
 const engine = await Engine.create({ maxBytes: 2 ** 30 });
 
 export const name = 'gatefold';
-export const version = `${JSON.parse(readFileSync(manifest, 'utf8')).version} (${engine.simd})`;
+export const version = `${manifest.version} (${engine.simd})`;
 
 export function lacks() {
   return undefined;
