@@ -38,8 +38,6 @@ import { ZEROS } from './tables';
 const DEPTH_BLOCK: i32 = 512;
 /** Rows of a block: 96 rows of A, 512 deep, are 192 KB of the second-level cache. */
 const ROW_BLOCK: i32 = 96;
-/** Vectors of a B of 128 KB: three streams of a small one keep the multipliers busier, two of a large one come faster out of the cache. */
-const FEW_VECTORS: i32 = 1 << 13;
 /** Rows of the tallest tile: 12 sums, and a register more for the product where it is not one with its sum. */
 const TALLEST: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 
@@ -185,9 +183,8 @@ function flatBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   let i = g.i + row * g.iRow;
   let c = g.c + row * g.cRow;
   let left = g.vectors;
-  const most = width == 4 && depth * left > FEW_VECTORS ? 2 : 3;
   while (left >= width) {
-    const panels = rows == 2 ? 1 : panelsTogether(left / width, most);
+    const panels = rows == 2 ? 1 : panelsTogether(left / width);
     const b1 = b + bStep;
     const i1 = i + iStep;
     const c1 = c + cStep;
@@ -219,11 +216,11 @@ function flatBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   }
 }
 
-/** How many of the panels that are left one tile takes: `most`, unless that would leave a single one for the next. */
+/** How many of the panels that are left one tile takes: three, unless that would leave a single one for the next. */
 // @ts-ignore: decorator
 @inline
-function panelsTogether(left: i32, most: i32): i32 {
-  return left == most + 1 ? 2 : min(left, most);
+function panelsTogether(left: i32): i32 {
+  return left == 4 ? 2 : min(left, 3);
 }
 
 /**
