@@ -34,8 +34,10 @@ import {
 import { Product } from './layout';
 import { ZEROS } from './tables';
 
-/** Depth of a block: 512 rows of an 8-column strip are 16 KB, which stay in the first-level cache with the rows of A. */
+/** Depth of a block: 512 rows of half a panel are as many lines, 32 KB, which stay in the first-level cache with the rows of A. */
 const DEPTH_BLOCK: i32 = 512;
+/** Where A is read by columns: 64 stretches of 96 numbers are 24 KB, which stay in the first-level cache for all columns of B. */
+const COLUMNS_BLOCK: i32 = 64;
 /** Rows of a block: 96 rows of A, 512 deep, are 192 KB of the second-level cache. */
 const ROW_BLOCK: i32 = 96;
 /** Rows of the tallest tile: 12 sums, and a register more for the product where it is not one with its sum. */
@@ -49,7 +51,7 @@ declare const WIDE: bool;
 /** C = I + A B. */
 export function product(g: Product): void {
   // One or two rows use every number of B once: blocks would keep nothing.
-  const block = g.rows < 3 ? g.depth : DEPTH_BLOCK;
+  const block = g.rows < 3 ? g.depth : g.aRow == 4 ? COLUMNS_BLOCK : DEPTH_BLOCK;
   let left = g.depth;
   while (left > 0) {
     const depth = min(left, block);

@@ -1,32 +1,22 @@
 import { MERGE_CONCAT } from '../assembly/shared/codes.ts';
-import { reserveBuffers, roundUp4 } from './buffers.ts';
+import { roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
+import { describeUnit } from './descriptors.ts';
+import type { Reads } from './descriptors.ts';
 import type { GateRows } from './gates.ts';
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from './extent.ts';
 import type { Extent } from './extent.ts';
-import { NONE, Plan, part } from './kernels.ts';
-import { int8Operands } from './quantize.ts';
+import { NONE, part } from './kernels.ts';
 import { drawMask, masksOf } from './masks.ts';
 import type { Draw, Mask } from './masks.ts';
-import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
-import { describeOptions } from './option-buffers.ts';
+import type { Kernels, Slot } from './kernels.ts';
 import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
 import type { Stretch } from './sequence-io.ts';
 import type { DropoutUnit, LinearUnit, MergeUnit, PoolUnit, RecurrentUnit, Unit } from './units.ts';
-
-export interface WorkspaceOptions {
-  readonly batch: number;
-  /** Most steps of one pass. */
-  readonly steps: number;
-  /** A vector like the parameters that gradients are added to; the workspace then keeps what the backward pass needs. */
-  readonly gradients?: Slot;
-  /** Bound of the gradient of every gate's sum at every step. */
-  readonly gradientLimit?: number;
-  /** Whether every step is the last one for now, so that a pool hands on what it reads: for streams. */
-  readonly everyStep?: boolean;
-}
+import { layOut } from './workspace-layout.ts';
+import type { WorkspaceOptions } from './workspace-layout.ts';
 
 /** A call for so many rows. */
 type KernelCall = (rows: number) => void;
@@ -56,7 +46,6 @@ export class Workspace {
   readonly #store: Store;
   readonly #kernels: Kernels;
   readonly #gradients: Slot | undefined;
-  readonly #gradientLimit: number;
   /** Units from this one on have one row a sequence. */
   readonly #pooledFrom: number;
   readonly #release: () => void;
@@ -72,13 +61,12 @@ export class Workspace {
     const { batch, steps, gradients, gradientLimit = Infinity } = options;
     const { kernels, units } = store;
     const layout = layOut(store, options);
-    const { plan, product, pooledFrom } = layout;
+    const { plan, pooledFrom } = layout;
     this.batch = batch;
     this.steps = steps;
     this.#store = store;
     this.#kernels = kernels;
     this.#gradients = gradients;
-    this.#gradientLimit = gradientLimit;
     this.#pooledFrom = pooledFrom;
     this.pooled = pooledFrom < units.length;
     this.input = layout.input;
@@ -94,17 +82,8 @@ export class Workspace {
     plan.place(block);
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
-    this.#buffers.forEach((buffers) => this.#describe(buffers, product));
-    for (const { unit, sequence, dense, int8 } of this.#buffers) {
-      const [input, recurrent] = int8;
-      if (!input) continue;
-      kernels.write(input, { ...store.int8Fields(unit, 'input'), ...layout.int8 });
-      if (dense) kernels.write(dense, { int8: input });
-      if (!sequence || !recurrent) continue;
-      const fields = store.int8Fields(unit, 'recurrent');
-      kernels.write(recurrent, { ...fields, ...layout.int8 });
-      kernels.write(sequence, { inputInt8: input, ...(fields && { recurrentInt8: recurrent }) });
-    }
+    const around = { kernels, store, layout, batch, gradients, gradientLimit };
+    for (const buffers of this.#buffers) describeUnit(around, buffers, this.#reads(buffers));
     const training = gradients !== undefined;
     const isIdle = ({ unit }: Buffers): boolean => unit.kind === 'dropout' && !training;
     this.#forward = this.#buffers.map((buffers) =>
@@ -197,12 +176,7 @@ export class Workspace {
   }
 
   /** What a unit reads, and where backwards it leaves the gradient of that. */
-  #reads({ unit, reversed, reversedGradient }: Buffers): {
-    x: Slot;
-    xRow: number;
-    dx: Slot;
-    dxRow: number;
-  } {
+  #reads({ unit, reversed, reversedGradient }: Buffers): Reads {
     const { inputs } = unit;
     if (unit.kind === 'recurrent' && unit.reverse) {
       return { x: reversed, xRow: inputs * 4, dx: reversedGradient, dxRow: roundUp4(inputs) * 4 };
@@ -211,7 +185,7 @@ export class Workspace {
   }
 
   /** What the source of a unit offers, and where it takes the gradient of that. */
-  #source(unit: Unit): { x: Slot; xRow: number; dx: Slot; dxRow: number } {
+  #source(unit: Unit): Reads {
     let source = this.#buffers[unit.source];
     // Without training there is nothing to drop.
     while (source?.unit.kind === 'dropout' && !this.#gradients) {
@@ -279,96 +253,6 @@ export class Workspace {
       h: dh,
       c: dc,
     }));
-  }
-
-  #describe(buffers: Buffers, product: Descriptor<'Product'>): void {
-    const { unit, sequence, dense } = buffers;
-    const common = { ...this.#reads(buffers), inputs: unit.inputs, product };
-    if (unit.kind === 'recurrent') this.#describeSequence(unit, buffers, sequence!, common);
-    if (unit.kind === 'linear') this.#describeDense(unit, buffers, dense!, common);
-  }
-
-  #describeSequence(
-    unit: RecurrentUnit,
-    buffers: Buffers,
-    sequence: Descriptor<'Sequence'>,
-    common: Fields<'Sequence'>,
-  ): void {
-    const stateRow = unit.outputRow * 4;
-    const gateRow = unit.gateRow * 4;
-    const bias: Fields<'Sequence'> = unit.bias
-      ? {
-          bias: this.#store.bias(unit),
-          biasInput: this.#store.slot(unit, 'biasInput'),
-          biasHidden: this.#store.slot(unit, 'biasHidden'),
-        }
-      : { biasHidden: buffers.noBias };
-    this.#kernels.write(sequence, {
-      ...common,
-      ...bias,
-      cell: unit.form.code,
-      operand: unit.form.operand,
-      batch: this.batch,
-      until: this.batch,
-      offsets: this.offsets,
-      hidden: unit.hidden,
-      depth: unit.depth,
-      padded: unit.padded,
-      hiddenBytes: unit.padded * 4,
-      columns: unit.columns,
-      stateRow,
-      gateRow,
-      gatesAll: buffers.gates,
-      productsAll: buffers.products,
-      productRow: unit.form.products === 'gates' ? gateRow : stateRow,
-      hAll: buffers.h,
-      cAll: buffers.c,
-      dyAll: buffers.stepGradient,
-      dh: buffers.dh,
-      dc: buffers.dc,
-      gradientLimit: this.#gradientLimit,
-      w: this.#store.slot(unit, 'input'),
-      r: this.#store.slot(unit, 'recurrent'),
-      wTransposed: buffers.wTransposed,
-      rTransposed: buffers.rTransposed,
-    });
-    const { options } = buffers;
-    if (options) {
-      describeOptions(this.#kernels, this.#store, unit, options, this.#gradients);
-      this.#kernels.write(sequence, { options: options.descriptor });
-    }
-    const peephole = unit.form.peepholes.length > 0;
-    if (peephole) this.#kernels.write(sequence, { peephole: this.#store.slot(unit, 'peephole') });
-    if (!this.#gradients) return;
-    const gradient = (role: Parameters<Store['slot']>[1]): Slot =>
-      this.#store.slot(unit, role, this.#gradients);
-    this.#kernels.write(sequence, { dw: gradient('input'), dr: gradient('recurrent') });
-    if (peephole) this.#kernels.write(sequence, { dPeephole: gradient('peephole') });
-    if (!unit.bias) return;
-    const dBiasInput = gradient('biasInput');
-    this.#kernels.write(sequence, { dBiasInput, dBiasHidden: gradient('biasHidden') });
-  }
-
-  #describeDense(
-    unit: LinearUnit,
-    buffers: Buffers,
-    dense: Descriptor<'Dense'>,
-    common: Fields<'Dense'>,
-  ): void {
-    this.#kernels.write(dense, {
-      ...common,
-      outputs: unit.outputRow,
-      yRow: unit.outputRow * 4,
-      y: buffers.rows,
-      w: this.#store.weight(unit),
-      wTransposed: buffers.wTransposed,
-    });
-    if (unit.bias) this.#kernels.write(dense, { bias: this.#store.slot(unit, 'biasInput') });
-    if (!this.#gradients) return;
-    const dw = unit.tied ? buffers.dTied : this.#store.slot(unit, 'input', this.#gradients);
-    this.#kernels.write(dense, { dw });
-    if (!unit.bias) return;
-    this.#kernels.write(dense, { dBias: this.#store.slot(unit, 'biasInput', this.#gradients) });
   }
 
   /** Derives what the passes need from the parameters; to be called after they have changed. */
@@ -557,50 +441,6 @@ export class Workspace {
 }
 
 const NO_MASKS = { zoneMask: NONE, recurrentMask: NONE };
-
-/** Plans the buffers of all units, before there is memory for them. */
-function layOut(store: Store, { batch, steps, gradients, everyStep = false }: WorkspaceOptions) {
-  const plan = new Plan();
-  const { units } = store;
-  const inputs = units[0]!.inputs;
-  const training = gradients !== undefined;
-  const pooledFrom = everyStep ? units.length : store.pooledFrom;
-  const input = plan.reserve(steps * batch * inputs);
-  const inputGradient = training ? plan.reserve(steps * batch * roundUp4(inputs)) : NONE;
-  const staging = plan.reserve(steps * batch * Math.max(inputs, units.at(-1)!.outputs));
-  const offsets = plan.reserve(steps + 1);
-  const widest = units.map((unit) => (unit.kind === 'recurrent' ? unit.columns : 0));
-  const gates = plan.reserve(Math.max(...widest));
-  const mirror = store.causal ? NONE : plan.reserve(steps * batch);
-  const product = plan.descriptor('Product');
-  const int8 = store.int8 ? reserveInt8(plan, units, steps * batch) : {};
-  const buffers = units.map((unit, i) => {
-    const own = i < pooledFrom ? steps : 1;
-    return reserveBuffers(plan, store, unit, batch, own, training);
-  });
-  return {
-    plan,
-    pooledFrom,
-    input,
-    inputGradient,
-    staging,
-    offsets,
-    gates,
-    mirror,
-    product,
-    int8,
-    buffers,
-  };
-}
-
-/** Room for the quantised activations of any product. */
-function reserveInt8(plan: Plan, units: readonly Unit[], rows: number): Fields<'Int8Product'> {
-  const depths = units.map((unit) =>
-    unit.kind === 'recurrent' ? Math.max(unit.inputs, unit.depth) : unit.inputs,
-  );
-  const { length, ...sizes } = int8Operands(rows, Math.max(...depths));
-  return { ...sizes, operands: plan.reserve(length) };
-}
 
 /** Bytes of a row of each direction that a merge takes: all units, or whole vectors of them. */
 function mergeWidth({ mode, inputs }: MergeUnit): number {

@@ -35,6 +35,8 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['states', 'store', 'trainer-options'],
     ['buffers', 'initialise', 'option-buffers'],
     ['masks'],
+    ['workspace-layout'],
+    ['descriptors'],
     ['workspace'],
     ['ctc'],
     ['carry', 'sequence-io'],

@@ -618,6 +618,28 @@ export const mutants = [
     'bias correction is one step ahead': [['power(beta2, taken + 1)', 'power(beta2, taken + 2)']],
   }),
 
+  ...mutantsOf('assembly/parts.ts', {
+    'threads: dc of another row': [['  mine.dc += rows;\n', '']],
+    'threads: the mask of another row': [['  if (o.recurrentMask) o.recurrentMask += rows;\n', '']],
+    'threads: scratch of normalised cells is shared': [['  o.dCell += rows;\n', '']],
+    'threads: peepholes are summed by all at once': [
+      ['if (q.peephole || q.dhSeen) return true;', 'if (q.dhSeen) return true;'],
+    ],
+    'threads: second moments of another share': [['  if (u.second) mine.second += at;\n', '']],
+    'threads: a share of dx from the first row on': [
+      ['denseInputs(mine, first, rows)', 'denseInputs(mine, 0, rows)'],
+    ],
+    'threads: the last units of a step are left out': [
+      [
+        'const end = cut(panels, 1, part + 1, count);\n  if',
+        'const end = cut(panels - 1, 1, part + 1, count);\n  if',
+      ],
+    ],
+    'threads: normalised inputs go back in every share': [
+      ['if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {', 'if (false) {'],
+    ],
+  }),
+
   ...mutantsOf('src/stream.ts', {
     'a stream does not advance': [
       ['copyState(this.#kernels, this.#states[steps]!, this.#states[0]!, this.batch);', ''],

@@ -16,6 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const COPIED = [
   'assembly',
   'build',
+  'dist',
   'src',
   'test',
   'asconfig.json',
@@ -42,6 +43,7 @@ const SUITES = [
   'training',
   'activations',
   'memory',
+  'threads',
 ];
 
 const [pattern = '', every = '1'] = process.argv.slice(2);
