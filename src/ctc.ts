@@ -1,7 +1,7 @@
 import { checkChoice, checkFloats, checkInteger, checkKeys } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { checkLengths } from './extent.ts';
-import { Plan, part } from './kernels.ts';
+import { Plan, part } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { CtcOptions } from './loss.ts';
 import type { Tally } from './metrics.ts';

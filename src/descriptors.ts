@@ -1,5 +1,6 @@
 import type { Buffers } from './buffers.ts';
-import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
+import type { Fields, Kernels } from './kernels.ts';
+import type { Descriptor, Slot } from './plan.ts';
 import { describeOptions } from './option-buffers.ts';
 import type { Store } from './store.ts';
 import type { LinearUnit, RecurrentUnit } from './units.ts';

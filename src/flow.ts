@@ -1,7 +1,7 @@
 import { checkKeys } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { noRows } from './extent.ts';
-import { Plan } from './kernels.ts';
+import { Plan } from './plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';
 import type { RowLossOptions } from './loss.ts';

@@ -1,28 +1,13 @@
 import * as layout from './generated/layout.ts';
 import type { KernelExports } from './generated/exports.ts';
 import { Arena } from './arena.ts';
-import type { Block } from './arena.ts';
-
-/** Where an array of f32 or i32 lies in the engine: an address that only this file makes sense of. */
-export interface Slot {
-  readonly address: number;
-  /** Elements. */
-  readonly length: number;
-}
+import type { Descriptor, Slot, StructName } from './plan.ts';
 
 type Structs = typeof layout;
-export type StructName =
-  'Product' | 'Int8Product' | 'Sequence' | 'Options' | 'Activation' | 'Dense' | 'Update';
 /** Values of the fields of a descriptor: numbers as they are, slots by their address. */
 export type Fields<S extends StructName> = Partial<
   Record<Exclude<keyof Structs[S], 'SIZE'>, number | Slot | Descriptor<StructName>>
 >;
-
-/** A descriptor in the engine's memory. */
-export interface Descriptor<S extends StructName> {
-  readonly struct: S;
-  readonly address: number;
-}
 
 /** Fields of a descriptor that are f32; all others are integers or addresses. */
 const FLOAT_FIELDS: ReadonlySet<string> = new Set([
@@ -46,36 +31,6 @@ const FLOAT_FIELDS: ReadonlySet<string> = new Set([
   'correctionFirst',
   'correctionSecond',
 ]);
-
-/** The null address: the operand that is not there. */
-export const NONE: Slot = { address: 0, length: 0 };
-
-/** Adds up what is to be placed in one block. */
-export class Plan {
-  #bytes = 0;
-  readonly #slots: { slot: { address: number; length: number }; offset: number }[] = [];
-
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** `length` f32 or i32, on a cache line of their own. The slot is valid after `place`. */
-  reserve(length: number): Slot {
-    const slot = { address: 0, length };
-    this.#slots.push({ slot, offset: this.#bytes });
-    this.#bytes += Math.ceil((length * 4) / 64) * 64;
-    return slot;
-  }
-
-  descriptor<S extends StructName>(struct: S): Descriptor<S> {
-    const slot = this.reserve(layout[struct].SIZE / 4) as { address: number; length: number };
-    return Object.assign(slot, { struct });
-  }
-
-  place(block: Block): void {
-    for (const { slot, offset } of this.#slots) slot.address = block.address + offset;
-  }
-}
 
 /** The compiled kernels bound to one memory. No other file sees an address. */
 export class Kernels {
@@ -136,9 +91,4 @@ export class Kernels {
       else this.arena.integers[index] = value;
     }
   }
-}
-
-/** A part of a slot, from element `from` on. */
-export function part(slot: Slot, from: number): Slot {
-  return { address: slot.address + 4 * from, length: slot.length - from };
 }

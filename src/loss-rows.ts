@@ -1,6 +1,7 @@
 import { uniformExtent } from './extent.ts';
-import { NONE, part } from './kernels.ts';
-import type { Kernels, Plan, Slot } from './kernels.ts';
+import { NONE, part } from './plan.ts';
+import type { Kernels } from './kernels.ts';
+import type { Plan, Slot } from './plan.ts';
 import type { Loss } from './loss.ts';
 import type { Tally } from './metrics.ts';
 import { putRows } from './sequence-io.ts';

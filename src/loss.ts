@@ -14,8 +14,9 @@ import {
   checkTokens,
 } from './check.ts';
 import { GatefoldError } from './errors.ts';
-import { NONE } from './kernels.ts';
-import type { Kernels, Slot } from './kernels.ts';
+import { NONE } from './plan.ts';
+import type { Kernels } from './kernels.ts';
+import type { Slot } from './plan.ts';
 
 /** `torch.nn.CrossEntropyLoss` on logits, in nats. */
 export interface CrossEntropyOptions {

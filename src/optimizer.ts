@@ -1,8 +1,9 @@
 import { OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, OPTIMIZER_SGD } from '../assembly/shared/codes.ts';
 import { checkChoice, checkKeys, checkNumber } from './check.ts';
 import { GatefoldError } from './errors.ts';
-import { NONE, part } from './kernels.ts';
-import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
+import { NONE, part } from './plan.ts';
+import type { Fields, Kernels } from './kernels.ts';
+import type { Descriptor, Slot } from './plan.ts';
 
 interface CommonOptions {
   readonly lr: number;

@@ -1,6 +1,7 @@
 import { CELL_LSTM } from '../assembly/shared/codes.ts';
-import { NONE } from './kernels.ts';
-import type { Descriptor, Fields, Kernels, Plan, Slot } from './kernels.ts';
+import { NONE } from './plan.ts';
+import type { Fields, Kernels } from './kernels.ts';
+import type { Descriptor, Plan, Slot } from './plan.ts';
 import type { Store } from './store.ts';
 import type { RecurrentUnit, Role } from './units.ts';
 

@@ -2,8 +2,9 @@ import { CELL_GRU_AFTER, CELL_LSTM } from '../assembly/shared/codes.ts';
 import { checkFloats, checkInteger, checkNumber } from './check.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
-import { part, Plan } from './kernels.ts';
-import type { Descriptor, Kernels, Slot } from './kernels.ts';
+import { part, Plan } from './plan.ts';
+import type { Kernels } from './kernels.ts';
+import type { Descriptor, Slot } from './plan.ts';
 
 export interface LstmCellResult {
   /** [B, H] */

@@ -1,6 +1,7 @@
 import { GatefoldError } from './errors.ts';
-import { part } from './kernels.ts';
-import type { Fields, Kernels, Slot } from './kernels.ts';
+import { part } from './plan.ts';
+import type { Fields, Kernels } from './kernels.ts';
+import type { Slot } from './plan.ts';
 import { int8Size } from './units.ts';
 import type { Panels } from './units.ts';
 

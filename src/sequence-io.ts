@@ -1,8 +1,9 @@
 import { checkFloats, checkInteger, checkTokens } from './check.ts';
 import { checkLengths } from './extent.ts';
 import type { Extent } from './extent.ts';
-import { NONE, part } from './kernels.ts';
-import type { Kernels, Slot } from './kernels.ts';
+import { NONE, part } from './plan.ts';
+import type { Kernels } from './kernels.ts';
+import type { Slot } from './plan.ts';
 import { checkState } from './states.ts';
 import type { Store } from './store.ts';
 import type { Input, ModelState, SequenceOptions } from './types.ts';

@@ -1,6 +1,7 @@
 import { checkFloats, checkKeys } from './check.ts';
-import { part } from './kernels.ts';
-import type { Kernels, Slot } from './kernels.ts';
+import { part } from './plan.ts';
+import type { Kernels } from './kernels.ts';
+import type { Slot } from './plan.ts';
 import type { LayerState, ModelState } from './types.ts';
 import type { RecurrentUnit } from './units.ts';
 

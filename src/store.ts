@@ -1,8 +1,9 @@
 import { checkFloats } from './check.ts';
 import { GatefoldError } from './errors.ts';
-import { Plan, part } from './kernels.ts';
+import { Plan, part } from './plan.ts';
 import type { Block } from './arena.ts';
-import type { Descriptor, Fields, Kernels, Slot } from './kernels.ts';
+import type { Fields, Kernels } from './kernels.ts';
+import type { Descriptor, Slot } from './plan.ts';
 import { int8Fields, packInt8, scaleName, unpackInt8 } from './quantize.ts';
 import { derivedLength, int8Length, parametersOf, plainPanels } from './units.ts';
 import type { LinearUnit, Panels, Parameter, RecurrentUnit, Unit } from './units.ts';

@@ -1,6 +1,6 @@
 import { Carry } from './carry.ts';
 import { GatefoldError } from './errors.ts';
-import { NONE, Plan } from './kernels.ts';
+import { NONE, Plan } from './plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';
 import { SegmentedRun } from './segmented.ts';

@@ -1,7 +1,8 @@
 import { reserveBuffers, roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
-import { NONE, Plan } from './kernels.ts';
-import type { Descriptor, Fields, Slot } from './kernels.ts';
+import { NONE, Plan } from './plan.ts';
+import type { Fields } from './kernels.ts';
+import type { Descriptor, Slot } from './plan.ts';
 import { int8Operands } from './quantize.ts';
 import type { Store } from './store.ts';
 import type { Unit } from './units.ts';
