@@ -7,6 +7,7 @@
  *   dL/dx_t(k) = p_t(k) - (1 / P) (sum of a_t(s) b_t(s) over the s with l'_s = k)
  */
 
+import { within } from './bounds';
 import { exponentials, multiply, prepareRow } from './loss';
 
 const NEVER: f64 = -Infinity;
@@ -53,9 +54,9 @@ function mayJump(labels: usize, s: i32, blank: i32): bool {
   return s > 1 && (s & 1) != 0 && classAt(labels, s, blank) != classAt(labels, s - 2, blank);
 }
 
-/** Numbers of float64 that `ctc` needs as scratch. */
-export function ctcScratch(steps: i32, count: i32): i32 {
-  return (2 * steps + 2) * (2 * count + 1);
+/** Numbers of float64 that `ctc` needs as scratch: exact, also where no memory has as many. */
+export function ctcScratch(steps: i32, count: i32): f64 {
+  return (2 * <f64>steps + 2) * (2 * <f64>count + 1);
 }
 
 /**
@@ -75,6 +76,7 @@ export function ctc(
   scratch: usize,
   scale: f32,
 ): f64 {
+  for (let k = 0; k < count; k++) within(load<i32>(labels + (k << 2)), n);
   const places = 2 * count + 1;
   const row = places << 3;
   const emissions = scratch;

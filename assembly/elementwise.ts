@@ -3,9 +3,13 @@
 import { sigmoid, tanh } from './math';
 
 export function sigmoidAll(out: usize, x: usize, n: i32): void {
-  for (let k = 0; k < n << 2; k += 16) v128.store(out + k, sigmoid(v128.load(x + k)));
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
+    v128.store(out + k, sigmoid(v128.load(x + k)));
+  }
 }
 
 export function tanhAll(out: usize, x: usize, n: i32): void {
-  for (let k = 0; k < n << 2; k += 16) v128.store(out + k, tanh(v128.load(x + k)));
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
+    v128.store(out + k, tanh(v128.load(x + k)));
+  }
 }

@@ -11,6 +11,7 @@
  *   binary          max(x, 0) - x target + log(1 + e^-|x|)                  s(x) - target
  */
 
+import { within } from './bounds';
 import { exponential, sigmoid } from './math';
 import * as codes from './shared/codes';
 import { flush, largest, sum } from './simd';
@@ -59,11 +60,19 @@ export function softmax(row: usize, n: i32, beta: f32): void {
   multiply(row, n, 1 / exponentials(row, n, high, beta));
 }
 
-/** `x` and the weights of all targets: what the mean of `crossEntropy` is over. */
-export function totalWeight(targets: usize, rows: i32, weights: usize, ignored: i32, x: f64): f64 {
+/** `x` and the weights of all targets: what the mean of `crossEntropy` is over. `weights` [n], or 0 for none. */
+export function totalWeight(
+  targets: usize,
+  rows: i32,
+  weights: usize,
+  n: i32,
+  ignored: i32,
+  x: f64,
+): f64 {
   for (let r = 0; r < rows; r++) {
     const target = load<i32>(targets + (r << 2));
-    if (target != ignored) x += weights ? <f64>load<f32>(weights + (target << 2)) : 1;
+    if (target == ignored) continue;
+    x += weights ? <f64>load<f32>(weights + (within(target, n) << 2)) : 1;
   }
   return x;
 }
@@ -86,6 +95,7 @@ export function crossEntropy(
       memory.fill(y, 0, ((n + 3) & ~3) << 2);
       store<f32>(losses, 0);
     } else {
+      within(chosen, n);
       const weight: f32 = weights ? load<f32>(weights + (chosen << 2)) : 1;
       const slope = scale * weight;
       const target = y + (chosen << 2);
@@ -152,7 +162,7 @@ export function elementLoss(
 
 /** Whether logit `chosen` is the first of the largest of n; never where it, or one of them, is NaN. */
 function isLikeliest(y: usize, chosen: i32, n: i32): bool {
-  const value = load<f32>(y + (chosen << 2));
+  const value = load<f32>(y + (within(chosen, n) << 2));
   for (let k = 0; k < n; k++) {
     const other = load<f32>(y + (k << 2));
     if (!(k < chosen ? other < value : other <= value)) return false;

@@ -33,14 +33,16 @@ export function sumOfSquares(values: usize, n: i32): f64 {
 /** values [n] *= factor */
 export function scaleValues(values: usize, n: i32, factor: f32): void {
   const x = f32x4.splat(factor);
-  for (let k = 0; k < n << 2; k += 16) v128.store(values + k, f32x4.mul(x, v128.load(values + k)));
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
+    v128.store(values + k, f32x4.mul(x, v128.load(values + k)));
+  }
 }
 
 /** values [n], each brought into [-limit, limit] */
 export function clampValues(values: usize, n: i32, limit: f32): void {
   const high = f32x4.splat(limit);
   const low = f32x4.splat(-limit);
-  for (let k = 0; k < n << 2; k += 16) {
+  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
     v128.store(values + k, f32x4.pmax(f32x4.pmin(v128.load(values + k), high), low));
   }
 }

@@ -9,6 +9,15 @@ export interface Block {
   readonly bytes: number;
 }
 
+/** A number of bytes that was computed: refuses one that is no exact count, before it becomes an address. */
+export function checkBytes(bytes: number, purpose: string): number {
+  if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
+  throw new GatefoldError(
+    'ERR_MEMORY',
+    `${purpose} needs ${bytes} bytes, more than any memory has: use fewer steps, a smaller batch or smaller layers`,
+  );
+}
+
 /** The address behind a block. */
 export function endOf({ address, bytes }: Block): number {
   return address + bytes;
@@ -56,7 +65,7 @@ export class Arena {
 
   /** Zeroed bytes for `purpose`, which the error names when they do not fit. */
   allocate(bytes: number, purpose: string, owner?: object): Block {
-    const size = Math.ceil(bytes / ALIGN) * ALIGN;
+    const size = Math.ceil(checkBytes(bytes, purpose) / ALIGN) * ALIGN;
     let index = this.#free.findIndex((piece) => piece.bytes >= size);
     if (index < 0) {
       this.#grow(size, purpose);

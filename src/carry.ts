@@ -22,6 +22,8 @@ export class Carry {
   /** Numbers of one step of the inputs. */
   readonly #width: number;
   readonly #most: number;
+  /** How many tokens there are; absent where inputs are features. */
+  readonly #tokens: number | undefined;
   readonly #states: readonly StatePlace[];
   readonly #inputs: Slot;
 
@@ -34,6 +36,8 @@ export class Carry {
     this.#batch = batch;
     this.#width = batch * store.units[0]!.inputs;
     this.#most = most;
+    const [first] = store.units;
+    this.#tokens = first!.kind === 'embedding' ? first!.tokens : undefined;
     this.#states = recurrent.map((unit) => ({
       unit,
       h: plan.reserve(batch * unit.outputRow),
@@ -73,14 +77,22 @@ export class Carry {
     this.replay = 0;
   }
 
-  /** Its arrays by name; tokens by their bits. */
-  arrays(): { readonly name: string; readonly shape: readonly number[]; readonly slot: Slot }[] {
-    const states = this.#states.flatMap(({ unit, h, c }) => {
+  /** Its arrays by name; inputs that are tokens by their bits, with how many there are. */
+  arrays(): CarriedArray[] {
+    const states = this.#states.flatMap(({ unit, h, c }): CarriedArray[] => {
       const shape = [this.#batch, unit.outputRow];
       const cell = unit.form.hasCellState ? [{ name: `carry.${unit.name}.c`, shape, slot: c }] : [];
       return [{ name: `carry.${unit.name}.h`, shape, slot: h }, ...cell];
     });
     if (!this.#most) return states;
-    return [...states, { name: 'carry.inputs', shape: [this.#inputs.length], slot: this.#inputs }];
+    const shape = [this.#inputs.length];
+    return [...states, { name: 'carry.inputs', shape, slot: this.#inputs, tokens: this.#tokens }];
   }
+}
+
+interface CarriedArray {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly slot: Slot;
+  readonly tokens?: number | undefined;
 }

@@ -1,3 +1,4 @@
+import { isOf, kindOf, lengthOf, owned, viewOf } from './arrays.ts';
 import { GatefoldError } from './errors.ts';
 
 /** A whole number in a range, or an error that names the argument. */
@@ -46,25 +47,38 @@ export function checkChoice<T extends string>(
   );
 }
 
-/** A `Float32Array` of exactly `length` numbers; `shape` explains the length. */
+/** A `Float32Array` of exactly `length` numbers, as it is; `shape` explains the length. */
 export function checkFloats(
   name: string,
   value: unknown,
   length: number,
   shape: string,
 ): Float32Array {
-  if (!(value instanceof Float32Array)) {
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      `"${name}" expected Float32Array of length ${length} (${shape}), got ${show(value)}`,
-    );
-  }
-  if (value.length !== length) throw wrongLength(name, 'Float32Array', value.length, length, shape);
-  return value;
+  return checkArray(name, 'Float32Array', value, length, shape);
 }
 
-/** An `Int32Array` of exactly `length` numbers from 0 to `limit` - 1, or that one other. */
-export function checkTokens(
+/** The same as an array that nobody can change before it has been used. */
+export function ownFloats(
+  name: string,
+  value: unknown,
+  length: number,
+  shape: string,
+): Float32Array {
+  return owned('Float32Array', checkFloats(name, value, length, shape));
+}
+
+/** An `Int32Array` of exactly `length` numbers, as it is: they have yet to be checked. */
+export function checkIntegers(
+  name: string,
+  value: unknown,
+  length: number,
+  shape: string,
+): Int32Array {
+  return checkArray(name, 'Int32Array', value, length, shape);
+}
+
+/** Such an array, which nobody can change, of numbers from 0 to `limit` - 1, or that one other. */
+export function ownTokens(
   name: string,
   value: unknown,
   length: number,
@@ -72,15 +86,21 @@ export function checkTokens(
   limit: number,
   other = 0,
 ): Int32Array {
-  if (!(value instanceof Int32Array)) {
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      `"${name}" expected Int32Array of length ${length} (${shape}), got ${show(value)}`,
-    );
-  }
-  if (value.length !== length) throw wrongLength(name, 'Int32Array', value.length, length, shape);
+  const tokens = owned('Int32Array', checkIntegers(name, value, length, shape));
+  checkTokens(name, tokens, length, limit, other);
+  return tokens;
+}
+
+/** Refuses tokens outside of 0 to `limit` - 1 but that one other. */
+export function checkTokens(
+  name: string,
+  tokens: Int32Array,
+  length: number,
+  limit: number,
+  other = 0,
+): void {
   for (let i = 0; i < length; i++) {
-    const token = value[i]!;
+    const token = tokens[i]!;
     if ((token < 0 || token >= limit) && token !== other) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
@@ -88,6 +108,23 @@ export function checkTokens(
       );
     }
   }
+}
+
+function checkArray<K extends 'Float32Array' | 'Int32Array'>(
+  name: string,
+  kind: K,
+  value: unknown,
+  length: number,
+  shape: string,
+): { Float32Array: Float32Array; Int32Array: Int32Array }[K] {
+  if (!isOf(kind, value)) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${name}" expected ${kind} of length ${length} (${shape}), got ${show(value)}`,
+    );
+  }
+  const got = lengthOf(value);
+  if (got !== length) throw wrongLength(name, kind, got, length, shape);
   return value;
 }
 
@@ -119,10 +156,67 @@ export function checkKeys(name: string, value: unknown, keys: readonly string[])
   }
 }
 
+/**
+ * A copy of a caller's options, each read once: what has been checked cannot change, whatever stands behind a name.
+ *
+ * @param keys those that exist.
+ */
+export function readOptions<T extends object>(
+  name: string,
+  value: T,
+  keys: readonly (keyof T & string)[],
+): T {
+  checkKeys(name, value, keys);
+  const copy: Partial<T> = {};
+  for (const key of keys) {
+    const isForeign = key in Object.prototype && !Object.hasOwn(value, key);
+    const option = isForeign ? undefined : value[key];
+    if (option !== undefined) copy[key] = option;
+  }
+  return copy as T;
+}
+
+/** Plain values that one set of options may hold in all: far above what any has. */
+const MAX_VALUES = 2 ** 20;
+const MAX_DEPTH = 8;
+
+/** A deep copy of plain data, each value read once, that nobody can change; typed arrays become lists. */
+export function frozenCopy<T>(name: string, value: T): T {
+  let left = MAX_VALUES;
+  const refuse = (at: string, what: string): never => {
+    throw new GatefoldError('ERR_ARGUMENT', `"${at}" expected plain data, got ${what}`);
+  };
+  const copy = (at: string, given: unknown, depth: number): unknown => {
+    if (typeof given === 'function' || typeof given === 'symbol') refuse(at, `a ${typeof given}`);
+    if (typeof given !== 'object' || given === null) return given;
+    if (depth > MAX_DEPTH) refuse(at, `more than ${MAX_DEPTH} levels`);
+    const kind = kindOf(given);
+    if (kind === 'Float32Array' || kind === 'Float64Array' || kind === 'Int32Array') {
+      return Object.freeze(Array.from(viewOf(kind, given as never)));
+    }
+    const isList = Array.isArray(given);
+    const keys = isList ? undefined : Object.keys(given);
+    const length = keys ? keys.length : (given as unknown[]).length;
+    left -= length;
+    if (left < 0) refuse(name, `more than ${MAX_VALUES} values`);
+    if (!keys) {
+      const list = given as unknown[];
+      const values = Array.from({ length }, (_, k) => copy(`${at}[${k}]`, list[k], depth + 1));
+      return Object.freeze(values);
+    }
+    const entries = keys.map((key) => {
+      const own = (given as Record<string, unknown>)[key];
+      return [key, copy(`${at}.${key}`, own, depth + 1)];
+    });
+    return Object.freeze(Object.fromEntries(entries));
+  };
+  return copy(name, value, 0) as T;
+}
+
 function show(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 40)}'`;
   if (typeof value !== 'object' || value === null) return String(value);
-  const length = (value as { length?: unknown }).length;
-  const kind = (value as object).constructor?.name ?? 'object';
-  return typeof length === 'number' ? `${kind} of length ${length}` : kind;
+  const kind = kindOf(value) ?? (Array.isArray(value) ? 'Array' : undefined);
+  if (kind === undefined) return Object.prototype.toString.call(value).slice(8, -1);
+  return `${kind} of length ${Array.isArray(value) ? value.length : lengthOf(value)}`;
 }

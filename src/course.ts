@@ -96,10 +96,14 @@ export class Course {
     }
     const [update, ofWindows, best, bestLoss, lowest, waited, rate, plateau, since] = numbers;
     checkInteger('resume: windows of the data', ofWindows, windows, windows);
-    checkInteger('resume: update', update, 0);
-    const kept = below(snapshot.tensors, BEST);
-    const keeps = this.#keepsBest && kept.size > 0;
-    if (keeps) storeOf(this.#trainer.model).check(kept);
+    const counts = { update, best, waited, 'waited of the rate': since };
+    for (const [name, count] of Object.entries(counts)) {
+      checkInteger(`resume: ${name}`, count, 0, Number.MAX_SAFE_INTEGER);
+    }
+    checkNumber('resume: learning rate', rate, 0);
+    const found = below(snapshot.tensors, BEST);
+    const keeps = this.#keepsBest && found.size > 0;
+    const kept = keeps ? storeOf(this.#trainer.model).check(found).tensors : undefined;
     this.#trainer.restore(snapshot);
     Object.assign(this.#stop, { best: lowest, waited });
     // Where the run before had none, it begins here; as does the search for the best.
@@ -107,7 +111,7 @@ export class Course {
       this.#plateau.rate = rate!;
       Object.assign(this.#plateau.heard, { best: plateau, waited: since });
     }
-    if (keeps) this.#parameters = kept;
+    if (kept) this.#parameters = kept;
     if (keeps || !this.#keepsBest) [this.best, this.#bestLoss] = [best!, bestLoss!];
     return update!;
   }

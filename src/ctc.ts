@@ -1,62 +1,99 @@
-import { checkChoice, checkFloats, checkInteger, checkKeys } from './check.ts';
+import { isOf, lengthOf, owned } from './arrays.ts';
+import { checkChoice, checkInteger, checkKeys, ownFloats, readOptions } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { checkLengths } from './extent.ts';
-import { Plan, part } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { CtcOptions } from './loss.ts';
 import type { Tally } from './metrics.ts';
+import { part } from './plan.ts';
+import type { Plan, Slot } from './plan.ts';
 import type { Workspace } from './workspace.ts';
 
-/** Labels [B, U] of a batch, of which so many of each row count. */
+/** Labels of a batch, checked, where nobody can change them. */
 export interface Labels {
+  /** [B, U] */
   readonly labels: Int32Array;
+  /** How many of each row count. */
   readonly lengths: readonly number[];
 }
 
-/** The loss over whole sequences of `classes` outputs. */
+/** Most bytes that the alignments of a row take unless `maxLabels` says otherwise. */
+const DEFAULT_BYTES = 16 * 2 ** 20;
+
+/** The loss over whole sequences of `classes` outputs, with its memory in the engine. */
 export class Ctc {
   /** What the passes at hand are added to. */
   tally: Tally | undefined;
+  readonly #kernels: Kernels;
   readonly #blank: number;
   readonly #zeroInfinity: boolean;
   readonly #classes: number;
+  readonly #batch: number;
+  readonly #steps: number;
+  readonly #maxLabels: number;
+  /** [B, maxLabels] */
+  readonly #labels: Slot;
+  /** f64 of one row at a time. */
+  readonly #alignments: Slot;
 
-  constructor(options: CtcOptions, classes: number) {
-    checkKeys('loss', options, ['type', 'blank', 'zeroInfinity']);
+  constructor(
+    plan: Plan,
+    kernels: Kernels,
+    options: CtcOptions,
+    sizes: { readonly batch: number; readonly steps: number; readonly classes: number },
+  ) {
+    const { batch, steps, classes } = sizes;
+    checkKeys('loss', options, ['type', 'blank', 'zeroInfinity', 'maxLabels']);
+    this.#kernels = kernels;
     this.#classes = classes;
+    this.#batch = batch;
+    this.#steps = steps;
     this.#blank = checkInteger('loss.blank', options.blank ?? 0, 0, classes - 1);
     const given = String(options.zeroInfinity ?? false);
     this.#zeroInfinity = checkChoice('loss.zeroInfinity', given, ['true', 'false']) === 'true';
+    const { loss_ctc_scratch: scratch } = kernels.run;
+    const perPlace = 8 * scratch(steps, 0);
+    const most = Math.floor((DEFAULT_BYTES / perPlace - 1) / 2);
+    const usual = Math.min(Math.max(most, 1), steps);
+    this.#maxLabels = checkInteger('loss.maxLabels', options.maxLabels ?? usual, 1, steps);
+    this.#labels = plan.reserve(batch * this.#maxLabels);
+    this.#alignments = plan.reserve(2 * scratch(steps, this.#maxLabels));
   }
 
   /** Refuses labels of the wrong kind, length or value. */
-  check(target: unknown, lengths: ArrayLike<number> | undefined, batch: number): Labels {
+  check(target: unknown, lengths: ArrayLike<number> | undefined): Labels {
+    const batch = this.#batch;
     if (!lengths || lengths.length !== batch) {
       const got = lengths ? `length ${lengths.length}` : String(lengths);
       const message = `"targetLengths" expected ${batch} numbers, the labels of each row, got ${got}`;
       throw new GatefoldError(lengths ? 'ERR_SHAPE' : 'ERR_ARGUMENT', message);
     }
-    if (!(target instanceof Int32Array) || target.length % batch > 0) {
+    const counts = Array.from({ length: batch }, (_, b) => lengths[b]!);
+    if (!isOf('Int32Array', target) || lengthOf(target) % batch > 0) {
       const message = `"target" expected Int32Array [batch, most labels of a row] for a batch of ${batch}`;
       throw new GatefoldError('ERR_SHAPE', message);
     }
-    const labels = target;
+    const labels = owned('Int32Array', target);
     const width = labels.length / batch;
     const all = this.#classes;
-    const checked = Array.from({ length: batch }, (_, b) => {
-      const count = checkInteger(`targetLengths[${b}]`, lengths[b], 0, width);
+    for (const [b, count] of counts.entries()) {
+      checkInteger(`targetLengths[${b}]`, count, 0, width);
+      if (count > this.#maxLabels && count <= this.#steps) {
+        const message = `"targetLengths[${b}]" is ${count}, but the trainer has memory for ${this.#maxLabels} labels of a row: create it with loss: { type: 'ctc', maxLabels: ${count} }`;
+        throw new GatefoldError('ERR_ARGUMENT', message);
+      }
       for (const label of labels.subarray(b * width, b * width + count)) {
         if (label >= 0 && label < all && label !== this.#blank) continue;
         const message = `"target" expected labels from 0 to ${all - 1} but ${this.#blank}, the blank, got ${label} in row ${b}`;
         throw new GatefoldError('ERR_ARGUMENT', message);
       }
-      return count;
-    });
-    return { labels, lengths: checked };
+    }
+    return { labels, lengths: counts };
   }
 
   /** The loss of the last pass; its gradient is left as that of the outputs. */
-  run(kernels: Kernels, workspace: Workspace, { labels, lengths }: Labels): number {
+  run(workspace: Workspace, { labels, lengths }: Labels): number {
+    const kernels = this.#kernels;
     const { output, outputGradient, outputRow: row, offsets, extent } = workspace;
     if (output.address !== outputGradient.address) {
       kernels.copy(outputGradient, 0, output, 0, extent.rows * row);
@@ -66,25 +103,26 @@ export class Ctc {
       const b = order ? order[place]! : place;
       return { place, b, steps: count, labels: lengths[b]! };
     });
-    const plan = new Plan();
-    const needs = rows.map((r) => kernels.run.loss_ctc_scratch(r.steps, r.labels));
-    const scratch = plan.reserve(2 * Math.max(...needs));
-    const tokens = plan.reserve(labels.length);
-    const block = kernels.arena.allocate(plan.bytes, 'the alignments of a CTC loss');
-    plan.place(block);
-    kernels.integers(tokens).set(labels);
     const width = labels.length / rows.length;
     const counted = rows.filter((r) => r.steps + r.labels > 0).length;
     let loss = 0;
     for (const { place, b, steps: count, labels: own } of rows) {
       const share = 1 / (counted * Math.max(1, own));
-      const at = [outputGradient.address, row * 4, offsets.address, place, count] as const;
-      const of = [part(tokens, b * width).address, own, this.#blank, scratch.address] as const;
-      const endless = own > 0 ? Infinity : 0;
-      const sum = count > 0 ? kernels.run.loss_ctc(...at, this.#classes, ...of, share) : endless;
+      let sum = own > 0 ? Infinity : 0;
+      if (own > this.#maxLabels) {
+        // More labels than steps: no alignment, and no gradient.
+        for (let t = 0; t < count; t++) {
+          kernels.zero(outputGradient, (extent.offsets[t]! + place) * row, row);
+        }
+      } else if (count > 0) {
+        const slot = part(this.#labels, b * this.#maxLabels);
+        kernels.integers(slot, 0, own).set(labels.subarray(b * width, b * width + own));
+        const at = [outputGradient.address, row * 4, offsets.address, place, count] as const;
+        const of = [slot.address, own, this.#blank, this.#alignments.address] as const;
+        sum = kernels.run.loss_ctc(...at, this.#classes, ...of, share);
+      }
       if (sum < Infinity || !this.#zeroInfinity) loss += share * sum;
     }
-    kernels.arena.free(block);
     if (this.tally) {
       this.tally.loss += loss * counted;
       this.tally.weight += counted;
@@ -108,20 +146,22 @@ export function greedyCtc(
     readonly blank?: number;
   },
 ): number[][] {
-  checkKeys('options', options, ['steps', 'batch', 'lengths', 'batchFirst', 'blank']);
-  const steps = checkInteger('steps', options.steps, 1);
-  const batch = checkInteger('batch', options.batch ?? 1, 1);
-  const classes = Math.max(1, Math.floor((logits?.length ?? 0) / (steps * batch)));
-  checkFloats('logits', logits, steps * batch * classes, 'steps x batch x classes');
-  const lengths = checkLengths(options.lengths, batch, steps);
-  const blank = checkInteger('blank', options.blank ?? 0, 0, classes - 1);
+  const keys = ['steps', 'batch', 'lengths', 'batchFirst', 'blank'] as const;
+  const { batchFirst = false, ...rest } = readOptions('options', options, keys);
+  const steps = checkInteger('steps', rest.steps, 1);
+  const batch = checkInteger('batch', rest.batch ?? 1, 1);
+  const lengths = checkLengths(rest.lengths, batch, steps);
+  const given = isOf('Float32Array', logits) ? lengthOf(logits) : 0;
+  const classes = Math.max(1, Math.floor(given / (steps * batch)));
+  const values = ownFloats('logits', logits, steps * batch * classes, 'steps x batch x classes');
+  const blank = checkInteger('blank', rest.blank ?? 0, 0, classes - 1);
   return Array.from({ length: batch }, (_, b) => {
     const labels: number[] = [];
     let before = blank;
     for (let t = 0; t < (lengths ? lengths[b]! : steps); t++) {
-      const from = (options.batchFirst ? b * steps + t : t * batch + b) * classes;
+      const from = (batchFirst ? b * steps + t : t * batch + b) * classes;
       let best = 0;
-      for (let k = 1; k < classes; k++) if (logits[from + k]! > logits[from + best]!) best = k;
+      for (let k = 1; k < classes; k++) if (values[from + k]! > values[from + best]!) best = k;
       if (best !== before && best !== blank) labels.push(best);
       before = best;
     }

@@ -1,4 +1,4 @@
-import { checkInteger, checkKeys } from './check.ts';
+import { checkInteger, readOptions } from './check.ts';
 import { Course } from './course.ts';
 import type { FitEvent } from './course.ts';
 import { lossOptions } from './loss.ts';
@@ -103,7 +103,7 @@ const KEYS = [
   'checkpoint',
   'resume',
   'yieldEvery',
-];
+] as const;
 
 /** Measures some data window by window. */
 type Measuring = (data: TrainingData, metrics: readonly Metric[]) => Generator<void, Measures>;
@@ -112,10 +112,10 @@ type Measuring = (data: TrainingData, metrics: readonly Metric[]) => Generator<v
 export async function* fit(
   trainer: Trainer,
   data: TrainingData,
-  options: FitOptions,
+  given: FitOptions,
   measuring: Measuring,
 ): AsyncGenerator<FitProgress, void, undefined> {
-  checkKeys('options', options, KEYS);
+  const options = readOptions('options', given, KEYS);
   const { windows } = data;
   const epochs = checkInteger('epochs', options.epochs, 1);
   const updates = epochs * checkInteger('data.windows', windows, 1);

@@ -1,4 +1,4 @@
-import { checkKeys } from './check.ts';
+import { frozenCopy, readOptions } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { noRows } from './extent.ts';
 import { Plan } from './plan.ts';
@@ -56,19 +56,21 @@ export function readFlow(workspace: Workspace): GradientFlow {
 
 /** Goes forward and back over a batch in memory of its own. */
 export function measureFlow(store: Store, given: FlowBatch, owner: object): GradientFlow {
-  checkKeys('batch', given, ['x', 'target', 'loss', ...SEQUENCE_KEYS]);
+  const keys = ['x', 'target', 'loss', ...SEQUENCE_KEYS] as const;
+  const { x: inputs, target: wanted, loss: choice, ...options } = readOptions('batch', given, keys);
   store.checkTrainable();
-  const { x, target, loss: choice, ...options } = given;
   const { kernels, units } = store;
-  const { total, batch, batchFirst, lengths, state } = checkSequence(store, x, options);
-  const chosen = lossOptions(choice);
+  const { x, total, batch, batchFirst, lengths, state } = checkSequence(store, inputs, options);
+  const chosen = lossOptions(frozenCopy('loss', choice));
   if (chosen.type === 'ctc') {
     const message = `"loss" 'ctc' takes a trainer: backward({ target, targetLengths, flow: true })`;
     throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
   const loss = createLoss(chosen, units.at(-1)!.outputs);
   const isPooled = store.pooledFrom < units.length;
-  loss.check(target, (isPooled ? 1 : total) * batch);
+  const target = loss.check(wanted, (isPooled ? 1 : total) * batch);
+  // Whatever the caller's getters have done by now.
+  store.checkAlive();
   if (lengths?.every((length) => length === 0)) throw noRows();
   const plan = new Plan();
   const gradients = plan.reserve(store.values.length);
@@ -76,9 +78,9 @@ export function measureFlow(store: Store, given: FlowBatch, owner: object): Grad
   const purpose = `the gradient flow of batch ${batch} and ${total} steps`;
   const block = kernels.arena.allocate(plan.bytes, purpose, owner);
   plan.place(block);
-  rows.begin();
   let workspace: Workspace | undefined;
   try {
+    rows.begin();
     workspace = new Workspace(store, { batch, steps: total, gradients }, purpose, owner);
     if (lengths) workspace.arrangeLengths(lengths, 0, total);
     const { extent } = workspace;

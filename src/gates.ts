@@ -1,3 +1,4 @@
+import { newFloats } from './arrays.ts';
 import { reversal } from './extent.ts';
 import { eachRow } from './sequence-io.ts';
 import type { Stretch } from './sequence-io.ts';
@@ -24,7 +25,7 @@ export class GateReader {
       );
       const length = places.length * this.#rows * unit.hidden;
       this.gates[unit.layer] ??= Object.fromEntries(
-        unit.form.gates.map((gate) => [gate, new Float32Array(length)]),
+        unit.form.gates.map((gate) => [gate, newFloats(length, 'the gates')]),
       );
     }
   }

@@ -22,7 +22,7 @@ export function initialise(store: Store, preset: Preset, seed: number): void {
       preset === 'keras' ? keras(parameter, seed, stream) : pytorch(parameter, seed, stream);
     tensors.set(parameter.name, { shape: parameter.shape, data });
   });
-  store.write(store.values, tensors);
+  store.write(store.values, store.check(tensors));
 }
 
 function uniform(

@@ -7,11 +7,11 @@ import {
 } from '../assembly/shared/codes.ts';
 import {
   checkChoice,
-  checkFloats,
   checkInteger,
   checkKeys,
   checkNumber,
-  checkTokens,
+  ownFloats,
+  ownTokens,
 } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { NONE } from './plan.ts';
@@ -47,6 +47,11 @@ export interface CtcOptions {
   readonly blank?: number;
   /** Whether a row whose labels do not fit into its steps counts as 0 rather than as infinity; default false. */
   readonly zeroInfinity?: boolean;
+  /**
+   * Most labels of a row whose labels fit into its steps; the trainer takes memory for their alignments, 16 (steps + 1) (2 maxLabels + 1)
+   * bytes. Default: as many as fit into 16 MiB, at most one a step.
+   */
+  readonly maxLabels?: number;
 }
 
 /** Losses of single rows of the output. */
@@ -89,7 +94,7 @@ export interface Loss {
   readonly targetWidth: number;
   /** Class weights that it wants in the engine. */
   readonly constants: Float32Array;
-  /** Refuses targets of the wrong kind, length or value. */
+  /** The targets where nobody can change them; refuses those of the wrong kind, length or value. */
   check(target: unknown, rows: number): Float32Array | Int32Array;
   /** What the mean is over: `sum` and the share of these rows; without `constants`, how many targets that is. */
   weigh(kernels: Kernels, targets: Slot, rows: number, constants: Slot, sum: number): number;
@@ -134,10 +139,10 @@ function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
     targetWidth: 1,
     constants,
     check(target, rows) {
-      return checkTokens('target', target, rows, 'one a row of the output', outputs, ignored);
+      return ownTokens('target', target, rows, 'one a row of the output', outputs, ignored);
     },
     weigh({ run }, targets, rows, weights, sum) {
-      return run.loss_weight(targets.address, rows, own(weights), ignored, sum);
+      return run.loss_weight(targets.address, rows, own(weights), outputs, ignored, sum);
     },
     score: scoreOf(LOSS_CLASSES, ignored, outputs),
     run({ run }, { outputs: y, row, targets, losses, rows }, weights, scale) {
@@ -155,7 +160,7 @@ function elementLoss(options: ElementLossOptions, outputs: number): Loss {
     targetWidth: outputs,
     constants: new Float32Array(0),
     check(target, rows) {
-      return checkFloats('target', target, rows * outputs, 'shaped like the output');
+      return ownFloats('target', target, rows * outputs, 'shaped like the output');
     },
     weigh: (_, __, rows, ___, sum) => sum + rows * outputs,
     score: scoreOf(kind === LOSS_BINARY ? kind : LOSS_ABSOLUTE, NOTHING_IGNORED, outputs),

@@ -1,5 +1,6 @@
 import type { Block } from './arena.ts';
-import { checkChoice, checkInteger, checkKeys } from './check.ts';
+import { newFloats } from './arrays.ts';
+import { checkChoice, checkInteger, frozenCopy, readOptions } from './check.ts';
 import { complete, inputSizeOf, outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
 import { disposable } from './disposable.ts';
@@ -58,7 +59,8 @@ const stores = new WeakMap<Model, Store>();
 
 /** The parameters of a model that is still in use. Not part of the package's public face. */
 export function storeOf(model: Model): Store {
-  const store = stores.get(model)!;
+  const store = stores.get(model);
+  if (!store) throw new GatefoldError('ERR_ARGUMENT', '"model" expected a Model of this package');
   store.checkAlive();
   kernelsOf(model.engine);
   return store;
@@ -104,15 +106,20 @@ export class Model {
 
   /** A model of fresh parameters. Throws `ERR_ARGUMENT` or `ERR_SHAPE` for a description that does not fit together. */
   static create(engine: Engine, description: ModelDescription, options: ModelOptions = {}): Model {
-    checkKeys('options', options, ['init', 'seed']);
-    const init = checkChoice('init', options.init ?? 'pytorch', [...PRESETS, 'zeros']);
-    const seed = checkInteger('seed', options.seed ?? 0, 0, MAX_SEED);
-    const int8 = description?.weights === 'int8';
-    const model = new Model(engine, complete(description), int8);
-    const store = storeOf(model);
-    if (init !== 'zeros') initialise(store, init, seed);
-    store.prepare();
-    return model;
+    const given = readOptions('options', options, ['init', 'seed']);
+    const init = checkChoice('init', given.init ?? 'pytorch', [...PRESETS, 'zeros']);
+    const seed = checkInteger('seed', given.seed ?? 0, 0, MAX_SEED);
+    const own = frozenCopy('description', description);
+    const model = new Model(engine, complete(own), own.weights === 'int8');
+    try {
+      const store = storeOf(model);
+      if (init !== 'zeros') initialise(store, init, seed);
+      store.prepare();
+      return model;
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   /** @internal A model over the parameters of another one, whose engine has the same memory. */
@@ -150,8 +157,10 @@ export class Model {
    * takes float32 ones and quantises them.
    */
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void {
+    const checked = storeOf(this).check(tensors);
+    // Whatever the caller's getters have done by now.
     const store = storeOf(this);
-    store.write(store.values, tensors);
+    store.write(store.values, checked);
     store.prepare();
     store.version++;
   }
@@ -165,10 +174,11 @@ export class Model {
   forward(x: Input, options: SequenceOptions): SequenceResult {
     const { kernels, units } = storeOf(this);
     const { outputRow: row, outputs: width } = units.at(-1)!;
-    const sequence = this.#begin(x, options);
+    const given = readOptions('options', options, [...SEQUENCE_KEYS, 'padding']);
+    const padding = checkChoice('padding', given.padding ?? 'zero', ['zero', 'repeat']);
+    const sequence = this.#begin(x, given);
     const { total, batch, batchFirst, lengths, order, workspace, initial } = sequence;
-    const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
-    const output = new Float32Array((this.pooled ? 1 : total) * batch * width);
+    const output = newFloats((this.pooled ? 1 : total) * batch * width, 'the output');
     for (const stretch of this.#chunks(sequence)) {
       const rows = { slot: workspace.output, row, width };
       takeRows(kernels, workspace, rows, output, workspace.outputStretch(stretch));
@@ -186,7 +196,7 @@ export class Model {
    * @param x as of `forward`.
    */
   gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates {
-    const sequence = this.#begin(x, options);
+    const sequence = this.#begin(x, readOptions('options', options, SEQUENCE_KEYS));
     const reader = new GateReader(storeOf(this), sequence.total, sequence.batch);
     for (const stretch of this.#chunks(sequence)) reader.take(sequence.workspace, stretch);
     return reader.gates;
@@ -199,15 +209,18 @@ export class Model {
    * @param options.batch, options.steps of the calls to come; default 1.
    */
   warmup(options: { readonly batch?: number; readonly steps?: number } = {}): void {
-    checkKeys('options', options, ['batch', 'steps']);
-    const batch = checkInteger('batch', options.batch ?? 1, 1);
-    const steps = checkInteger('steps', options.steps ?? 1, 1);
+    const given = readOptions('options', options, ['batch', 'steps']);
+    const batch = checkInteger('batch', given.batch ?? 1, 1);
+    const steps = checkInteger('steps', given.steps ?? 1, 1);
     const store = storeOf(this);
     const purpose = `warming up a batch of ${batch} over ${steps} steps`;
     const workspace = new Workspace(store, { batch, steps }, purpose, this);
     const calls = Math.ceil(WARM_WORK / (this.parameterCount * batch * steps));
-    for (let call = 0; call < calls; call++) workspace.forward();
-    workspace.dispose();
+    try {
+      for (let call = 0; call < calls; call++) workspace.forward();
+    } finally {
+      workspace.dispose();
+    }
   }
 
   /**
@@ -218,11 +231,11 @@ export class Model {
     return measureFlow(storeOf(this), batch, this);
   }
 
-  /** Checks a call, and readies the workspace for its first chunk. */
+  /** Checks a call, and prepares the workspace for its first chunk. */
   #begin(x: Input, options: SequenceOptions): RunningSequence {
+    const sequence = checkSequence(storeOf(this), x, options);
+    // Whatever the caller's getters have done by now.
     const store = storeOf(this);
-    checkKeys('options', options, [...SEQUENCE_KEYS, 'padding']);
-    const sequence = checkSequence(store, x, options);
     const { total, batch, lengths, state } = sequence;
     const workspace = this.#workspaceFor(store, batch, total);
     const initial = workspace.states(0);

@@ -1,5 +1,6 @@
 import { CELL_GRU_AFTER, CELL_LSTM } from '../assembly/shared/codes.ts';
-import { checkFloats, checkInteger, checkNumber } from './check.ts';
+import { isOf, lengthOf, newFloats, viewOf } from './arrays.ts';
+import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from './check.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { part, Plan } from './plan.ts';
@@ -77,40 +78,56 @@ export interface Primitives {
   ): { readonly x: Float32Array; readonly product: Float32Array; readonly h: Float32Array };
 }
 
+/** The array that a result goes to: the caller's, of exactly that length, or a fresh one. */
+function resultIn(out: Float32Array | undefined, length: number, shape: string): Float32Array {
+  if (out === undefined) return newFloats(length, 'the result');
+  return viewOf('Float32Array', checkFloats('out', out, length, shape));
+}
+
+/** An array of any length; at least one number where `least` says so. */
+function anyFloats(name: string, values: Float32Array, least = 0): Float32Array {
+  const length = isOf('Float32Array', values) ? lengthOf(values) : least;
+  return ownFloats(name, values, Math.max(length, least), 'any length');
+}
+
+/** Copies `x` in, runs a kernel over it in place, and copies the result out. */
+function inPlace(
+  engine: Engine,
+  purpose: string,
+  x: Float32Array,
+  out: Float32Array | undefined,
+  call: (kernels: Kernels, slot: Slot) => void,
+): Float32Array {
+  const result = resultIn(out, x.length, 'like x');
+  return scratch(engine, purpose, (kernels, plan) => {
+    const slot = plan.reserve(Math.ceil(x.length / 4) * 4);
+    return () => {
+      kernels.floats(slot).set(x);
+      call(kernels, slot);
+      result.set(kernels.floats(slot, 0, x.length));
+      return out ?? result;
+    };
+  });
+}
+
 /** The primitives over the kernels of an engine. */
 export function createKernels(engine: Engine): Primitives {
   const elementwise =
     (name: 'sigmoid_f32' | 'tanh_f32') =>
-    (x: Float32Array, out: Float32Array = new Float32Array(x.length)): Float32Array => {
-      checkFloats('x', x, x.length, 'any length');
-      checkFloats('out', out, x.length, 'like x');
-      return scratch(engine, name, (kernels, plan) => {
-        const slot = plan.reserve(Math.ceil(x.length / 4) * 4);
-        return () => {
-          kernels.floats(slot).set(x);
-          kernels.run[name](slot.address, slot.address, slot.length);
-          out.set(kernels.floats(slot, 0, x.length));
-          return out;
-        };
-      });
-    };
+    (x: Float32Array, out?: Float32Array): Float32Array =>
+      inPlace(engine, name, anyFloats('x', x), out, ({ run }, slot) =>
+        run[name](slot.address, slot.address, slot.length),
+      );
   return {
     matmul: (a, b, m, k, n, out) => matmul(engine, a, b, m, k, n, out),
     sigmoid: elementwise('sigmoid_f32'),
     tanh: elementwise('tanh_f32'),
-    softmax: (x, temperature = 1, out = new Float32Array(x.length)) => {
-      checkFloats('x', x, checkInteger('x.length', x.length, 1), 'any length');
-      checkFloats('out', out, x.length, 'like x');
+    softmax: (x, temperature = 1, out = undefined) => {
+      const own = anyFloats('x', x, 1);
       const beta = 1 / checkNumber('temperature', temperature, 1e-6);
-      return scratch(engine, 'softmax', (kernels, plan) => {
-        const slot = plan.reserve(Math.ceil(x.length / 4) * 4);
-        return () => {
-          kernels.floats(slot).set(x);
-          kernels.run.softmax_f32(slot.address, x.length, beta);
-          out.set(kernels.floats(slot, 0, x.length));
-          return out;
-        };
-      });
+      return inPlace(engine, 'softmax', own, out, ({ run }, slot) =>
+        run.softmax_f32(slot.address, own.length, beta),
+      );
     },
     lstmCell: (gates, c, hidden) => lstmCell(engine, gates, c, hidden),
     lstmCellBackward: (result, c, dh, dc, hidden) =>
@@ -146,24 +163,24 @@ function matmul(
   m: number,
   k: number,
   n: number,
-  out: Float32Array = new Float32Array(m * n),
+  out: Float32Array | undefined,
 ): Float32Array {
-  checkFloats('a', a, checkInteger('m', m, 1) * checkInteger('k', k, 1), 'm x k');
-  checkFloats('b', b, k * checkInteger('n', n, 1), 'k x n');
-  checkFloats('out', out, m * n, 'm x n');
+  for (const [name, size] of Object.entries({ m, k, n })) checkInteger(name, size, 1);
+  const [left, right] = [ownFloats('a', a, m * k, 'm x k'), ownFloats('b', b, k * n, 'k x n')];
+  const result = resultIn(out, m * n, 'm x n');
   return scratch(engine, 'matmul', (kernels, plan) => {
     const columns = Math.ceil(n / 4) * 4;
-    const left = plan.reserve(m * k);
-    const right = plan.reserve(k * columns);
-    const result = plan.reserve(m * columns);
+    const rows = plan.reserve(m * k);
+    const panels = plan.reserve(k * columns);
+    const sums = plan.reserve(m * columns);
     const dense = plan.reserve(Math.max(m, k) * n);
     const product = plan.descriptor('Product');
     return () => {
       const { run } = kernels;
       const row = columns * 4;
-      kernels.floats(left).set(a);
-      kernels.floats(dense).set(b);
-      run.rows_copy(right.address, 0, row, dense.address, 0, n * 4, 1, k, n * 4);
+      kernels.floats(rows).set(left);
+      kernels.floats(dense).set(right);
+      run.rows_copy(panels.address, 0, row, dense.address, 0, n * 4, 1, k, n * 4);
       const strides = {
         aRow: k * 4,
         aDepth: 4,
@@ -175,11 +192,11 @@ function matmul(
         cPanel: 64,
       };
       const sizes = { rows: m, depth: k, vectors: columns / 4, panelVectors: 4 };
-      kernels.write(product, { ...sizes, ...strides, a: left, b: right, i: result, c: result });
+      kernels.write(product, { ...sizes, ...strides, a: rows, b: panels, i: sums, c: sums });
       run.product_f32(product.address);
-      run.rows_copy(dense.address, 0, n * 4, result.address, 0, row, 1, m, n * 4);
-      out.set(kernels.floats(dense, 0, m * n));
-      return out;
+      run.rows_copy(dense.address, 0, n * 4, sums.address, 0, row, 1, m, n * 4);
+      result.set(kernels.floats(dense, 0, m * n));
+      return out ?? result;
     };
   });
 }
@@ -318,10 +335,11 @@ function lstmCell(
   c: Float32Array,
   hidden: number,
 ): LstmCellResult {
-  checkFloats('gates', gates, 4 * c.length, 'batch x 4 hidden');
-  return withCell(engine, CELL_LSTM, c, hidden, (cell) => {
-    cell.putGates(cell.gates, gates);
-    cell.putState(cell.previous, c);
+  const state = anyFloats('c', c);
+  const sums = ownFloats('gates', gates, 4 * state.length, 'batch x 4 hidden');
+  return withCell(engine, CELL_LSTM, state, hidden, (cell) => {
+    cell.putGates(cell.gates, sums);
+    cell.putState(cell.previous, state);
     cell.kernels.run.cell_forward(cell.sequence.address);
     return {
       h: cell.takeState(cell.h),
@@ -339,16 +357,18 @@ function lstmCellBackward(
   dc: Float32Array,
   hidden: number,
 ): { gates: Float32Array; c: Float32Array } {
-  checkFloats('result.gates', result.gates, 4 * c.length, 'batch x 4 hidden');
-  for (const [name, array] of Object.entries({ 'result.c': result.c, dh, dc })) {
-    checkFloats(name, array, c.length, 'batch x hidden');
-  }
-  return withCell(engine, CELL_LSTM, c, hidden, (cell) => {
-    cell.putGates(cell.gates, result.gates);
-    cell.putState(cell.previous, c);
-    cell.putState(cell.next, result.c);
-    cell.putState(cell.dh, dh);
-    cell.putState(cell.dc, dc);
+  const forward = readOptions('result', result, ['h', 'c', 'gates']);
+  const state = anyFloats('c', c);
+  const own = (name: string, array: Float32Array): Float32Array =>
+    ownFloats(name, array, state.length, 'batch x hidden');
+  const gates = ownFloats('result.gates', forward.gates, 4 * state.length, 'batch x 4 hidden');
+  const [next, ofH, ofC] = [own('result.c', forward.c), own('dh', dh), own('dc', dc)];
+  return withCell(engine, CELL_LSTM, state, hidden, (cell) => {
+    cell.putGates(cell.gates, gates);
+    cell.putState(cell.previous, state);
+    cell.putState(cell.next, next);
+    cell.putState(cell.dh, ofH);
+    cell.putState(cell.dc, ofC);
     cell.kernels.run.cell_backward(cell.sequence.address);
     return { gates: cell.takeGates(cell.gates), c: cell.takeState(cell.dc) };
   });
@@ -361,12 +381,13 @@ function gruCell(
   h: Float32Array,
   hidden: number,
 ): GruCellResult {
-  checkFloats('x', x, 3 * h.length, 'batch x 3 hidden');
-  checkFloats('product', product, 3 * h.length, 'batch x 3 hidden');
-  return withCell(engine, CELL_GRU_AFTER, h, hidden, (cell) => {
-    cell.putGates(cell.gates, x);
-    cell.putGates(cell.products, product);
-    cell.putState(cell.previous, h);
+  const state = anyFloats('h', h);
+  const inputs = ownFloats('x', x, 3 * state.length, 'batch x 3 hidden');
+  const products = ownFloats('product', product, 3 * state.length, 'batch x 3 hidden');
+  return withCell(engine, CELL_GRU_AFTER, state, hidden, (cell) => {
+    cell.putGates(cell.gates, inputs);
+    cell.putGates(cell.products, products);
+    cell.putState(cell.previous, state);
     cell.kernels.run.cell_forward(cell.sequence.address);
     return { h: cell.takeState(cell.next), gates: cell.takeGates(cell.gates) };
   });
@@ -380,14 +401,16 @@ function gruCellBackward(
   dh: Float32Array,
   hidden: number,
 ): { x: Float32Array; product: Float32Array; h: Float32Array } {
-  checkFloats('result.gates', result.gates, 3 * h.length, 'batch x 3 hidden');
-  checkFloats('product', product, 3 * h.length, 'batch x 3 hidden');
-  checkFloats('dh', dh, h.length, 'batch x hidden');
-  return withCell(engine, CELL_GRU_AFTER, h, hidden, (cell) => {
-    cell.putGates(cell.gates, result.gates);
-    cell.putGates(cell.products, product);
-    cell.putState(cell.previous, h);
-    cell.putState(cell.dh, dh);
+  const forward = readOptions('result', result, ['h', 'gates']);
+  const state = anyFloats('h', h);
+  const gates = ownFloats('result.gates', forward.gates, 3 * state.length, 'batch x 3 hidden');
+  const products = ownFloats('product', product, 3 * state.length, 'batch x 3 hidden');
+  const ofH = ownFloats('dh', dh, state.length, 'batch x hidden');
+  return withCell(engine, CELL_GRU_AFTER, state, hidden, (cell) => {
+    cell.putGates(cell.gates, gates);
+    cell.putGates(cell.products, products);
+    cell.putState(cell.previous, state);
+    cell.putState(cell.dh, ofH);
     cell.kernels.run.cell_backward(cell.sequence.address);
     return {
       x: cell.takeGates(cell.gates),

@@ -1,3 +1,4 @@
+import { isOf } from './arrays.ts';
 import { GatefoldError } from './errors.ts';
 import { part } from './plan.ts';
 import type { Fields, Kernels } from './kernels.ts';
@@ -70,7 +71,7 @@ export function unpackInt8(
   const { cell, gates, hidden, padded, depth } = panels;
   const { columns } = int8Size(panels);
   const from = block.address;
-  const isScaled = data instanceof Float32Array;
+  const isScaled = isOf('Float32Array', data);
   return Float32Array.from({ length: gates * hidden }, (_, row) => {
     const gate = Math.floor(row / hidden);
     const to = staging.address;

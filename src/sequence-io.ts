@@ -1,10 +1,11 @@
-import { checkFloats, checkInteger, checkTokens } from './check.ts';
+import { isOf } from './arrays.ts';
+import { checkInteger, ownFloats, ownTokens } from './check.ts';
 import { checkLengths } from './extent.ts';
 import type { Extent } from './extent.ts';
-import { NONE, part } from './plan.ts';
+import { part } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';
-import { checkState } from './states.ts';
+import { checkState, unplaced } from './states.ts';
 import type { Store } from './store.ts';
 import type { Input, ModelState, SequenceOptions } from './types.ts';
 import type { Workspace } from './workspace.ts';
@@ -35,43 +36,27 @@ export interface Sequence {
 }
 
 /** Options of a call over a sequence, but for those of its outputs. */
-export const SEQUENCE_KEYS: readonly string[] = [
-  'steps',
-  'batch',
-  'batchFirst',
-  'state',
-  'lengths',
-];
+export const SEQUENCE_KEYS = ['steps', 'batch', 'batchFirst', 'state', 'lengths'] as const;
 
-/** Checks a call against the model, before it takes any memory. */
+/** Checks a call against the model, before it takes any memory. What it returns nobody else can change. */
 export function checkSequence(store: Store, x: Input, options: SequenceOptions): Sequence {
-  const total = checkInteger('steps', options.steps, 1);
-  const batch = checkInteger('batch', options.batch ?? 1, 1);
-  const { batchFirst = false, state = {} } = options;
-  const lengths = checkLengths(options.lengths, batch, total);
-  checkInput(store, 'x', x, total, batch);
-  const places = store.units.flatMap((unit) =>
-    unit.kind === 'recurrent' ? [{ unit, h: NONE, c: NONE }] : [],
-  );
-  checkState(places, state, batch);
-  return { x, total, batch, batchFirst, lengths, state };
+  const { state: given = {}, lengths: valid, ...rest } = options;
+  const total = checkInteger('steps', rest.steps, 1);
+  const batch = checkInteger('batch', rest.batch ?? 1, 1);
+  const { batchFirst = false } = rest;
+  const lengths = checkLengths(valid, batch, total);
+  const state = checkState(unplaced(store.units), given, batch);
+  return { x: ownInput(store, x, total, batch), total, batch, batchFirst, lengths, state };
 }
 
-/** Checks the inputs of `steps` steps against the model. */
-export function checkInput(
-  store: Store,
-  name: string,
-  x: Input,
-  steps: number,
-  batch: number,
-): void {
+/** The inputs of `steps` steps, checked against the model, where nobody can change them. */
+export function ownInput(store: Store, x: Input, steps: number, batch: number): Input {
   const unit = store.units[0]!;
   if (unit.kind === 'embedding') {
-    checkTokens(name, x, steps * batch, 'steps x batch', unit.tokens);
-  } else {
-    const length = steps * batch * unit.inputs;
-    checkFloats(name, x, length, 'steps x batch x features');
+    return ownTokens('x', x, steps * batch, 'steps x batch', unit.tokens);
   }
+  const length = steps * batch * unit.inputs;
+  return ownFloats('x', x, length, 'steps x batch x features');
 }
 
 /** Brings a stretch of checked inputs into the workspace, behind the first `at` steps. */
@@ -98,7 +83,7 @@ export function putRows(
 ): void {
   const { first, total, batchFirst, extent } = stretch;
   const length = extent.rows * width;
-  const isToken = x instanceof Int32Array;
+  const isToken = isOf('Int32Array', x);
   const view = isToken ? kernels.integers(slot) : kernels.floats(slot);
   if (!extent.order && row === width && (!batchFirst || batch === 1 || total === 1)) {
     const from = first * batch * width;

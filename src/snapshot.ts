@@ -1,6 +1,6 @@
 import type { Carry } from './carry.ts';
-import { checkFloats, checkInteger, checkNumber } from './check.ts';
-import { below, sizeOf } from './store.ts';
+import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from './check.ts';
+import { below, ownTensors, sizeOf } from './store.ts';
 import type { Store } from './store.ts';
 import type { Snapshot } from './trainer-options.ts';
 import type { StateDict } from './types.ts';
@@ -42,7 +42,9 @@ export function takeSnapshot(kept: Kept, passes: number, simd: string): Snapshot
  */
 export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number): number {
   const { store, updater, carry } = kept;
-  const { tensors, metadata } = snapshot;
+  const given = readOptions('snapshot', snapshot, ['tensors', 'metadata']);
+  const tensors = ownTensors(given.tensors);
+  const metadata = { ...given.metadata };
   const count = (name: string, most = Number.MAX_SAFE_INTEGER): number =>
     checkInteger(name, Number(metadata[name]), 0, most);
   const replay = count('replay', replayed);
@@ -51,19 +53,26 @@ export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number
   const rate = checkNumber('learningRate', Number(metadata.learningRate), 0);
   const vectors = updater.vectors.map(([prefix, slot]) => ({
     slot,
-    named: below(tensors, prefix),
+    checked: store.check(below(tensors, prefix)),
   }));
-  const carried = carry.arrays().map(({ name, shape, slot }) => {
+  const carried = carry.arrays().map(({ name, shape, slot, tokens }) => {
     const length = sizeOf({ shape });
     const data = checkFloats(name, tensors.get(name)?.data, length, `[${shape.join(', ')}]`);
+    // Tokens are kept by their bits: what they would look up has to be there.
+    if (tokens) checkTokens(name, bitsOf(data), length, tokens);
     return { slot, data };
   });
-  for (const { named } of vectors) store.check(named);
-  for (const { slot, named } of vectors) store.write(slot, named);
+  store.checkAlive();
+  for (const { slot, checked } of vectors) store.write(slot, checked);
   for (const { slot, data } of carried) store.kernels.floats(slot, 0, data.length).set(data);
   carry.replay = replay;
   updater.updates = updates;
   updater.rate = rate;
   store.version++;
   return passes;
+}
+
+/** The same elements as whole numbers. */
+function bitsOf({ buffer, byteOffset, length }: Float32Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, length);
 }

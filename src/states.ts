@@ -1,9 +1,9 @@
-import { checkFloats, checkKeys } from './check.ts';
-import { part } from './plan.ts';
+import { ownFloats, readOptions } from './check.ts';
+import { NONE, part } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';
 import type { LayerState, ModelState } from './types.ts';
-import type { RecurrentUnit } from './units.ts';
+import type { RecurrentUnit, Unit } from './units.ts';
 
 /** Where the states [B, Hp] of one recurrent unit are, or their gradients. */
 export interface StatePlace {
@@ -21,23 +21,34 @@ function byLayer(places: readonly StatePlace[]): Map<string, StatePlace[]> {
   return layers;
 }
 
-/** Checks a state against what it is for, before anything is written. */
-export function checkState(places: readonly StatePlace[], state: ModelState, batch: number): void {
+/** Places for checks alone, before there is memory. */
+export function unplaced(units: readonly Unit[]): StatePlace[] {
+  return units.flatMap((unit) => (unit.kind === 'recurrent' ? [{ unit, h: NONE, c: NONE }] : []));
+}
+
+/** A state, checked against what it is for, as a copy that nobody else can change. */
+export function checkState(
+  places: readonly StatePlace[],
+  state: ModelState,
+  batch: number,
+): ModelState {
   const layers = byLayer(places);
-  checkKeys('state', state, [...layers.keys()]);
+  const given = readOptions('state', state, [...layers.keys()]);
+  const checked = new Map<string, LayerState>();
   for (const [layer, stack] of layers) {
-    const given = state[layer];
-    if (given === undefined) continue;
+    if (!Object.hasOwn(given, layer)) continue;
     const { hidden, outputs, form } = stack[0]!.unit;
-    const names = form.hasCellState ? ['h', 'c'] : ['h'];
-    checkKeys(`state.${layer}`, given, names);
-    for (const name of names) {
-      const width = name === 'c' ? hidden : outputs;
+    const names = form.hasCellState ? (['h', 'c'] as const) : (['h'] as const);
+    const values = readOptions(`state.${layer}`, given[layer]!, names);
+    const own = (name: 'h' | 'c', width: number): Float32Array => {
       const shape = `${stack.length} layers and directions x ${batch} rows x ${width} units`;
-      const values = given[name as keyof LayerState];
-      checkFloats(`state.${layer}.${name}`, values, stack.length * batch * width, shape);
-    }
+      const length = stack.length * batch * width;
+      return ownFloats(`state.${layer}.${name}`, values[name], length, shape);
+    };
+    const h = own('h', outputs);
+    checked.set(layer, form.hasCellState ? { h, c: own('c', hidden) } : { h });
   }
+  return Object.fromEntries(checked);
 }
 
 /**
@@ -53,7 +64,7 @@ export function writeState(
   order?: Int32Array,
 ): void {
   for (const { unit, h, c } of places) {
-    const given = state[unit.layer];
+    const given = Object.hasOwn(state, unit.layer) ? state[unit.layer] : undefined;
     const write = (slot: Slot, values: Float32Array | undefined, width: number): void => {
       kernels.zero(slot, 0, batch * unit.outputRow);
       if (!values) return;

@@ -1,3 +1,4 @@
+import { isOf, owned } from './arrays.ts';
 import { checkFloats } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { Plan, part } from './plan.ts';
@@ -8,6 +9,13 @@ import { int8Fields, packInt8, scaleName, unpackInt8 } from './quantize.ts';
 import { derivedLength, int8Length, parametersOf, plainPanels } from './units.ts';
 import type { LinearUnit, Panels, Parameter, RecurrentUnit, Unit } from './units.ts';
 import type { Int8Tensor, StateDict, Tensor } from './types.ts';
+
+/** Tensors of exactly the names and shapes of a model's parameters, which nobody can change. */
+export interface CheckedTensors {
+  readonly tensors: StateDict;
+  /** Whether they are as a file keeps them: see `Store.readSaved`. */
+  readonly saved: boolean;
+}
 
 /** The parameters of a model in an engine's memory: one flat vector, in the order and layout that the kernels read. */
 export class Store {
@@ -161,15 +169,19 @@ export class Store {
     }
   }
 
-  /** Refuses all but exactly the names and shapes of the parameters; `saved` says whether as `readSaved` gives them. */
-  check(tensors: ReadonlyMap<string, Tensor>, saved = false): void {
+  /**
+   * The tensors, of exactly the names and shapes of the parameters, where nobody can change them; refuses all others. `saved` says
+   * whether they are as `readSaved` gives them.
+   */
+  check(tensors: ReadonlyMap<string, Tensor>, saved = false): CheckedTensors {
+    const given = ownTensors(tensors);
     const wanted = this.parameters.flatMap(({ name, shape, form }) => [
       { name, shape },
       ...(saved && 'int8' in form ? [{ name: scaleName(name), shape: [shape[0]!] }] : []),
     ]);
-    const missing = wanted.filter(({ name }) => !tensors.has(name)).map(({ name }) => name);
+    const missing = wanted.filter(({ name }) => !given.has(name)).map(({ name }) => name);
     const known = new Set(wanted.map(({ name }) => name));
-    const unexpected = [...tensors.keys()].filter((name) => !known.has(name));
+    const unexpected = [...given.keys()].filter((name) => !known.has(name));
     if (missing.length || unexpected.length) {
       const list = (names: string[]): string => names.slice(0, 8).join(', ') || 'none';
       throw new GatefoldError(
@@ -178,7 +190,7 @@ export class Store {
       );
     }
     for (const parameter of wanted) {
-      const { shape, data } = tensors.get(parameter.name)!;
+      const { shape, data } = given.get(parameter.name)!;
       const size = `[${parameter.shape.join(', ')}]`;
       if (shape.join() !== parameter.shape.join()) {
         throw new GatefoldError(
@@ -189,33 +201,36 @@ export class Store {
       checkFloats(parameter.name, data, sizeOf(parameter), size);
     }
     for (const { name, form } of this.parameters) {
-      if ('int8' in form) checkWeights(name, tensors, saved);
+      if ('int8' in form) checkWeights(name, given, saved);
     }
+    return { tensors: given, saved };
   }
 
-  /** The other way. Everything is checked before the first number is written. */
-  write(vector: Slot, tensors: ReadonlyMap<string, Tensor>, saved = false): void {
-    this.check(tensors, saved);
+  /** Writes what `check` has let through into a vector. */
+  write(vector: Slot, { tensors, saved }: CheckedTensors): void {
     const staging = this.#staging();
-    for (const parameter of this.parameters) {
-      const { name, form, offset } = parameter;
-      const { data } = tensors.get(name)!;
-      const inner = part(vector, offset);
-      if ('int8' in form) {
-        const { depth } = form.int8;
-        const row = (index: number): Slot => {
-          const values = data.subarray(index * depth, (index + 1) * depth);
-          this.kernels.floats(staging.slot, 0, depth).set(values);
-          return staging.slot;
-        };
-        const scales = saved ? tensors.get(scaleName(name))!.data : undefined;
-        packInt8(this.kernels, form.int8, inner, row, scales);
-      } else {
-        this.kernels.floats(staging.slot, 0, sizeOf(parameter)).set(data);
-        this.#move(parameter, inner, staging, true);
+    try {
+      for (const parameter of this.parameters) {
+        const { name, form, offset } = parameter;
+        const { data } = tensors.get(name)!;
+        const inner = part(vector, offset);
+        if ('int8' in form) {
+          const { depth } = form.int8;
+          const row = (index: number): Slot => {
+            const values = data.subarray(index * depth, (index + 1) * depth);
+            this.kernels.floats(staging.slot, 0, depth).set(values);
+            return staging.slot;
+          };
+          const scales = saved ? tensors.get(scaleName(name))!.data : undefined;
+          packInt8(this.kernels, form.int8, inner, row, scales);
+        } else {
+          this.kernels.floats(staging.slot, 0, sizeOf(parameter)).set(data);
+          this.#move(parameter, inner, staging, true);
+        }
       }
+    } finally {
+      staging.free();
     }
-    staging.free();
     if (this.int8) this.#packTied();
   }
 
@@ -300,6 +315,30 @@ function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved:
   if (data.every(isWhole) && tensors.get(scaleName(name))!.data.every(isScale)) return;
   const message = `"${name}" expected whole numbers from -127 to 127 and finite scales`;
   throw new GatefoldError('ERR_ARGUMENT', message);
+}
+
+/** Tensors by name as a caller gives them, each read once, where nobody can change them. */
+export function ownTensors(tensors: unknown): StateDict {
+  const refuse = (what: string): never => {
+    const message = `"tensors" expected a Map from names to { shape, data }, data a Float32Array, got ${what}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  };
+  const own: StateDict = new Map();
+  if (typeof (tensors as Partial<StateDict> | null | undefined)?.[Symbol.iterator] !== 'function') {
+    refuse(`a ${typeof tensors}`);
+  }
+  for (const entry of tensors as Iterable<unknown>) {
+    const [name, tensor] = Array.isArray(entry) ? (entry as [unknown, unknown]) : [];
+    const { shape, data } = (tensor ?? {}) as Partial<Tensor>;
+    if (typeof name !== 'string') return refuse('another kind of collection');
+    if (!Array.isArray(shape) || !isOf('Float32Array', data)) return refuse(`another "${name}"`);
+    own.set(name, { shape: Array.from(shape as readonly number[]), data });
+  }
+  // Getters of the caller may have run so far; from here on nothing of his does.
+  for (const [name, { shape, data }] of own) {
+    own.set(name, { shape, data: owned('Float32Array', data) });
+  }
+  return own;
 }
 
 export function sizeOf({ shape }: Pick<Tensor, 'shape'>): number {

@@ -1,12 +1,12 @@
 import { POOL_LAST } from '../assembly/shared/codes.ts';
-import { checkFloats, checkInteger, checkKeys } from './check.ts';
+import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from './arrays.ts';
+import { checkFloats, checkInteger, checkIntegers, checkTokens, readOptions } from './check.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
 import type { Kernels } from './kernels.ts';
 import type { Model } from './model.ts';
-import { checkInput } from './sequence-io.ts';
-import { checkState, copyState, readState, writeState } from './states.ts';
+import { checkState, copyState, readState, unplaced, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
 import type { Input, ModelState } from './types.ts';
@@ -40,7 +40,11 @@ export class Stream {
   #disposed = false;
 
   constructor(model: Model, store: Store, options: StreamOptions) {
-    checkKeys('options', options, ['batch', 'state']);
+    const given = readOptions('options', options, ['batch', 'state']);
+    const batch = checkInteger('batch', given.batch ?? 1, 1);
+    const state = checkState(unplaced(store.units), given.state ?? {}, batch);
+    store.checkAlive();
+    kernelsOf(model.engine);
     if (!store.causal) {
       throw new GatefoldError(
         'ERR_UNSUPPORTED',
@@ -48,7 +52,7 @@ export class Stream {
       );
     }
     this.model = model;
-    this.batch = checkInteger('batch', options.batch ?? 1, 1);
+    this.batch = batch;
     this.#store = store;
     this.#kernels = store.kernels;
     const pool = store.units[store.pooledFrom];
@@ -66,7 +70,7 @@ export class Stream {
     this.#outputs = top.outputs;
     this.#outputRow = top.outputRow;
     this.#views = this.#createViews();
-    if (options.state) this.restore(options.state);
+    writeState(this.#kernels, this.#states[0]!, state, batch);
   }
 
   /**
@@ -82,12 +86,20 @@ export class Stream {
   run(x: Input, out: Float32Array, frames: number): void {
     this.#checkAlive();
     checkInteger('frames', frames, 1);
-    checkInput(this.#store, 'x', x, frames, this.batch);
-    checkFloats('out', out, frames * this.batch * this.#outputs, 'frames x batch x outputs');
+    const { batch } = this;
+    const unit = this.#store.units[0]!;
+    const isOfTokens = unit.kind === 'embedding';
+    if (isOfTokens) checkIntegers('x', x, frames * batch, 'steps x batch');
+    else checkFloats('x', x, frames * batch * unit.inputs, 'steps x batch x features');
+    checkFloats('out', out, frames * batch * this.#outputs, 'frames x batch x outputs');
+    // Nobody may change what has been checked, nor may an output overwrite an input that is still to be read.
+    const mayChange = isShared(x) || (frames > 1 && overtakes(out, x));
+    const given = mayChange ? copyOf(x) : x;
+    if (isOfTokens) checkTokens('x', given as Int32Array, frames * batch, unit.tokens);
     if (this.#views.memory !== this.#kernels.arena.floats) this.#views = this.#createViews();
     const whole = frames - (frames % BLOCK);
-    for (let first = 0; first < whole; first += BLOCK) this.#advance(x, out, first, BLOCK);
-    for (let first = whole; first < frames; first++) this.#advance(x, out, first, 1);
+    for (let first = 0; first < whole; first += BLOCK) this.#advance(given, out, first, BLOCK);
+    for (let first = whole; first < frames; first++) this.#advance(given, out, first, 1);
   }
 
   #advance(x: Input, out: Float32Array, first: number, steps: number): void {
@@ -95,7 +107,7 @@ export class Stream {
     const { input, output } = steps === 1 ? views.single : views.block;
     const from = first * this.#inputRow;
     const length = steps * this.#inputRow;
-    const target = x instanceof Int32Array ? views.tokens : input;
+    const target = isOf('Int32Array', x) ? views.tokens : input;
     for (let i = 0; i < length; i++) target[i] = x[from + i]!;
     this.#workspace.arrangeSteps(steps);
     this.#workspace.forward();
@@ -103,7 +115,7 @@ export class Stream {
     const row = this.#outputRow;
     const to = first * this.batch * outputs;
     if (row === outputs) {
-      if (to === 0 && output.length === out.length) out.set(output);
+      if (to === 0 && output.length === lengthOf(out)) copyInto(out, output);
       else for (let i = 0; i < output.length; i++) out[to + i] = output[i]!;
     } else {
       const rows = steps * this.batch;
@@ -145,8 +157,9 @@ export class Stream {
   /** Goes on from other states; zero where absent. */
   restore(state: ModelState): void {
     this.#checkAlive();
-    checkState(this.#states[0]!, state, this.batch);
-    writeState(this.#kernels, this.#states[0]!, state, this.batch);
+    const checked = checkState(this.#states[0]!, state, this.batch);
+    this.#checkAlive();
+    writeState(this.#kernels, this.#states[0]!, checked, this.batch);
   }
 
   #checkAlive(): void {
@@ -165,6 +178,13 @@ export class Stream {
     this.#disposed = true;
     this.#workspace.dispose();
   }
+}
+
+/** A copy that is this call's alone. */
+function copyOf(x: Input): Input {
+  return isOf('Int32Array', x)
+    ? viewOf('Int32Array', x).slice()
+    : viewOf('Float32Array', x).slice();
 }
 
 interface Pair {

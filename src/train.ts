@@ -1,7 +1,7 @@
-import { checkChoice, checkFloats, checkInteger, checkKeys } from './check.ts';
+import { newFloats } from './arrays.ts';
+import { checkChoice, checkInteger, ownFloats, readOptions } from './check.ts';
 import type { Carry } from './carry.ts';
-import { Ctc } from './ctc.ts';
-import type { Labels } from './ctc.ts';
+import type { Ctc, Labels } from './ctc.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
@@ -18,9 +18,9 @@ import type { Model } from './model.ts';
 import type { Draw } from './masks.ts';
 import { checkLengths, noRows, uniformExtent } from './extent.ts';
 import {
-  checkInput,
   addRows,
   gatherRepeated,
+  ownInput,
   putInput,
   repeatLast,
   takeRows,
@@ -53,6 +53,29 @@ type Values = Float32Array | Int32Array;
 /** Checked targets. */
 type Target = Values | Labels;
 
+/** What `backward` goes back over, and the lengths whose last outputs were repeated. */
+interface Forwarded {
+  readonly stretch: Stretch;
+  readonly repeated: Int32Array | undefined;
+}
+
+/** A checked window of `step` or `evaluate`. */
+interface Window {
+  readonly x: Input;
+  readonly target: Target;
+  readonly steps: number;
+  readonly lengths: Int32Array | undefined;
+}
+
+const FORWARD_KEYS = ['steps', 'batchFirst', 'state', 'lengths', 'padding'] as const;
+const BACKWARD_KEYS = ['target', 'targetLengths', 'output', 'state', 'flow'] as const;
+const WINDOW_KEYS = ['steps', 'lengths', 'targetLengths'] as const;
+
+function goneForward(): GatefoldError {
+  const message = 'backward() goes over the last forward() once: call forward() first';
+  return new GatefoldError('ERR_STATE', message);
+}
+
 /** Loss, optimizer, clipping and window of backpropagation through time over a model. */
 export class Trainer {
   readonly model: Model;
@@ -71,8 +94,7 @@ export class Trainer {
   /** Of windows that the workspace has no room for. */
   readonly #segmented: SegmentedRun | undefined;
   readonly #release: () => void;
-  /** What `backward` goes back over, and the lengths whose last outputs were repeated. */
-  #forwarded: { stretch: Stretch; repeated: Int32Array | undefined } | undefined;
+  #forwarded: Forwarded | undefined;
   /** Passes of training that have drawn masks. */
   #passes = 0;
   #version: number;
@@ -96,7 +118,7 @@ export class Trainer {
     const { plan, rows, updater } = layout;
     this.#updater = updater;
     this.#rows = rows;
-    this.#ctc = this.#createCtc();
+    this.#ctc = layout.ctc;
     this.#training = layout.training;
     this.#evaluation = layout.evaluation;
     this.#segmented = layout.segmented;
@@ -124,15 +146,6 @@ export class Trainer {
     };
   }
 
-  #createCtc(): Ctc | undefined {
-    const { loss } = this.options;
-    const options = loss === undefined ? undefined : lossOptions(loss);
-    if (options?.type !== 'ctc') return undefined;
-    if (!this.model.pooled) return new Ctc(options, this.model.outputSize);
-    const message = `the loss 'ctc' takes an output of every step: leave the "pool" layer out`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
-  }
-
   /** Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine may not have it. */
   static create(model: Model, options: TrainerOptions): Trainer {
     return new Trainer(model, checkTrainerOptions(options));
@@ -157,34 +170,37 @@ export class Trainer {
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
    */
   forward(x: Input, options: TrainingSequenceOptions = {}): SequenceResult {
+    const { batch, steps: most } = this.options;
     this.#checkAlive();
-    checkKeys('options', options, ['steps', 'batchFirst', 'state', 'lengths', 'padding']);
-    const { batch } = this.options;
-    const steps = checkInteger('steps', options.steps ?? this.options.steps, 1, this.options.steps);
+    const given = readOptions('options', options, FORWARD_KEYS);
+    const steps = checkInteger('steps', given.steps ?? most, 1, most);
     if (steps > this.#workspace.steps) {
       throw new GatefoldError(
         'ERR_UNSUPPORTED',
         `"memory" leaves room for ${this.#workspace.steps} steps of forward() and backward(): ask for fewer "steps", or use step()`,
       );
     }
-    const { batchFirst = false, state = {} } = options;
-    const padding = checkChoice('padding', options.padding ?? 'zero', ['zero', 'repeat']);
-    const lengths = checkLengths(options.lengths, batch, steps);
+    const { batchFirst = false } = given;
+    const padding = checkChoice('padding', given.padding ?? 'zero', ['zero', 'repeat']);
+    const lengths = checkLengths(given.lengths, batch, steps);
     const workspace = this.#workspace;
-    checkInput(this.#store, 'x', x, steps, batch);
-    checkState(workspace.states(0), state, batch);
+    const state = checkState(workspace.states(0), given.state ?? {}, batch);
+    const inputs = ownInput(this.#store, x, steps, batch);
+    if (lengths && !this.model.pooled && lengths.every((length) => length === 0)) throw noRows();
+    // Whatever the caller's getters have done by now.
+    this.#checkAlive();
+    const output = newFloats(this.#outputRows(steps) * this.model.outputSize, 'the output');
     this.#forwarded = undefined;
     this.#arrange(lengths, steps);
     const { extent } = workspace;
     const stretch = { first: 0, total: steps, batchFirst, extent };
-    putInput(this.#kernels, workspace, x, stretch);
+    putInput(this.#kernels, workspace, inputs, stretch);
     writeState(this.#kernels, workspace.states(0), state, batch, extent.order);
     this.#refresh();
     this.#drawMasks();
     workspace.forward();
     const repeats = padding === 'repeat' && !this.model.pooled;
     this.#forwarded = { stretch, repeated: repeats ? lengths : undefined };
-    const output = new Float32Array(this.#outputRows(steps) * this.model.outputSize);
     const { outputRow: row, outputs: width } = this.#store.units.at(-1)!;
     const rows = { slot: workspace.output, row, width };
     takeRows(this.#kernels, workspace, rows, output, workspace.outputStretch(stretch));
@@ -208,12 +224,10 @@ export class Trainer {
     this.#workspace.mask({ ...this.#nextDraw(), first: 0 });
   }
 
-  /** Readies the workspace for rows of these lengths, at most `steps`; where all are 0, for padding that nothing reads. */
+  /** Prepares the workspace for rows of these lengths, at most `steps`; where all are 0, for padding that nothing reads. */
   #arrange(lengths: Int32Array | undefined, steps: number): void {
-    if (!lengths) this.#workspace.arrangeSteps(steps);
-    else if (!this.#workspace.arrangeLengths(lengths, 0, steps)) {
-      throw noRows();
-    }
+    if (lengths) this.#workspace.arrangeLengths(lengths, 0, steps);
+    else this.#workspace.arrangeSteps(steps);
   }
 
   /**
@@ -225,25 +239,23 @@ export class Trainer {
    */
   backward(gradients: OutputGradients): InputGradients {
     this.#checkAlive();
-    if (!this.#forwarded) {
-      throw new GatefoldError(
-        'ERR_STATE',
-        'backward() goes over the last forward() once: call forward() first',
-      );
-    }
-    const { stretch, repeated } = this.#forwarded;
+    const forwarded = this.#requireForward();
+    const { stretch, repeated } = forwarded;
     const { total: steps, batchFirst, extent } = stretch;
     const { batch } = this.options;
     const { outputSize: width, inputSize, takesTokens } = this.model;
-    checkKeys('gradients', gradients, ['target', 'targetLengths', 'output', 'state', 'flow']);
-    const { targetLengths, output, state = {}, flow = false } = gradients;
+    const given = readOptions('gradients', gradients, BACKWARD_KEYS);
+    const { flow = false } = given;
     const outputRows = this.#outputRows(steps);
-    const target =
-      gradients.target && this.#checkTarget(gradients.target, outputRows, targetLengths);
-    if (output) checkFloats('output', output, outputRows * width, 'like the output');
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
-    checkState(places, state, batch);
+    const state = checkState(places, given.state ?? {}, batch);
+    const target = given.target && this.#checkTarget(given.target, outputRows, given.targetLengths);
+    const output =
+      given.output && ownFloats('output', given.output, outputRows * width, 'like the output');
+    // Whatever the caller's getters have done by now.
+    this.#checkAlive();
+    if (this.#requireForward() !== forwarded) throw goneForward();
     this.#forwarded = undefined;
     const { outputGradient } = workspace;
     const row = this.#store.units.at(-1)!.outputRow;
@@ -265,11 +277,16 @@ export class Trainer {
       ...(flow ? { flow: readFlow(workspace) } : {}),
     };
     if (takesTokens) return { state: initial, ...measured };
-    const input = new Float32Array(steps * batch * inputSize);
+    const input = newFloats(steps * batch * inputSize, 'the gradient of the input');
     const inputRow = Math.ceil(inputSize / 4) * 4;
     const rows = { slot: workspace.inputGradient, row: inputRow, width: inputSize };
     takeRows(this.#kernels, workspace, rows, input, stretch);
     return { input, state: initial, ...measured };
+  }
+
+  #requireForward(): Forwarded {
+    if (this.#forwarded) return this.#forwarded;
+    throw goneForward();
   }
 
   zeroGradients(): void {
@@ -300,12 +317,13 @@ export class Trainer {
    */
   step(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
-    const { steps: window, bptt } = this.options;
-    const [steps, wanted] = this.#checkWindow(x, target, options, bptt?.every ?? window);
+    const { steps: most, bptt } = this.options;
+    const window = this.#checkWindow(this.#training, x, target, options, bptt?.every ?? most);
+    const { steps } = window;
     const carry = this.#training;
     const isLong = steps > this.#workspace.steps;
     if (isLong) this.#beginGradients();
-    const loss = this.#runWindow(carry, x, wanted, steps, options.lengths);
+    const loss = this.#runWindow(carry, window);
     if (!Number.isFinite(loss)) {
       this.#updater.notFinite('loss', loss);
       return { loss, gradNorm: NaN, finite: false };
@@ -323,9 +341,9 @@ export class Trainer {
   /** The mean loss of a window, from states of its own that go on from call to call until `resetEvaluation()`. */
   evaluate(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): number {
     this.#checkAlive();
-    const [steps, wanted] = this.#checkWindow(x, target, options, this.options.steps);
-    const loss = this.#runWindow(this.#evaluation, x, wanted, steps, options.lengths);
-    this.#keep(this.#evaluation, steps);
+    const window = this.#checkWindow(this.#evaluation, x, target, options, this.options.steps);
+    const loss = this.#runWindow(this.#evaluation, window);
+    this.#keep(this.#evaluation, window.steps);
     return loss;
   }
 
@@ -340,22 +358,34 @@ export class Trainer {
     else if (!this.model.pooled) carry.keep(this.#workspace);
   }
 
+  /** A window of which nothing can change any more: every refusal happens here, before anything else does. */
   #checkWindow(
+    carry: Carry,
     x: Input,
     target: Float32Array | Int32Array,
     options: WindowOptions,
     most: number,
-  ): [steps: number, target: Target] {
-    checkKeys('options', options, ['steps', 'lengths', 'targetLengths']);
+  ): Window {
     const { batch } = this.options;
-    const steps = checkInteger('steps', options.steps ?? most, 1, most);
-    checkInput(this.#store, 'x', x, steps, batch);
-    const rows = this.#outputRows(steps);
-    return [steps, this.#checkTarget(target, rows, options.targetLengths)];
+    const given = readOptions('options', options, WINDOW_KEYS);
+    const steps = checkInteger('steps', given.steps ?? most, 1, most);
+    const lengths = checkLengths(given.lengths, batch, steps);
+    if (lengths && carry.replay) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        '"lengths" cannot be combined with a "bptt" that replays steps',
+      );
+    }
+    if (lengths && !this.model.pooled && lengths.every((length) => length === 0)) throw noRows();
+    const wanted = this.#checkTarget(target, this.#outputRows(steps), given.targetLengths);
+    const window = { x: ownInput(this.#store, x, steps, batch), target: wanted, steps, lengths };
+    // Whatever the caller's getters have done by now.
+    this.#checkAlive();
+    return window;
   }
 
   #checkTarget(target: unknown, rows: number, lengths: ArrayLike<number> | undefined): Target {
-    if (this.#ctc) return this.#ctc.check(target, lengths, this.options.batch);
+    if (this.#ctc) return this.#ctc.check(target, lengths);
     return this.#requireLoss().loss.check(target, rows);
   }
 
@@ -368,25 +398,11 @@ export class Trainer {
   }
 
   /** Replays what the carry asks for, then the new steps; returns their mean loss and leaves its gradient as that of the outputs. */
-  #runWindow(
-    carry: Carry,
-    x: Input,
-    target: Target,
-    steps: number,
-    given: ArrayLike<number> | undefined,
-  ): number {
+  #runWindow(carry: Carry, { x, target, steps, lengths }: Window): number {
     const { batch } = this.options;
     const workspace = this.#workspace;
-    const lengths = checkLengths(given, batch, steps);
-    if (lengths && carry.replay) {
-      throw new GatefoldError(
-        'ERR_ARGUMENT',
-        '"lengths" cannot be combined with a "bptt" that replays steps',
-      );
-    }
     this.#forwarded = undefined;
     if (steps > workspace.steps) {
-      if (lengths?.every((length) => length === 0)) throw noRows();
       this.#refresh();
       const draw = carry === this.#training ? this.#nextDraw() : undefined;
       // Without a loss of single outputs there are no segments.
@@ -408,7 +424,7 @@ export class Trainer {
   /** Mean loss of a stretch of outputs, which stand behind `first` replayed rows; its gradient takes their place. */
   #loss(target: Target, outputs: Stretch, first = 0): number {
     const workspace = this.#workspace;
-    if ('labels' in target) return this.#ctc!.run(this.#kernels, workspace, target);
+    if ('labels' in target) return this.#ctc!.run(workspace, target);
     return this.#requireLoss().mean(workspace, target, outputs, first);
   }
 

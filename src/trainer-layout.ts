@@ -1,4 +1,5 @@
 import { Carry } from './carry.ts';
+import { Ctc } from './ctc.ts';
 import { GatefoldError } from './errors.ts';
 import { NONE, Plan } from './plan.ts';
 import { LossRows } from './loss-rows.ts';
@@ -19,6 +20,8 @@ export interface TrainerLayout {
   readonly updater: Updater;
   /** Absent without a loss of single outputs. */
   readonly rows: LossRows | undefined;
+  /** Absent with any other loss. */
+  readonly ctc: Ctc | undefined;
   readonly training: Carry;
   readonly evaluation: Carry;
   /** Of windows that the workspace has no room for. */
@@ -33,14 +36,21 @@ function reserve(
   const plan = new Plan();
   const { batch, steps, loss, bptt } = options;
   const chosen = loss === undefined ? undefined : lossOptions(loss);
-  const isOfRows = chosen && chosen.type !== 'ctc';
-  const lossOf = isOfRows ? createLoss(chosen, store.units.at(-1)!.outputs) : undefined;
+  const { outputs } = store.units.at(-1)!;
+  const ofSequences = chosen?.type === 'ctc' ? chosen : undefined;
+  const lossOf = chosen && chosen.type !== 'ctc' ? createLoss(chosen, outputs) : undefined;
+  if (ofSequences && store.pooledFrom < store.units.length) {
+    const message = `the loss 'ctc' takes an output of every step: leave the "pool" layer out`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
   const replayed = bptt ? bptt.steps - bptt.every : 0;
   return {
     segment,
     plan,
     updater: new Updater(plan, store, options),
     rows: lossOf && new LossRows(plan, store, lossOf, batch * segment, batch * steps),
+    ctc:
+      ofSequences && new Ctc(plan, store.kernels, ofSequences, { batch, steps, classes: outputs }),
     training: new Carry(plan, store, batch, replayed),
     evaluation: new Carry(plan, store, batch, 0),
     segmented: count > 1 ? new SegmentedRun(plan, store, batch, count) : undefined,

@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, checkKeys, checkNumber } from './check.ts';
+import { checkChoice, checkInteger, checkKeys, checkNumber, frozenCopy } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import type { GradientFlow } from './flow.ts';
 import { lossOptions } from './loss.ts';
@@ -127,9 +127,10 @@ const KEYS = [
   'seed',
 ];
 
-/** The options, checked, or an error that names the one that is wrong. */
-export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
-  checkKeys('options', options, KEYS);
+/** A copy of the options that nobody can change, checked, or an error that names the one that is wrong. */
+export function checkTrainerOptions(given: TrainerOptions): TrainerOptions {
+  checkKeys('options', given, KEYS);
+  const options = frozenCopy('options', given);
   const { batch, steps, onNonFinite, gradClip, bptt, memory } = options;
   checkInteger('batch', batch, 1);
   checkInteger('steps', steps, 1);
@@ -165,5 +166,5 @@ export function checkTrainerOptions(options: TrainerOptions): TrainerOptions {
       );
     }
   }
-  return { ...options };
+  return options;
 }

@@ -15,9 +15,20 @@ import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
 import type { Stretch } from './sequence-io.ts';
-import type { DropoutUnit, LinearUnit, MergeUnit, PoolUnit, RecurrentUnit, Unit } from './units.ts';
+import type {
+  DropoutUnit,
+  EmbeddingUnit,
+  LinearUnit,
+  MergeUnit,
+  PoolUnit,
+  RecurrentUnit,
+  Unit,
+} from './units.ts';
 import { layOut } from './workspace-layout.ts';
 import type { WorkspaceOptions } from './workspace-layout.ts';
+
+/** Extents that a workspace keeps at most. */
+const MAX_EXTENTS = 4;
 
 /** A call for so many rows. */
 type KernelCall = (rows: number) => void;
@@ -55,7 +66,7 @@ export class Workspace {
   readonly #forward: readonly KernelCall[];
   readonly #masks: readonly Mask[];
   #extent: Extent;
-  /** Extents of whole batches by their steps: a stream goes back and forth between a few. */
+  /** Extents of whole batches by their steps, the last few: a stream goes back and forth between two. */
   readonly #uniform = new Map<number, Extent>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
@@ -83,18 +94,23 @@ export class Workspace {
     plan.place(block);
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
-    const around = { kernels, store, layout, batch, gradients, gradientLimit };
-    for (const buffers of this.#buffers) describeUnit(around, buffers, this.#reads(buffers));
-    const training = gradients !== undefined;
-    const isIdle = ({ unit }: Buffers): boolean => unit.kind === 'dropout' && !training;
-    this.#forward = this.#buffers.map((buffers) =>
-      isIdle(buffers) ? () => undefined : this.#forwardOf(buffers),
-    );
-    this.#masks = training ? this.#buffers.flatMap(masksOf) : [];
-    this.#extent = uniformExtent(steps, batch);
-    kernels.integers(this.offsets).set(this.#extent.offsets);
-    this.arrange(this.#extent);
-    this.prepare();
+    try {
+      const around = { kernels, store, layout, batch, gradients, gradientLimit };
+      for (const buffers of this.#buffers) describeUnit(around, buffers, this.#reads(buffers));
+      const training = gradients !== undefined;
+      const isIdle = ({ unit }: Buffers): boolean => unit.kind === 'dropout' && !training;
+      this.#forward = this.#buffers.map((buffers) =>
+        isIdle(buffers) ? () => undefined : this.#forwardOf(buffers),
+      );
+      this.#masks = training ? this.#buffers.flatMap(masksOf) : [];
+      this.#extent = uniformExtent(steps, batch);
+      kernels.integers(this.offsets).set(this.#extent.offsets);
+      this.arrange(this.#extent);
+      this.prepare();
+    } catch (error) {
+      this.#release();
+      throw error;
+    }
   }
 
   /** Bytes that such a workspace would take. */
@@ -146,7 +162,10 @@ export class Workspace {
   arrangeSteps(steps: number): void {
     if (steps === this.#extent.steps && !this.#extent.order) return;
     let extent = this.#uniform.get(steps);
-    if (!extent) this.#uniform.set(steps, (extent = uniformExtent(steps, this.batch)));
+    if (!extent) {
+      if (this.#uniform.size === MAX_EXTENTS) this.#uniform.clear();
+      this.#uniform.set(steps, (extent = uniformExtent(steps, this.batch)));
+    }
     this.arrange(extent);
   }
 
@@ -293,8 +312,9 @@ export class Workspace {
     }
     if (unit.kind === 'pool') return this.#poolOf(unit, buffers);
     const table = buffers.table.address;
+    const count = (unit as EmbeddingUnit).tokens;
     const tokens = this.input.address;
-    return (rows) => run.embedding_forward(out, table, tokens, rows, row);
+    return (rows) => run.embedding_forward(out, table, count, tokens, rows, row);
   }
 
   #poolOf(unit: PoolUnit, { rows, row }: Buffers): KernelCall {
@@ -386,7 +406,8 @@ export class Workspace {
       run.dense_backward(dense.address);
     } else if (unit.kind === 'embedding') {
       const table = this.#store.slot(unit, 'table', this.#gradients).address;
-      run.embedding_backward(table, gradient.address, this.input.address, count, row);
+      const tokens = this.input.address;
+      run.embedding_backward(table, unit.tokens, gradient.address, tokens, count, row);
     } else if (unit.kind === 'pool') {
       const { x, dx, xRow } = this.#source(unit);
       const [y, dy, from, to] = [buffers.rows, gradient, x, dx].map(({ address }) => address);

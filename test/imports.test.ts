@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   assembly: [
     ['shared/'],
-    ['abort', 'tables', 'layout', 'masks'],
+    ['abort', 'bounds', 'tables', 'layout', 'masks'],
     ['simd'],
     ['math', 'policy'],
     ['gen/'],
@@ -27,6 +27,7 @@ const LAYERS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   src: [
     ['errors', 'random', 'types', 'disposable', 'imports', 'generated/'],
+    ['arrays'],
     ['check', 'arena'],
     ['extent', 'plan', 'segments', 'wasm/', 'data/'],
     ['kernels'],

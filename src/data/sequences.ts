@@ -1,3 +1,4 @@
+import { isOf } from '../arrays.ts';
 import { checkChoice, checkInteger, checkKeys } from '../check.ts';
 import { GatefoldError } from '../errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
@@ -161,7 +162,7 @@ function spread(
 }
 
 function arrayOf(like: Float32Array | Int32Array, length: number): Float32Array | Int32Array {
-  return like instanceof Float32Array ? new Float32Array(length) : new Int32Array(length);
+  return isOf('Float32Array', like) ? new Float32Array(length) : new Int32Array(length);
 }
 
 /** Lengths in steps of inputs that are all of one kind. */
@@ -185,7 +186,7 @@ function checkTargets(
   perStep: boolean,
 ): TargetForm {
   const { target: first } = sequences[0]!;
-  const isFloat = first instanceof Float32Array;
+  const isFloat = isOf('Float32Array', first);
   const isClass = typeof first === 'number';
   const numbers = isClass ? 1 : first.length;
   const width = perStep ? numbers / lengths[0]! : isClass || isFloat ? numbers : 0;

@@ -102,7 +102,8 @@ export function loadModel(engine: Engine, source: Source): Model {
     const best = below(tensors, BEST);
     const kept = best.size > 0 ? best : below(tensors, PARAMETERS);
     const store = storeOf(model);
-    store.write(store.values, metadata[TRAINER] === undefined ? tensors : kept, true);
+    const own = metadata[TRAINER] === undefined ? tensors : kept;
+    store.write(store.values, store.check(own, true));
     store.prepare();
     return model;
   } catch (error) {

@@ -1,0 +1,99 @@
+/**
+ * Typed arrays of callers. What they are is read from their internal slots by the language's own getters: a subclass, a proxy or an
+ * array of another realm cannot say one thing to a check and another to the copy that follows it.
+ */
+
+import { GatefoldError } from './errors.ts';
+
+const typedArray = Object.getPrototypeOf(Int8Array.prototype) as object;
+
+/** The language's own getter of a property, which looks at the object's slots alone. */
+function getterOf<T>(prototype: object, key: PropertyKey): (value: unknown) => T {
+  const { get } = Object.getOwnPropertyDescriptor(prototype, key)!;
+  return (value) => get!.call(value) as T;
+}
+
+/** The kind of a typed array, such as `Float32Array`; `undefined` of anything else. */
+export const kindOf: (value: unknown) => string | undefined = getterOf(
+  typedArray,
+  Symbol.toStringTag,
+);
+/** Elements of a typed array; 0 where its buffer has been transferred away. */
+export const lengthOf: (array: unknown) => number = getterOf(typedArray, 'length');
+
+const bufferOf = getterOf<ArrayBufferLike>(typedArray, 'buffer');
+const offsetOf = getterOf<number>(typedArray, 'byteOffset');
+const bytesOf = getterOf<number>(typedArray, 'byteLength');
+const sizeOfBuffer = getterOf<number>(ArrayBuffer.prototype, 'byteLength');
+const copyElements = Uint8Array.prototype.set;
+
+/** Whether a value is an `ArrayBuffer`, of any realm; one that threads share is not. */
+export function isBuffer(value: unknown): value is ArrayBuffer {
+  try {
+    sizeOfBuffer(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether other threads may change the elements at any time. */
+export function isShared(array: ArrayBufferView): boolean {
+  return !isBuffer(bufferOf(array));
+}
+
+/** The kinds that this package takes. */
+interface Kinds {
+  readonly Float32Array: Float32Array;
+  readonly Float64Array: Float64Array;
+  readonly Int32Array: Int32Array;
+  readonly Int8Array: Int8Array;
+  readonly Uint8Array: Uint8Array;
+}
+export type Kind = keyof Kinds;
+
+/** Whether a value is a typed array of one kind. */
+export function isOf<K extends Kind>(kind: K, value: unknown): value is Kinds[K] {
+  return kindOf(value) === kind;
+}
+
+type Class<K extends Kind> = new (buffer: ArrayBufferLike, at: number, length: number) => Kinds[K];
+
+/** The same elements through a view of the language's own class. */
+export function viewOf<K extends Kind>(kind: K, array: Kinds[K]): Kinds[K] {
+  const View = globalThis[kind] as unknown as Class<K>;
+  return new View(bufferOf(array), offsetOf(array), lengthOf(array));
+}
+
+/** The elements where nobody can change them before they have been used: in a copy where threads share the buffer. */
+export function owned<K extends Kind>(kind: K, array: Kinds[K]): Kinds[K] {
+  const view = viewOf(kind, array);
+  return isShared(view) ? (view.slice() as Kinds[K]) : view;
+}
+
+/** Copies all elements of `from` to the front of `to`, without a view of either. */
+export function copyInto(to: Float32Array | Int32Array, from: Float32Array | Int32Array): void {
+  copyElements.call(to as unknown as Uint8Array, from);
+}
+
+/**
+ * Whether writing `to` in order, each step after `from` has been read up to it, destroys elements of `from` that are still to be read:
+ * both lie in one buffer, and `to` is ahead of `from` somewhere.
+ */
+export function overtakes(to: ArrayBufferView, from: ArrayBufferView): boolean {
+  if (bufferOf(to) !== bufferOf(from)) return false;
+  const [toStart, fromStart] = [offsetOf(to), offsetOf(from)];
+  const [toEnd, fromEnd] = [toStart + bytesOf(to), fromStart + bytesOf(from)];
+  const isApart = toEnd <= fromStart || fromEnd <= toStart;
+  return !isApart && (toStart > fromStart || toEnd > fromEnd);
+}
+
+/** A fresh array for results; `purpose` says whose, where the host has no memory for it. */
+export function newFloats(length: number, purpose: string): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(length);
+  } catch {
+    const message = `${purpose} takes ${4 * length} bytes, which this host does not give: use fewer steps or a smaller batch`;
+    throw new GatefoldError('ERR_MEMORY', message);
+  }
+}
