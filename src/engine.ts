@@ -1,3 +1,4 @@
+import { isBuffer } from './arrays.ts';
 import { checkInteger, checkKeys } from './check.ts';
 import { disposable } from './disposable.ts';
 import { GatefoldError } from './errors.ts';
@@ -46,8 +47,7 @@ export class Engine {
   static async create(options: CoreEngineOptions): Promise<Engine> {
     const module = checkModule(options);
     try {
-      const compiled =
-        module instanceof WebAssembly.Module ? module : await WebAssembly.compile(module);
+      const compiled = isModule(module) ? module : await WebAssembly.compile(module);
       const { memory, maxBytes } = createMemory(options);
       const instance = await WebAssembly.instantiate(compiled, { ...importsOf(memory) });
       return new this(instance, memory, maxBytes);
@@ -60,8 +60,7 @@ export class Engine {
   static createSync(options: CoreEngineOptions): Engine {
     const module = checkModule(options);
     try {
-      const compiled =
-        module instanceof WebAssembly.Module ? module : new WebAssembly.Module(module);
+      const compiled = isModule(module) ? module : new WebAssembly.Module(module);
       const { memory, maxBytes } = createMemory(options);
       const instance = new WebAssembly.Instance(compiled, { ...importsOf(memory) });
       return new this(instance, memory, maxBytes);
@@ -83,6 +82,11 @@ export class Engine {
 
 const PAGE = 65536;
 
+/** Whether a value is a compiled module, of any realm. */
+function isModule(value: unknown): value is WebAssembly.Module {
+  return Object.prototype.toString.call(value) === '[object WebAssembly.Module]';
+}
+
 function checkModule(options: CoreEngineOptions): WebAssembly.Module | BufferSource {
   if (typeof WebAssembly !== 'object') {
     const message =
@@ -91,8 +95,7 @@ function checkModule(options: CoreEngineOptions): WebAssembly.Module | BufferSou
   }
   checkKeys('options', options, ['module', 'maxBytes']);
   const { module } = options;
-  const isBytes = module instanceof ArrayBuffer || ArrayBuffer.isView(module);
-  if (isBytes || module instanceof WebAssembly.Module) return module;
+  if (isModule(module) || isBuffer(module) || ArrayBuffer.isView(module)) return module;
   const message = `"module" expected a WebAssembly.Module or the bytes of one, got ${typeof module}`;
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
@@ -117,7 +120,7 @@ export function createMemory(
 function refused(error: unknown): unknown {
   if (error instanceof GatefoldError || !(error instanceof Error)) return error;
   const hint =
-    error instanceof WebAssembly.CompileError
+    error.name === 'CompileError'
       ? ": it may lack WebAssembly SIMD, forbid compiling (allow 'wasm-unsafe-eval' in the Content-Security-Policy; in Workers " +
         'import the .wasm file and give it as "module"), or the bytes are not a gatefold module'
       : '';

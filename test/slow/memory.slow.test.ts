@@ -3,6 +3,9 @@ import { cellForms } from '../support/cells.ts';
 import { churn } from '../support/churn.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { silence } from '../support/silence.ts';
+import { requireFlat } from '../support/soak.ts';
+
+it('a soak over 100,000 shapes is flat', { timeout: 1_800_000 }, () => requireFlat(100_000));
 
 describe.each(variants)('memory, %s SIMD', (variant) => {
   const engine = createEngine(variant);
