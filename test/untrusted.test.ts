@@ -8,7 +8,13 @@ import { owned, overtakes } from '../src/arrays.ts';
 import { kernelsOf } from '../src/engine.ts';
 import { loadTrainer, saveTrainer } from '../src/formats/safetensors.ts';
 import { GatefoldError, Model, Trainer } from '../src/index.ts';
-import type { Engine, ModelDescription, Snapshot, TrainerOptions } from '../src/index.ts';
+import type {
+  Engine,
+  LayerSpec,
+  ModelDescription,
+  Snapshot,
+  TrainerOptions,
+} from '../src/index.ts';
 import { createKernels } from '../src/kernels-entry.ts';
 import { Plan } from '../src/plan.ts';
 import { sameBits } from './support/agreement.ts';
@@ -219,7 +225,8 @@ describe('options of callers', () => {
     const endless: Record<string, unknown> = { ...options };
     endless.groups = [endless];
     expect(codeOf(() => Trainer.create(model, endless as never))).toBe('ERR_ARGUMENT');
-    const layers = new Array(2 ** 31);
+    const layers: LayerSpec[] = [];
+    layers.length = 2 ** 31;
     expect(codeOf(() => Model.create(engine, { layers }))).toBe('ERR_ARGUMENT');
   });
 
