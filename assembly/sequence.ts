@@ -243,7 +243,7 @@ function recurrentWeights(q: Sequence, gradients: usize, panel: i32, vectors: i3
 
 /** The norms of the gradients that step t has seen. */
 function measure(q: Sequence, t: i32): void {
-  const n = (q.active * q.stateRow) >> 2;
+  const n = <i32>((<u32>q.active * q.stateRow) >> 2);
   const to = q.norms + (t << 4);
   store<f64>(to, Math.sqrt(sumOfSquares(q.dhSeen, n)));
   store<f64>(to, q.dcSeen ? Math.sqrt(sumOfSquares(q.dcSeen, n)) : 0, 8);

@@ -94,6 +94,7 @@ export class Model {
     const store = new Store(kernels, units, this, int8, shared);
     stores.set(this, store);
     this.engine = engine;
+    Object.freeze(layers);
     this.description = Object.freeze(int8 ? { layers, weights: 'int8' } : { layers });
     this.inputSize = inputSizeOf(layers[0]!);
     this.outputSize = outputSizeOf(layers.at(-1)!);
@@ -102,6 +103,8 @@ export class Model {
     this.parameterCount = store.parameters
       .map(({ shape }) => shape.reduce((product, n) => product * n, 1))
       .reduce((sum, n) => sum + n, 0);
+    // Sizes of calls are checked against these properties: they stay what they are.
+    Object.freeze(this);
   }
 
   /** A model of fresh parameters. Throws `ERR_ARGUMENT` or `ERR_SHAPE` for a description that does not fit together. */

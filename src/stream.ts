@@ -71,6 +71,8 @@ export class Stream {
     this.#outputRow = top.outputRow;
     this.#views = this.#createViews();
     writeState(this.#kernels, this.#states[0]!, state, batch);
+    // Arrays are checked against the batch: it stays what it is.
+    Object.freeze(this);
   }
 
   /**

@@ -144,6 +144,8 @@ export class Trainer {
       this.#workspace.dispose();
       arena.free(block);
     };
+    // Windows are checked against these options: they stay what they are.
+    Object.freeze(this);
   }
 
   /** Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine may not have it. */

@@ -210,6 +210,12 @@ describe('options of callers', () => {
     expect(trainer.options.optimizer).toEqual({ type: 'adam', lr: 0.1, betas: [0.9, 0.99] });
     expect(() => Object.assign(trainer.options, { batch: 4000 })).toThrow(TypeError);
     expect(() => Object.assign(trainer.options.bptt!, { every: 20 })).toThrow(TypeError);
+    expect(() => Object.assign(trainer, { options: { ...options, batch: 4000 } })).toThrow(
+      TypeError,
+    );
+    expect(() => Object.assign(model, { outputSize: 4000 })).toThrow(TypeError);
+    expect(() => Object.assign(model.stream(), { batch: 4000 })).toThrow(TypeError);
+    expect(() => Object.assign(model.description.layers, { 0: {} })).toThrow(TypeError);
     // A window of the steps that were changed is refused, as is a snapshot that would replay as many.
     expect(codeOf(() => trainer.step(floats(160), floats(160)))).toBe('ERR_SHAPE');
     trainer.step(floats(80), floats(80));
