@@ -1,4 +1,19 @@
 import { defineConfig, type ViteUserConfigFnObject } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The files that take longest, longest first. */
+const HEAVY = ['property', 'training', 'gradcheck', 'threads', 'cli', 'examples', 'wide', 'tfjs'];
+
+/** Starts heavy files first: one that started last would run on alone while other cores are idle. */
+class HeavyFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = HEAVY.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      return at < 0 ? HEAVY.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 /** `--mode slow`: campaigns too long for every run. `--mode hosts`: the packed package in every host it promises. */
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
@@ -8,6 +23,9 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
       include: special ? [`test/**/*.${mode}.test.{ts,mjs}`] : ['test/**/*.test.ts'],
       exclude: special ? [] : ['test/**/*.{slow,hosts}.test.ts'],
       testTimeout: special ? 600_000 : 60_000,
+      // Every core: the default leaves one free.
+      maxWorkers: '100%',
+      sequence: { sequencer: HeavyFirst },
     },
   };
 });
