@@ -1,18 +1,27 @@
-// Does the suite notice? After `npm run build`: applies one mutant of test/mutants.mjs after another to a copy of the project, builds the kernels
-// there, runs the suites of the arithmetic until one fails, and prints a table. Exit status 1 when a mutant survives.
+// Do the tests notice? Applies the mutants of test/mutants.mjs, one after another, to copies of the
+// project and runs suites there until one fails. Exit status 1 when a mutant survives.
 //
-//   node test/mutate.mjs            all mutants
-//   node test/mutate.mjs lstm 3     every third of those whose name or file contains "lstm"
+//   npm run test:mutate                        all mutants, as many at a time as there are cores
+//   npm run test:mutate -- --part 2/8          the second of eight parts of them
+//   npm run test:mutate -- lstm gru            those whose file or name contains "lstm" or "gru"
+//   npm run test:mutate -- --write             keeps what noticed each in test/mutants.json
+//
+// test/mutants.json names for each mutant the test that noticed it last. That test is tried first,
+// then those that notice other mutants of the file: a run needs one build and one test a mutant.
+import asc from 'assemblyscript/asc';
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { printBytes } from '../build/embed.mjs';
 import { mutants } from './mutants.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** Everything that a build of the kernels and the suites below read. */
+const TABLE = join(root, 'test/mutants.json');
+const BYTES = 'src/generated/wasm-bytes.ts';
+/** Everything that a build and the suites read. */
 const COPIED = [
   'assembly',
   'build',
@@ -21,10 +30,11 @@ const COPIED = [
   'test',
   'asconfig.json',
   'package.json',
+  'package-lock.json',
   'tsconfig.json',
   'vitest.config.ts',
 ];
-/** In the order of what they cost. */
+/** What a mutant that no suite is known to notice is tried on, the cheap ones first. */
 const SUITES = [
   'sequences',
   'wide',
@@ -43,44 +53,35 @@ const SUITES = [
   'training',
   'activations',
   'memory',
+  'formats/models',
+  'checkpoint',
   'threads',
-];
+  'cli',
+  'cli-flow',
+].map((name) => `test/${name}.test.ts`);
+/** Suites that run dist/ too: a mutant of src/ has to be built for them. */
+const BUILT = ['checkpoint', 'threads', 'cli', 'cli-flow'].map((name) => `test/${name}.test.ts`);
 
-const [pattern = '', every = '1'] = process.argv.slice(2);
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { part: { type: 'string', default: '1/1' }, write: { type: 'boolean', default: false } },
+});
+const [part, parts] = options.part.split('/').map(Number);
+if (!(part >= 1 && part <= parts)) throw new Error(`--part ${options.part}: expected K/N, as 2/8`);
+const patterns = positionals.length ? positionals : [''];
 const chosen = mutants
-  .filter(({ name, file }) => `${name} ${file}`.includes(pattern))
-  .filter((_, k) => k % Number(every) === 0);
+  .filter(({ name, file }) => patterns.some((text) => `${file} ${name}`.includes(text)))
+  .filter((_, k) => k % parts === part - 1);
 
-function run(command, args, cwd) {
+function run(cwd, ...args) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, NO_COLOR: '1' } });
+    const child = spawn(process.execPath, args, { cwd, env: { ...process.env, NO_COLOR: '1' } });
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (data) => (output += data));
     child.on('close', (status) => resolve({ status, output }));
   });
 }
-
-/** Both variants, and the file that brings them to the tests; what only `npm run build` wants is left out. */
-async function build(cwd) {
-  const asc = ['node_modules/assemblyscript/bin/asc.js', 'assembly/index.ts', '--target'];
-  const results = await Promise.all(
-    ['baseline', 'relaxed'].map((target) => run(process.execPath, [...asc, target], cwd)),
-  );
-  if (results.some(({ status }) => status !== 0)) return false;
-  const [baseline, relaxed] = await Promise.all(
-    ['baseline', 'relaxed'].map((name) => readFile(join(cwd, `build/out/${name}.wasm`))),
-  );
-  await writeFile(join(cwd, 'src/generated/wasm-bytes.ts'), printBytes({ baseline, relaxed }));
-  return true;
-}
-
-const vitest = (cwd, suite) =>
-  run(
-    process.execPath,
-    ['node_modules/vitest/vitest.mjs', 'run', '--bail', '1', `test/${suite}.test.ts`],
-    cwd,
-  );
 
 /** The text with every edit applied; each must find its place exactly once, or the table is out of date. */
 function mutate(text, { name, file, edits }) {
@@ -93,48 +94,128 @@ function mutate(text, { name, file, edits }) {
   return text;
 }
 
-/** What noticed the mutant: the first test that failed, or nothing. */
-async function verdict(cwd) {
-  if (!(await build(cwd))) return { noticed: false, by: 'DOES NOT BUILD' };
-  for (const suite of SUITES) {
-    const { status, output } = await vitest(cwd, suite);
-    if (status === 0) continue;
-    const failure = /FAIL\s+(.*)/.exec(output);
-    if (!failure) throw new Error(`${suite} did not run:\n${output}`);
-    return { noticed: true, by: failure[1] };
+/**
+ * Compiles the kernels of a copy into its src/generated. In this process, where the compiler is warm,
+ * and with few optimisations: neither changes a bit of a result.
+ */
+async function compile(copy) {
+  const variants = {};
+  for (const target of ['baseline', 'relaxed']) {
+    const { error } = await asc.main(
+      ['assembly/index.ts', '--baseDir', copy, '--target', target, '--optimizeLevel', '1'],
+      {
+        stderr: { write: () => true },
+        writeFile: (name, data) => {
+          if (name.endsWith('.wasm')) variants[target] = data;
+        },
+      },
+    );
+    if (error) return false;
   }
-  return { noticed: false, by: 'SURVIVED' };
+  await writeFile(join(copy, BYTES), printBytes(variants));
+  return true;
 }
 
-const copy = await mkdtemp(join(tmpdir(), 'gatefold-mutants-'));
-try {
+/** As vitest reports it: a file, then the names of groups and test. */
+const suiteOf = (test) => test.split(' ', 1)[0];
+
+/** The first test that fails, or nothing. What is run is a suite, or one test of it. */
+async function failureIn(copy, what) {
+  const [suite, ...names] = what.split(' > ');
+  const name = names.join(' ').replace(/[^\w\s]/g, '\\$&');
+  const only = name ? ['--testNamePattern', `^${name}$`] : [];
+  const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--bail', '1', '--cache=false'];
+  const { status, output } = await run(copy, ...vitest, suite, ...only);
+  if (status === 0) return undefined;
+  const failure = /FAIL\s+(.*)/.exec(output);
+  if (!failure) throw new Error(`${what} did not run:\n${output}`);
+  return failure[1];
+}
+
+/** What noticed the mutant that a copy has, or why nothing did. */
+async function verdict(copy, { file, name }) {
+  const isKernel = file.startsWith('assembly/');
+  if (isKernel && !(await compile(copy))) return { by: 'DOES NOT BUILD' };
+  let isBuilt = isKernel;
+  const { [name]: last, ...others } = table[file] ?? {};
+  const likely = [last, ...Object.values(others)].filter(Boolean);
+  for (const what of new Set([...likely, ...likely.map(suiteOf), ...SUITES])) {
+    if (BUILT.includes(suiteOf(what)) && !isBuilt) {
+      const { status } = await run(copy, 'build/build.mjs');
+      if (status !== 0) return { by: 'DOES NOT BUILD' };
+      isBuilt = true;
+    }
+    await requireSound(what);
+    const by = await failureIn(copy, what);
+    if (by) return { noticed: true, by };
+  }
+  return { by: 'SURVIVED' };
+}
+
+/** A test that fails without a mutant would notice everything. */
+const sound = new Map();
+function requireSound(what) {
+  if (!sound.has(what)) sound.set(what, failureIn(untouched, what));
+  return sound.get(what).then((by) => {
+    if (by) throw new Error(`fails without a mutant: ${by}`);
+  });
+}
+
+async function makeCopy() {
+  const copy = await mkdtemp(join(tmpdir(), 'gatefold-mutants-'));
   for (const entry of COPIED) await cp(join(root, entry), join(copy, entry), { recursive: true });
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  // Find tables that are out of date before an hour of runs.
-  for (const mutant of chosen) mutate(await readFile(join(copy, mutant.file), 'utf8'), mutant);
-  const sound = await verdict(copy);
-  if (sound.by !== 'SURVIVED')
-    throw new Error(`the suites do not pass without a mutant: ${sound.by}`);
+  return copy;
+}
 
-  const survivors = [];
-  for (const [k, mutant] of chosen.entries()) {
-    const file = join(copy, mutant.file);
-    const original = await readFile(file, 'utf8');
-    const start = performance.now();
-    await writeFile(file, mutate(original, mutant));
-    const { noticed, by } = await verdict(copy);
-    await writeFile(file, original);
-    if (!noticed) survivors.push(mutant.name);
-    const seconds = ((performance.now() - start) / 1000).toFixed(0);
-    console.log(
-      `${String(k + 1).padStart(3)}  ${basename(mutant.file).padEnd(14)}${mutant.name.padEnd(58)}${seconds.padStart(4)} s  ${by}`,
-    );
+/** Writes the table in the order of the mutants; entries of mutants that are gone go. */
+async function keep() {
+  const ordered = {};
+  for (const { file, name } of mutants) {
+    const by = table[file]?.[name];
+    if (by) (ordered[file] ??= {})[name] = by;
   }
-  console.log(`${chosen.length} mutants, ${chosen.length - survivors.length} noticed`);
+  await writeFile(TABLE, `${JSON.stringify(ordered, null, 2)}\n`);
+}
+
+// Find mutants that are out of date before an hour of runs.
+for (const mutant of chosen) mutate(await readFile(join(root, mutant.file), 'utf8'), mutant);
+const table = JSON.parse(await readFile(TABLE, 'utf8'));
+const untouched = await makeCopy();
+const lanes = await Promise.all(Array.from({ length: availableParallelism() }, makeCopy));
+const begun = performance.now();
+const secondsSince = (start) => ((performance.now() - start) / 1000).toFixed(0);
+const survivors = [];
+let next = 0;
+let done = 0;
+
+async function work(copy) {
+  while (next < chosen.length) {
+    const mutant = chosen[next++];
+    const start = performance.now();
+    const path = join(copy, mutant.file);
+    await writeFile(path, mutate(await readFile(path, 'utf8'), mutant));
+    const { noticed, by } = await verdict(copy, mutant);
+    if (noticed) (table[mutant.file] ??= {})[mutant.name] = by;
+    else survivors.push(mutant.name);
+    for (const file of [mutant.file, BYTES]) await cp(join(untouched, file), join(copy, file));
+    const seconds = secondsSince(start).padStart(4);
+    console.log(
+      `${String(++done).padStart(3)}  ${mutant.file.padEnd(23)} ${mutant.name.padEnd(64)}${seconds} s  ${by}`,
+    );
+    if (options.write) await keep();
+  }
+}
+
+try {
+  await Promise.all(lanes.map(work));
+  console.log(
+    `${chosen.length - survivors.length} of ${chosen.length} mutants noticed, in ${secondsSince(begun)} s`,
+  );
   if (survivors.length) {
     console.log(`not noticed: ${survivors.join('; ')}`);
     process.exitCode = 1;
   }
 } finally {
-  await rm(copy, { recursive: true });
+  for (const copy of [untouched, ...lanes]) await rm(copy, { recursive: true });
 }
