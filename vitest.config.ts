@@ -26,6 +26,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
       // Every core: the default leaves one free.
       maxWorkers: '100%',
       sequence: { sequencer: HeavyFirst },
+      coverage: { include: ['src/**'], exclude: ['src/generated/**'], reporter: 'text' },
     },
   };
 });

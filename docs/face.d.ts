@@ -1,0 +1,1034 @@
+// The public face, written by `npm run face`: each declaration with the entries that export it.
+// Entries:
+//   gatefold
+//   gatefold/core
+//   gatefold/worklet
+//   gatefold/node
+//   gatefold/data
+//   gatefold/kernels
+//   gatefold/threads
+//   gatefold/threads/worker
+//   gatefold/formats/safetensors
+//   gatefold/wasm/gatefold.wasm
+//   gatefold/wasm/gatefold-relaxed.wasm
+//   gatefold/package.json
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Activation = ActivationName | ActivationSpec;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type ActivationName =
+  | 'relu'
+  | 'tanh'
+  | 'sigmoid'
+  | 'affine'
+  | 'leakyRelu'
+  | 'thresholdedRelu'
+  | 'scaledTanh'
+  | 'hardSigmoid'
+  | 'elu'
+  | 'softsign'
+  | 'softplus';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ActivationSpec {
+  readonly type: ActivationName;
+  readonly alpha?: number;
+  readonly beta?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface AdagradOptions extends CommonOptions {
+  readonly type: 'adagrad';
+  readonly eps?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface AdamOptions extends CommonOptions {
+  readonly type: 'adam' | 'adamw';
+  readonly betas?: readonly [number, number];
+  readonly eps?: number;
+}
+
+// no entry, but others name it
+interface Block {
+  readonly address: number;
+  readonly bytes: number;
+}
+
+// gatefold/data
+interface BucketOptions {
+  readonly batch: number;
+  readonly features?: number;
+  readonly per?: 'sequence' | 'step';
+  readonly pool?: number;
+  readonly seed?: number;
+}
+
+// no entry, but others name it
+const COMMON_OPTIONS: readonly [
+  'activations',
+  'preactClip',
+  'dropout',
+  'inputDropout',
+  'recurrentDropout',
+  'zoneout',
+];
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Checkpoint {
+  readonly every?: number;
+  save(snapshot: Snapshot): void | Promise<void>;
+}
+
+// gatefold/node
+interface CheckpointFile extends Checkpoint {
+  load(): Promise<Snapshot | undefined>;
+}
+
+// no entry, but others name it
+interface CommonOptions {
+  readonly lr: number;
+  readonly form?: 'pytorch' | 'keras';
+  readonly weightDecay?: number;
+}
+
+// no entry, but others name it
+type Complete<T> = T extends unknown
+  ? Required<Omit<T, OptionalKey>> & Pick<T, Extract<keyof T, OptionalKey>>
+  : never;
+
+// no entry, but others name it
+type CompleteLayer = Complete<LayerSpec>;
+
+// gatefold/core, gatefold/worklet
+interface CoreEngineOptions {
+  readonly module: WebAssembly.Module | BufferSource;
+  readonly maxBytes?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface CrossEntropyOptions {
+  readonly type: 'cross-entropy';
+  readonly classWeights?: ArrayLike<number>;
+  readonly ignoreIndex?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface CtcOptions {
+  readonly type: 'ctc';
+  readonly blank?: number;
+  readonly zeroInfinity?: boolean;
+  readonly maxLabels?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ElementLossOptions {
+  readonly type: 'mse' | 'mae' | 'huber' | 'bce';
+  readonly delta?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface EmbeddingSpec {
+  readonly type: 'embedding';
+  readonly name?: string;
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+}
+
+// gatefold, gatefold/node
+class Engine extends CoreEngine {
+  static create(options?: EngineOptions): Promise<Engine>;
+  static createSync(options?: EngineOptions): Engine;
+}
+
+// gatefold/core, gatefold/worklet
+class Engine {
+  readonly simd: 'relaxed' | 'baseline';
+  readonly maxBytes: number;
+  protected constructor(
+    instance: WebAssembly.Instance,
+    memory: WebAssembly.Memory,
+    maxBytes: number,
+  );
+  static create(options: CoreEngineOptions): Promise<Engine>;
+  static createSync(options: CoreEngineOptions): Engine;
+  get bytes(): number;
+  dispose(): void;
+}
+
+// gatefold, gatefold/node
+interface EngineOptions {
+  readonly simd?: 'auto' | 'deterministic';
+  readonly maxBytes?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type ErrorCode =
+  | 'ERR_ARGUMENT'
+  | 'ERR_SHAPE'
+  | 'ERR_MEMORY'
+  | 'ERR_DISPOSED'
+  | 'ERR_FORMAT'
+  | 'ERR_NON_FINITE'
+  | 'ERR_UNSUPPORTED'
+  | 'ERR_STATE';
+
+// gatefold/formats/safetensors
+interface Extras {
+  readonly tensors?: ReadonlyMap<string, Tensor>;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+// gatefold/node
+interface FastLane {
+  readonly enabled: boolean;
+  readonly flags: readonly string[];
+  readonly node: string;
+  readonly v8: string;
+  readonly reason?: string;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface FitOptions {
+  readonly epochs: number;
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+  readonly validation?: TrainingData;
+  readonly metrics?: readonly Metric[];
+  readonly learningRate?: Schedule | ReduceOnPlateau;
+  readonly earlyStopping?: {
+    readonly patience: number;
+    readonly minDelta?: number;
+  };
+  readonly keepBest?: boolean;
+  readonly checkpoint?: Checkpoint;
+  readonly resume?: Snapshot;
+  readonly yieldEvery?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface FitProgress extends StepReport {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly update: number;
+  readonly updates: number;
+  readonly targets: number;
+  readonly learningRate: number;
+  readonly validationLoss?: number;
+  readonly metrics?: Measures;
+  readonly best?: number;
+  readonly events?: readonly FitEvent[];
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
+  readonly x: Input;
+  readonly target: Float32Array | Int32Array;
+  readonly loss: RowLossOptions['type'] | RowLossOptions;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+class GatefoldError extends Error {
+  readonly name = 'GatefoldError';
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string);
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type GradClip =
+  | {
+      readonly norm: number;
+    }
+  | {
+      readonly tensorNorm: number;
+    }
+  | {
+      readonly value: number;
+    }
+  | {
+      readonly step: number;
+    };
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type GradientFlow = Readonly<Record<string, LayerFlow>>;
+
+// gatefold/kernels
+interface GruCellResult {
+  readonly h: Float32Array;
+  readonly gates: Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface GruSpec extends RecurrentSpec {
+  readonly type: 'gru';
+  readonly resetAfter?: boolean;
+  readonly layerNorm?: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface IndrnnSpec extends RecurrentSpec {
+  readonly type: 'indrnn';
+  readonly nonlinearity?: 'tanh' | 'relu';
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Input = Float32Array | Int32Array;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface InputGradients {
+  readonly input?: Float32Array;
+  readonly state: ModelState;
+  readonly loss?: number;
+  readonly flow?: GradientFlow;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Int8Tensor {
+  readonly shape: readonly number[];
+  readonly data: Int8Array;
+}
+
+// no entry, but others name it
+interface KernelImports {
+  readonly env: {
+    readonly memory: WebAssembly.Memory;
+    readonly wide: number;
+  };
+}
+
+// no entry, but others name it
+const LSTM_OPTIONS: readonly ['projSize', 'projClip', 'cellClip', 'layerNorm'];
+
+// gatefold/data
+interface LabelledSequence {
+  readonly input: Float32Array | Int32Array;
+  readonly target: number | Int32Array | Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface LayerFlow {
+  readonly h: Float64Array;
+  readonly c?: Float64Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type LayerSpec =
+  | EmbeddingSpec
+  | RnnSpec
+  | IndrnnSpec
+  | LstmSpec
+  | GruSpec
+  | LinearSpec
+  | TiedLinearSpec
+  | PoolSpec;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface LayerState {
+  readonly h: Float32Array;
+  readonly c?: Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface LinearSpec {
+  readonly type: 'linear';
+  readonly name?: string;
+  readonly inFeatures?: number;
+  readonly outFeatures: number;
+  readonly bias?: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type LossChoice = LossOptions['type'] | LossOptions;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type LossOptions = RowLossOptions | CtcOptions;
+
+// gatefold/kernels
+interface LstmCellResult {
+  readonly h: Float32Array;
+  readonly c: Float32Array;
+  readonly gates: Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface LstmSpec extends RecurrentSpec {
+  readonly type: 'lstm';
+  readonly peephole?: 'diagonal' | 'cell';
+  readonly inputForget?: boolean;
+  readonly projSize?: number;
+  readonly projClip?: number;
+  readonly cellClip?: number;
+  readonly layerNorm?: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Measures = {
+  readonly loss: number;
+} & {
+  readonly [name in Metric]?: number;
+};
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+class Model {
+  readonly engine: Engine;
+  readonly description: {
+    readonly layers: readonly CompleteLayer[];
+    readonly weights?: 'int8';
+  };
+  readonly inputSize: number;
+  readonly outputSize: number;
+  readonly takesTokens: boolean;
+  readonly pooled: boolean;
+  readonly parameterCount: number;
+  private constructor();
+  static create(engine: Engine, description: ModelDescription, options?: ModelOptions): Model;
+  quantize(): Model;
+  stateDict(): StateDict;
+  loadStateDict(tensors: ReadonlyMap<string, Tensor>): void;
+  forward(x: Input, options: SequenceOptions): SequenceResult;
+  gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates;
+  warmup(options?: { readonly batch?: number; readonly steps?: number }): void;
+  gradientFlow(batch: FlowBatch): GradientFlow;
+  stream(options?: StreamOptions): Stream;
+  dispose(): void;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ModelDescription {
+  readonly layers: readonly LayerSpec[];
+  readonly weights?: 'float32' | 'int8';
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ModelOptions {
+  readonly init?: Preset | 'zeros';
+  readonly seed?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type ModelState = Readonly<Record<string, LayerState>>;
+
+// gatefold/data
+class Normalizer {
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+  constructor(values: { readonly mean: readonly number[]; readonly deviation: readonly number[] });
+  static fit(rows: Float32Array, features?: number): Normalizer;
+  apply(rows: Float32Array): Float32Array;
+  undo(rows: Float32Array, columns?: readonly number[]): Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
+
+// no entry, but others name it
+type OptionalKey = (typeof COMMON_OPTIONS | typeof LSTM_OPTIONS)[number] | 'peephole';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface OutputGradients {
+  readonly targetLengths?: ArrayLike<number>;
+  readonly target?: Float32Array | Int32Array;
+  readonly output?: Float32Array;
+  readonly state?: ModelState;
+  readonly flow?: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ParameterGroup {
+  readonly parameters: readonly string[];
+  readonly lr?: number;
+  readonly weightDecay?: number;
+}
+
+// no entry, but others name it
+class Patience {}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface PoolSpec {
+  readonly type: 'pool';
+  readonly name?: string;
+  readonly mode: 'last' | 'mean' | 'max';
+  readonly inputSize?: number;
+}
+
+// no entry, but others name it
+type Preset = 'pytorch' | 'keras';
+
+// gatefold/kernels
+interface Primitives {
+  matmul(
+    a: Float32Array,
+    b: Float32Array,
+    m: number,
+    k: number,
+    n: number,
+    out?: Float32Array,
+  ): Float32Array;
+  sigmoid(x: Float32Array, out?: Float32Array): Float32Array;
+  tanh(x: Float32Array, out?: Float32Array): Float32Array;
+  softmax(x: Float32Array, temperature?: number, out?: Float32Array): Float32Array;
+  lstmCell(gates: Float32Array, c: Float32Array, hidden: number): LstmCellResult;
+  lstmCellBackward(
+    result: LstmCellResult,
+    c: Float32Array,
+    dh: Float32Array,
+    dc: Float32Array,
+    hidden: number,
+  ): {
+    readonly gates: Float32Array;
+    readonly c: Float32Array;
+  };
+  gruCell(x: Float32Array, product: Float32Array, h: Float32Array, hidden: number): GruCellResult;
+  gruCellBackward(
+    result: GruCellResult,
+    product: Float32Array,
+    h: Float32Array,
+    dh: Float32Array,
+    hidden: number,
+  ): {
+    readonly x: Float32Array;
+    readonly product: Float32Array;
+    readonly h: Float32Array;
+  };
+}
+
+// gatefold/formats/safetensors
+interface ReadOptions {
+  readonly maxHeaderBytes?: number;
+  readonly maxBytes?: number;
+  readonly checkFinite?: boolean;
+}
+
+// no entry, but others name it
+interface RecurrentSpec {
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly hiddenSize: number;
+  readonly numLayers?: number;
+  readonly bias?: boolean;
+  readonly direction?: 'forward' | 'backward';
+  readonly bidirectional?: boolean;
+  readonly merge?: 'concat' | 'sum' | 'mul' | 'ave';
+  readonly activations?: readonly Activation[];
+  readonly preactClip?: number;
+  readonly dropout?: number;
+  readonly inputDropout?: number;
+  readonly recurrentDropout?: number;
+  readonly zoneout?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+class ReduceOnPlateau {
+  rate: number;
+  readonly heard: Patience;
+  constructor(
+    rate: number,
+    options?: {
+      factor?: number;
+      patience?: number;
+    },
+  );
+  report(loss: number): number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface RmspropOptions extends CommonOptions {
+  readonly type: 'rmsprop';
+  readonly alpha?: number;
+  readonly eps?: number;
+  readonly momentum?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface RnnSpec extends RecurrentSpec {
+  readonly type: 'rnn';
+  readonly nonlinearity?: 'tanh' | 'relu';
+}
+
+// no entry, but others name it
+type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
+
+// gatefold/formats/safetensors
+interface SafetensorsFile {
+  readonly tensors: Map<string, SafetensorsTensor>;
+  readonly metadata: Record<string, string>;
+}
+
+// gatefold/formats/safetensors
+interface SafetensorsTensor extends Tensor {
+  readonly dtype: string;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Schedule = (update: number, updates: number) => number;
+
+// gatefold/data
+interface SequenceBatch {
+  readonly inputs: Float32Array | Int32Array;
+  readonly targets: Float32Array | Int32Array;
+  readonly steps: number;
+  readonly lengths: Int32Array;
+  readonly targetLengths?: Int32Array;
+  readonly fresh: true;
+  readonly count: number;
+}
+
+// gatefold/data
+class SequenceBuckets {
+  readonly batch: number;
+  readonly steps: number;
+  readonly windows: number;
+  constructor(sequences: readonly LabelledSequence[], options: BucketOptions);
+  window(index: number, epoch?: number): SequenceBatch;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SequenceOptions {
+  readonly steps: number;
+  readonly batch?: number;
+  readonly batchFirst?: boolean;
+  readonly state?: ModelState;
+  readonly lengths?: ArrayLike<number>;
+  readonly padding?: 'zero' | 'repeat';
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SequenceResult {
+  readonly output: Float32Array;
+  readonly state: ModelState;
+}
+
+// gatefold/data
+interface SequenceSplitOptions<T> {
+  readonly training?: number;
+  readonly group?: (sequence: T, index: number) => string | number;
+  readonly seed?: number;
+}
+
+// gatefold/data
+interface SeriesOptions {
+  readonly batch: number;
+  readonly steps: number;
+  readonly features?: number;
+  readonly horizon?: number | readonly number[];
+  readonly targets?: readonly number[];
+  readonly last?: boolean;
+  readonly order?: 'contiguous' | 'shuffled';
+  readonly stride?: number;
+  readonly seed?: number;
+}
+
+// gatefold/data
+interface SeriesSplitOptions extends Pick<SeriesOptions, 'steps' | 'features' | 'horizon'> {
+  readonly training?: number;
+  readonly gap?: number;
+}
+
+// gatefold/data
+interface SeriesWindow {
+  readonly inputs: Float32Array;
+  readonly targets: Float32Array;
+  readonly steps: number;
+  readonly lengths?: Int32Array;
+  readonly fresh: boolean;
+  readonly count: number;
+}
+
+// gatefold/data
+class SeriesWindows {
+  readonly batch: number;
+  readonly steps: number;
+  readonly windows: number;
+  readonly targetSize: number;
+  constructor(series: Float32Array, options: SeriesOptions);
+  window(index: number, epoch?: number): SeriesWindow;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SgdOptions extends CommonOptions {
+  readonly type: 'sgd';
+  readonly momentum?: number;
+  readonly dampening?: number;
+  readonly nesterov?: boolean;
+}
+
+// gatefold/threads
+interface SharedModel {
+  readonly kernels: Uint8Array<ArrayBuffer>;
+  readonly imports: KernelImports;
+  readonly description: Model['description'];
+  readonly parameters: Block;
+  readonly room: Block;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Snapshot {
+  readonly tensors: StateDict;
+  readonly metadata: Record<string, string>;
+}
+
+// gatefold/formats/safetensors
+type Source = Uint8Array | ArrayBuffer | SafetensorsFile;
+
+// gatefold/data
+interface Split<T> {
+  readonly training: T;
+  readonly validation: T;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type StateDict = Map<string, Tensor>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface StepReport extends UpdateReport {
+  readonly loss: number;
+}
+
+// no entry, but others name it
+class Store {}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+class Stream {
+  readonly model: Model;
+  readonly batch: number;
+  constructor(model: Model, store: Store, options: StreamOptions);
+  step(x: Input, out: Float32Array): void;
+  run(x: Input, out: Float32Array, frames: number): void;
+  reset(): void;
+  clone(): Stream;
+  save(): ModelState;
+  restore(state: ModelState): void;
+  dispose(): void;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface StreamOptions {
+  readonly batch?: number;
+  readonly state?: ModelState;
+}
+
+// no entry, but others name it
+interface Task {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly imports: KernelImports;
+  readonly control: Int32Array;
+  readonly share: number;
+  readonly patience: number;
+}
+
+// no entry, but others name it
+class Team {}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Tensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+class TextBatches {
+  readonly batch: number;
+  readonly steps: number;
+  readonly windows: number;
+  constructor(
+    tokens: Int32Array,
+    options: {
+      batch: number;
+      steps: number;
+    },
+  );
+  get count(): number;
+  window(index: number): TextWindow;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+interface TextWindow {
+  readonly inputs: Int32Array;
+  readonly targets: Int32Array;
+  readonly steps: number;
+}
+
+// gatefold/threads
+interface ThreadWorker {
+  postMessage(message: unknown): void;
+  terminate(): unknown;
+  unref?(): void;
+  on?(event: string, listener: (value: unknown) => void): void;
+  addEventListener?(event: string, listener: (event: unknown) => void): void;
+}
+
+// gatefold/threads
+class ThreadedEngine extends Engine {
+  readonly sharedKernels: Uint8Array<ArrayBuffer> | undefined;
+  protected constructor(
+    instance: Pick<WebAssembly.Instance, 'exports'>,
+    memory: WebAssembly.Memory,
+    maxBytes: number,
+    team?: Team,
+    sharedKernels?: Uint8Array<ArrayBuffer>,
+  );
+  get threads(): number;
+  dispose(): void;
+}
+
+// gatefold/threads
+interface ThreadedEngineOptions extends EngineOptions {
+  readonly threads?: number;
+  readonly worker?: () => ThreadWorker;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface TiedLinearSpec extends Omit<LinearSpec, 'outFeatures'> {
+  readonly tied: string;
+  readonly outFeatures?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+class Trainer {
+  readonly model: Model;
+  readonly options: TrainerOptions;
+  readonly bytes: number;
+  private constructor();
+  static create(model: Model, options: TrainerOptions): Trainer;
+  get updates(): number;
+  get learningRate(): number;
+  set learningRate(rate: number);
+  forward(x: Input, options?: TrainingSequenceOptions): SequenceResult;
+  backward(gradients: OutputGradients): InputGradients;
+  zeroGradients(): void;
+  gradients(): StateDict;
+  update(): UpdateReport;
+  step(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): StepReport;
+  evaluate(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): number;
+  resetState(): void;
+  resetEvaluation(): void;
+  fit(data: TrainingData, options: FitOptions): AsyncGenerator<FitProgress, void, undefined>;
+  meanLoss(data: TrainingData): number;
+  measure(data: TrainingData, metrics?: readonly Metric[]): Measures;
+  snapshot(): Snapshot;
+  restore(snapshot: Snapshot): void;
+  dispose(): void;
+}
+
+// gatefold/formats/safetensors
+interface TrainerExtras extends Extras {
+  readonly snapshot?: Snapshot;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface TrainerOptions {
+  readonly batch: number;
+  readonly steps: number;
+  readonly loss?: LossChoice;
+  readonly optimizer?: OptimizerOptions;
+  readonly groups?: readonly ParameterGroup[];
+  readonly gradClip?: GradClip;
+  readonly bptt?: {
+    readonly steps: number;
+    readonly every: number;
+  };
+  readonly memory?: number;
+  readonly onNonFinite?: 'throw' | 'skip';
+  readonly seed?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface TrainingData {
+  readonly windows: number;
+  window(index: number, epoch?: number): TrainingWindow;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface TrainingSequenceOptions {
+  readonly steps?: number;
+  readonly batchFirst?: boolean;
+  readonly state?: ModelState;
+  readonly lengths?: ArrayLike<number>;
+  readonly padding?: 'zero' | 'repeat';
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface TrainingWindow {
+  readonly inputs: Input;
+  readonly targets: Float32Array | Int32Array;
+  readonly steps: number;
+  readonly lengths?: ArrayLike<number>;
+  readonly targetLengths?: ArrayLike<number>;
+  readonly fresh?: boolean;
+  readonly count?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+const UNKNOWN = 0;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface UpdateReport {
+  readonly gradNorm: number;
+  readonly finite: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+class Vocabulary {
+  readonly characters: readonly string[];
+  constructor(text: string);
+  static of(text: Iterable<string>): Vocabulary;
+  get size(): number;
+  encode(text: Iterable<string>): Int32Array;
+  toString(): string;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface WindowOptions {
+  readonly steps?: number;
+  readonly lengths?: ArrayLike<number>;
+  readonly targetLengths?: ArrayLike<number>;
+}
+
+// gatefold/threads
+function attachModel(shared: SharedModel): Model;
+
+// gatefold/node
+function checkpointFile(
+  path: string,
+  trainer: Trainer,
+  options?: Pick<Checkpoint, 'every'>,
+): CheckpointFile;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function cosineDecay(
+  rate: number,
+  options?: {
+    warmup?: number;
+    floor?: number;
+  },
+): Schedule;
+
+// gatefold/kernels
+function createKernels(engine: Engine): Primitives;
+
+// gatefold/threads
+function createThreadedEngine(options?: ThreadedEngineOptions): Promise<ThreadedEngine>;
+
+// gatefold/node
+function enableFastLane(): FastLane;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function greedyCtc(
+  logits: Float32Array,
+  options: {
+    readonly steps: number;
+    readonly batch?: number;
+    readonly lengths?: ArrayLike<number>;
+    readonly batchFirst?: boolean;
+    readonly blank?: number;
+  },
+): number[][];
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function labelErrorRate(
+  found: readonly (readonly number[])[],
+  wanted: readonly (readonly number[])[],
+): number;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function linearDecay(rate: number): Schedule;
+
+// gatefold/worklet, gatefold/formats/safetensors
+function loadModel(engine: Engine, source: Source): Model;
+
+// gatefold/node
+function loadModelFile(path: string, engine: Engine): Promise<Model>;
+
+// gatefold/formats/safetensors
+function loadPytorch(
+  model: Model,
+  source: Source,
+  options?: {
+    prefix?: string;
+  },
+): void;
+
+// gatefold/formats/safetensors
+function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
+
+// gatefold/node
+function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>>;
+
+// gatefold/formats/safetensors
+function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
+
+// gatefold/formats/safetensors
+function saveModel(model: Model, metadata?: Readonly<Record<string, string>>): Uint8Array;
+
+// gatefold/node
+function saveModelFile(
+  path: string,
+  model: Model,
+  metadata?: Readonly<Record<string, string>>,
+): Promise<void>;
+
+// gatefold/formats/safetensors
+function saveTrainer(
+  trainer: Trainer,
+  { tensors: own, metadata, snapshot }?: TrainerExtras,
+): Uint8Array;
+
+// gatefold/node
+function saveTrainerFile(path: string, trainer: Trainer, extras?: TrainerExtras): Promise<void>;
+
+// gatefold/threads
+function shareModel(
+  model: Model,
+  options?: {
+    readonly maxBytes?: number;
+  },
+): SharedModel;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+function splitByPosition<T>(
+  texts: readonly (readonly T[])[],
+  fraction: number,
+): {
+  head: T[];
+  tail: T[];
+};
+
+// gatefold/data
+function splitSequences<T>(sequences: readonly T[], options?: SequenceSplitOptions<T>): Split<T[]>;
+
+// gatefold/data
+function splitSeries(series: Float32Array, options: SeriesSplitOptions): Split<Float32Array>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function stepDecay(
+  rate: number,
+  options: {
+    every: number;
+    factor: number;
+  },
+): Schedule;
+
+// gatefold, gatefold/node
+function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
+
+// gatefold/threads/worker
+function work({ bytes, imports, control, share, patience }: Task, ready: () => void): void;
+
+// gatefold/formats/safetensors
+function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor | Int8Tensor>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array;
+
+// gatefold/node
+function writeWhole(path: string, bytes: Uint8Array): Promise<void>;
