@@ -17,13 +17,31 @@ export type ErrorCode =
   /** A call in the wrong order. */
   | 'ERR_STATE';
 
-/** The one class of every error this package throws on purpose. */
+/** What a terminal obeys or reorders rather than shows, what ends a line, and what XML forbids. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Noncharacter_Code_Point}]/gu;
+
+/** One line that is safe to print: characters that would act rather than show become escapes. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => {
+    const digits = character.codePointAt(0)!.toString(16);
+    return digits.length > 4 ? `\\u{${digits}}` : `\\u${digits.padStart(4, '0')}`;
+  });
+}
+
+/** The beginning of a text that may be long, for a message. */
+export function shorten(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+
+const MAX_SHOWN = 80;
+
+/** The one class of every error this package throws on purpose. Its message is safe to print. */
 export class GatefoldError extends Error {
   override readonly name = 'GatefoldError';
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string) {
-    super(message);
+    super(printable(message));
     this.code = code;
   }
 }
