@@ -213,7 +213,8 @@ export function frozenCopy<T>(name: string, value: T): T {
   return copy(name, value, 0) as T;
 }
 
-function show(value: unknown): string {
+/** A value as errors show it. */
+export function show(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 40)}'`;
   if (typeof value !== 'object' || value === null) return String(value);
   const kind = kindOf(value) ?? (Array.isArray(value) ? 'Array' : undefined);

@@ -1,11 +1,13 @@
-import { checkChoice, checkInteger, checkKeys } from './check.ts';
+import { checkChoice, checkInteger, checkKeys, show } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { COMMON_OPTIONS, LSTM_OPTIONS, checkOptions } from './cells/options.ts';
 import type { OptionalKey } from './cells/options.ts';
 import type { LayerSpec, ModelDescription, TiedLinearSpec } from './types.ts';
 
-/** Most layers of a model, and most sub-layers of a stack: a limit for descriptions that come out of files. */
-const MAX_LAYERS = 1024;
+/** Most layers and sub-layers of a model, each direction one: for descriptions out of files. */
+const MAX_LAYERS = 4096;
+/** Longest name of a layer, which every name of its parameters repeats. */
+const MAX_NAME = 256;
 const MAX_WIDTH = 2 ** 24;
 
 type Complete<T> = T extends unknown
@@ -40,19 +42,23 @@ const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
 export function complete(description: ModelDescription): readonly CompleteLayer[] {
   checkKeys('description', description, ['layers', 'weights']);
   checkChoice('description.weights', description.weights ?? 'float32', ['float32', 'int8']);
-  if (!Array.isArray(description.layers) || description.layers.length === 0) {
+  const { layers } = description;
+  if (!Array.isArray(layers) || layers.length === 0) {
     throw new GatefoldError(
       'ERR_ARGUMENT',
       '"description.layers" expected a list of at least one layer',
     );
   }
-  checkInteger('description.layers.length', description.layers.length, 1, MAX_LAYERS);
-  const names = new Set<string>();
+  checkInteger('description.layers.length', layers.length, 1, MAX_LAYERS);
+  const names = new Names();
+  let count = 0;
   let size: number | undefined;
   let first: CompleteLayer | undefined;
   let pooled = false;
-  return description.layers.map((layer: LayerSpec, index) => {
+  return Array.from(layers as readonly LayerSpec[], (spec, index) => {
     const at = `layers[${index}]`;
+    // A copy: getters are asked once.
+    const layer = typeof spec === 'object' && spec !== null ? { ...spec } : spec;
     checkKeys(
       at,
       layer,
@@ -66,7 +72,14 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
     }
     pooled ||= layer.type === 'pool';
     const given = isTied(layer) ? withTable(layer, at, first, size) : layer;
-    const filled = completeLayer(given, at, index, nameOf(layer, at, names), size);
+    const filled = completeLayer(given, at, index, names.of(layer, at), size);
+    count += countOf(filled);
+    if (count > MAX_LAYERS) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        `"description" has more than ${MAX_LAYERS} layers and sub-layers, both directions counted: describe fewer`,
+      );
+    }
     size = outputSizeOf(filled);
     first ??= filled;
     return Object.freeze(filled);
@@ -88,7 +101,7 @@ function withTable(
     const known = first?.type === 'embedding' ? `'${first.name}'` : 'but the model has none';
     throw new GatefoldError(
       'ERR_ARGUMENT',
-      `"${at}.tied" expected the name of the embedding layer, ${known}, got '${String(layer.tied)}'`,
+      `"${at}.tied" expected the name of the embedding layer, ${known}, got ${show(layer.tied)}`,
     );
   }
   const { name, embeddingDim, numEmbeddings: outFeatures } = first;
@@ -115,18 +128,45 @@ export function outputSizeOf(layer: CompleteLayer): number {
   return layer.bidirectional && layer.merge === 'concat' ? 2 * width : width;
 }
 
-function nameOf(layer: LayerSpec, at: string, names: Set<string>): string {
-  let name = layer.name ?? layer.type;
-  for (let number = 2; layer.name === undefined && names.has(name); number++)
-    name = layer.type + number;
-  if (typeof name !== 'string' || name === '' || name === '__proto__' || names.has(name)) {
+/** Layers and sub-layers that a layer stands for, each direction one. */
+function countOf(layer: CompleteLayer): number {
+  if (!('numLayers' in layer)) return 1;
+  return layer.bidirectional ? 2 * layer.numLayers : layer.numLayers;
+}
+
+/** The names of the layers so far. */
+class Names {
+  readonly #taken = new Set<string>();
+  /** The number that the last unnamed layer of each type got: no lower one is free. */
+  readonly #numbers = new Map<string, number>();
+
+  /** The name of a layer, or an error where another layer has it. */
+  of(layer: LayerSpec, at: string): string {
+    const name: unknown = layer.name ?? this.#free(layer.type);
+    if (typeof name === 'string' && isName(name) && !this.#taken.has(name)) {
+      this.#taken.add(name);
+      return name;
+    }
     throw new GatefoldError(
       'ERR_ARGUMENT',
-      `"${at}.name" expected a name that no other layer has, got '${String(name)}'`,
+      `"${at}.name" expected a name of at most ${MAX_NAME} characters that no other layer has, got ${show(name)}`,
     );
   }
-  names.add(name);
-  return name;
+
+  #free(type: string): string {
+    for (let number = this.#numbers.get(type) ?? 1; ; number++) {
+      const name = number === 1 ? type : type + number;
+      if (this.#taken.has(name)) continue;
+      this.#numbers.set(type, number);
+      return name;
+    }
+  }
+}
+
+/** Whether files and objects can have it as a key. */
+function isName(name: string): boolean {
+  const isKey = name !== '' && name !== '__proto__' && !/\p{Surrogate}/u.test(name);
+  return isKey && name.length <= MAX_NAME;
 }
 
 function completeLayer(
@@ -219,5 +259,5 @@ function completeLayer(
 }
 
 function refuse(name: string, value: unknown): never {
-  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected true or false, got ${String(value)}`);
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected true or false, got ${show(value)}`);
 }

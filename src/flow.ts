@@ -9,6 +9,7 @@ import { SEQUENCE_KEYS, checkSequence, putInput } from './sequence-io.ts';
 import { writeState } from './states.ts';
 import type { Store } from './store.ts';
 import type { Input, SequenceOptions } from './types.ts';
+import { placesOf } from './units.ts';
 import { Workspace } from './workspace.ts';
 
 /** Sequences, and the loss whose gradient is followed back through them. */
@@ -36,22 +37,24 @@ export type GradientFlow = Readonly<Record<string, LayerFlow>>;
 
 /** What a measured backward pass has left, by layer. */
 export function readFlow(workspace: Workspace): GradientFlow {
-  const flow: Record<string, LayerFlow> = {};
   const units = workspace.flow();
+  const places = placesOf(units.map(({ unit }) => unit));
+  const flow = new Map<string, LayerFlow>();
   const { steps } = workspace.extent;
   for (const { unit, norms } of units) {
-    const places = units.filter((other) => other.unit.layer === unit.layer).length;
-    const layer = (flow[unit.layer] ??= {
-      h: new Float64Array(places * steps),
-      ...(unit.form.hasCellState ? { c: new Float64Array(places * steps) } : {}),
-    });
+    const length = places.get(unit.layer)! * steps;
+    const layer = flow.get(unit.layer) ?? {
+      h: new Float64Array(length),
+      ...(unit.form.hasCellState ? { c: new Float64Array(length) } : {}),
+    };
+    flow.set(unit.layer, layer);
     for (let t = 0; t < steps; t++) {
       const at = unit.place * steps + t;
       layer.h[at] = norms[2 * t]!;
       if (layer.c) layer.c[at] = norms[2 * t + 1]!;
     }
   }
-  return flow;
+  return Object.fromEntries(flow);
 }
 
 /** Goes forward and back over a batch in memory of its own. */

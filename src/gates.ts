@@ -3,6 +3,7 @@ import { reversal } from './extent.ts';
 import { eachRow } from './sequence-io.ts';
 import type { Stretch } from './sequence-io.ts';
 import type { Store } from './store.ts';
+import { placesOf } from './units.ts';
 import type { RecurrentUnit } from './units.ts';
 import type { Workspace } from './workspace.ts';
 
@@ -11,23 +12,22 @@ export type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array
 
 /** Collects the gates that the passes over a sequence leave behind. */
 export class GateReader {
-  readonly gates: Record<string, Record<string, Float32Array>> = {};
+  readonly gates: Gates;
   readonly #store: Store;
   readonly #rows: number;
 
   constructor(store: Store, steps: number, batch: number) {
     this.#store = store;
     this.#rows = steps * batch;
+    const places = placesOf(store.units);
+    const gates = new Map<string, Gates[string]>();
     for (const unit of store.units) {
-      if (unit.kind !== 'recurrent') continue;
-      const places = store.units.filter(
-        (other) => other.kind === 'recurrent' && other.layer === unit.layer,
-      );
-      const length = places.length * this.#rows * unit.hidden;
-      this.gates[unit.layer] ??= Object.fromEntries(
-        unit.form.gates.map((gate) => [gate, newFloats(length, 'the gates')]),
-      );
+      if (unit.kind !== 'recurrent' || gates.has(unit.layer)) continue;
+      const length = places.get(unit.layer)! * this.#rows * unit.hidden;
+      const arrays = unit.form.gates.map((gate) => [gate, newFloats(length, 'the gates')]);
+      gates.set(unit.layer, Object.fromEntries(arrays));
     }
+    this.gates = Object.fromEntries(gates);
   }
 
   /** Takes the gates of the pass that has just been made. */

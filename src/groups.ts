@@ -22,6 +22,14 @@ interface Common {
   readonly weightDecay: number;
 }
 
+/** Names of layers that an error lists. */
+const NAMES_SHOWN = 8;
+
+/** What stands before the last dot of a parameter's name. */
+function layerOf({ name }: Parameter): string {
+  return name.slice(0, name.lastIndexOf('.'));
+}
+
 function refuse(message: string): never {
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
@@ -52,21 +60,26 @@ export function rangesOf(
   common: Common,
 ): Range[] {
   const settings = groups.map((group, k) => settingsOf(group, k, common));
-  const given = groups.flatMap((group, k) => group.parameters.map((name) => ({ name, k })));
-  const matches = (parameter: Parameter, name: string): boolean =>
-    parameter.name === name || parameter.name.startsWith(`${name}.`);
-  for (const { name, k } of given) {
-    if (parameters.some((parameter) => matches(parameter, name))) continue;
-    const known = [...new Set(parameters.map(({ name }) => name.split('.')[0]))].join(', ');
-    refuse(
-      `"groups[${k}].parameters" names ${JSON.stringify(name)}, which no parameter or layer is called; layers: ${known}`,
-    );
+  const layers = new Set(parameters.map(layerOf));
+  const known = new Set([...layers, ...parameters.map(({ name }) => name)]);
+  /** The groups that each name is in. */
+  const named = new Map<string, Set<number>>();
+  for (const [k, { parameters: names }] of groups.entries()) {
+    for (const name of names) {
+      if (!known.has(name)) {
+        const some = [...layers].slice(0, NAMES_SHOWN).join(', ');
+        refuse(
+          `"groups[${k}].parameters" names ${JSON.stringify(name)}, which no parameter or layer is called; layers: ${some}`,
+        );
+      }
+      named.set(name, (named.get(name) ?? new Set()).add(k));
+    }
   }
   const ranges: Range[] = [];
   for (const parameter of parameters) {
-    const [group, other] = new Set(
-      given.filter(({ name }) => matches(parameter, name)).map(({ k }) => k),
-    );
+    const names = [parameter.name, layerOf(parameter)];
+    const found = names.flatMap((name) => [...(named.get(name) ?? [])]);
+    const [group, other] = new Set(found.sort((a, b) => a - b));
     if (other !== undefined)
       refuse(`"groups" has ${parameter.name} twice, in groups ${group} and ${other}`);
     const { share, weightDecay } =

@@ -16,7 +16,10 @@ export interface StatePlace {
 function byLayer(places: readonly StatePlace[]): Map<string, StatePlace[]> {
   const layers = new Map<string, StatePlace[]>();
   for (const place of places) {
-    layers.set(place.unit.layer, [...(layers.get(place.unit.layer) ?? []), place]);
+    const { layer } = place.unit;
+    const known = layers.get(layer);
+    if (known) known.push(place);
+    else layers.set(layer, [place]);
   }
   return layers;
 }
@@ -86,7 +89,7 @@ export function readState(
   batch: number,
   order?: Int32Array,
 ): ModelState {
-  const state: Record<string, LayerState> = {};
+  const state = new Map<string, LayerState>();
   for (const [layer, stack] of byLayer(places)) {
     const { hidden, outputs, outputRow, form } = stack[0]!.unit;
     const read = (pick: (place: StatePlace) => Slot, width: number): Float32Array => {
@@ -101,9 +104,10 @@ export function readState(
       return values;
     };
     const h = read((place) => place.h, outputs);
-    state[layer] = form.hasCellState ? { h, c: read((place) => place.c, hidden) } : { h };
+    const c = form.hasCellState ? { c: read((place) => place.c, hidden) } : {};
+    state.set(layer, { h, ...c });
   }
-  return state;
+  return Object.fromEntries(state);
 }
 
 /** Copies states from places to places of the same units, inside the engine. Allocates nothing. */

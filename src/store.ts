@@ -5,7 +5,7 @@ import { Plan, part } from './plan.ts';
 import type { Block } from './arena.ts';
 import type { Fields, Kernels } from './kernels.ts';
 import type { Descriptor, Slot } from './plan.ts';
-import { int8Fields, packInt8, scaleName, unpackInt8 } from './quantize.ts';
+import { int8Fields, packInt8, savedTensors, scaleName, unpackInt8 } from './quantize.ts';
 import { derivedLength, int8Length, parametersOf, plainPanels } from './units.ts';
 import type { LinearUnit, Panels, Parameter, RecurrentUnit, Unit } from './units.ts';
 import type { Int8Tensor, StateDict, Tensor } from './types.ts';
@@ -33,8 +33,9 @@ export class Store {
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   readonly #bias = new Map<Unit, Slot>();
-  /** Weights of the tied units in panels. */
-  readonly #tied = new Map<LinearUnit, Slot>();
+  /** The weight of all tied units in panels: a model has one table at most. The unit is any of them. */
+  readonly #tied: { readonly unit: LinearUnit; readonly panels: Slot } | undefined;
+  readonly #roles = new Map<Unit, Map<Parameter['role'], Parameter>>();
   readonly #descriptors: Descriptor<'Sequence'>[] = [];
   readonly #release: () => void;
   #disposed = false;
@@ -60,19 +61,22 @@ export class Store {
     const pool = units.findIndex((unit) => unit.kind === 'pool');
     this.pooledFrom = pool < 0 ? units.length : pool;
     this.parameters = parameters;
+    for (const parameter of parameters) {
+      const { unit, role } = parameter;
+      this.#roles.set(unit, (this.#roles.get(unit) ?? new Map()).set(role, parameter));
+    }
     this.values = plan.reserve(length);
     const summed = recurrent.filter((unit) => derivedLength(unit).bias > 0);
     for (const unit of summed) {
       this.#bias.set(unit, plan.reserve(derivedLength(unit).bias));
       this.#descriptors.push(plan.descriptor('Sequence'));
     }
-    for (const unit of units) {
-      if (unit.kind === 'linear' && unit.tied)
-        this.#tied.set(
-          unit,
-          plan.reserve(int8 ? int8Length(tiedPanels(unit)) : derivedLength(unit).w),
-        );
-    }
+    const tied = units.find((unit) => unit.kind === 'linear' && unit.tied) as
+      LinearUnit | undefined;
+    this.#tied = tied && {
+      unit: tied,
+      panels: plan.reserve(int8 ? int8Length(tiedPanels(tied)) : derivedLength(tied).w),
+    };
     const { arena } = kernels;
     const block = shared ?? arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
     this.block = block;
@@ -98,21 +102,22 @@ export class Store {
 
   /** The panels that a linear unit multiplies by. */
   weight(unit: LinearUnit): Slot {
-    return this.#tied.get(unit) ?? this.slot(unit, 'input');
+    return unit.tied ? this.#tied!.panels : this.slot(unit, 'input');
   }
 
   /** The matrix of a unit with weights of 8 bits; `undefined` for a vector. */
   int8Fields(unit: Unit, role: 'input' | 'recurrent'): Fields<'Int8Product'> | undefined {
-    const tied = unit.kind === 'linear' && this.#tied.get(unit);
-    if (tied) return int8Fields(tiedPanels(unit), tied);
-    const { form, offset } = this.parameters.find((p) => p.unit === unit && p.role === role)!;
+    if (unit.kind === 'linear' && unit.tied) {
+      return int8Fields(tiedPanels(unit), this.#tied!.panels);
+    }
+    const { form, offset } = this.#parameter(unit, role);
     return 'int8' in form ? int8Fields(form.int8, part(this.values, offset)) : undefined;
   }
 
-  /** Brings the tables to the panels of the units that are tied to them. Those of 8 bits never change. */
+  /** Brings the table to the panels of the units that are tied to it. Those of 8 bits never change. */
   prepareTied(): void {
-    if (this.int8) return;
-    for (const [unit, panels] of this.#tied) this.moveTied(unit, panels, this.values, false);
+    if (this.int8 || !this.#tied) return;
+    this.moveTied(this.#tied.unit, this.#tied.panels, this.values, false);
   }
 
   /** Panels of a tied unit from its table in a vector, or `back` added to it; they become zero. */
@@ -124,8 +129,11 @@ export class Store {
 
   /** Where the parameter of a role is, in the values or in a vector of the same form. */
   slot(unit: Unit, role: Parameter['role'], vector: Slot = this.values): Slot {
-    const parameter = this.parameters.find((p) => p.unit === unit && p.role === role)!;
-    return part(vector, parameter.offset);
+    return part(vector, this.#parameter(unit, role).offset);
+  }
+
+  #parameter(unit: Unit, role: Parameter['role']): Parameter {
+    return this.#roles.get(unit)!.get(role)!;
   }
 
   /** Derives what the forward pass needs; to be called after every change of the values. */
@@ -175,10 +183,7 @@ export class Store {
    */
   check(tensors: ReadonlyMap<string, Tensor>, saved = false): CheckedTensors {
     const given = ownTensors(tensors);
-    const wanted = this.parameters.flatMap(({ name, shape, form }) => [
-      { name, shape },
-      ...(saved && 'int8' in form ? [{ name: scaleName(name), shape: [shape[0]!] }] : []),
-    ]);
+    const wanted = saved ? savedTensors(this.parameters) : this.parameters;
     const missing = wanted.filter(({ name }) => !given.has(name)).map(({ name }) => name);
     const known = new Set(wanted.map(({ name }) => name));
     const unexpected = [...given.keys()].filter((name) => !known.has(name));
@@ -234,22 +239,23 @@ export class Store {
     if (this.int8) this.#packTied();
   }
 
-  /** The weights of tied units from their tables. */
+  /** The weight of tied units from their table. */
   #packTied(): void {
-    for (const [unit, block] of this.#tied) {
-      const table = this.slot(unit.tied!, 'table');
-      const row = (index: number): Slot => part(table, index * unit.tied!.outputRow);
-      packInt8(this.kernels, tiedPanels(unit), block, row);
-    }
+    if (!this.#tied) return;
+    const { unit, panels } = this.#tied;
+    const table = this.slot(unit.tied!, 'table');
+    const row = (index: number): Slot => part(table, index * unit.tied!.outputRow);
+    packInt8(this.kernels, tiedPanels(unit), panels, row);
   }
 
   /** Room for the largest parameter in its plain form. */
   #staging(): { slot: Slot; free: () => void } {
     const plan = new Plan();
-    const lengths = this.parameters.map((parameter) =>
-      'int8' in parameter.form ? parameter.form.int8.depth : sizeOf(parameter),
+    const slot = plan.reserve(
+      this.parameters.reduce((most, { form, shape }) => {
+        return Math.max(most, 'int8' in form ? form.int8.depth : sizeOf({ shape }));
+      }, 0),
     );
-    const slot = plan.reserve(Math.max(...lengths));
     const block = this.kernels.arena.allocate(plan.bytes, 'copying parameters');
     plan.place(block);
     return { slot, free: () => this.kernels.arena.free(block) };
@@ -346,7 +352,7 @@ export function sizeOf({ shape }: Pick<Tensor, 'shape'>): number {
 }
 
 /** The entries whose names begin with the prefix, without it. */
-export function below(tensors: ReadonlyMap<string, Tensor>, prefix: string): StateDict {
+export function below<T>(tensors: ReadonlyMap<string, T>, prefix: string): Map<string, T> {
   const found = [...tensors].filter(([name]) => name.startsWith(prefix));
   return new Map(found.map(([name, tensor]) => [name.slice(prefix.length), tensor]));
 }

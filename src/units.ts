@@ -133,6 +133,15 @@ export interface PoolUnit extends UnitBase {
 /** What one kernel call works on: a layer, one direction of a sub-layer of a recurrent stack, or the merge of two. */
 export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit | MergeUnit | PoolUnit | DropoutUnit;
 
+/** How many recurrent units each layer has, by its name. */
+export function placesOf(units: readonly Unit[]): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const unit of units) {
+    if (unit.kind === 'recurrent') places.set(unit.layer, (places.get(unit.layer) ?? 0) + 1);
+  }
+  return places;
+}
+
 const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
 
 /**

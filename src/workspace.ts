@@ -384,7 +384,7 @@ export class Workspace {
   /** Goes back over the last `forward`, from the gradients of outputs and last states in place. */
   backward(wantsInput: boolean): void {
     for (let index = this.#buffers.length - 1; index >= 0; index--) {
-      this.#backwardUnit(this.#buffers[index]!, wantsInput, this.#rowsOf(index));
+      this.#backwardUnit(index, wantsInput, this.#rowsOf(index));
     }
   }
 
@@ -395,12 +395,13 @@ export class Workspace {
     }
   }
 
-  #backwardUnit(buffers: Buffers, wantsInput: boolean, count: number): void {
+  #backwardUnit(index: number, wantsInput: boolean, count: number): void {
     const { run } = this.#kernels;
+    const buffers = this.#buffers[index]!;
     const { unit, sequence, dense, gradient, row } = buffers;
     const wanted = wantsInput || unit.source >= 0;
     if (sequence) {
-      this.#backwardSequence(buffers, wanted);
+      this.#backwardSequence(index, wanted);
     } else if (dense) {
       this.#kernels.write(dense, { dx: wanted ? this.#reads(buffers).dx : NONE });
       run.dense_backward(dense.address);
@@ -428,8 +429,9 @@ export class Workspace {
     }
   }
 
-  #backwardSequence(buffers: Buffers, wanted: boolean): void {
+  #backwardSequence(index: number, wanted: boolean): void {
     const { run } = this.#kernels;
+    const buffers = this.#buffers[index]!;
     const { rows: count } = this.#extent;
     const { unit, sequence, gradient, stepGradient, row } = buffers;
     const { reverse, paired } = unit as RecurrentUnit;
@@ -448,7 +450,7 @@ export class Workspace {
     }
     // The reverse unit of a pair comes first on the way back; its share is added once the forward one has written its own.
     if (!reverse && paired) {
-      const partner = this.#reads(this.#buffers[this.#buffers.indexOf(buffers) + 1]!);
+      const partner = this.#reads(this.#buffers[index + 1]!);
       run.rows_add_gathered(
         dx.address,
         dxRow,

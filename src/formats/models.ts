@@ -1,11 +1,15 @@
+import { complete } from '../description.ts';
 import type { Engine } from '../engine.ts';
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError, shorten } from '../errors.ts';
 import { Model, storeOf } from '../model.ts';
+import { savedTensors } from '../quantize.ts';
+import type { SavedTensor } from '../quantize.ts';
 import { below } from '../store.ts';
 import type { Trainer } from '../train.ts';
 import { BEST } from '../trainer-options.ts';
 import type { Snapshot } from '../trainer-options.ts';
 import type { ModelDescription, StateDict, Tensor } from '../types.ts';
+import { parametersOf, unitsOf } from '../units.ts';
 import { isPlain, scanJson } from './json-scan.ts';
 import { readSafetensors } from './safetensors-read.ts';
 import type { SafetensorsFile } from './safetensors-read.ts';
@@ -19,8 +23,6 @@ const CHECKSUM = 'gatefold.checksum';
 const PARAMETERS = 'model.';
 const EXTRA = 'extra.';
 const MAX_JSON_DEPTH = 64;
-/** What `Model.create` says of a description that is wrong, rather than of an engine that is full or gone. */
-const DESCRIPTION_FAULTS: ReadonlySet<string> = new Set(['ERR_ARGUMENT', 'ERR_SHAPE']);
 /** Names to show of a list that may be long. */
 const NAMES_SHOWN = 6;
 
@@ -89,29 +91,49 @@ export function loadModel(engine: Engine, source: Source): Model {
   const fix =
     'name one that saveModel or saveTrainer wrote, or build the model and call loadPytorch';
   const description = parseOwn(metadata[DESCRIPTION], DESCRIPTION, fix) as ModelDescription;
-  let model: Model;
-  try {
-    model = Model.create(engine, description, { init: 'zeros' });
-  } catch (error) {
-    const isHere = error instanceof GatefoldError && !DESCRIPTION_FAULTS.has(error.code);
-    if (isHere) throw error;
-    return foreign('it describes no model that this version can build', 'update this package');
-  }
-  try {
-    if (!model.description.weights) refuseInt8(tensors);
+  let kept = tensors;
+  if (metadata[TRAINER] !== undefined) {
     const best = below(tensors, BEST);
-    const kept = best.size > 0 ? best : below(tensors, PARAMETERS);
+    kept = best.size > 0 ? best : below(tensors, PARAMETERS);
+  }
+  checkTensors(description, kept);
+  const model = Model.create(engine, description, { init: 'zeros' });
+  try {
     const store = storeOf(model);
-    const own = metadata[TRAINER] === undefined ? tensors : kept;
-    store.write(store.values, store.check(own, true));
+    store.write(store.values, store.check(kept, true));
     store.prepare();
     return model;
   } catch (error) {
     model.dispose();
-    if (!(error instanceof GatefoldError) || /MEMORY|FORMAT/.test(error.code)) throw error;
-    return foreign('its tensors are not those of the model it describes', 'save the model again');
+    if (!(error instanceof GatefoldError) || error.code === 'ERR_MEMORY') throw error;
+    return misfit();
   }
 }
+
+function misfit(): never {
+  foreign('its tensors are not those of the model it describes', 'save the model again');
+}
+
+/** Refuses a file without exactly the tensors that it describes, before the engine takes any memory. */
+function checkTensors(description: ModelDescription, tensors: SafetensorsFile['tensors']): void {
+  let wanted: SavedTensor[];
+  try {
+    const units = unitsOf(complete(description));
+    wanted = savedTensors(parametersOf(units, description.weights === 'int8').parameters);
+  } catch {
+    return foreign('it describes no model that this version can build', 'update this package');
+  }
+  const isThere = ({ name, shape, int8 }: SavedTensor): boolean => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined || !isSame(tensor.shape, shape)) return false;
+    // Whole numbers without their scales are no weights.
+    return int8 || tensor.dtype !== 'I8';
+  };
+  if (tensors.size !== wanted.length || !wanted.every(isThere)) misfit();
+}
+
+const isSame = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, k) => size === b[k]);
 
 /** Whole numbers without their scales are no weights. */
 function refuseInt8(tensors: SafetensorsFile['tensors']): void {
@@ -170,6 +192,10 @@ export function readTrainer(
   if (typeof kept !== 'object' || kept === null || !Object.values(kept).every(isText)) {
     foreign(`its "${TRAINER}" is damaged`, fix);
   }
+  const snapshot: Snapshot = { tensors, metadata: kept as Record<string, string> };
+  if (!['baseline', 'relaxed'].includes(snapshot.metadata.simd!)) {
+    foreign('it names no SIMD variant that this version has', 'update this package');
+  }
   if (texts[CHECKSUM] !== checksumOf(tensors, texts)) {
     foreign('its checksum says that it is damaged', 'go back to an earlier copy');
   }
@@ -180,7 +206,7 @@ export function readTrainer(
   return {
     tensors: below(tensors, EXTRA),
     metadata: Object.fromEntries(own),
-    snapshot: { tensors, metadata: kept as Record<string, string> },
+    snapshot,
   };
 }
 
@@ -200,11 +226,9 @@ export function loadTrainer(trainer: Trainer, source: Source): Required<Extras> 
   return extras;
 }
 
-/** Names as printable text, so that a foreign file cannot write to a terminal through a message. */
+/** The first of names that may be many and long. */
 function list(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).map((name) => {
-    return name.slice(0, 80).replace(/[^\x20-\x7e]/g, '?');
-  });
+  const shown = names.slice(0, NAMES_SHOWN).map(shorten);
   const more = names.length - shown.length;
   return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
@@ -258,7 +282,7 @@ export function loadPytorch(model: Model, source: Source, options: { prefix?: st
   const { tensors } = open(source);
   refuseInt8(tensors);
   const found = untie(nameBare(below(tensors, options.prefix ?? ''), model), model);
-  const wanted = model.stateDict();
+  const wanted = new Map(storeOf(model).parameters.map(({ name, shape }) => [name, shape]));
   const missing = [...wanted.keys()].filter((name) => !found.has(name));
   const unexpected = [...found.keys()].filter((name) => !wanted.has(name));
   if (missing.length > 0 || unexpected.length > 0) {
@@ -267,11 +291,9 @@ export function loadPytorch(model: Model, source: Source, options: { prefix?: st
     if (unexpected.length > 0) parts.push(`unexpected: ${list(unexpected)}`);
     throw new GatefoldError('ERR_FORMAT', [...parts, hintFor(unexpected, missing)].join('; '));
   }
-  const differ = [...wanted].filter(
-    ([name, { shape }]) => `${found.get(name)!.shape}` !== `${shape}`,
-  );
+  const differ = [...wanted].filter(([name, shape]) => !isSame(found.get(name)!.shape, shape));
   if (differ.length > 0) {
-    const shapes = differ.map(([name, { shape }]) => {
+    const shapes = differ.map(([name, shape]) => {
       return `${name} [${found.get(name)!.shape.join(', ')}] for [${shape.join(', ')}]`;
     });
     const message = `the state_dict has other sizes than the model: ${list(shapes)}; describe the sizes it was trained with`;
