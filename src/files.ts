@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
-import { GatefoldError } from './errors.ts';
+import { GatefoldError, printable } from './errors.ts';
 import type { Checkpoint } from './fit.ts';
 import { readTrainer, saveTrainer } from './formats/models.ts';
 import type { Trainer } from './train.ts';
@@ -63,7 +63,9 @@ export function checkpointFile(
       const { simd } = trainer.model.engine;
       if (snapshot.metadata.simd !== simd) {
         const from = `${path} began on ${snapshot.metadata.simd} SIMD`;
-        process.emitWarning(`${from} and goes on with ${simd}: the last bits will differ`);
+        process.emitWarning(
+          printable(`${from} and goes on with ${simd}: the last bits will differ`),
+        );
       }
       return snapshot;
     },

@@ -2,7 +2,14 @@
  * Runs of `fit` that are interrupted and go on from a file, against the same run without a break: every report, every bit.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +35,7 @@ import {
 } from '../src/node.ts';
 import { createEngine } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
+import { tampered } from './support/tamper.ts';
 
 const engine = createEngine('baseline');
 let folder: string;
@@ -229,9 +237,22 @@ describe('what does not fit', () => {
     const model = Model.create(relaxed, { layers: course.layers });
     const options = { batch: BATCH, steps: STEPS, ...course.options };
     const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
-    expect(await checkpointFile(path(), Trainer.create(model, options)).load()).toBeDefined();
-    expect((await warned).message).toMatch(/began on baseline SIMD and goes on with relaxed/);
+    const odd = join(folder, 'own\u001b[2J');
+    copyFileSync(path(), odd);
+    expect(await checkpointFile(odd, Trainer.create(model, options)).load()).toBeDefined();
+    const { message } = await warned;
+    expect(message).toMatch(/own\\u001b\[2J began on baseline SIMD and goes on with relaxed/);
     relaxed.dispose();
+  });
+
+  it('a file of a variant that does not exist', async () => {
+    const bytes = tampered(readFileSync(path()), ({ metadata }) => {
+      const kept = JSON.parse(metadata['gatefold.trainer']!) as object;
+      metadata['gatefold.trainer'] = JSON.stringify({ ...kept, simd: '\u001b]0;PWNED\u0007' });
+    });
+    const odd = join(folder, 'odd.safetensors');
+    writeFileSync(odd, bytes);
+    expect(await refusal(createTrainer(course, 1), odd)).toMatch(/no SIMD variant/);
   });
 
   it('a file that was cut anywhere', async () => {

@@ -158,17 +158,19 @@ describe('gatefold flow', () => {
     }
   });
 
-  it('reads what the model learned from where no text is named, and says the same again', () => {
-    const stdout = gatefold('flow', 'lstm');
+  it('reads several texts as one, and says the same again', () => {
+    const stdout = gatefold('flow', 'lstm', 'text.txt');
     expect(stdout).toContain('root mean square over 32 windows of 100 characters');
     const drawn = readFileSync(join(folder, 'flow.svg'), 'utf8');
-    expect(gatefold('flow', 'lstm', 'text.txt')).toBe(stdout);
+    writeFileSync(join(folder, 'head.txt'), text.slice(0, 1000));
+    writeFileSync(join(folder, 'tail.txt'), text.slice(1000));
+    expect(gatefold('flow', 'lstm', 'head.txt', 'tail.txt')).toBe(stdout);
     expect(readFileSync(join(folder, 'flow.svg'), 'utf8')).toBe(drawn);
   });
 
   it.each(['rnn', 'gru', 'peephole-cell'])('looks at the cell %s', (cell) => {
     gatefold('train', 'text.txt', ...TINY, '--cell', cell, '--epochs', '1', '--out', cell);
-    const stdout = gatefold('flow', cell, '--out', `${cell}.svg`);
+    const stdout = gatefold('flow', cell, 'text.txt', '--out', `${cell}.svg`);
     expect(stdout.includes('|dL/dc|')).toBe(cell === 'peephole-cell');
     expect(picture(`${cell}.svg`).some(({ text: t }) => t.startsWith('Gates of '))).toBe(true);
   });

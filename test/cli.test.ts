@@ -263,24 +263,24 @@ describe('stop and resume', () => {
     const args = ['train', 'text.txt', ...TINY, ...LONG, '--out', stopped];
     const { status, stdout, stderr } = await interrupt(signal, ...args);
     expect(stderr).toBe('');
-    expect(stdout).toContain(`go on with: gatefold train --resume ${stopped}\n`);
+    expect(stdout).toContain(`go on with: gatefold train --resume ${stopped} text.txt\n`);
     expect(status).toBe(expected);
     const part = readSafetensors(saved(stopped)).tensors.get('extra.losses')!.data;
     const whole = readSafetensors(saved(straight)).tensors.get('extra.losses')!.data;
     expect(part.length).toBeLessThan(whole.length);
     expect(whole.subarray(0, part.length)).toEqual(part);
-    const rest = gatefold('train', '--resume', stopped);
+    const rest = gatefold('train', 'text.txt', '--resume', stopped);
     expect(rest.status).toBe(0);
     expect(saved(stopped)).toEqual(saved(straight));
   });
 
   it('trains a finished run further when it is given more epochs', () => {
     trainTiny('more.safetensors', '--epochs', '1');
-    const again = gatefold('train', '--resume', 'more.safetensors');
+    const again = gatefold('train', 'text.txt', '--resume', 'more.safetensors');
     expect(again.stderr).toMatch(/has finished its 1 epochs: give more, --epochs 6/);
     expect(again.status).toBe(2);
     const more = ['--resume', 'more.safetensors', '--epochs', '2', '--out', 'most.safetensors'];
-    expect(gatefold('train', ...more).status).toBe(0);
+    expect(gatefold('train', 'text.txt', ...more).status).toBe(0);
     expect(existsSync(join(folder, 'most.safetensors'))).toBe(true);
   });
 
@@ -303,11 +303,11 @@ describe('stop and resume', () => {
     );
     expect(shown).toBeLessThanOrEqual(Math.min(...validated) + 0.001);
     expect(gatefold('sample', 'early.safetensors', '--length', '5').status).toBe(0);
-    const again = gatefold('train', '--resume', 'early.safetensors');
+    const again = gatefold('train', 'text.txt', '--resume', 'early.safetensors');
     expect(again.stderr).toMatch(/ended early, by --patience 2: give more, --patience 4\n$/);
     expect(again.status).toBe(2);
     const on = ['--resume', 'early.safetensors', '--patience', '5', '--out', 'later.safetensors'];
-    expect(gatefold('train', ...on).status).toBe(0);
+    expect(gatefold('train', 'text.txt', ...on).status).toBe(0);
     trainTiny('straight-early.safetensors', ...args.slice(0, -1), '5');
     expect(saved('later.safetensors')).toEqual(saved('straight-early.safetensors'));
   });

@@ -1,3 +1,5 @@
+import { printable } from '../errors.ts';
+
 /**
  * Charts as one SVG file: line charts and heat maps, one below the other. No scripts and no outside fonts; the colours of paper and ink
  * follow the reader's light or dark scheme. `experiments/` draws with it, too.
@@ -79,13 +81,9 @@ interface Scales {
   readonly y: (value: number) => number;
 }
 
-/** Content of an element, without what XML does not allow at all. */
+/** Content of an element. What is not printable is what XML does not allow, and more. */
 const escape = (content: string): string =>
-  content
-    .replace(/[^\t\n\r -\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, '')
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;');
+  printable(content).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 const round = (x: number): string => String(Math.round(x * 10) / 10);
 

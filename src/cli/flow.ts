@@ -6,8 +6,10 @@ import { readTexts } from './corpus.ts';
 import { createEngine } from './engine.ts';
 import { fail } from './failure.ts';
 import { drawFlow, printFlow } from './flow-charts.ts';
-import { openModel, openModelFile, readRun } from './run.ts';
+import { say } from './output.ts';
+import { checkOwnText, openModel, openModelFile, readRun } from './run.ts';
 import { checkWritable, readModelFile, save } from './save.ts';
+import { wordOf } from './shell.ts';
 
 export interface FlowOptions {
   readonly steps: number;
@@ -117,22 +119,25 @@ function look(model: Model, vocabulary: Vocabulary, text: string, most: number):
 /** The command `gatefold flow`; gives the exit status. */
 export async function flow(
   path: string,
-  text: string | undefined,
+  named: readonly string[],
   options: FlowOptions,
 ): Promise<number> {
   const { out } = options;
   if (!out.endsWith('.svg')) fail(`--out ${out} expected a name that ends in .svg`);
   checkWritable(out);
   const file = openModelFile(path, readModelFile(path));
-  const texts = readTexts(text === undefined ? readRun(path, file).files : [text]);
+  if (named.length === 0) {
+    checkOwnText(readRun(path, file), path, `gatefold flow ${wordOf(path)}`);
+  }
+  const texts = readTexts(named);
   // The deterministic variant: the same picture on every machine.
   const engine = await createEngine('deterministic');
   try {
     const { model, vocabulary } = openModel(engine, path, file);
     const seen = look(model, vocabulary, texts.join(''), options.steps);
-    process.stdout.write(printFlow(seen));
+    say(printFlow(seen));
     await save(out, new TextEncoder().encode(drawFlow(basename(path), seen)));
-    process.stdout.write(`\nsaved the pictures to ${out}\n`);
+    say(`\nsaved the pictures to ${out}\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof GatefoldError) || error.code !== 'ERR_MEMORY') throw error;

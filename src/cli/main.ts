@@ -5,7 +5,8 @@ import { STATUS_BAD_INPUT } from './failure.ts';
 import { flow } from './flow.ts';
 import type { FlowOptions } from './flow.ts';
 import { decimal, seed, whole } from './options.ts';
-import { CELLS, MAXIMA } from './run.ts';
+import { warn } from './output.ts';
+import { CELLS, MAXIMA, MAX_CLIP, MAX_LR } from './run.ts';
 import { sample } from './sample.ts';
 import type { SampleOptions } from './sample.ts';
 import { DEFAULT_LR, DEFAULT_LR_OPEN, train } from './train.ts';
@@ -15,7 +16,7 @@ const TRAIN_EXAMPLES = `
 Examples:
   $ gatefold train book.txt --hidden 256 --epochs 5 --out book.safetensors
   $ gatefold train notes.txt --epochs 100 --patience 5
-  $ gatefold train --resume book.safetensors --epochs 10`;
+  $ gatefold train book.txt --resume book.safetensors --epochs 10`;
 
 const SAMPLE_EXAMPLES = `
 Example:
@@ -35,10 +36,10 @@ function version(): string {
 
 /** One line, whatever commander adds below it. */
 function oneLine(text: string): string {
-  return `gatefold: ${text
+  return text
     .replace(/^error: /, '')
     .trim()
-    .replace(/\s*\n\s*/g, ' ')}\n`;
+    .replace(/\s*\n\s*/g, ' ');
 }
 
 function trainCommand(finish: (status: number) => void): Command {
@@ -72,15 +73,20 @@ function trainCommand(finish: (status: number) => void): Command {
     .option(
       '--lr <rate>',
       `learning rate of Adam, falls to 0 ${LR_DEFAULTS}`,
-      decimal(0, 10, false),
+      decimal(0, MAX_LR, false),
     )
-    .option('--clip <norm>', 'limit of the gradient norm, 0 for none', decimal(0, 1e9, true), 1)
+    .option(
+      '--clip <norm>',
+      'limit of the gradient norm, 0 for none',
+      decimal(0, MAX_CLIP, true),
+      1,
+    )
     .option('--seed <number>', 'seed of the initial weights', seed, 1)
     .option(
       '--out <path>',
       'where to save, after every epoch (default: gatefold-model.safetensors)',
     )
-    .option('--resume <path>', 'go on with a saved run, bit for bit')
+    .option('--resume <path>', 'go on with a saved run on the same FILEs, bit for bit')
     .addOption(
       new Option('--simd <variant>', 'deterministic: the same bits on every machine').choices([
         'auto',
@@ -113,12 +119,12 @@ function flowCommand(finish: (status: number) => void): Command {
   return new Command('flow')
     .description('draw how far back errors reach in a saved model, and what its gates do')
     .argument('<MODEL>', 'a file that gatefold train saved')
-    .argument('[FILE]', 'UTF-8 text to read (default: what the model learned from)')
+    .argument('[FILE...]', "UTF-8 text to read; the project's own sources if it learned from those")
     .option('--steps <count>', 'characters of a window', whole(2, MAXIMA.steps), 100)
     .option('--out <path>', 'where to save the pictures, an SVG file', 'flow.svg')
     .addHelpText('after', FLOW_EXAMPLES)
-    .action(async (model: string, text: string | undefined, options: FlowOptions) => {
-      finish(await flow(model, text, options));
+    .action(async (model: string, texts: string[], options: FlowOptions) => {
+      finish(await flow(model, texts, options));
     });
 }
 
@@ -135,7 +141,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(sampleCommand(finish))
     .addCommand(flowCommand(finish));
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ outputError: (text, put) => put(oneLine(text)) });
+    command.exitOverride().configureOutput({ outputError: (text) => warn(oneLine(text)) });
   }
   try {
     await program.parseAsync(argv);
@@ -143,7 +149,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : STATUS_BAD_INPUT;
     if (!(error instanceof GatefoldError)) throw error;
-    process.stderr.write(oneLine(error.message));
+    warn(error.message);
     return STATUS_BAD_INPUT;
   }
 }

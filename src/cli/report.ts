@@ -3,6 +3,7 @@ import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../index.ts';
 import type { Settings } from './run.ts';
 import { write } from './sample.ts';
+import { wordOf } from './shell.ts';
 
 export const CHART_COLUMNS = 64;
 const CHART_ROWS = 8;
@@ -66,7 +67,7 @@ export function report(results: Results): string {
     sample,
     '',
     `saved to ${out}`,
-    `write more with: gatefold sample ${out}`,
+    `write more with: gatefold sample ${wordOf(out)}`,
     '',
   ].join('\n');
 }

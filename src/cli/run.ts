@@ -8,6 +8,9 @@ import type { Model } from '../model.ts';
 import type { Snapshot, Trainer } from '../train.ts';
 import type { LayerSpec, ModelDescription } from '../types.ts';
 import { Vocabulary } from '../data/text.ts';
+import { MAX_SEED } from '../random.ts';
+import { fail } from './failure.ts';
+import { someWords } from './shell.ts';
 
 /** Recurrent layers by the name that `--cell` takes. */
 export const CELLS = {
@@ -47,10 +50,13 @@ export const MAXIMA = {
   patience: 100_000,
 } as const;
 
+export const MAX_LR = 10;
+export const MAX_CLIP = 1e9;
+
 /** A run that was saved, all but the trainer. */
 export interface SavedRun {
   readonly settings: Settings;
-  /** The files it learns from, as they were named; none for the project's own. */
+  /** Names of the files it learns from, to be shown and never opened; none for the project's own. */
   readonly files: readonly string[];
   readonly fingerprint: string;
   readonly simd: string;
@@ -117,10 +123,13 @@ function isSettings(value: Partial<Settings> | undefined): value is Settings {
     Object.entries(MAXIMA).every(isCount) &&
     Number.isSafeInteger(value.seed) &&
     value.seed! >= 0 &&
+    value.seed! <= MAX_SEED &&
     Number.isFinite(value.lr) &&
     value.lr! > 0 &&
+    value.lr! <= MAX_LR &&
     Number.isFinite(value.clip) &&
-    value.clip! >= 0
+    value.clip! >= 0 &&
+    value.clip! <= MAX_CLIP
   );
 }
 
@@ -137,15 +146,32 @@ export function readRun(path: string, file: SafetensorsFile): SavedRun {
   const { settings, files, fingerprint, simd } = run;
   const areNames = Array.isArray(files) && files.every((name) => typeof name === 'string');
   const isVariant = simd === 'relaxed' || simd === 'baseline';
-  const isSound = areNames && typeof fingerprint === 'string' && isVariant;
+  const areLosses = losses.shape.length === 1 && losses.data.every(Number.isFinite);
+  const isSound = areNames && areLosses && typeof fingerprint === 'string' && isVariant;
   if (!isSound || !isSettings(settings)) return foreign(path);
   const vocabulary = vocabularyOf(path, file).toString();
   return { settings, files, fingerprint, simd, vocabulary, losses: [...losses.data] };
 }
 
+/** Refuses to read the files that a saved run names: what is read, the user says. */
+export function checkOwnText({ files }: SavedRun, path: string, command: string): void {
+  if (files.length === 0) return;
+  fail(
+    `only you choose what is read: name the text of ${path} again, ${command} ${someWords(files)}`,
+  );
+}
+
 /** Where the saved run of such a trainer stopped. */
-export function snapshotOf(trainer: Trainer, path: string, file: SafetensorsFile): Snapshot {
-  return naming(path, () => readTrainer(trainer, file).snapshot);
+export function snapshotOf(
+  trainer: Trainer,
+  path: string,
+  file: SafetensorsFile,
+  { losses }: SavedRun,
+): Snapshot {
+  const { snapshot } = naming(path, () => readTrainer(trainer, file));
+  const { updates, fit } = snapshot.metadata;
+  const isWhole = updates === String(losses.length) && fit?.startsWith(`${updates},`);
+  return isWhole ? snapshot : foreign(path);
 }
 
 /** The model of a saved run, and its characters. */

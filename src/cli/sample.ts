@@ -4,6 +4,7 @@ import type { Model } from '../index.ts';
 import { createKernels } from '../kernels-entry.ts';
 import { fillUniform } from '../random.ts';
 import { createEngine } from './engine.ts';
+import { say } from './output.ts';
 import { openModel, openModelFile } from './run.ts';
 import { drawToken } from './sampling.ts';
 import { readModelFile } from './save.ts';
@@ -53,11 +54,11 @@ export async function sample(path: string, options: SampleOptions): Promise<numb
   const engine = await createEngine('deterministic');
   try {
     const { model, vocabulary } = openModel(engine, path, file);
-    process.stdout.write(options.prime);
+    say(options.prime);
     for (const character of write(model, vocabulary, options)) {
-      if (!process.stdout.write(character)) await once(process.stdout, 'drain');
+      if (!say(character)) await once(process.stdout, 'drain');
     }
-    process.stdout.write('\n');
+    say('\n');
     return 0;
   } finally {
     engine.dispose();

@@ -10,9 +10,11 @@ import { fail } from './failure.ts';
 import { trigramBits } from './ngram.ts';
 import { Progress } from './progress.ts';
 import { report } from './report.ts';
-import { describeModel, openModelFile, readRun, saveRun, snapshotOf } from './run.ts';
+import { say, warn } from './output.ts';
+import { checkOwnText, describeModel, openModelFile, readRun, saveRun, snapshotOf } from './run.ts';
 import type { SavedRun, Settings } from './run.ts';
 import { checkWritable, readModelFile, save } from './save.ts';
+import { wordOf } from './shell.ts';
 
 export interface TrainOptions extends Omit<Settings, 'epochs' | 'lr'> {
   readonly lr?: number;
@@ -80,8 +82,10 @@ function planRun(named: readonly string[], options: TrainOptions): Plan {
   const saved = options.resume ? openSaved(options.resume, options.given) : undefined;
   const out = options.out ?? options.resume ?? DEFAULT_OUT;
   checkWritable(out);
-  const files = named.length > 0 ? named : (saved?.run.files ?? []);
-  const corpus = readCorpus(files);
+  if (saved && named.length === 0) {
+    checkOwnText(saved.run, saved.path, `gatefold train --resume ${wordOf(saved.path)}`);
+  }
+  const corpus = readCorpus(named);
   const { cell, hidden, layers, embedding, steps, batch, clip, seed } = options;
   const lr = options.lr ?? (cell === 'peephole-cell' ? DEFAULT_LR_OPEN : DEFAULT_LR);
   const wanted = Math.round(DEFAULT_CHARACTERS / corpus.training.length);
@@ -93,7 +97,7 @@ function planRun(named: readonly string[], options: TrainOptions): Plan {
   if (options.given.has('patience')) settings.patience = patience;
   const plan: Plan = {
     settings,
-    files,
+    files: named,
     corpus,
     batches: batchesOf(corpus.training, 'training', settings),
     validation: batchesOf(corpus.validation, 'validation', settings),
@@ -200,7 +204,7 @@ async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
 function announce({ corpus, settings, files }: Plan, model: Model, engine: Engine): void {
   const from = files.length > 0 ? files.join(', ') : "the project's own sources";
   const count = (value: number): string => value.toLocaleString('en');
-  process.stdout.write(
+  say(
     `learning ${count(corpus.training.length)} characters of ${from}, ` +
       `${count(corpus.validation.length)} more to validate on\n` +
       `${settings.cell} ${settings.layers} x ${settings.hidden}, ` +
@@ -212,17 +216,17 @@ function announce({ corpus, settings, files }: Plan, model: Model, engine: Engin
 function begin(trainer: Trainer, plan: Plan, engine: Engine): Run {
   if (!plan.saved) return { trainer, losses: [], snapshot: undefined, best: 0 };
   const { path, file, run } = plan.saved;
-  const snapshot = snapshotOf(trainer, path, file);
+  const snapshot = snapshotOf(trainer, path, file, run);
   if (run.simd !== engine.simd) {
-    process.stderr.write(
-      `gatefold: ${path} began on ${run.simd} SIMD and goes on with ${engine.simd}: the last bits will differ\n`,
+    warn(
+      `${path} began on ${run.simd} SIMD and goes on with ${engine.simd}: the last bits will differ`,
     );
   }
   return { trainer, losses: [...run.losses], snapshot, best: 0 };
 }
 
 async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
-  const { settings, corpus, out, batches } = plan;
+  const { settings, corpus, files, out, batches } = plan;
   const { vocabulary } = corpus;
   const model = createModel(engine, settings, vocabulary.size);
   const trainer = createTrainer(model, settings);
@@ -233,9 +237,8 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const stopped = await whileStoppable((signal) => learn(plan, run, signal));
   const updates = settings.epochs * batches.windows;
   if (stopped && losses.length < updates) {
-    process.stdout.write(
-      `stopped after ${losses.length} of ${updates} updates; go on with: gatefold train --resume ${out}\n`,
-    );
+    const command = ['gatefold train --resume', ...[out, ...files].map(wordOf)].join(' ');
+    say(`stopped after ${losses.length} of ${updates} updates; go on with: ${command}\n`);
     return stopped === 'SIGTERM' ? 143 : 130;
   }
   if (!stopped && losses.length === before) {
@@ -248,7 +251,7 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const epochOf = (update: number): number => update / batches.windows;
   const best = run.best ? { epoch: epochOf(run.best), last: epochOf(losses.length) } : undefined;
   const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
-  process.stdout.write(report({ bits, best, trigram, losses, model, vocabulary, settings, out }));
+  say(report({ bits, best, trigram, losses, model, vocabulary, settings, out }));
   return 0;
 }
 
