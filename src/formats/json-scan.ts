@@ -7,6 +7,9 @@ export type JsonFault =
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const [OPEN_BRACE, CLOSE_BRACE] = [0x7b, 0x7d];
+const [OPEN_BRACKET, CLOSE_BRACKET] = [0x5b, 0x5d];
 
 /** Index behind the string that opens at `start`, or -1 when it never ends. */
 function endOfString(text: string, start: number): number {
@@ -18,7 +21,9 @@ function endOfString(text: string, start: number): number {
   return -1;
 }
 
+/** What a string says; most say it without escapes. */
 function decodeString(token: string): string | undefined {
+  if (!token.includes('\\')) return token.slice(1, -1);
   try {
     return JSON.parse(token) as string;
   } catch {
@@ -28,7 +33,9 @@ function decodeString(token: string): string | undefined {
 
 const SPACES = /[ \t\n\r]*/y;
 /** Everything of a number; JSON's other tokens do not begin like one. */
-const NUMBER = /[-+.0-9][-+.0-9a-zA-Z]*/y;
+const NUMBER = /[-+.0-9a-zA-Z]+/y;
+const beginsNumber = (code: number): boolean =>
+  (code >= 0x30 && code <= 0x39) || code === 0x2d || code === 0x2b || code === 0x2e;
 const WHOLE = /^(?:0|[1-9][0-9]{0,15})$/;
 
 /** Whether a number is a plain whole one. */
@@ -49,20 +56,20 @@ export function scanJson(
   /** The keys of each open object; arrays have none. */
   const open: (Set<string> | undefined)[] = [];
   for (let at = 0; at < text.length;) {
-    const character = text[at]!;
-    if (character === '{' || character === '[') {
+    const character = text.charCodeAt(at);
+    if (character === OPEN_BRACE || character === OPEN_BRACKET) {
       if (open.length === maxDepth) return 'nests too deep';
-      open.push(character === '{' ? new Set() : undefined);
+      open.push(character === OPEN_BRACE ? new Set() : undefined);
       at++;
-    } else if (character === '}' || character === ']') {
+    } else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) {
       open.pop();
       at++;
-    } else if (character === '"') {
+    } else if (character === QUOTE) {
       const end = endOfString(text, at);
       if (end < 0) return 'is not valid JSON';
       SPACES.lastIndex = end;
       SPACES.test(text);
-      if (text[SPACES.lastIndex] === ':') {
+      if (text.charCodeAt(SPACES.lastIndex) === COLON) {
         const key = decodeString(text.slice(at, end));
         const keys = open.at(-1);
         if (key === undefined || keys === undefined) return 'is not valid JSON';
@@ -70,13 +77,14 @@ export function scanJson(
         keys.add(key);
       }
       at = end;
-    } else {
+    } else if (beginsNumber(character)) {
       NUMBER.lastIndex = at;
-      const number = NUMBER.exec(text);
-      if (number !== null && !isNumber(number[0])) {
-        return 'holds a number that is not a plain whole number';
-      }
-      at += number === null ? 1 : number[0].length;
+      NUMBER.test(text);
+      const end = NUMBER.lastIndex;
+      if (!isNumber(text.slice(at, end))) return 'holds a number that is not a plain whole number';
+      at = end;
+    } else {
+      at++;
     }
   }
   return undefined;
