@@ -55,10 +55,8 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
   let size: number | undefined;
   let first: CompleteLayer | undefined;
   let pooled = false;
-  return Array.from(layers as readonly LayerSpec[], (spec, index) => {
+  return layers.map((layer: LayerSpec, index) => {
     const at = `layers[${index}]`;
-    // A copy: getters are asked once.
-    const layer = typeof spec === 'object' && spec !== null ? { ...spec } : spec;
     checkKeys(
       at,
       layer,
