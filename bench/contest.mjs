@@ -13,11 +13,15 @@ const COMPARED_MS = 1000;
  */
 const TOLERANCE = {
   step: 1e-5,
+  stream: 1e-5,
   sequence: 1e-5,
   batch: 1e-5,
+  ragged: 1e-5,
   stack: 1e-5,
   int8: 2e-2,
   training: 1e-3,
+  'ragged-training': 1e-3,
+  product: 1e-5,
 };
 
 async function outputsOf({ run, result }) {
@@ -41,7 +45,7 @@ async function preparePeers(benchCase, peers) {
   let expected;
   for (const peer of peers) {
     const isOurs = peer === peers[0];
-    const lacking = benchCase.kind === 'product' && !isOurs ? '-' : peer.lacks(benchCase);
+    const lacking = isOurs ? undefined : peer.lacks(benchCase);
     if (lacking) {
       notes[peer.name] = lacking;
       continue;
@@ -53,7 +57,11 @@ async function preparePeers(benchCase, peers) {
       contenders.push({ name: peer.name, prepared });
       continue;
     }
-    const error = Math.max(...outputs.map((output, i) => largestError(output, expected[i])));
+    // On a busy machine one of them may have got to more calls within the time.
+    const errors = expected
+      .slice(0, outputs.length)
+      .map((output, i) => largestError(outputs[i], output));
+    const error = Math.max(...errors);
     if (!isOurs && !(error <= TOLERANCE[benchCase.kind])) {
       throw new Error(`${benchCase.id}: ${peer.name} is ${error} away from ${peers[0].name}`);
     }

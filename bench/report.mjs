@@ -1,6 +1,6 @@
 /** The figures as a table for people and as JSON for programs. */
 import { pairedRatio, summarise } from './harness.mjs';
-import { OURS } from './cases.mjs';
+import { OTHER, OURS } from './cases.mjs';
 
 /** Results of all processes, as `worker.mjs` sent them, to one entry a case. */
 export function mergeResults(cases, results, roofline) {
@@ -66,6 +66,33 @@ export function formatTable(entries, others) {
     }),
   ]);
   return lineUp([header, ...rows]);
+}
+
+export function geometricMean(values) {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+/** Their time by ours in words: how much longer the slower one takes. */
+function inWords(ratio) {
+  const percent = 100 * (Math.max(ratio, 1 / ratio) - 1);
+  if (percent < 0.5) return 'as fast';
+  return `${percent.toFixed(0)} % ${ratio > 1 ? 'faster' : 'slower'} here`;
+}
+
+const ratioCells = (ratio) => [`${ratio.toFixed(3)}x`, inWords(ratio)];
+
+/** Against another build: medians, and the time there by the time here. */
+export function formatAgainst(entries) {
+  const header = ['case', 'here', '', 'there', '', 'there / here', ''];
+  const rows = entries.map(({ id, ours, peers, notes }) => {
+    const cells = [id, duration(ours.ms), spread(ours)];
+    const other = peers[OTHER];
+    if (!other) return [...cells, notes[OTHER], '', '', ''];
+    return [...cells, duration(other.ms), spread(other), ...ratioCells(other.ratio)];
+  });
+  const ratios = entries.flatMap(({ peers }) => (peers[OTHER] ? [peers[OTHER].ratio] : []));
+  const mean = ['geometric mean', '', '', '', '', ...ratioCells(geometricMean(ratios))];
+  return lineUp([header, ...rows, ...(ratios.length ? [mean] : [])]);
 }
 
 export function formatEnvironment(machine) {

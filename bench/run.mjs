@@ -4,23 +4,26 @@ import { writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { OURS, cases } from './cases.mjs';
+import { otherFolder } from '../test/support/other-build.ts';
+import { OTHER, OURS, cases } from './cases.mjs';
 import { extras } from './extras.mjs';
 import { PEER_NAMES, WORLDS } from './peers.mjs';
-import { formatEnvironment, formatTable, mergeResults } from './report.mjs';
+import { formatAgainst, formatEnvironment, formatTable, mergeResults } from './report.mjs';
 import { writeResults } from './results.mjs';
 import { QUICK, THOROUGH } from './timing.mjs';
 
-const USAGE = `npm run bench -- [--only PATTERN] [--peers NAME,...] [--quick] [--json FILE] [--list]
+const USAGE = `npm run bench -- [--only PATTERN] [--peers NAME,...] [--against DIR] [--quick] [--json FILE] [--list]
 
   --only PATTERN   cases whose id matches the regular expression, such as 'lstm/step'
   --peers NAMES    of ${PEER_NAMES.join(', ')}
+  --against DIR    another build of gatefold, in the folder that has its dist/; without --peers, only the two builds run
   --quick          one process and two short rounds: to see that it works, not for figures
   --json FILE      write the figures there too
   --results FILE   write the page that bench/RESULTS.md is, and its chart beside it; a whole run writes that one
   --list           print the cases and run none`;
 
 const RESULTS = fileURLToPath(new URL('RESULTS.md', import.meta.url));
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The worlds that the chosen peers need; the first has us in any case. */
 function worldsOf(peerNames) {
@@ -57,7 +60,8 @@ function parseOptions() {
   const { values } = parseArgs({
     options: {
       only: { type: 'string', default: '' },
-      peers: { type: 'string', default: PEER_NAMES.join() },
+      peers: { type: 'string' },
+      against: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
       results: { type: 'string' },
@@ -67,13 +71,16 @@ function parseOptions() {
   const pattern = new RegExp(values.only);
   const chosen = values.only ? cases.filter(({ id }) => pattern.test(id)) : cases;
   if (chosen.length === 0) throw new Error(`no case matches ${values.only}`);
-  const wanted = values.peers.split(',').filter(Boolean);
+  const against = values.against && otherFolder(values.against, ROOT);
+  const peers = values.peers ?? (against ? '' : PEER_NAMES.join());
+  const wanted = peers.split(',').filter(Boolean);
   const unknown = wanted.find((name) => !PEER_NAMES.includes(name));
   if (unknown) throw new Error(`no peer is called ${unknown}`);
   const peerNames = PEER_NAMES.filter((name) => wanted.includes(name));
-  const isWhole = !values.quick && chosen === cases && peerNames.length === PEER_NAMES.length;
+  const isEverybody = !against && peerNames.length === PEER_NAMES.length;
+  const isWhole = !values.quick && chosen === cases && isEverybody;
   const results = values.results ?? (isWhole ? RESULTS : undefined);
-  return { ...values, chosen, peerNames, results };
+  return { ...values, against, chosen, peerNames, results };
 }
 
 /** Runs all cases in a fresh process; `onMessage` sees each result as it comes. */
@@ -100,7 +107,7 @@ async function main() {
     process.exitCode = 2;
     return;
   }
-  const { chosen, peerNames, quick, json, results: page, list } = options;
+  const { chosen, peerNames, against, quick, json, results: page, list } = options;
   const ids = chosen.map(({ id }) => id);
   if (list) {
     console.log(ids.join('\n'));
@@ -113,7 +120,14 @@ async function main() {
   const worlds = worldsOf(peerNames);
   for (let number = 1; number <= processes; number++) {
     for (const [place, { peers, renamed, isFast }] of worlds.entries()) {
-      const job = { ids, peerNames: [OURS, ...peers], timing, isFast, probes: place === 0 };
+      const job = {
+        ids,
+        peerNames: [OURS, ...peers],
+        against: place === 0 ? against : undefined,
+        timing,
+        isFast,
+        probes: place === 0,
+      };
       await runProcess(job, ({ versions, unavailable, roofline, result }) => {
         if (versions) {
           Object.assign(machine.versions, versions);
@@ -129,7 +143,9 @@ async function main() {
   }
 
   const entries = mergeResults(chosen, results, machine.roofline);
-  console.log(`${formatEnvironment(machine)}\n\n${formatTable(entries, peerNames)}`);
+  console.log(formatEnvironment(machine));
+  if (against) console.log(`\nhere ${ROOT}, there ${against}\n\n${formatAgainst(entries)}`);
+  if (!against || peerNames.length) console.log(`\n${formatTable(entries, peerNames)}`);
   const report = { environment: machine, settings: { processes, ...timing }, cases: entries };
   if (page) Object.assign(report, { extras: await extras() });
   if (json) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);

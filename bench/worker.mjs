@@ -3,11 +3,13 @@ import { enableFastLane } from '../dist/node.js';
 import { cases } from './cases.mjs';
 import { runCase } from './contest.mjs';
 import { loadPeers } from './peers.mjs';
+import { openOtherBuild } from './peers/other-build.mjs';
 import { measureRoofline } from './roofline.mjs';
 
-process.on('message', async ({ ids, peerNames, timing, isFast, probes }) => {
+process.on('message', async ({ ids, peerNames, against, timing, isFast, probes }) => {
   if (isFast) enableFastLane();
   const { peers, unavailable } = await loadPeers(peerNames);
+  if (against) peers.push(await openOtherBuild(against));
   process.send({
     roofline: probes ? measureRoofline() : undefined,
     versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version])),

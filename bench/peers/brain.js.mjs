@@ -1,5 +1,6 @@
 /** brain.js. Its LSTM has no cell state, so that it computes something else, and nothing is compared; one sequence an update, plain gradients. */
 import { createRequire } from 'node:module';
+import { lacksKind } from '../cases.mjs';
 
 const require = createRequire(import.meta.url);
 const brain = require('brain.js');
@@ -8,8 +9,9 @@ export const name = 'brain.js';
 export const { version } = require('brain.js/package.json');
 export const isComparable = false;
 
-export function lacks({ kind, layer, batch, hiddenSize }) {
-  if (kind !== 'training') return 'another function';
+export function lacks(benchCase) {
+  const { kind, layer, batch, hiddenSize } = benchCase;
+  if (kind !== 'training') return lacksKind(benchCase) ?? 'another function';
   return layer.type === 'lstm' && batch === 1 && hiddenSize <= 64 ? undefined : 'not compared';
 }
 

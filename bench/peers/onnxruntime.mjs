@@ -3,9 +3,11 @@
  * over native code.
  */
 import { onnxModel } from '../../test/peers/onnx-layer.ts';
+import { lacksKind } from '../cases.mjs';
 
 export function createOnnxruntimePeer(ort, name, version, sessionOptions) {
-  async function prepare({ kind, layer, batch, steps, inputSize, hiddenSize }, { parameters, x }) {
+  async function prepare(benchCase, { parameters, x }) {
+    const { keepsState, layer, batch, steps, inputSize, hiddenSize } = benchCase;
     const model = onnxModel(layer, layer.type, parameters);
     const session = await ort.InferenceSession.create(model, sessionOptions);
     const directions = layer.bidirectional ? 2 : 1;
@@ -22,7 +24,7 @@ export function createOnnxruntimePeer(ort, name, version, sessionOptions) {
     return {
       async run() {
         results = await session.run(feeds);
-        if (kind !== 'step') return;
+        if (!keepsState) return;
         feeds.h0_l0 = results.hn_l0;
         if (results.cn_l0) feeds.c0_l0 = results.cn_l0;
       },
@@ -30,6 +32,7 @@ export function createOnnxruntimePeer(ort, name, version, sessionOptions) {
       dispose: () => session.release(),
     };
   }
-  const lacks = ({ kind }) => (kind === 'training' ? 'no training' : undefined);
+  const lacks = (benchCase) =>
+    lacksKind(benchCase) ?? (benchCase.kind === 'training' ? 'no training' : undefined);
   return { name, version, lacks, prepare };
 }

@@ -2,7 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { training } from '../cases.mjs';
+import { lacksKind, training } from '../cases.mjs';
 
 /** What `PYTHON` names, what comes first on the path, Debian's: whose PyTorch multiplies without an optimised BLAS, ten times slower. */
 const PYTHONS = [process.env.PYTHON, 'python3', '/usr/bin/python3'].filter(Boolean);
@@ -25,8 +25,8 @@ function find() {
   throw new Error('no python3 here can import torch');
 }
 
-export function lacks({ kind }) {
-  return kind === 'int8' ? 'not compared' : undefined;
+export function lacks(benchCase) {
+  return lacksKind(benchCase) ?? (benchCase.kind === 'int8' ? 'not compared' : undefined);
 }
 
 const encode = (floats) =>

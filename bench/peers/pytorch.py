@@ -23,7 +23,7 @@ class Inference:
     def __init__(self, model, case):
         self.model = model
         self.x = tensor(case["x"], [case["steps"], case["batch"], -1])
-        self.keeps = case["kind"] == "step"
+        self.keeps = case["keepsState"]
         self.state = None
         self.output = None
 

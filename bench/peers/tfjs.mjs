@@ -7,11 +7,14 @@ import {
   missingInTfjs,
   variablesOf,
 } from '../../test/peers/tfjs-layer.ts';
-import { training } from '../cases.mjs';
+import { lacksKind, training } from '../cases.mjs';
 
 export const version = tf.version_core;
 
-export function lacks({ kind, layer }) {
+export function lacks(benchCase) {
+  const { kind, layer } = benchCase;
+  const lacking = lacksKind(benchCase);
+  if (lacking) return lacking;
   const missing = kind === 'stack' ? 'stack of both directions in one call' : missingInTfjs(layer);
   return missing && `no ${missing}`;
 }
@@ -22,7 +25,7 @@ const batchMajor = (values, steps, batch) =>
     tf.transpose(tf.tensor3d(values, [steps, batch, values.length / steps / batch]), [1, 0, 2]),
   );
 
-function inference(layers, initial, { kind, steps, batch }, { x }) {
+function inference(layers, initial, { keepsState, steps, batch }, { x }) {
   const input = batchMajor(x, steps, batch);
   let states = initial;
   let output;
@@ -33,7 +36,7 @@ function inference(layers, initial, { kind, steps, batch }, { x }) {
       const after = applyTfjsLayers(layers, input, states);
       ({ shape } = after.output);
       output = after.output.dataSync();
-      if (kind === 'step') {
+      if (keepsState) {
         tf.dispose(states);
         states = after.states.map((state) => tf.keep(state));
       }
