@@ -4,8 +4,11 @@
  *
  *     npm run build && node bench/start.mjs budget.mjs
  */
-import { Engine, Model, Trainer } from '../dist/index.js';
+import * as gatefold from '../dist/index.js';
+import { buildOf } from '../test/support/builds.ts';
 import { createRandom } from '../test/support/random.ts';
+
+const build = buildOf(gatefold);
 
 const CHARACTERS = 96;
 const UPDATES = 5;
@@ -15,15 +18,15 @@ const CASES = [
 ];
 
 async function start(steps, memory) {
-  const engine = await Engine.create({ maxBytes: 2 ** 30 });
+  const engine = await build.createEngine({ maxBytes: 2 ** 30 });
   const layers = [
     { type: 'embedding', numEmbeddings: CHARACTERS, embeddingDim: 64 },
     { type: 'lstm', hiddenSize: 64 },
     { type: 'linear', outFeatures: CHARACTERS },
   ];
-  const model = Model.create(engine, { layers });
-  const options = { batch: 1, steps, loss: 'cross-entropy', memory };
-  return { engine, model, trainer: Trainer.create(model, options), memory, times: [] };
+  const model = build.createModel(engine, { layers });
+  const options = { batch: 1, steps, loss: 'cross-entropy', maxBytes: memory };
+  return { engine, model, ...build.createTrainer(model, options), memory, times: [] };
 }
 
 const bitsOf = ({ model }) =>
@@ -36,9 +39,9 @@ for (const { steps, budgets } of CASES) {
   const tokens = Int32Array.from({ length: steps + 1 }, () => random.integer(0, CHARACTERS - 1));
   const runs = await Promise.all(budgets.map((memory) => start(steps, memory)));
   for (let update = 0; update < UPDATES; update++) {
-    for (const { trainer, times } of runs) {
+    for (const { trainOn, times } of runs) {
       const before = performance.now();
-      trainer.step(tokens.subarray(0, steps), tokens.subarray(1));
+      trainOn(tokens.subarray(0, steps), tokens.subarray(1));
       times.push(performance.now() - before);
     }
   }

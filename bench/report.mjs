@@ -68,8 +68,10 @@ export function formatTable(entries, others) {
   return lineUp([header, ...rows]);
 }
 
-export function geometricMean(values) {
-  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+/** Geometric mean of the ratios of another build; NaN where it has no case. */
+export function meanRatio(entries) {
+  const logs = entries.flatMap(({ peers }) => (peers[OTHER] ? [Math.log(peers[OTHER].ratio)] : []));
+  return Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length);
 }
 
 /** Their time by ours in words: how much longer the slower one takes. */
@@ -90,9 +92,8 @@ export function formatAgainst(entries) {
     if (!other) return [...cells, notes[OTHER], '', '', ''];
     return [...cells, duration(other.ms), spread(other), ...ratioCells(other.ratio)];
   });
-  const ratios = entries.flatMap(({ peers }) => (peers[OTHER] ? [peers[OTHER].ratio] : []));
-  const mean = ['geometric mean', '', '', '', '', ...ratioCells(geometricMean(ratios))];
-  return lineUp([header, ...rows, ...(ratios.length ? [mean] : [])]);
+  const mean = ['geometric mean', '', '', '', '', ...ratioCells(meanRatio(entries))];
+  return lineUp([header, ...rows, mean]);
 }
 
 export function formatEnvironment(machine) {

@@ -5,10 +5,16 @@ import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { otherFolder } from '../test/support/other-build.ts';
-import { OTHER, OURS, cases } from './cases.mjs';
+import { OURS, cases } from './cases.mjs';
 import { extras } from './extras.mjs';
 import { PEER_NAMES, WORLDS } from './peers.mjs';
-import { formatAgainst, formatEnvironment, formatTable, mergeResults } from './report.mjs';
+import {
+  formatAgainst,
+  formatEnvironment,
+  formatTable,
+  meanRatio,
+  mergeResults,
+} from './report.mjs';
 import { writeResults } from './results.mjs';
 import { QUICK, THOROUGH } from './timing.mjs';
 
@@ -147,6 +153,7 @@ async function main() {
   if (against) console.log(`\nhere ${ROOT}, there ${against}\n\n${formatAgainst(entries)}`);
   if (!against || peerNames.length) console.log(`\n${formatTable(entries, peerNames)}`);
   const report = { environment: machine, settings: { processes, ...timing }, cases: entries };
+  if (against) report.against = { folder: against, meanRatio: meanRatio(entries) };
   if (page) Object.assign(report, { extras: await extras() });
   if (json) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   if (page) writeResults(page, report, peerNames);

@@ -4,8 +4,10 @@
  *
  *     npm run build && node bench/start.mjs threads.mjs [threads]
  */
-import { Model, Trainer } from '../dist/index.js';
-import { createThreadedEngine } from '../dist/threads.js';
+import { fileURLToPath } from 'node:url';
+import { openBuild } from '../test/support/other-build.ts';
+
+const build = await openBuild(fileURLToPath(new URL('..', import.meta.url)));
 
 const CASES = [
   { kind: 'training', batch: 32, steps: 50, inputSize: 64, hiddenSize: 128, rounds: 15 },
@@ -21,8 +23,8 @@ const threads = Number(process.argv[2] ?? 2);
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 async function create(count, { kind, batch, steps, inputSize, hiddenSize }) {
-  const engine = await createThreadedEngine({ threads: count });
-  const model = Model.create(engine, { layers: [{ type: 'lstm', inputSize, hiddenSize }] });
+  const engine = await build.createEngine({ threads: count });
+  const model = build.createModel(engine, { layers: [{ type: 'lstm', inputSize, hiddenSize }] });
   const x = Float32Array.from({ length: steps * batch * inputSize }, (_, k) => Math.sin(k));
   const side = {
     engine,
@@ -31,9 +33,10 @@ async function create(count, { kind, batch, steps, inputSize, hiddenSize }) {
     run: () => (side.output = model.forward(x, { steps, batch }).output),
   };
   if (kind === 'sequence') return side;
-  const trainer = Trainer.create(model, { batch, steps, loss: 'mse', gradClip: { norm: 1 } });
+  const options = { batch, steps, loss: 'mse', gradClip: { norm: 1 } };
+  const { trainOn } = build.createTrainer(model, options);
   const target = new Float32Array(steps * batch * hiddenSize).fill(0.1);
-  return { ...side, output: new Float32Array(0), run: () => trainer.step(x, target) };
+  return { ...side, output: new Float32Array(0), run: () => trainOn(x, target) };
 }
 
 const bitsOf = ({ model, output }) =>
@@ -59,7 +62,7 @@ for (const sizes of CASES) {
   const { kind, batch, steps, inputSize, hiddenSize } = sizes;
   console.log(
     `${kind} n${batch}-t${steps}-i${inputSize}-h${hiddenSize}  1 thread ${slow.toFixed(2)}  ` +
-      `${many.engine.threads} threads ${fast.toFixed(2)}  ratio ${ratio.toFixed(2)}`,
+      `${threads} threads ${fast.toFixed(2)}  ratio ${ratio.toFixed(2)}`,
   );
   for (const { engine } of sides) engine.dispose();
 }
