@@ -45,9 +45,9 @@ interface Sizes {
 function drawSizes(random: Random, threads: 1 | 2): Sizes {
   if (threads === 2) {
     return {
-      batch: random.integer(6, 12),
-      steps: random.integer(8, 20),
-      width: () => random.integer(40, 80),
+      batch: random.integer(5, 9),
+      steps: random.integer(7, 14),
+      width: () => random.integer(40, 70),
     };
   }
   return {
