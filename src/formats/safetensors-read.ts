@@ -9,6 +9,7 @@
  * The reader trusts nothing: it makes the checks of the reference implementation (huggingface/safetensors, `tensor.rs`)
  * and those that JavaScript adds, all of them before it allocates. No message repeats what the file says.
  */
+import { isBuffer, isOf, owned } from '../arrays.ts';
 import { GatefoldError } from '../errors.ts';
 import type { Tensor } from '../types.ts';
 import { CONVERT, DTYPE_BITS } from './dtypes.ts';
@@ -201,13 +202,16 @@ function limit(value: number | undefined, fallback: number, highest: number, nam
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 
+/** The bytes through a plain view: `slice` of Node's Buffer does not copy. Nobody changes them while they are read. */
 function asBytes(source: unknown): Uint8Array {
-  if (source instanceof Uint8Array) {
-    // Node's Buffer is a Uint8Array whose slice() does not copy.
-    return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  try {
+    if (isOf('Uint8Array', source)) return owned('Uint8Array', source);
+    if (isBuffer(source)) return new Uint8Array(source);
+  } catch {
+    // A buffer that has been transferred away has no view.
   }
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  const message = '"bytes" expected the file as a Uint8Array or an ArrayBuffer';
+  const message =
+    '"bytes" expected the file as a Uint8Array or an ArrayBuffer that has not been transferred';
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 

@@ -1,24 +1,38 @@
-import { GatefoldError } from '../errors.ts';
+import { isOf, lengthOf, viewOf } from '../arrays.ts';
+import { GatefoldError, shorten } from '../errors.ts';
 import type { Int8Tensor, Tensor } from '../types.ts';
 import { LENGTH_BYTES, MAX_DIMENSION, MAX_RANK, METADATA, isCount } from './safetensors-read.ts';
 import { encodeUtf8, hasLoneSurrogate } from './utf8.ts';
 
-function checkTensor(name: string, { shape, data }: Tensor | Int8Tensor): void {
+/** A tensor of the file, each part of it read once. */
+interface Entry {
+  readonly name: string;
+  readonly dtype: 'F32' | 'I8';
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int8Array;
+}
+
+function readEntry(name: string, { shape: given, data }: Tensor | Int8Tensor): Entry {
   const fail = (message: string): never => {
-    throw new GatefoldError('ERR_ARGUMENT', `tensor ${JSON.stringify(name)} ${message}`);
+    throw new GatefoldError('ERR_ARGUMENT', `tensor ${JSON.stringify(shorten(name))} ${message}`);
   };
   if (name === METADATA) fail('has the name that the format keeps for itself: rename it');
   if (hasLoneSurrogate(name)) fail('has a name that UTF-8 cannot say: rename it');
-  if (!(data instanceof Float32Array || data instanceof Int8Array)) {
+  if (!isOf('Float32Array', data) && !isOf('Int8Array', data)) {
     fail('expected "data" as a Float32Array or Int8Array');
   }
+  const shape = [...given];
   if (shape.length > MAX_RANK || !shape.every((size) => isCount(size) && size <= MAX_DIMENSION)) {
     fail(`has an impossible shape [${shape.join(', ')}]`);
   }
   const length = shape.reduce((product, size) => product * size, 1);
-  if (data.length !== length) {
-    fail(`of shape [${shape.join(', ')}] expected ${length} elements, got ${data.length}`);
+  if (lengthOf(data) !== length) {
+    fail(`of shape [${shape.join(', ')}] expected ${length} elements, got ${lengthOf(data)}`);
   }
+  if (isOf('Float32Array', data)) {
+    return { name, dtype: 'F32', shape, data: viewOf('Float32Array', data) };
+  }
+  return { name, dtype: 'I8', shape, data: viewOf('Int8Array', data) };
 }
 
 function metadataJson(metadata: Readonly<Record<string, string>>): string {
@@ -26,7 +40,7 @@ function metadataJson(metadata: Readonly<Record<string, string>>): string {
     if (typeof value === 'string' && !hasLoneSurrogate(key) && !hasLoneSurrogate(value)) {
       return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
     }
-    const message = `metadata ${JSON.stringify(key)} expected well-formed text`;
+    const message = `metadata ${JSON.stringify(shorten(key))} expected well-formed text`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   });
   return `{${pairs.join()}}`;
@@ -40,15 +54,11 @@ export function writeSafetensors(
   const fields: string[] = [];
   if (Object.keys(metadata).length > 0) fields.push(`"${METADATA}":${metadataJson(metadata)}`);
   let dataBytes = 0;
-  for (const [name, tensor] of tensors) checkTensor(name, tensor);
-  const isWide =
-    (wide: boolean) =>
-    ([, { data }]: [string, Tensor | Int8Tensor]): boolean =>
-      data instanceof Float32Array === wide;
-  const ordered = [...[...tensors].filter(isWide(true)), ...[...tensors].filter(isWide(false))];
-  for (const [name, { shape, data }] of ordered) {
+  const entries = Array.from(tensors, ([name, tensor]) => readEntry(name, tensor));
+  const ofType = (wanted: string): Entry[] => entries.filter(({ dtype }) => dtype === wanted);
+  const ordered = [...ofType('F32'), ...ofType('I8')];
+  for (const { name, dtype, shape, data } of ordered) {
     const end = dataBytes + data.byteLength;
-    const dtype = data instanceof Float32Array ? 'F32' : 'I8';
     const info = { dtype, shape, data_offsets: [dataBytes, end] };
     // Pairs are joined by hand because an object would reorder names like "0" and lose "__proto__".
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(info)}`);
@@ -62,7 +72,7 @@ export function writeSafetensors(
   bytes.fill(0x20, LENGTH_BYTES, dataStart);
   bytes.set(header, LENGTH_BYTES);
   let at = dataStart;
-  for (const [, { data }] of ordered) {
+  for (const { data } of ordered) {
     bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
     at += data.byteLength;
   }

@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GatefoldError } from '../../src/errors.ts';
@@ -157,7 +158,11 @@ describe('readSafetensors refuses', () => {
       expect(refusal(new Uint8Array(8), { maxBytes }).code).toBe('ERR_ARGUMENT');
     }
     expect(refusal(new Uint8Array(8), { maxHeaderBytes: 2e8 }).code).toBe('ERR_ARGUMENT');
-    expect(refusal('text' as unknown as Uint8Array).code).toBe('ERR_ARGUMENT');
+    const moved = new Uint8Array(8);
+    structuredClone(moved.buffer, { transfer: [moved.buffer] });
+    for (const source of ['text' as unknown as Uint8Array, moved, moved.buffer]) {
+      expect(refusal(source).code).toBe('ERR_ARGUMENT');
+    }
   });
 
   it('without repeating a byte of the file', () => {
@@ -229,6 +234,37 @@ describe('readSafetensors reads', () => {
     expect([...data]).toEqual([1, 2]);
   });
 
+  it('bytes and arrays of another realm, and what is there rather than what a class says', () => {
+    const bytes = writeSafetensors(new Map([['a', { shape: [2], data: Float32Array.of(1, 2) }]]));
+    const foreign = runInNewContext('Uint8Array.from(list)', { list: [...bytes] }) as Uint8Array;
+    expect(foreign instanceof Uint8Array).toBe(false);
+    class Liar extends Uint8Array {
+      override get length(): number {
+        return 1e6;
+      }
+      override subarray(): Uint8Array<ArrayBuffer> {
+        return new Uint8Array(8);
+      }
+      override slice(): Uint8Array<ArrayBuffer> {
+        return new Uint8Array(8);
+      }
+    }
+    for (const source of [foreign, foreign.buffer as ArrayBuffer, Liar.from(bytes)]) {
+      expect([...readSafetensors(source).tensors.get('a')!.data]).toEqual([1, 2]);
+    }
+    const list = [1.5, -2];
+    const data = runInNewContext('Float32Array.from(list)', { list }) as Float32Array;
+    const back = readSafetensors(writeSafetensors(new Map([['a', { shape: [2], data }]])));
+    expect([...back.tensors.get('a')!.data]).toEqual(list);
+  });
+
+  it('a copy of bytes that threads share', () => {
+    const bytes = writeSafetensors(new Map(), { note: 'here' });
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    shared.set(bytes);
+    expect(readSafetensors(shared).metadata.note).toBe('here');
+  });
+
   it('an ArrayBuffer, empty tensors, scalars and no tensors at all', () => {
     const tensors = new Map([
       ['empty', tensor([0, 3], [])],
@@ -273,6 +309,23 @@ describe('writeSafetensors', () => {
   ])('refuses %s', (_, name, value) => {
     const write = (): Uint8Array => writeSafetensors(new Map([[name, value]]));
     expect(write).toThrow(GatefoldError);
+  });
+
+  it('reads each part of a tensor once, and believes no getter', () => {
+    class Liar extends Float32Array {
+      override get byteLength(): number {
+        return 4;
+      }
+    }
+    let asked = 0;
+    const tensor = {
+      shape: [2],
+      get data(): Float32Array {
+        return asked++ ? new Float32Array(1e6) : Liar.of(1, 2);
+      },
+    };
+    const { tensors } = readSafetensors(writeSafetensors(new Map([['a', tensor]])));
+    expect(tensors.get('a')!.data).toEqual(Float32Array.of(1, 2));
   });
 
   it('refuses metadata that is not text', () => {
