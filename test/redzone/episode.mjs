@@ -1,0 +1,157 @@
+import { callKinds } from './calls.mjs';
+import { Random } from './random.mjs';
+import { Each, replaced } from './spoil.mjs';
+import { World, digest } from './world.mjs';
+
+/** Calls of an episode, which begins with nothing and whose calls depend on its number alone. */
+export const LENGTH = 200;
+export const MAX_BYTES = 24 * 2 ** 20;
+
+const CODES = [
+  ...['ERR_ARGUMENT', 'ERR_SHAPE', 'ERR_MEMORY', 'ERR_DISPOSED', 'ERR_FORMAT', 'ERR_NON_FINITE'],
+  ...['ERR_UNSUPPORTED', 'ERR_STATE'],
+];
+
+const total = callKinds.reduce((sum, { weight }) => sum + weight, 0);
+
+function pickKind(random) {
+  let at = random.next() * total;
+  return callKinds.find(({ weight }) => (at -= weight) < 0) ?? callKinds[0];
+}
+
+/** The next call: which function, with which arguments, and what has to come of it. */
+function draw(world, random) {
+  for (;;) {
+    const kind = pickKind(random);
+    const call = kind.draw(world, random);
+    if (call) return { name: kind.name, expect: 'ok', touches: [], ...call };
+  }
+}
+
+/** What a build makes of a call. */
+async function attempt(world, call, index) {
+  const face = world.faces[index];
+  const later = [];
+  const side = { face, index, later, of: (twin) => twin.sides[index] };
+  const own = (value) => (value instanceof Each ? value.make(side) : value);
+  const { args = [], spoiled } = call;
+  const given = spoiled ? replaced(args, spoiled.path, own(spoiled.value)) : args;
+  try {
+    const value = await call.run(side, ...given.map(own));
+    return { value, later };
+  } catch (error) {
+    return { error, later };
+  }
+}
+
+const describe = ({ error, value }) =>
+  error === undefined
+    ? `gave ${typeof value === 'object' ? (value?.constructor?.name ?? 'object') : String(value)}`
+    : `threw ${error?.code ?? error?.constructor?.name}: ${String(error?.message).slice(0, 160)}`;
+
+/** What is wrong with the outcome of a call, or nothing. */
+function judge(world, call, [guarded, plain], before, givenBefore) {
+  const { watch, main, kernelsOf, zonesOf } = world.faces[0];
+  if (watch.fault) return watch.fault;
+  const { error } = guarded;
+  if (error !== undefined && !(error instanceof main.GatefoldError && CODES.includes(error.code))) {
+    return describe(guarded);
+  }
+  for (const { sides } of world.all.engine) {
+    zonesOf(kernelsOf(sides[0]).arena.memory).check('the call');
+    if (sides[0].bytes > sides[0].maxBytes) return `the engine has ${sides[0].bytes} bytes`;
+  }
+  const { expect } = call;
+  const allowed = error !== undefined && call.may === error.code;
+  if (expect === 'ok' && error !== undefined && !allowed) return `valid, but ${describe(guarded)}`;
+  if (expect === 'bad' && error === undefined) return `invalid, but ${describe(guarded)}`;
+  const codeOf = (outcome) => outcome.error?.code ?? outcome.error?.constructor?.name;
+  if (codeOf(guarded) !== codeOf(plain))
+    return `guarded ${describe(guarded)}, plain ${describe(plain)}`;
+  if (error === undefined && digest(guarded.value) !== digest(plain.value)) {
+    return `other bits in the plain build than in the guarded one`;
+  }
+  const free = error === undefined || allowed || call.loose ? call.touches : [];
+  for (const [twin, hash] of world.observe()) {
+    const mayChange = free.includes(twin) || free.includes(twin.model);
+    if (!mayChange && before.has(twin) && before.get(twin) !== hash) {
+      return `${error === undefined ? 'the call' : 'the refused call'} changed a ${twin.kind} that it should not`;
+    }
+  }
+  if (digest(call.given ?? []) !== givenBefore) return 'the call changed what it was given';
+  return [...guarded.later, ...plain.later]
+    .map((look) => look())
+    .find((problem) => problem !== undefined);
+}
+
+/**
+ * Runs an episode, or of it calls `first` to `last`, or those that `only` names.
+ *
+ * @returns the failure that ended it, if any.
+ */
+export async function runEpisode(faces, number, { first = 0, last = LENGTH, only, tell }) {
+  const { watch } = faces[0];
+  watch.fault = undefined;
+  const world = new World(faces);
+  const start = new Random(number, 1e6);
+  const simd = start.chance(0.8) ? 'deterministic' : 'auto';
+  const engines = faces.map(({ core, main }) => {
+    const module = moduleOf(main, simd);
+    return core.Engine.createSync({ module, maxBytes: MAX_BYTES });
+  });
+  world.keep('engine', engines);
+  const calls = [];
+  /** The failure as it is reported, found at call `index`. */
+  const failure = (index, call, problem) => ({ number, index, name: call.name, problem, calls });
+  for (let index = 0; index < last; index++) {
+    if (only && !only.has(index)) continue;
+    const call = draw(world, new Random(number, index));
+    calls.push({ index, name: call.name, expect: call.expect });
+    let problem;
+    let reached = 0;
+    try {
+      if (call.prepare)
+        for (const k of [0, 1])
+          await call.prepare({ face: faces[k], index: k, of: (twin) => twin.sides[k] });
+      const before = world.observe();
+      const givenBefore = digest(call.given ?? []);
+      const calledBefore = watch.calls;
+      const outcomes = [await attempt(world, call, 0)];
+      reached = watch.calls - calledBefore;
+      outcomes.push(await attempt(world, call, 1));
+      if (call.ends) world.drop(call.ends);
+      problem = judge(world, call, outcomes, before, givenBefore);
+      if (problem === undefined) {
+        const values = outcomes.map(({ value }) => value);
+        if (outcomes[0].error === undefined) call.keep?.(values);
+      }
+    } catch (error) {
+      problem = watch.fault ?? `the campaign itself: ${error.stack}`;
+    }
+    if (index >= first) tell?.(call, reached);
+    if (problem !== undefined) return failure(index, call, problem);
+  }
+  const end = { name: 'the end' };
+  try {
+    const seen = [0, 1].map((side) => digest([...world.observe(side).values()]));
+    if (seen[0] !== seen[1]) return failure(last - 1, end, 'the plain build ends in other states');
+    world.dropAll();
+    const { zonesOf, kernelsOf } = faces[0];
+    const { blocks } = zonesOf(kernelsOf(engines[0]).arena.memory);
+    if (blocks) return failure(last - 1, end, `${blocks} blocks were not given back`);
+  } catch (error) {
+    return failure(last - 1, end, watch.fault ?? `the campaign itself: ${error.stack}`);
+  }
+  return undefined;
+}
+
+const modules = new Map();
+
+/** The kernels compiled once for all engines of a build, so that they get fast. */
+function moduleOf(main, simd) {
+  const known = modules.get(simd);
+  if (known) return known;
+  const module = new WebAssembly.Module(main.wasmBytes({ simd }));
+  modules.set(simd, module);
+  return module;
+}

@@ -1,0 +1,10 @@
+// The whole public face, entry by entry, and what the campaign looks at beside it.
+export * as core from '../../src/core.ts';
+export * as data from '../../src/data-entry.ts';
+export * as kernels from '../../src/kernels-entry.ts';
+export * as main from '../../src/index.ts';
+export * as safetensors from '../../src/formats/safetensors.ts';
+export * as threads from '../../src/threads.ts';
+export { kernelsOf } from '../../src/engine.ts';
+export { storeOf } from '../../src/model.ts';
+export { watch, zonesOf } from './guarded/zones.ts';

@@ -1,0 +1,29 @@
+/** Classes that their own functions make. */
+const MADE = new Set(['Engine', 'GatefoldError', 'Model', 'Stream', 'Trainer']);
+/** Not for users. */
+const INTERNAL = new Set(['Model.over']);
+
+const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value));
+
+function ofClass(name, type) {
+  const own = (object) =>
+    Object.entries(Object.getOwnPropertyDescriptors(object)).filter(
+      ([, { value, get }]) => typeof value === 'function' || get,
+    );
+  const members = [...own(type), ...own(type.prototype)].map(([key]) => key);
+  const functions = members.filter((key) => !['constructor', 'prototype'].includes(key));
+  return [...(MADE.has(name) ? [] : [name]), ...functions.map((key) => `${name}.${key}`)];
+}
+
+/** The names of all that a user can call. */
+export function publicFunctions({ core, data, kernels, main, safetensors, threads }) {
+  const names = [core, data, kernels, main, safetensors, threads].flatMap((entry) =>
+    Object.entries(entry)
+      .filter(([, value]) => typeof value === 'function')
+      .flatMap(([name, value]) => (isClass(value) ? ofClass(name, value) : [name])),
+  );
+  const engine = core.Engine.createSync({ module: main.wasmBytes() });
+  const primitives = Object.keys(kernels.createKernels(engine));
+  engine.dispose();
+  return [...new Set([...names, ...primitives])].filter((name) => !INTERNAL.has(name)).sort();
+}

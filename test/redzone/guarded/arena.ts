@@ -1,0 +1,38 @@
+import { Arena as PlainArena, endOf } from '../../../src/arena.ts';
+import type { Block } from '../../../src/arena.ts';
+import { own, wholeOf, zonesOf } from './zones.ts';
+import type { Zones } from './zones.ts';
+
+export { endOf };
+export type { Block };
+
+/** Bytes in front of a block and behind it. */
+const GAP = 64;
+
+/** An arena whose blocks have gaps around them. */
+export class Arena extends PlainArena {
+  readonly #zones: Zones;
+
+  constructor(memory: WebAssembly.Memory, base: number, maxBytes: number) {
+    super(memory, base, maxBytes);
+    this.#zones = zonesOf(memory, base);
+  }
+
+  override allocate(bytes: number, purpose: string, owner?: object): Block {
+    const whole = super.allocate(bytes + 2 * GAP, purpose, owner);
+    const block = { address: whole.address + GAP, bytes: whole.bytes - 2 * GAP };
+    own(block, whole, this.#zones);
+    const end = block.address + Math.ceil(bytes / 4) * 4;
+    this.#zones.add(whole, [
+      [whole.address, block.address],
+      [end, endOf(whole)],
+    ]);
+    return block;
+  }
+
+  override free(block: Block): void {
+    const whole = wholeOf(block);
+    this.#zones.remove(whole);
+    super.free(whole);
+  }
+}
