@@ -74,7 +74,7 @@ async function report(faces, failure) {
     `FAILED ${failure.times} x  call ${number * LENGTH + index}, ${name}`,
     `  ${problem}`,
     `  --from ${number * LENGTH} --count ${Math.min(LENGTH, index + 1)} --only ${only}`,
-    ...calls.map((call) => `    ${call.index} ${call.name} (${call.expect})`),
+    ...calls.map((call) => `    ${call.index} ${call.name} (${call.expect}) ${call.spoiled ?? ''}`),
   ].join('\n');
 }
 

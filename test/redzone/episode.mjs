@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { callKinds } from './calls.mjs';
 import { Random } from './random.mjs';
 import { Each, replaced } from './spoil.mjs';
@@ -30,9 +31,8 @@ function draw(world, random) {
 
 /** What a build makes of a call. */
 async function attempt(world, call, index) {
-  const face = world.faces[index];
   const later = [];
-  const side = { face, index, later, of: (twin) => twin.sides[index] };
+  const side = { ...sideOf(world.faces, index), later };
   const own = (value) => (value instanceof Each ? value.make(side) : value);
   const { args = [], spoiled } = call;
   const given = spoiled ? replaced(args, spoiled.path, own(spoiled.value)) : args;
@@ -49,8 +49,8 @@ const describe = ({ error, value }) =>
     ? `gave ${typeof value === 'object' ? (value?.constructor?.name ?? 'object') : String(value)}`
     : `threw ${error?.code ?? error?.constructor?.name}: ${String(error?.message).slice(0, 160)}`;
 
-/** What is wrong with the outcome of a call, or nothing. */
-function judge(world, call, [guarded, plain], before, givenBefore) {
+/** What is wrong with the outcome of a call, or nothing; what it changed is looked at apart. */
+function judge(world, call, [guarded, plain], givenBefore) {
   const { watch, main, kernelsOf, zonesOf } = world.faces[0];
   if (watch.fault) return watch.fault;
   const { error } = guarded;
@@ -71,18 +71,36 @@ function judge(world, call, [guarded, plain], before, givenBefore) {
   if (error === undefined && digest(guarded.value) !== digest(plain.value)) {
     return `other bits in the plain build than in the guarded one`;
   }
-  const free = error === undefined || allowed || call.loose ? call.touches : [];
-  for (const [twin, hash] of world.observe()) {
-    const mayChange = free.includes(twin) || free.includes(twin.model);
-    if (!mayChange && before.has(twin) && before.get(twin) !== hash) {
-      return `${error === undefined ? 'the call' : 'the refused call'} changed a ${twin.kind} that it should not`;
-    }
-  }
   if (digest(call.given ?? []) !== givenBefore) return 'the call changed what it was given';
   return [...guarded.later, ...plain.later]
     .map((look) => look())
     .find((problem) => problem !== undefined);
 }
+
+/** What parameters, states and moments were when they were last looked at. */
+class Looks {
+  #seen = new Map();
+  #touched = new Set();
+
+  /** These twins, and what lives of them, may have changed. */
+  forgive(twins) {
+    for (const twin of twins) this.#touched.add(twin);
+  }
+
+  /** Says which twin is not as it was, though nothing that may change it was called. */
+  compare(world) {
+    const now = world.observe();
+    const isFree = (twin) => this.#touched.has(twin) || this.#touched.has(twin.model);
+    const changed = [...now].find(
+      ([twin, hash]) => this.#seen.has(twin) && this.#seen.get(twin) !== hash && !isFree(twin),
+    );
+    this.#seen = now;
+    this.#touched.clear();
+    return changed && `a ${changed[0].kind} changed that should not`;
+  }
+}
+
+const sideOf = (faces, index) => ({ face: faces[index], index, of: (twin) => twin.sides[index] });
 
 /**
  * Runs an episode, or of it calls `first` to `last`, or those that `only` names.
@@ -100,30 +118,38 @@ export async function runEpisode(faces, number, { first = 0, last = LENGTH, only
     return core.Engine.createSync({ module, maxBytes: MAX_BYTES });
   });
   world.keep('engine', engines);
+  const looks = new Looks();
   const calls = [];
   /** The failure as it is reported, found at call `index`. */
   const failure = (index, call, problem) => ({ number, index, name: call.name, problem, calls });
   for (let index = 0; index < last; index++) {
     if (only && !only.has(index)) continue;
     const call = draw(world, new Random(number, index));
-    calls.push({ index, name: call.name, expect: call.expect });
+    const { path, value } = call.spoiled ?? {};
+    const spoiled =
+      path &&
+      `${path.join('.')} = ${inspect(value, { depth: 1, maxArrayLength: 6, breakLength: Infinity })}`;
+    calls.push({ index, name: call.name, expect: call.expect, spoiled });
     let problem;
     let reached = 0;
     try {
-      if (call.prepare)
-        for (const k of [0, 1])
-          await call.prepare({ face: faces[k], index: k, of: (twin) => twin.sides[k] });
-      const before = world.observe();
+      for (const k of call.prepare ? [0, 1] : []) await call.prepare(sideOf(faces, k));
+      if (call.prepare) looks.forgive(call.touches);
+      // Whether a valid call changed what it should not shows when the next one is looked at.
+      const isLookedAt = call.expect !== 'ok';
+      if (isLookedAt) problem = looks.compare(world);
       const givenBefore = digest(call.given ?? []);
       const calledBefore = watch.calls;
       const outcomes = [await attempt(world, call, 0)];
       reached = watch.calls - calledBefore;
       outcomes.push(await attempt(world, call, 1));
       if (call.ends) world.drop(call.ends);
-      problem = judge(world, call, outcomes, before, givenBefore);
-      if (problem === undefined) {
-        const values = outcomes.map(({ value }) => value);
-        if (outcomes[0].error === undefined) call.keep?.(values);
+      problem ??= judge(world, call, outcomes, givenBefore);
+      const [{ error }] = outcomes;
+      if (error === undefined || error.code === call.may || call.loose) looks.forgive(call.touches);
+      if (isLookedAt) problem ??= looks.compare(world);
+      if (problem === undefined && error === undefined) {
+        call.keep?.(outcomes.map(({ value }) => value));
       }
     } catch (error) {
       problem = watch.fault ?? `the campaign itself: ${error.stack}`;
@@ -133,6 +159,8 @@ export async function runEpisode(faces, number, { first = 0, last = LENGTH, only
   }
   const end = { name: 'the end' };
   try {
+    const problem = looks.compare(world);
+    if (problem !== undefined) return failure(last - 1, end, problem);
     const seen = [0, 1].map((side) => digest([...world.observe(side).values()]));
     if (seen[0] !== seen[1]) return failure(last - 1, end, 'the plain build ends in other states');
     world.dropAll();

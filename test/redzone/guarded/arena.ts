@@ -3,8 +3,7 @@ import type { Block } from '../../../src/arena.ts';
 import { own, wholeOf, zonesOf } from './zones.ts';
 import type { Zones } from './zones.ts';
 
-export { endOf };
-export type { Block };
+export * from '../../../src/arena.ts';
 
 /** Bytes in front of a block and behind it. */
 const GAP = 64;

@@ -3,8 +3,7 @@ import { Plan as PlainPlan } from '../../../src/plan.ts';
 import type { Slot } from '../../../src/plan.ts';
 import { addGaps } from './zones.ts';
 
-export { NONE, part } from '../../../src/plan.ts';
-export type { Descriptor, Slot, StructName } from '../../../src/plan.ts';
+export * from '../../../src/plan.ts';
 
 /** Elements of a gap, beside what fills the last cache line of the slot before it. */
 const GAP = 16;
