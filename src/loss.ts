@@ -139,7 +139,7 @@ function crossEntropy(options: CrossEntropyOptions, outputs: number): Loss {
     targetWidth: 1,
     constants,
     check(target, rows) {
-      return ownTokens('target', target, rows, 'one a row of the output', outputs, ignored);
+      return ownTokens('target', target, rows, 'one a row of the output', outputs, ignoreIndex);
     },
     weigh({ run }, targets, rows, weights, sum) {
       return run.loss_weight(targets.address, rows, own(weights), outputs, ignored, sum);
