@@ -10,6 +10,7 @@
  * and those that JavaScript adds, all of them before it allocates. No message repeats what the file says.
  */
 import { isBuffer, isOf, owned } from '../arrays.ts';
+import { checkInteger } from '../check.ts';
 import { GatefoldError } from '../errors.ts';
 import type { Tensor } from '../types.ts';
 import { CONVERT, DTYPE_BITS } from './dtypes.ts';
@@ -195,13 +196,6 @@ function checkConvertible(entries: readonly Entry[], maxBytes: number): void {
   }
 }
 
-function limit(value: number | undefined, fallback: number, highest: number, name: string): number {
-  if (value === undefined) return fallback;
-  if (isCount(value) && value <= highest) return value;
-  const message = `"${name}" expected a whole number from 0 to ${highest}, got ${value}`;
-  throw new GatefoldError('ERR_ARGUMENT', message);
-}
-
 /** The bytes through a plain view: `slice` of Node's Buffer does not copy. Nobody changes them while they are read. */
 function asBytes(source: unknown): Uint8Array {
   try {
@@ -221,8 +215,18 @@ export function readSafetensors(
   options: ReadOptions = {},
 ): SafetensorsFile {
   const bytes = asBytes(source);
-  const maxHeaderBytes = limit(options.maxHeaderBytes, MIB, MAX_HEADER_BYTES, 'maxHeaderBytes');
-  const maxBytes = limit(options.maxBytes, 256 * MIB, Number.MAX_SAFE_INTEGER, 'maxBytes');
+  const maxHeaderBytes = checkInteger(
+    'maxHeaderBytes',
+    options.maxHeaderBytes ?? MIB,
+    0,
+    MAX_HEADER_BYTES,
+  );
+  const maxBytes = checkInteger(
+    'maxBytes',
+    options.maxBytes ?? 256 * MIB,
+    0,
+    Number.MAX_SAFE_INTEGER,
+  );
   const headerBytes = readHeaderLength(bytes, maxHeaderBytes);
   const dataStart = LENGTH_BYTES + headerBytes;
   const header = parseHeader(bytes.subarray(LENGTH_BYTES, dataStart));

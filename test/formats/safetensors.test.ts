@@ -154,14 +154,15 @@ describe('readSafetensors refuses', () => {
   });
 
   it('options and sources of the wrong kind', () => {
-    for (const maxBytes of [-1, 1.5, NaN]) {
-      expect(refusal(new Uint8Array(8), { maxBytes }).code).toBe('ERR_ARGUMENT');
+    for (const maxBytes of [-1, 1.5, NaN, Symbol('1'), Object.create(null)]) {
+      const options = { maxBytes: maxBytes as number };
+      expect(refusal(new Uint8Array(8), options).code).toBe('ERR_ARGUMENT');
     }
     expect(refusal(new Uint8Array(8), { maxHeaderBytes: 2e8 }).code).toBe('ERR_ARGUMENT');
     const moved = new Uint8Array(8);
     structuredClone(moved.buffer, { transfer: [moved.buffer] });
-    for (const source of ['text' as unknown as Uint8Array, moved, moved.buffer]) {
-      expect(refusal(source).code).toBe('ERR_ARGUMENT');
+    for (const source of ['text', Object.create(Uint8Array.prototype), moved, moved.buffer]) {
+      expect(refusal(source as Uint8Array).code).toBe('ERR_ARGUMENT');
     }
   });
 
