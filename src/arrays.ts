@@ -57,12 +57,18 @@ export function isOf<K extends Kind>(kind: K, value: unknown): value is Kinds[K]
   return kindOf(value) === kind;
 }
 
-type Class<K extends Kind> = new (buffer: ArrayBufferLike, at: number, length: number) => Kinds[K];
+type Class<K extends Kind> = new (
+  buffer?: ArrayBufferLike,
+  at?: number,
+  length?: number,
+) => Kinds[K];
 
 /** The same elements through a view of the language's own class. */
 export function viewOf<K extends Kind>(kind: K, array: Kinds[K]): Kinds[K] {
   const View = globalThis[kind] as unknown as Class<K>;
-  return new View(bufferOf(array), offsetOf(array), lengthOf(array));
+  const length = lengthOf(array);
+  // A buffer that has been transferred away takes no view.
+  return length ? new View(bufferOf(array), offsetOf(array), length) : new View();
 }
 
 /** The elements where nobody can change them before they have been used: in a copy where threads share the buffer. */

@@ -130,6 +130,20 @@ describe('arrays of callers', () => {
     expect(sameBits(out, output)).toBe(true);
   });
 
+  it('are refused as parameters and labels where their buffer has gone', () => {
+    const gone = <T extends Float32Array | Int32Array>(array: T): T => {
+      structuredClone(array.buffer, { transfer: [array.buffer] });
+      return array;
+    };
+    const tensors = model.stateDict();
+    const [name, { shape, data }] = [...tensors][0]!;
+    tensors.set(name, { shape, data: gone(data) });
+    expect(codeOf(() => model.loadStateDict(tensors))).toBe('ERR_SHAPE');
+    const trainer = Trainer.create(model, { batch: 1, steps: 4, loss: 'ctc' });
+    const step = (): unknown => trainer.step(tokens(4), gone(tokens(2)), { targetLengths: [2] });
+    expect(codeOf(step)).toBe('ERR_ARGUMENT');
+  });
+
   it.each([
     ['detached', (x: Int32Array) => void structuredClone(x.buffer, { transfer: [x.buffer] })],
   ])('are refused when they are %s', (_, spoil) => {
