@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { callKinds } from './calls.mjs';
+import { callKinds } from './calls/index.mjs';
 import { Random } from './random.mjs';
 import { Each, replaced } from './spoil.mjs';
 import { World, digest } from './world.mjs';
@@ -9,8 +9,14 @@ export const LENGTH = 200;
 export const MAX_BYTES = 24 * 2 ** 20;
 
 const CODES = [
-  ...['ERR_ARGUMENT', 'ERR_SHAPE', 'ERR_MEMORY', 'ERR_DISPOSED', 'ERR_FORMAT', 'ERR_NON_FINITE'],
-  ...['ERR_UNSUPPORTED', 'ERR_STATE'],
+  'ERR_ARGUMENT',
+  'ERR_SHAPE',
+  'ERR_MEMORY',
+  'ERR_DISPOSED',
+  'ERR_FORMAT',
+  'ERR_NON_FINITE',
+  'ERR_UNSUPPORTED',
+  'ERR_STATE',
 ];
 
 const total = callKinds.reduce((sum, { weight }) => sum + weight, 0);

@@ -2,8 +2,17 @@
 
 const SIZES = [1, 2, 3, 3, 4, 5, 5, 7, 8, 9, 12, 13, 16, 17, 20];
 const ACTIVATIONS = [
-  ...['relu', 'tanh', 'sigmoid', 'affine', 'leakyRelu', 'thresholdedRelu', 'scaledTanh'],
-  ...['hardSigmoid', 'elu', 'softsign', 'softplus'],
+  'relu',
+  'tanh',
+  'sigmoid',
+  'affine',
+  'leakyRelu',
+  'thresholdedRelu',
+  'scaledTanh',
+  'hardSigmoid',
+  'elu',
+  'softsign',
+  'softplus',
 ];
 
 const activation = (random) => {

@@ -189,8 +189,16 @@ export const list = (most) => (random, good) => {
     () => {
       const wrong = [...good];
       wrong[random.from(0, wrong.length - 1)] = random.pick([
-        ...[-1, most + 1, NaN, 1.5, 2 ** 31, Infinity],
-        ...[null, '1', {}, undefined],
+        -1,
+        most + 1,
+        NaN,
+        1.5,
+        2 ** 31,
+        Infinity,
+        null,
+        '1',
+        {},
+        undefined,
       ]);
       return bad(wrong);
     },

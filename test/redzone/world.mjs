@@ -53,7 +53,7 @@ const MOST = { model: 3, stream: 2, trainer: 2 };
 
 export class World {
   /** Twins by kind. */
-  all = { engine: [], model: [], stream: [], trainer: [], shared: [] };
+  all = { engine: [], model: [], stream: [], trainer: [] };
 
   constructor(faces) {
     this.faces = faces;
@@ -82,8 +82,8 @@ export class World {
   }
 
   dropAll() {
-    for (const kind of ['shared', 'trainer', 'stream', 'model']) {
-      for (const twin of [...this.all[kind]]) this.drop(twin);
+    for (const kind of ['trainer', 'stream', 'model']) {
+      while (this.all[kind].length) this.drop(this.all[kind][0]);
     }
   }
 
