@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { callKinds } from './calls/index.mjs';
 import { Random } from './random.mjs';
-import { Each, replaced } from './spoil.mjs';
+import { Each, Outputs, replaced } from './spoil.mjs';
 import { World, digest } from './world.mjs';
 
 /** Calls of an episode, which begins with nothing and whose calls depend on its number alone. */
@@ -41,11 +41,15 @@ async function attempt(world, call, index) {
   const side = { ...sideOf(world.faces, index), later };
   const own = (value) => (value instanceof Each ? value.make(side) : value);
   const { args = [], spoiled } = call;
-  const given = spoiled ? replaced(args, spoiled.path, own(spoiled.value)) : args;
+  const drawn = spoiled ? replaced(args, spoiled.path, own(spoiled.value)) : args;
+  const given = drawn.map(own);
   try {
-    const value = await call.run(side, ...given.map(own));
-    return { value, later };
+    return { value: await call.run(side, ...given), later };
   } catch (error) {
+    const isWritten = drawn.some(
+      (arg, k) => arg instanceof Outputs && Outputs.areChanged(given[k]),
+    );
+    if (isWritten) later.push(() => 'the refused call wrote outputs');
     return { error, later };
   }
 }

@@ -10,6 +10,18 @@ export class Each {
   }
 }
 
+/** A place for `length` outputs, which a refused call leaves as they were. */
+export class Outputs extends Each {
+  constructor(length) {
+    super(() => new Float32Array(length).fill(7));
+  }
+
+  /** Whether something has been written to one. */
+  static areChanged(array) {
+    return array.some((value) => value !== 7);
+  }
+}
+
 const bad = (value) => ({ value, expect: 'bad' });
 const either = (value) => ({ value, expect: 'either' });
 
@@ -179,6 +191,16 @@ function changing(values, place) {
   }
   return changed;
 }
+
+/** Anything but what is wanted: another kind of value altogether. */
+export const kind = (random) => bad(random.pick(JUNK.filter((value) => !isEmptyObject(value))));
+
+/** A list of `good.length` numbers of at least 0. */
+export const weights = (random, good) => {
+  const wrong = [...good];
+  wrong[random.from(0, wrong.length - 1)] = random.pick([-1, NaN, Infinity, 'text', {}]);
+  return bad(random.pick([wrong, [...good, 1], 'text', 7, {}]));
+};
 
 /** A list of `good.length` whole numbers up to `most`. */
 export const list = (most) => (random, good) => {

@@ -3,7 +3,7 @@
  * build.
  */
 
-import { Each, array, spoil } from '../spoil.mjs';
+import { Each, Outputs, array, spoil } from '../spoil.mjs';
 import { digest } from '../world.mjs';
 
 /** Share of the calls that have an argument spoiled. */
@@ -66,7 +66,7 @@ const parametersOf = ({ face }, model) => {
 };
 
 /** An array for a function to write to, one for each build. */
-export const out = (length) => new Each(() => new Float32Array(length));
+export const out = (length) => new Outputs(length);
 
 export const callKinds = [];
 

@@ -13,6 +13,7 @@ pure(
     return {
       args: [random.floats(steps * batch * classes), options],
       spots: [
+        [[0], wrong.kind],
         [[1], wrong.options],
         [[1, 'lengths'], wrong.list(steps)],
         [[1, 'blank'], wrong.count(0, classes - 1)],

@@ -20,7 +20,7 @@ ofModel('Model.stream', 1, (model, random, world) => {
   return call(random, [options], spots, {
     expect: isStream(model) ? 'ok' : 'bad',
     run: (side, given) => side.of(model).stream(given),
-    keep: (sides) => world.keep('stream', sides, { model, batch }),
+    keep: (sides) => world.keep('stream', sides, { model, batch: sides[0].batch }),
   });
 });
 

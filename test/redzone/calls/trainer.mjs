@@ -22,6 +22,7 @@ ofModel('Trainer.create', 1.5, (model, random, world) => {
   const options = problem.trainerOptions(random, sizes);
   const isCut = options.bptt || options.loss.type === 'ctc' || !sizes.causal || sizes.pooled;
   const factor = !isCut && random.chance(0.3) ? 1 + random.next() : 0;
+  const isBounded = factor > 0;
   const spots = [
     [[0], wrong.options],
     [[0, 'batch'], wrong.size],
@@ -31,6 +32,7 @@ ofModel('Trainer.create', 1.5, (model, random, world) => {
     [[0, 'loss'], wrong.options],
     [[0, 'loss', 'blank'], wrong.count(0, sizes.outputs - 1)],
     [[0, 'loss', 'ignoreIndex'], wrong.count(1 - 2 ** 31)],
+    [[0, 'loss', 'classWeights'], wrong.weights],
     [[0, 'optimizer'], wrong.options],
     [[0, 'optimizer', 'lr'], wrong.number()],
     [[0, 'optimizer', 'type'], wrong.choice],
@@ -46,8 +48,9 @@ ofModel('Trainer.create', 1.5, (model, random, world) => {
   ];
   const drawn = call(random, [options], spots, {
     keep: (sides) => {
-      const own = structuredClone(options);
-      world.keep('trainer', sides, { model, options: own, isBounded: factor > 0 });
+      // What came of an odd option is not known.
+      if (drawn.spoiled) for (const side of sides) side.dispose();
+      else world.keep('trainer', sides, { model, options: structuredClone(options), isBounded });
     },
   });
   return {
@@ -57,7 +60,7 @@ ofModel('Trainer.create', 1.5, (model, random, world) => {
       const own = side.of(model);
       if (drawn.spoiled || !isFloat(model)) return side.face.main.Trainer.create(own, given);
       // Each build has an object of its own, which the user may change later.
-      const mine = factor ? withMemory(side, own, given, factor) : given;
+      const mine = isBounded ? withMemory(side, own, given, factor) : given;
       return side.face.main.Trainer.create(own, structuredClone(mine));
     },
   };
@@ -96,14 +99,13 @@ function windowSpots({ model: { sizes }, options: { loss } }, { target, options 
   ];
 }
 
-/** Labels of the wrong kind, or one that counts and is none. */
+/** Labels of the wrong kind, in an odd array, or one that counts and is none. */
 const wrongLabels = (target, lengths) => (random) => {
+  if (random.chance(0.3)) return { ...wrong.array()(random, target), expect: 'either' };
   const row = [...lengths].findIndex((count) => count > 0);
   if (row < 0 || random.chance(0.4)) {
-    return {
-      value: random.pick([null, 'text', 7, [1], new Float32Array(target.length)]),
-      expect: 'bad',
-    };
+    const junk = [null, 'text', 7, [1], new Float32Array(target.length)];
+    return { value: random.pick(junk), expect: 'bad' };
   }
   const value = target.slice();
   value[(row * target.length) / lengths.length] = random.pick([-1, 1000, 2 ** 31 - 1, -(2 ** 31)]);
@@ -281,7 +283,8 @@ const metricsOf = (options) => {
 
 ofTrainer('Trainer.measure', 0.6, (trainer, random) => {
   const data = dataOf(random, trainer, trainer.options.steps);
-  return call(random, [data, metricsOf(trainer.options)], dataSpots(trainer, data), {
+  const spots = [...dataSpots(trainer, data), [[1, 0], wrong.choice]];
+  return call(random, [data, metricsOf(trainer.options)], spots, {
     run: (side, ...given) => side.of(trainer).measure(...given),
   });
 });

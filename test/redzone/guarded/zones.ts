@@ -1,7 +1,10 @@
 import type { Block } from '../../../src/arena.ts';
 
-/** In a gap; as a float it is NaN, so that a sum which reads out of its slot shows it. */
-const CANARY = 0x7fc0dead;
+/**
+ * In a gap; as a float it is NaN, so that a sum which reads out of its slot shows it. A signalling one: arithmetic makes it quiet, so
+ * that a gap which a kernel adds to is not as it was.
+ */
+const CANARY = 0x7fa0dead;
 
 /** What the campaign asks of this build. */
 export const watch: { calls: number; fault: string | undefined; isQuiet: boolean } = {
