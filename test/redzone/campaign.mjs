@@ -3,7 +3,7 @@
 //   node test/redzone/campaign.mjs --from 0 --count 50000     calls 0 to 49,999
 //   node test/redzone/campaign.mjs --from 400 --count 200 --only 3,17     of an episode these calls alone
 //   node test/redzone/campaign.mjs --most 1     ends with the first failure
-import { parseArgs } from 'node:util';
+import { inspect, parseArgs } from 'node:util';
 import { buildFaces } from './build.mjs';
 import { LENGTH, runEpisode } from './episode.mjs';
 import { publicFunctions } from './functions.mjs';
@@ -60,6 +60,13 @@ async function run(faces, { from, count, only, most }, found) {
   }
 }
 
+/** One call of a failure, with the argument that was spoiled. */
+function describe({ index, name, expect, spoiled }) {
+  const { path, value } = spoiled ?? {};
+  const shown = inspect(value, { depth: 1, maxArrayLength: 6, breakLength: Infinity });
+  return `    ${index} ${name} (${expect})${path ? ` ${path.join('.')} = ${shown}` : ''}`;
+}
+
 async function report(faces, failure) {
   const { number, index, name, problem, calls } = await shrink(faces, failure);
   const only = calls.map((call) => call.index).join();
@@ -67,7 +74,7 @@ async function report(faces, failure) {
     `FAILED ${failure.times} x  call ${number * LENGTH + index}, ${name}`,
     `  ${problem}`,
     `  --from ${number * LENGTH} --count ${Math.min(LENGTH, index + 1)} --only ${only}`,
-    ...calls.map((call) => `    ${call.index} ${call.name} (${call.expect}) ${call.spoiled ?? ''}`),
+    ...calls.map(describe),
   ].join('\n');
 }
 
