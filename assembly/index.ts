@@ -87,16 +87,48 @@ export function optimizer_update(u: usize): void {
 /** Scratch of one thread. */
 export const part_bytes: i32 = parts.PART_BYTES;
 
-export function part_run(phase: i32, descriptor: usize, own: usize, part: i32, count: i32): void {
-  parts.runPart(phase, descriptor, own, part, count);
+export function part_run(
+  phase: i32,
+  descriptor: usize,
+  scratch: usize,
+  thread: i32,
+  part: i32,
+  count: i32,
+): void {
+  parts.runPart(phase, descriptor, scratch, thread, part, count);
 }
 
-export function part_steps(q: usize, count: i32, least: f64): i32 {
-  return parts.stepsTogether(changetype<Sequence>(q), count, least);
+export function part_row(q: usize, back: bool, part: i32, count: i32): i32 {
+  return parts.rowOfPart(changetype<Sequence>(q), back, part, count);
 }
 
-export function part_units(q: usize, t: i32, own: usize, part: i32, count: i32): void {
-  parts.runUnits(changetype<Sequence>(q), t, own, part, count);
+export function part_steps(
+  q: usize,
+  back: bool,
+  scratch: usize,
+  thread: i32,
+  from: i32,
+  until: i32,
+  first: i32,
+  end: i32,
+): void {
+  parts.runSteps(changetype<Sequence>(q), back, scratch, thread, from, until, first, end);
+}
+
+export function part_step_count(q: usize): i32 {
+  return changetype<Sequence>(q).steps;
+}
+
+export function part_step_work(q: usize): f64 {
+  return parts.workOfStep(changetype<Sequence>(q));
+}
+
+export function part_together(q: usize, count: i32, least: f64): bool {
+  return parts.areTogether(changetype<Sequence>(q), count, least);
+}
+
+export function part_units(q: usize, t: i32, scratch: usize, thread: i32, count: i32): void {
+  parts.runUnits(changetype<Sequence>(q), t, scratch, thread, count);
 }
 
 export function part_work(phase: i32, descriptor: usize): f64 {

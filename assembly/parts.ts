@@ -5,7 +5,7 @@
  *   forward    the products of the input by rows of all steps, then the steps by rows of the batch
  *   backward   the steps by rows of the batch, then weights by columns and dx by rows of all steps
  *
- * A phase begins when all shares of the one before have ended.
+ * A phase begins when all shares of the one before have ended. A thread may run its share in pieces, as parts of a finer cut.
  */
 
 import { denseInputs, denseOutputs, densePanels, denseWeights } from './dense';
@@ -29,6 +29,11 @@ import * as codes from './shared/codes';
 const OPTIONS_AT: usize = offsetof<Sequence>();
 const PRODUCT_AT: usize = OPTIONS_AT + offsetof<Options>();
 export const PART_BYTES: i32 = <i32>((PRODUCT_AT + offsetof<Product>() + 63) & ~63);
+
+/** Scratch of one thread among that of all. */
+function scratchOf(scratch: usize, thread: i32): usize {
+  return scratch + thread * PART_BYTES;
+}
 
 /** Shares are whole blocks of rows, so that each fills its tiles: of a product, and of the steps. */
 const TILE_ROWS: i32 = 6;
@@ -78,28 +83,18 @@ function sequencePart(phase: i32, q: Sequence, own: usize, part: i32, count: i32
     const end = cut(rows, TILE_ROWS, part + 1, count);
     return inputProducts(shareOf(q, own, 0, 0), first, end - first);
   }
-  if (phase == codes.PART_WEIGHTS) {
-    // The normalisation of inputs goes back over all columns between the gradients of biases and of weights.
-    if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {
-      if (part) return;
-      count = 1;
-    }
-    const panels = panelsOf(q);
-    const mine = shareOf(q, own, 0, 0);
-    weightGradients(mine, cut(panels, 1, part, count), cut(panels, 1, part + 1, count));
-    const first = cut(rows, TILE_ROWS, part, count);
-    return inputGradients(mine, first, cut(rows, TILE_ROWS, part + 1, count) - first);
-  }
-  const isBack = phase == codes.PART_STEPS_BACK;
-  if (isBack && sumsOverRows(q)) {
+  // The normalisation of inputs goes back over all columns between the gradients of biases and of weights.
+  if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {
     if (part) return;
     count = 1;
   }
-  const from = rowAt(q, cut(rows, 1, part, count), STEP_ROWS);
-  const until = rowAt(q, cut(rows, 1, part + 1, count), STEP_ROWS);
-  const mine = shareOf(q, own, from, until);
-  if (isBack) stepsBackward(mine);
-  else stepsForward(mine, 0, q.steps);
+  const panels = panelsOf(q);
+  const mine = shareOf(q, own, 0, 0);
+  const panel = cut(panels, 1, part, count);
+  const end = cut(panels, 1, part + 1, count);
+  if (panel < end) weightGradients(mine, panel, end);
+  const first = cut(rows, TILE_ROWS, part, count);
+  inputGradients(mine, first, cut(rows, TILE_ROWS, part + 1, count) - first);
 }
 
 function densePart(phase: i32, d: Dense, own: usize, part: i32, count: i32): void {
@@ -127,26 +122,60 @@ function updatePart(u: Update, own: usize, part: i32, count: i32): void {
   update(mine);
 }
 
+/** The row of the batch where part `part` of `count` of the steps begins. */
+export function rowOfPart(q: Sequence, back: bool, part: i32, count: i32): i32 {
+  if (back && sumsOverRows(q)) return part ? q.batch : 0;
+  return rowAt(q, cut(rowsOf(q), 1, part, count), STEP_ROWS);
+}
+
+/** Steps `first` to `end`, or from `end` back to `first`, over rows `from` to `until` of the batch. */
+export function runSteps(
+  q: Sequence,
+  back: bool,
+  scratch: usize,
+  thread: i32,
+  from: i32,
+  until: i32,
+  first: i32,
+  end: i32,
+): void {
+  const mine = shareOf(q, scratchOf(scratch, thread), from, until);
+  if (back) stepsBackward(mine, first, end);
+  else stepsForward(mine, first, end);
+}
+
+/** Products of the recurrence in the longest step. */
+export function workOfStep(q: Sequence): f64 {
+  return <f64>q.batch * q.columns * q.depth;
+}
+
 /**
- * How many steps a sequence has that threads take together, each its share of the units: 0 where that does not pay, because there are
- * rows enough to share out, or a step is done before threads have met.
+ * Whether threads take every step together, each its share of the units. It does not pay where there are enough rows to share out,
+ * or where a step is done before threads have met.
  */
-export function stepsTogether(q: Sequence, count: i32, least: f64): i32 {
-  if (q.batch >= STEP_ROWS * count || !hasUnits(q)) return 0;
-  return <f64>q.batch * q.columns * q.depth < least ? 0 : q.steps;
+export function areTogether(q: Sequence, count: i32, least: f64): bool {
+  return q.batch < STEP_ROWS * count && hasUnits(q) && workOfStep(q) >= least;
 }
 
-/** Share `part` of the units of step t. */
-export function runUnits(q: Sequence, t: i32, own: usize, part: i32, count: i32): void {
+/** The units of step t that are the share of a thread. */
+export function runUnits(q: Sequence, t: i32, scratch: usize, thread: i32, count: i32): void {
   const panels = panelsOf(q);
-  const first = cut(panels, 1, part, count);
-  const end = cut(panels, 1, part + 1, count);
-  if (first < end) unitsForward(shareOf(q, own + part * PART_BYTES, 0, q.batch), t, first, end);
+  const first = cut(panels, 1, thread, count);
+  const end = cut(panels, 1, thread + 1, count);
+  if (first == end) return;
+  unitsForward(shareOf(q, scratchOf(scratch, thread), 0, q.batch), t, first, end);
 }
 
-/** Share `part` of `count` of a phase over a descriptor. `own` is scratch for all threads. */
-export function runPart(phase: i32, descriptor: usize, own: usize, part: i32, count: i32): void {
-  own += part * PART_BYTES;
+/** Part `part` of `count` of a phase over a descriptor. */
+export function runPart(
+  phase: i32,
+  descriptor: usize,
+  scratch: usize,
+  thread: i32,
+  part: i32,
+  count: i32,
+): void {
+  const own = scratchOf(scratch, thread);
   if (phase < codes.PART_DENSE)
     sequencePart(phase, changetype<Sequence>(descriptor), own, part, count);
   else if (phase < codes.PART_UPDATE)

@@ -249,9 +249,9 @@ function measure(q: Sequence, t: i32): void {
   store<f64>(to, q.dcSeen ? Math.sqrt(sumOfSquares(q.dcSeen, n)) : 0, 8);
 }
 
-/** The steps from the last one back: gates become the gradients of their sums. */
-export function stepsBackward(q: Sequence): void {
-  for (let t = q.steps - 1; t >= 0; t--) {
+/** From step `end` back to step `first`: gates become the gradients of their sums. */
+export function stepsBackward(q: Sequence, first: i32, end: i32): void {
+  for (let t = end - 1; t >= first; t--) {
     moveTo(q, t);
     stepBack(q);
     if (q.dhSeen) measure(q, t);
@@ -350,7 +350,7 @@ export function panelsOf(q: Sequence): i32 {
  * Uses up the gates that the forward pass left.
  */
 export function sequenceBackward(q: Sequence): void {
-  stepsBackward(q);
+  stepsBackward(q, 0, q.steps);
   weightGradients(q, 0, panelsOf(q));
   inputGradients(q, 0, rowsOf(q));
 }

@@ -15,7 +15,9 @@ export type ErrorCode =
   /** Something this host, or this version, cannot do. */
   | 'ERR_UNSUPPORTED'
   /** A call in the wrong order. */
-  | 'ERR_STATE';
+  | 'ERR_STATE'
+  /** A thread of the engine ended, failed or stood still in the middle of a call. The engine goes on on one thread. */
+  | 'ERR_THREADS';
 
 /** What a terminal obeys or reorders rather than shows, what ends a line, and what XML forbids. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Noncharacter_Code_Point}]/gu;

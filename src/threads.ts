@@ -3,6 +3,7 @@
 import { checkInteger, checkKeys } from './check.ts';
 import { wasmBytes } from './index.ts';
 import type { EngineOptions } from './index.ts';
+import { MAX_THREADS } from './threads/control.ts';
 import { ThreadedEngine } from './threads/engine.ts';
 import { coresOf } from './threads/team.ts';
 import type { ThreadWorker } from './threads/team.ts';
@@ -18,8 +19,6 @@ export interface ThreadedEngineOptions extends EngineOptions {
   /** Makes a worker that does nothing but `import 'gatefold/threads/worker'`, where the package's own file cannot be found. */
   readonly worker?: () => ThreadWorker;
 }
-
-const MAX_THREADS = 64;
 
 /**
  * An engine that shares its larger calls out to threads of one memory. Where the host has no shared memory (a page without the headers

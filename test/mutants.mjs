@@ -631,8 +631,8 @@ export const mutants = [
     ],
     'threads: the last units of a step are left out': [
       [
-        'const end = cut(panels, 1, part + 1, count);\n  if',
-        'const end = cut(panels - 1, 1, part + 1, count);\n  if',
+        'const end = cut(panels, 1, thread + 1, count);',
+        'const end = cut(panels - 1, 1, thread + 1, count);',
       ],
     ],
     'threads: normalised inputs go back in every share': [

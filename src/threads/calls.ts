@@ -2,13 +2,11 @@ import {
   PART_DENSE,
   PART_DENSE_BACK,
   PART_INPUTS,
-  PART_STEPS,
-  PART_STEPS_BACK,
   PART_UPDATE,
   PART_WEIGHTS,
 } from '../../assembly/shared/codes.ts';
 import type { Kernels } from '../kernels.ts';
-import type { SharedCall } from './control.ts';
+import type { Seat, SharedCall } from './control.ts';
 
 type Run = Kernels['run'];
 /** Calls that return nothing. */
@@ -24,37 +22,68 @@ interface Shared {
   readonly call: SharedCall;
 }
 
+/** A phase of assembly/parts.ts over a descriptor, but for steps. */
+function takePhase(run: Run, phase: number, descriptor: number, scratch: number, seat: Seat): void {
+  seat.inPieces(run.part_work(phase, descriptor), (part, count) =>
+    run.part_run(phase, descriptor, scratch, seat.share, part, count),
+  );
+}
+
+/** All steps of a sequence by rows of the batch; a piece is some of its rows over some of its steps. */
+function takeSteps(run: Run, back: boolean, q: number, scratch: number, seat: Seat): void {
+  const steps = run.part_step_count(q);
+  const work = run.part_step_work(q);
+  const stride = Math.max(1, Math.floor(seat.limit / work));
+  seat.inPieces(work, (part, count) => {
+    const from = run.part_row(q, back, part, count);
+    const until = run.part_row(q, back, part + 1, count);
+    for (let done = 0; done < steps && from < until; done += stride) {
+      const next = Math.min(done + stride, steps);
+      const [first, end] = back ? [steps - next, steps - done] : [done, next];
+      run.part_steps(q, back, scratch, seat.share, from, until, first, end);
+      seat.raise();
+    }
+  });
+}
+
 /**
  * A sequence forward: products of the inputs, then steps by rows of the batch. Where one large model has too few of them, all threads
  * take every step together, each its units, and meet before the next.
  */
 const forward: Shared = {
   name: 'sequence_forward',
-  work: (run, [descriptor]) => run.part_work(PART_INPUTS, descriptor!),
-  call: (run, [descriptor, scratch, least], seat) => {
-    const { share, shares } = seat;
-    run.part_run(PART_INPUTS, descriptor!, scratch!, share, shares);
+  work: (run, [q]) => run.part_work(PART_INPUTS, q!),
+  call: (run, [q, scratch, least], seat) => {
+    takePhase(run, PART_INPUTS, q!, scratch!, seat);
     seat.meet();
-    const together = run.part_steps(descriptor!, shares, least!);
-    for (let t = 0; t < together; t++) {
+    if (!run.part_together(q!, seat.shares, least!))
+      return takeSteps(run, /* back */ false, q!, scratch!, seat);
+    const steps = run.part_step_count(q!);
+    for (let t = 0; t < steps; t++) {
       if (t) seat.meet();
-      run.part_units(descriptor!, t, scratch!, share, shares);
+      run.part_units(q!, t, scratch!, seat.share, seat.shares);
+      seat.raise();
     }
-    if (!together) run.part_run(PART_STEPS, descriptor!, scratch!, share, shares);
   },
 };
 
-/** By phases of assembly/parts.ts, over a descriptor; behind it stand the scratch of the threads and the least work worth meeting for. */
-function byPhases(name: Name, ...phases: number[]): Shared {
+/** A sequence backward: steps by rows of the batch, then gradients by columns, and of the inputs by rows. */
+const backward: Shared = {
+  name: 'sequence_backward',
+  work: (run, [q]) => run.part_work(PART_WEIGHTS, q!),
+  call: (run, [q, scratch], seat) => {
+    takeSteps(run, /* back */ true, q!, scratch!, seat);
+    seat.meet();
+    takePhase(run, PART_WEIGHTS, q!, scratch!, seat);
+  },
+};
+
+/** One phase. Behind its descriptor stand the scratch of the threads and the least work of a step worth meeting for. */
+function byPhase(name: Name, phase: number): Shared {
   return {
     name,
-    work: (run, [descriptor]) => run.part_work(phases[0]!, descriptor!),
-    call: (run, [descriptor, scratch], seat) => {
-      for (const [k, phase] of phases.entries()) {
-        if (k) seat.meet();
-        run.part_run(phase, descriptor!, scratch!, seat.share, seat.shares);
-      }
-    },
+    work: (run, [descriptor]) => run.part_work(phase, descriptor!),
+    call: (run, [descriptor, scratch], seat) => takePhase(run, phase, descriptor!, scratch!, seat),
   };
 }
 
@@ -74,26 +103,28 @@ function byRows(
   width: (args: ArrayLike<number>) => number,
   steps: (args: ArrayLike<number>) => Readonly<Record<number, number>>,
 ): Shared {
+  const workOf = (args: ArrayLike<number>): number => args[rows]! * width(args) * COST;
   return {
     name,
-    work: (_, args) => args[rows]! * width(args) * COST,
-    call: (run, args, { share, shares }) => {
-      const own = args.slice();
-      const first = Math.floor((args[rows]! * share) / shares);
-      for (const [k, bytes] of Object.entries(steps(args))) own[Number(k)]! += first * bytes;
-      own[rows] = Math.floor((args[rows]! * (share + 1)) / shares) - first;
-      (run[name] as (...args: number[]) => void)(...own);
-    },
+    work: (_, args) => workOf(args),
+    call: (run, args, seat) =>
+      seat.inPieces(workOf(args), (part, count) => {
+        const own = args.slice();
+        const first = Math.floor((args[rows]! * part) / count);
+        for (const [k, bytes] of Object.entries(steps(args))) own[Number(k)]! += first * bytes;
+        own[rows] = Math.floor((args[rows]! * (part + 1)) / count) - first;
+        (run[name] as (...args: number[]) => void)(...own);
+      }),
   };
 }
 
 /** All that is shared out, in the order that both sides count. */
 export const CALLS: readonly Shared[] = [
   forward,
-  byPhases('sequence_backward', PART_STEPS_BACK, PART_WEIGHTS),
-  byPhases('dense_forward', PART_DENSE),
-  byPhases('dense_backward', PART_DENSE_BACK),
-  byPhases('optimizer_update', PART_UPDATE),
+  backward,
+  byPhase('dense_forward', PART_DENSE),
+  byPhase('dense_backward', PART_DENSE_BACK),
+  byPhase('optimizer_update', PART_UPDATE),
   byRows(
     'loss_cross_entropy',
     6,

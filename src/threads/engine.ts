@@ -3,10 +3,7 @@ import { importsOf } from '../imports.ts';
 import type { Kernels } from '../kernels.ts';
 import { CALLS } from './calls.ts';
 import { Team } from './team.ts';
-import type { ThreadWorker } from './team.ts';
-
-/** Products below which a call is not worth the microseconds that sharing it out takes. */
-const LEAST_WORK = 100_000;
+import type { TeamOptions, ThreadWorker } from './team.ts';
 
 /** An engine whose larger calls are shared out to several threads. Their number changes no bit of any result. */
 export class ThreadedEngine extends Engine {
@@ -41,19 +38,16 @@ export class ThreadedEngine extends Engine {
     return this.#team?.isWhole ? this.#team.size : 1;
   }
 
-  /**
-   * @internal
-   * @param least work that is shared out.
-   */
+  /** @internal */
   static async start(
     options: { readonly module: Uint8Array<ArrayBuffer>; readonly maxBytes?: number },
     threads: number,
     worker: () => ThreadWorker,
-    least: number = LEAST_WORK,
+    teamOptions: Partial<TeamOptions> = {},
   ): Promise<ThreadedEngine> {
     let team: Team | undefined;
     try {
-      team = new Team(least, threads);
+      team = new Team(threads, teamOptions);
       const { memory, maxBytes } = createMemory(options, true);
       const bytes = forSharedMemory(options.module);
       const imports = importsOf(memory);

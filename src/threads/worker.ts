@@ -10,18 +10,19 @@ import type { Task } from './control.ts';
 /** How much longer a worker spins for the next round: between two there may be a little of the caller's work. */
 const IDLE = 5;
 
-/** Runs its share of every round, until the end. */
-export function work({ bytes, imports, control, share, patience }: Task, ready: () => void): void {
-  const module = new WebAssembly.Module(bytes);
-  const { exports } = new WebAssembly.Instance(module, { ...imports });
+/** Runs its share of every round, until the end. `ready` answers the owner. */
+export function work(task: Task, ready: (answer: number) => void): void {
+  const { control, patience } = task;
+  const module = new WebAssembly.Module(task.bytes);
+  const { exports } = new WebAssembly.Instance(module, { ...task.imports });
   const run = exports as unknown as Kernels['run'];
-  const seat = new Seat(control, share, patience);
-  let round = 0;
-  ready();
-  for (;;) {
+  const seat = new Seat(task);
+  let round = Atomics.load(control, ROUND);
+  ready(task.number);
+  // A round that another thread has ended already is taken all the same, for its owner counts who has been there.
+  while (!Atomics.load(control, END) || Atomics.load(control, ROUND) !== round) {
     waitFor(control, ROUND, round, patience * IDLE);
     round = Atomics.load(control, ROUND);
-    if (round === END) return;
     seat.take(CALLS[control[CALL]!]!.call, run);
     if (Atomics.sub(control, PENDING, 1) === 1) wake(control, PENDING);
   }
@@ -29,8 +30,8 @@ export function work({ bytes, imports, control, share, patience }: Task, ready: 
 
 const port = globalThis.process?.getBuiltinModule?.('node:worker_threads').parentPort;
 if (port) {
-  port.once('message', (task: Task) => work(task, () => port.postMessage('ready')));
+  port.once('message', (task: Task) => work(task, (answer) => port.postMessage(answer)));
 } else if ('WorkerGlobalScope' in globalThis) {
-  const ready = (): void => globalThis.postMessage('ready');
+  const ready = (answer: number): void => globalThis.postMessage(answer);
   globalThis.addEventListener('message', ({ data }) => work(data as Task, ready), { once: true });
 }

@@ -10,7 +10,7 @@ export const createWorker = (): Worker =>
 /** An engine that shares out every call, however small, to exactly so many threads. */
 export async function startThreads(variant: Variant, threads: number): Promise<ThreadedEngine> {
   const module = wasmBytes({ simd: variant === 'baseline' ? 'deterministic' : 'auto' });
-  const engine = await ThreadedEngine.start({ module }, threads, createWorker, 0);
+  const engine = await ThreadedEngine.start({ module }, threads, createWorker, { least: 0 });
   if (engine.threads !== threads || engine.simd !== variant)
     throw new Error(`got ${engine.threads} threads of ${engine.simd} SIMD`);
   return engine;
