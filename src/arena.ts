@@ -18,6 +18,20 @@ export function checkBytes(bytes: number, purpose: string): number {
   );
 }
 
+/** Memory that another thread uses until it says that it is done. */
+export interface Loan {
+  /** The block that is its own. */
+  readonly room: Block;
+  /** A block that it reads. */
+  readonly kept: Block;
+  readonly isOver: () => boolean;
+}
+
+/** The bytes that a block of at least so many takes. */
+export function roundUp(bytes: number): number {
+  return Math.ceil(bytes / ALIGN) * ALIGN;
+}
+
 /** The address behind a block. */
 export function endOf({ address, bytes }: Block): number {
   return address + bytes;
@@ -36,9 +50,12 @@ export class Arena {
   readonly #free: { address: number; bytes: number }[];
   readonly #used = new Set<Block>();
   readonly #registry: FinalizationRegistry<Block>;
+  readonly #loans = new Set<Loan>();
+  /** Blocks that go back with the last loan which keeps them. */
+  readonly #due = new Set<Block>();
 
   constructor(memory: WebAssembly.Memory, base: number, maxBytes: number) {
-    const start = Math.ceil(base / ALIGN) * ALIGN;
+    const start = roundUp(base);
     this.memory = memory;
     this.maxBytes = maxBytes;
     // Of a memory that others have a part of, it may be less than all.
@@ -65,7 +82,8 @@ export class Arena {
 
   /** Zeroed bytes for `purpose`, which the error names when they do not fit. */
   allocate(bytes: number, purpose: string, owner?: object): Block {
-    const size = Math.ceil(checkBytes(bytes, purpose) / ALIGN) * ALIGN;
+    const size = roundUp(checkBytes(bytes, purpose));
+    this.#takeBack();
     let index = this.#free.findIndex((piece) => piece.bytes >= size);
     if (index < 0) {
       this.#grow(size, purpose);
@@ -81,8 +99,26 @@ export class Arena {
     return block;
   }
 
-  /** Gives a block back; a second time is of no effect. */
+  /** Hands out neither block of a loan before it is over. */
+  lend(loan: Loan): void {
+    this.#loans.add(loan);
+  }
+
+  /** Frees the blocks of loans that are over. */
+  #takeBack(): void {
+    for (const loan of this.#loans) {
+      if (!loan.isOver()) continue;
+      this.#loans.delete(loan);
+      this.free(loan.room);
+      if (this.#due.delete(loan.kept)) this.free(loan.kept);
+    }
+  }
+
+  /** Gives a block back, at once or after its last loan; a second time is of no effect. */
   free(block: Block): void {
+    for (const { kept } of this.#loans) {
+      if (kept === block) return void this.#due.add(block);
+    }
     if (!this.#used.delete(block)) return;
     this.#registry.unregister(block);
     const pieces = this.#free;
