@@ -1,4 +1,3 @@
-import type { Block } from './arena.ts';
 import { newFloats } from './arrays.ts';
 import { checkChoice, checkInteger, frozenCopy, readOptions } from './check.ts';
 import { complete, inputSizeOf, outputSizeOf } from './description.ts';
@@ -21,6 +20,7 @@ import { copyState, readState, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import { checkInt8 } from './quantize.ts';
 import { Store } from './store.ts';
+import type { SharedParameters } from './store.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
 import type {
@@ -86,7 +86,7 @@ export class Model {
     engine: Engine,
     layers: readonly CompleteLayer[],
     int8: boolean,
-    shared?: Block,
+    shared?: SharedParameters,
   ) {
     const units = unitsOf(layers);
     const kernels = kernelsOf(engine);
@@ -126,8 +126,8 @@ export class Model {
   }
 
   /** @internal A model over the parameters of another one, whose engine has the same memory. */
-  static over(engine: Engine, { layers, weights }: Model['description'], shared: Block): Model {
-    return new Model(engine, layers, weights === 'int8', shared);
+  static over(engine: Engine, description: ModelDescription, shared: SharedParameters): Model {
+    return new Model(engine, complete(description), description.weights === 'int8', shared);
   }
 
   /**

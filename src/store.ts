@@ -2,6 +2,7 @@ import { isOf, owned } from './arrays.ts';
 import { checkFloats } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { Plan, part } from './plan.ts';
+import { roundUp } from './arena.ts';
 import type { Block } from './arena.ts';
 import type { Fields, Kernels } from './kernels.ts';
 import type { Descriptor, Slot } from './plan.ts';
@@ -15,6 +16,13 @@ export interface CheckedTensors {
   readonly tensors: StateDict;
   /** Whether they are as a file keeps them: see `Store.readSaved`. */
   readonly saved: boolean;
+}
+
+/** The block of a store of the same units, which has the parameters. */
+export interface SharedParameters {
+  readonly block: Block;
+  /** To be called when this store needs it no longer. */
+  readonly release: () => void;
 }
 
 /** The parameters of a model in an engine's memory: one flat vector, in the order and layout that the kernels read. */
@@ -43,13 +51,12 @@ export class Store {
   /** Where everything is that is derived from the units: of the arena, unless it is given. */
   readonly block: Block;
 
-  /** @param shared the block of a store of the same units, which has the parameters. */
   constructor(
     kernels: Kernels,
     units: readonly Unit[],
     owner: object,
     int8: boolean,
-    shared?: Block,
+    shared?: SharedParameters,
   ) {
     const { parameters, length } = parametersOf(units, int8);
     const plan = new Plan();
@@ -78,10 +85,16 @@ export class Store {
       panels: plan.reserve(int8 ? int8Length(tiedPanels(tied)) : derivedLength(tied).w),
     };
     const { arena } = kernels;
-    const block = shared ?? arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
+    const bytes = roundUp(plan.bytes);
+    if (shared && shared.block.bytes !== bytes) {
+      const message = `"parameters" expected the ${bytes} bytes of the description, got ${shared.block.bytes}`;
+      throw new GatefoldError('ERR_SHAPE', message);
+    }
+    const block =
+      shared?.block ?? arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
     this.block = block;
     plan.place(block);
-    this.#release = () => arena.free(block);
+    this.#release = shared?.release ?? (() => arena.free(block));
     summed.forEach((unit, i) => this.#describeBias(unit, this.#descriptors[i]!));
   }
 

@@ -8,7 +8,7 @@ import { ThreadedEngine } from './threads/engine.ts';
 import { coresOf } from './threads/team.ts';
 import type { ThreadWorker } from './threads/team.ts';
 
-export { attachModel, shareModel } from './threads/share.ts';
+export { attachModel, releaseModel, shareModel } from './threads/share.ts';
 export type { SharedModel } from './threads/share.ts';
 export type { ThreadedEngine } from './threads/engine.ts';
 export type { ThreadWorker } from './threads/team.ts';

@@ -157,7 +157,7 @@ describe('every entry', () => {
       ],
     ],
     ['kernels-entry', ['createKernels']],
-    ['threads', ['attachModel', 'createThreadedEngine', 'shareModel']],
+    ['threads', ['attachModel', 'createThreadedEngine', 'releaseModel', 'shareModel']],
     ['threads/worker', ['work']],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);
