@@ -28,11 +28,18 @@ const FAILING = 8;
 const FAILURE = 9;
 const MAX_FAILURE = 200;
 /** A word for every thread, which it raises after every piece of its work. */
-export const RAISED = 210;
+const RAISED = 210;
 /** The arguments of the call, as float64. */
 const ARGUMENTS: number = RAISED + MAX_THREADS;
 const MAX_ARGUMENTS = 12;
-export const WORDS: number = ARGUMENTS + 2 * MAX_ARGUMENTS;
+const WORDS: number = ARGUMENTS + 2 * MAX_ARGUMENTS;
+
+/** @param first what the words begin with that only rise. */
+export function createControl(first: number): Int32Array<SharedArrayBuffer> {
+  const control = new Int32Array(new SharedArrayBuffer(4 * WORDS));
+  control[ROUND] = control[PASSED] = first;
+  return control.fill(first, RAISED, ARGUMENTS);
+}
 
 /** The place of a thread in a team. */
 export interface Place {

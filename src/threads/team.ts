@@ -5,12 +5,11 @@ import {
   ASLEEP,
   CALL,
   PENDING,
-  RAISED,
   ROUND,
   SHARES,
   Seat,
   TICK_MS,
-  WORDS,
+  createControl,
   finish,
   wake,
 } from './control.ts';
@@ -79,11 +78,8 @@ export class Team {
   constructor(threads: number, options: Partial<TeamOptions> = {}) {
     this.#options = { ...DEFAULTS, ...options };
     const { piece, stillMs, first } = this.#options;
-    const control = new Int32Array(new SharedArrayBuffer(4 * WORDS));
-    control[ROUND] = first;
-    control.fill(first, RAISED, RAISED + threads);
     const patience = threads <= coresOf() ? PATIENCE : 0;
-    this.#place = { control, share: 0, patience, piece };
+    this.#place = { control: createControl(first), share: 0, patience, piece };
     this.#seat = new Seat(this.#place, Math.ceil(stillMs / TICK_MS));
   }
 
