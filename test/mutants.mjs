@@ -635,6 +635,9 @@ export const mutants = [
         'const end = cut(panels - 1, 1, thread + 1, count);',
       ],
     ],
+    'threads: a projection goes back in parts without columns': [
+      ['if (panel < end) weightGradients', 'weightGradients'],
+    ],
     'threads: normalised inputs go back in every share': [
       ['if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {', 'if (false) {'],
     ],
