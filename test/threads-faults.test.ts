@@ -4,7 +4,7 @@
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ThreadedEngine } from '../src/threads/engine.ts';
-import { Seat, createControl, waitFor } from '../src/threads/control.ts';
+import { SHARES, Seat, createControl, waitFor } from '../src/threads/control.ts';
 import { Model } from '../src/index.ts';
 import { createThreadedEngine } from '../src/threads.ts';
 import { createEngine } from './support/engines.ts';
@@ -76,7 +76,7 @@ describe('a thread that fails', () => {
 
   it('before a barrier holds up nobody who comes to it later', () => {
     const control = createControl(0);
-    control[5] = 2;
+    control[SHARES] = 2;
     const place = { control, patience: 0.2, piece: 1 };
     new Seat({ ...place, share: 1 }).take(() => {
       throw new WebAssembly.RuntimeError('unreachable');
