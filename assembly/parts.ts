@@ -1,11 +1,13 @@
 /**
- * Shares of a call for threads that run the same kernels on the same memory. What is split are rows and columns, never a sum: every
- * element is computed by one thread in the one order there is, so that any number of threads makes the same bits.
+ * Shares of a call for threads that run the same kernels on the same memory. What is split are rows
+ * and columns, never a sum: every element is computed by one thread in the one order there is, so
+ * that any number of threads makes the same bits.
  *
  *   forward    the products of the input by rows of all steps, then the steps by rows of the batch
  *   backward   the steps by rows of the batch, then weights by columns and dx by rows of all steps
  *
- * A phase begins when all shares of the one before have ended. A thread may run its share in pieces, as parts of a finer cut.
+ * A phase begins when all shares of the one before have ended. A thread may run its share in
+ * pieces, as parts of a finer cut.
  */
 
 import { denseInputs, denseOutputs, densePanels, denseWeights } from './dense';
@@ -25,7 +27,10 @@ import {
 } from './sequence';
 import * as codes from './shared/codes';
 
-/** Scratch of a thread: copies of the descriptors, which it may not write into where others read them. */
+/**
+ * Scratch of a thread: copies of the descriptors, which it may not write into where others read
+ * them.
+ */
 const OPTIONS_AT: usize = offsetof<Sequence>();
 const PRODUCT_AT: usize = OPTIONS_AT + offsetof<Options>();
 export const PART_BYTES: i32 = <i32>((PRODUCT_AT + offsetof<Product>() + 63) & ~63);
@@ -35,7 +40,9 @@ function scratchOf(scratch: usize, thread: i32): usize {
   return scratch + thread * PART_BYTES;
 }
 
-/** Shares are whole blocks of rows, so that each fills its tiles: of a product, and of the steps. */
+/**
+ * Shares are whole blocks of rows, so that each fills its tiles: of a product, and of the steps.
+ */
 const TILE_ROWS: i32 = 6;
 const STEP_ROWS: i32 = 2;
 
@@ -48,7 +55,10 @@ function cut(n: i32, block: i32, part: i32, count: i32): i32 {
   return min(<i32>((<i64>blocks * part) / count) * block, n);
 }
 
-/** A copy of a sequence with a product of its own, for steps over rows `from` to `until` of the batch. */
+/**
+ * A copy of a sequence with a product of its own, for steps over rows `from` to `until` of the
+ * batch.
+ */
 function shareOf(q: Sequence, own: usize, from: i32, until: i32): Sequence {
   memory.copy(own, changetype<usize>(q), offsetof<Sequence>());
   const mine = changetype<Sequence>(own);
@@ -83,7 +93,8 @@ function sequencePart(phase: i32, q: Sequence, own: usize, part: i32, count: i32
     const end = cut(rows, TILE_ROWS, part + 1, count);
     return inputProducts(shareOf(q, own, 0, 0), first, end - first);
   }
-  // The normalisation of inputs goes back over all columns between the gradients of biases and of weights.
+  // The normalisation of inputs goes back over all columns between the gradients of biases and of
+  // weights.
   if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {
     if (part) return;
     count = 1;
@@ -128,7 +139,9 @@ export function rowOfPart(q: Sequence, back: bool, part: i32, count: i32): i32 {
   return rowAt(q, cut(rowsOf(q), 1, part, count), STEP_ROWS);
 }
 
-/** Steps `first` to `end`, or from `end` back to `first`, over rows `from` to `until` of the batch. */
+/**
+ * Steps `first` to `end`, or from `end` back to `first`, over rows `from` to `until` of the batch.
+ */
 export function runSteps(
   q: Sequence,
   back: bool,
@@ -150,8 +163,8 @@ export function workOfStep(q: Sequence): f64 {
 }
 
 /**
- * Whether threads take every step together, each its share of the units. It does not pay where there are enough rows to share out,
- * or where a step is done before threads have met.
+ * Whether threads take every step together, each its share of the units. It does not pay where
+ * there are enough rows to share out, or where a step is done before threads have met.
  */
 export function areTogether(q: Sequence, count: i32, least: f64): bool {
   return q.batch < STEP_ROWS * count && hasUnits(q) && workOfStep(q) >= least;
@@ -184,8 +197,8 @@ export function runPart(
 }
 
 /**
- * How many products, or numbers of an update, a phase and those that follow it go over. Less than any where the weights
- * have 8 bits: threads have no operands of their own.
+ * How many products, or numbers of an update, a phase and those that follow it go over. Less than
+ * any where the weights have 8 bits: threads have no operands of their own.
  */
 export function workOf(phase: i32, descriptor: usize): f64 {
   if (phase < codes.PART_DENSE) {

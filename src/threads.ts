@@ -16,13 +16,17 @@ export type { ThreadWorker } from './threads/team.ts';
 export interface ThreadedEngineOptions extends EngineOptions {
   /** How many threads, this one among them; default as many as the host runs at once, at most 8. */
   readonly threads?: number;
-  /** Makes a worker that does nothing but `import 'gatefold/threads/worker'`, where the package's own file cannot be found. */
+  /**
+   * Makes a worker that does nothing but `import 'gatefold/threads/worker'`, where the package's
+   * own file cannot be found.
+   */
   readonly worker?: () => ThreadWorker;
 }
 
 /**
- * An engine that shares its larger calls out to threads of one memory. Where the host has no shared memory (a page without the headers
- * of cross-origin isolation) or no workers, it runs on one, with the same results: `threads` tells.
+ * An engine that shares its larger calls out to threads of one memory. Where the host has no shared
+ * memory (a page without the headers of cross-origin isolation) or no workers, it runs on one, with
+ * the same results: `threads` tells.
  */
 export async function createThreadedEngine(
   options: ThreadedEngineOptions = {},

@@ -1,6 +1,6 @@
 /**
- * The life of a shared model: neither its parameters nor the memory of a worker goes to anybody else while a worker may use it, and
- * both come back afterwards.
+ * The life of a shared model: neither its parameters nor the memory of a worker goes to anybody
+ * else while a worker may use it, and both come back afterwards.
  */
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';

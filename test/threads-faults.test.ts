@@ -1,5 +1,6 @@
 /**
- * Threads that fail, end or stand still in the middle of a call: it becomes an error in time, and the engine goes on with one.
+ * Threads that fail, end or stand still in the middle of a call: it becomes an error in time, and
+ * the engine goes on with one.
  */
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -21,7 +22,10 @@ import {
 const plain = createEngine('baseline');
 const expected = courseOfThreads(plain);
 
-/** The call fails with this code and text; afterwards fresh models give the bits of an engine without threads. */
+/**
+ * The call fails with this code and text; afterwards fresh models give the bits of an engine
+ * without threads.
+ */
 function requireFailure(engine: ThreadedEngine, text: RegExp): void {
   expect(() => courseOfThreads(engine)).toThrow(
     expect.objectContaining({ code: 'ERR_THREADS', message: expect.stringMatching(text) }),

@@ -29,7 +29,9 @@ function takePhase(run: Run, phase: number, descriptor: number, scratch: number,
   );
 }
 
-/** All steps of a sequence by rows of the batch; a piece is some of its rows over some of its steps. */
+/**
+ * All steps of a sequence by rows of the batch; a piece is some of its rows over some of its steps.
+ */
 function takeSteps(run: Run, back: boolean, q: number, scratch: number, seat: Seat): void {
   const steps = run.part_step_count(q);
   const work = run.part_step_work(q);
@@ -47,8 +49,9 @@ function takeSteps(run: Run, back: boolean, q: number, scratch: number, seat: Se
 }
 
 /**
- * A sequence forward: products of the inputs, then steps by rows of the batch. Where one large model has too few of them, all threads
- * take every step together, each its units, and meet before the next.
+ * A sequence forward: products of the inputs, then steps by rows of the batch. Where one large
+ * model has too few of them, all threads take every step together, each its units, and meet before
+ * the next.
  */
 const forward: Shared = {
   name: 'sequence_forward',
@@ -67,7 +70,10 @@ const forward: Shared = {
   },
 };
 
-/** A sequence backward: steps by rows of the batch, then gradients by columns, and of the inputs by rows. */
+/**
+ * A sequence backward: steps by rows of the batch, then gradients by columns, and of the inputs by
+ * rows.
+ */
 const backward: Shared = {
   name: 'sequence_backward',
   work: (run, [q]) => run.part_work(PART_WEIGHTS, q!),
@@ -78,7 +84,10 @@ const backward: Shared = {
   },
 };
 
-/** One phase. Behind its descriptor stand the scratch of the threads and the least work of a step worth meeting for. */
+/**
+ * One phase. Behind its descriptor stand the scratch of the threads and the least work of a step
+ * worth meeting for.
+ */
 function byPhase(name: Name, phase: number): Shared {
   return {
     name,

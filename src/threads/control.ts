@@ -4,8 +4,8 @@ import type { Kernels } from '../kernels.ts';
 /** Most threads of a team. */
 export const MAX_THREADS = 64;
 
-// What the threads of a team agree on are words of shared memory beside that of the kernels. Words that count may begin anywhere and
-// wrap: they are compared for equality alone.
+// What the threads of a team agree on are words of shared memory beside that of the kernels. Words
+// that count may begin anywhere and wrap: they are compared for equality alone.
 
 /** Rises with every call that is shared out, and once more where the owner ends the team. */
 export const ROUND = 0;
@@ -65,7 +65,10 @@ export type SharedCall = (run: Kernels['run'], args: Float64Array, seat: Seat) =
 
 const { pause } = Atomics as { pause?: () => void };
 
-/** Looks at a word until it is no longer `value`; false where that takes longer than about `patience` milliseconds. */
+/**
+ * Looks at a word until it is no longer `value`; false where that takes longer than about
+ * `patience` milliseconds.
+ */
 function spin(control: Int32Array, word: number, value: number, patience: number): boolean {
   for (let left = patience * (pause ? 20_000 : 500_000); left > 0; left--) {
     if (Atomics.load(control, word) !== value) return true;
@@ -98,8 +101,8 @@ function watch(control: Int32Array, word: number, value: number, milliseconds: n
 }
 
 /**
- * Time is counted in ticks of so many milliseconds of waiting: a clock that jumps, or a machine that has slept, is a tick and not an
- * age.
+ * Length of a tick. Waiting is counted in them: a clock that jumps, or a machine that slept, is
+ * one.
  */
 export const TICK_MS = 100;
 
@@ -111,8 +114,8 @@ function doneBy(control: Int32Array): number {
 }
 
 /**
- * Waits until a word is no longer `value`: looks for about `patience` milliseconds, then sleeps. False where no thread has raised its
- * word for so many ticks.
+ * Waits until a word is no longer `value`: looks for about `patience` milliseconds, then sleeps.
+ * False where no thread has raised its word for so many ticks.
  */
 export function waitFor(
   control: Int32Array,
@@ -161,7 +164,10 @@ export class Seat {
   readonly #ticks: number;
   #gaveUp = false;
 
-  /** @param ticks for which it waits while nobody goes on; a worker waits for its owner however long that takes. */
+  /**
+   * @param ticks for which it waits while nobody goes on; a worker waits for its owner however long
+   * that takes.
+   */
   constructor({ control, share, patience, piece }: Place, ticks: number = Infinity) {
     this.args = new Float64Array(control.buffer, ARGUMENTS * 4, MAX_ARGUMENTS);
     this.share = share;
@@ -185,7 +191,10 @@ export class Seat {
     }
   }
 
-  /** The owner's share, and the wait for those of the workers: also after a failure, for then nobody writes any longer. */
+  /**
+   * The owner's share, and the wait for those of the workers: also after a failure, for then nobody
+   * writes any longer.
+   */
   lead(call: SharedCall, run: Kernels['run']): boolean {
     this.take(call, run);
     for (let left; (left = Atomics.load(this.#control, PENDING)) && this.#wait(PENDING, left););
@@ -215,8 +224,8 @@ export class Seat {
   }
 
   /**
-   * Runs its share of so much work in pieces, each as one part of so many. After a piece it is seen that the thread goes on, and the
-   * thread sees whether the team does.
+   * Runs its share of so much work in pieces, each one part of so many. Its word shows the owner
+   * that it goes on; after a piece it sees whether the team has ended.
    */
   inPieces(work: number, run: (part: number, count: number) => void): void {
     const pieces = Math.max(1, Math.ceil(work / this.limit));
@@ -241,7 +250,9 @@ export class Seat {
     return `no thread went on for ${(this.#ticks * TICK_MS) / 1000} seconds; a worker may have been ended`;
   }
 
-  /** Whether a word is no longer `value`; where nobody goes on any longer, that is waited for once. */
+  /**
+   * Waits until a word is no longer `value`. False where nobody goes on: that is waited for once.
+   */
   #wait(word: number, value: number): boolean {
     this.#gaveUp ||= !waitFor(this.#control, word, value, this.#patience, this.#ticks);
     return !this.#gaveUp;

@@ -5,7 +5,10 @@ import { CALLS } from './calls.ts';
 import { Team } from './team.ts';
 import type { TeamOptions, ThreadWorker } from './team.ts';
 
-/** An engine whose larger calls are shared out to several threads. Their number changes no bit of any result. */
+/**
+ * An engine whose larger calls are shared out to several threads. Their number changes no bit of
+ * any result.
+ */
 export class ThreadedEngine extends Engine {
   /** The kernels for its shared memory; absent where there is none. */
   readonly sharedKernels: Uint8Array<ArrayBuffer> | undefined;
@@ -79,7 +82,9 @@ function sharedCalls(run: Kernels['run'], team: Team): Partial<Kernels['run']> {
   return Object.fromEntries(calls) as Partial<Kernels['run']>;
 }
 
-/** `env.memory` of the imports, and the flags of its limits: bit 0 for a maximum, bit 1 for shared. */
+/**
+ * `env.memory` of the imports, and the flags of its limits: bit 0 for a maximum, bit 1 for shared.
+ */
 const MEMORY_IMPORT = [3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2, 1];
 
 /** The same kernels for a memory that is shared: one bit of their import says so. */

@@ -10,7 +10,10 @@ import type { Kernels } from '../kernels.ts';
 import { Model, storeOf } from '../model.ts';
 import { ThreadedEngine } from './engine.ts';
 
-/** A model on its way to another worker: `postMessage` takes it. Only that worker may attach it, once. */
+/**
+ * A model on its way to another worker: `postMessage` takes it. Only that worker may attach it,
+ * once.
+ */
 export interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
   readonly imports: KernelImports;
@@ -18,7 +21,9 @@ export interface SharedModel {
   /** Where its parameters are, and where the worker may have states and workspaces. */
   readonly parameters: Block;
   readonly room: Block;
-  /** One word that both sides see: whether the room has been offered, is in use, or may be had back. */
+  /**
+   * One word that both sides see: whether the room has been offered, is in use, or may be had back.
+   */
   readonly life: Int32Array<SharedArrayBuffer>;
 }
 
@@ -34,11 +39,13 @@ function release(life: Int32Array): void {
 }
 
 /**
- * Shares the parameters of a model of a `createThreadedEngine` with a worker of yours; call it once for each. They stay one copy: what
- * is loaded or learnt here is what the worker runs from then on, so let it rest meanwhile.
+ * Shares the parameters of a model of a `createThreadedEngine` with a worker of yours; call it once
+ * for each. They stay one copy: what is loaded or learnt here is what the worker runs from then on,
+ * so let it rest meanwhile.
  *
- * Both the parameters and the worker's memory stay taken until the attached model is disposed of or collected, whatever becomes of
- * the model here. Where the worker was terminated instead, call `releaseModel`.
+ * Both the parameters and the worker's memory stay taken until the attached model is disposed of or
+ * collected, whatever becomes of the model here. Where the worker was terminated instead, call
+ * `releaseModel`.
  *
  * @param options.maxBytes memory for the worker's states and passes; default 8 MiB.
  */
@@ -65,16 +72,17 @@ export function shareModel(
 }
 
 /**
- * Gives back what `shareModel` took for a worker that can no longer do so: it was terminated, or has never attached the model. It
- * must have ended (await its `terminate()`), for its memory goes to whoever asks next.
+ * Gives back what `shareModel` took for a worker that can no longer do so: it was terminated, or
+ * has never attached the model. It must have ended (await its `terminate()`), for its memory goes
+ * to whoever asks next.
  */
 export function releaseModel(shared: SharedModel): void {
   release(checkShared(shared).life);
 }
 
 /**
- * The shared model in a worker: streams and passes of its own over the same parameters. `dispose()` gives its memory back to the
- * owner, and ends everything else that is in it.
+ * The shared model in a worker: streams and passes of its own over the same parameters. `dispose()`
+ * gives its memory back to the owner, and ends everything else that is in it.
  */
 export function attachModel(shared: SharedModel): Model {
   const checked = checkShared(shared);

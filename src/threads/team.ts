@@ -26,7 +26,10 @@ export interface ThreadWorker {
 
 /** What a team goes by. Tests take less of it. */
 export interface TeamOptions {
-  /** Least work that is shared out: products below which a call is not worth the microseconds that this takes. */
+  /**
+   * Least work that is shared out: products below which a call is not worth the microseconds that
+   * this takes.
+   */
   readonly least: number;
   /** Most work of a piece: about a second of a slow host's. */
   readonly piece: number;
@@ -119,7 +122,10 @@ export class Team {
     }
   }
 
-  /** Resolves once a worker has its kernels, and says so by its number: others may send it, or us, what they like. */
+  /**
+   * Resolves once a worker has its kernels, and says so by its number: others may send it, or us,
+   * what they like.
+   */
   #begin(worker: ThreadWorker, what: Pick<Task, 'bytes' | 'imports'>): Promise<void> {
     const share = this.#workers.push(worker);
     const task: Task = { ...what, ...this.#place, share, number: Math.random() };

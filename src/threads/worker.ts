@@ -1,5 +1,6 @@
 /**
- * `gatefold/threads/worker`: what the workers of `createThreadedEngine` run. Nothing happens but in a worker that is sent a task.
+ * `gatefold/threads/worker`: what the workers of `createThreadedEngine` run. Nothing happens but in
+ * a worker that is sent a task.
  */
 
 import type { Kernels } from '../kernels.ts';
@@ -7,7 +8,10 @@ import { CALLS } from './calls.ts';
 import { CALL, END, PENDING, ROUND, Seat, waitFor, wake } from './control.ts';
 import type { Task } from './control.ts';
 
-/** How much longer a worker spins for the next round: between two there may be a little of the caller's work. */
+/**
+ * How much longer a worker spins for the next round: between two there may be a little of the
+ * caller's work.
+ */
 const IDLE = 5;
 
 /** Runs its share of every round, until the end. `ready` answers the owner. */
@@ -19,7 +23,8 @@ export function work(task: Task, ready: (answer: number) => void): void {
   const seat = new Seat(task);
   let round = Atomics.load(control, ROUND);
   ready(task.number);
-  // A round that another thread has ended already is taken all the same, for its owner counts who has been there.
+  // A round that another thread has ended already is taken all the same, for its owner counts who
+  // has been there.
   while (!Atomics.load(control, END) || Atomics.load(control, ROUND) !== round) {
     waitFor(control, ROUND, round, patience * IDLE);
     round = Atomics.load(control, ROUND);

@@ -12,8 +12,8 @@ function requireCourse(engine: Engine, expected: readonly Float32Array[]): void 
 }
 
 /**
- * One worker of two or three ends at a random kernel call, before it or after. The call has to become an error, and the engine has to
- * go on alone with the bits that are expected.
+ * One worker of two or three ends at a random kernel call, before it or after. The call has to
+ * become an error, and the engine has to go on alone with the bits that are expected.
  */
 export async function kill(seed: number, expected: readonly Float32Array[]): Promise<Fault> {
   const random = createRandom(seed);

@@ -34,7 +34,10 @@ export interface Fault {
   readonly delayMs?: number;
 }
 
-/** Kernels with a fault; `seen` is told every call's phase. A worker runs the text of this: it refers to nothing outside. */
+/**
+ * Kernels with a fault; `seen` is told every call's phase. A worker runs the text of this: it
+ * refers to nothing outside.
+ */
 function withFault<T extends object>(exports: T, fault: Fault, seen: (phase: string) => void): T {
   /** Which argument says what phase it is. */
   const phases: Readonly<Record<string, number | undefined>> = {
