@@ -4,7 +4,8 @@
  * that any number of threads makes the same bits.
  *
  *   forward    the products of the input by rows of all steps, then the steps by rows of the batch
- *   backward   the steps by rows of the batch, then weights by columns and dx by rows of all steps
+ *   backward   the steps by rows of the batch, then weights by columns, then dx by rows of all steps: where a linear layer
+ *              stands below, dx takes the place of x, which the weights read
  *
  * A phase begins when all shares of the one before have ended. A thread may run its share in
  * pieces, as parts of a finer cut.
@@ -87,11 +88,13 @@ function sumsOverRows(q: Sequence): bool {
 }
 
 function sequencePart(phase: i32, q: Sequence, own: usize, part: i32, count: i32): void {
-  const rows = rowsOf(q);
-  if (phase == codes.PART_INPUTS) {
-    const first = cut(rows, TILE_ROWS, part, count);
-    const end = cut(rows, TILE_ROWS, part + 1, count);
-    return inputProducts(shareOf(q, own, 0, 0), first, end - first);
+  const mine = shareOf(q, own, 0, 0);
+  if (phase != codes.PART_WEIGHTS) {
+    const first = cut(rowsOf(q), TILE_ROWS, part, count);
+    const rows = cut(rowsOf(q), TILE_ROWS, part + 1, count) - first;
+    if (phase == codes.PART_INPUTS) inputProducts(mine, first, rows);
+    else inputGradients(mine, first, rows);
+    return;
   }
   // The normalisation of inputs goes back over all columns between the gradients of biases and of
   // weights.
@@ -100,24 +103,23 @@ function sequencePart(phase: i32, q: Sequence, own: usize, part: i32, count: i32
     count = 1;
   }
   const panels = panelsOf(q);
-  const mine = shareOf(q, own, 0, 0);
   const panel = cut(panels, 1, part, count);
   const end = cut(panels, 1, part + 1, count);
   if (panel < end) weightGradients(mine, panel, end);
-  const first = cut(rows, TILE_ROWS, part, count);
-  inputGradients(mine, first, cut(rows, TILE_ROWS, part + 1, count) - first);
 }
 
 function densePart(phase: i32, d: Dense, own: usize, part: i32, count: i32): void {
   memory.copy(own, changetype<usize>(d), offsetof<Dense>());
   const mine = changetype<Dense>(own);
   mine.product = changetype<Product>(own + PRODUCT_AT);
+  if (phase == codes.PART_DENSE_WEIGHTS) {
+    const panels = densePanels(d);
+    return denseWeights(mine, cut(panels, 1, part, count), cut(panels, 1, part + 1, count));
+  }
   const first = cut(d.rows, TILE_ROWS, part, count);
   const rows = cut(d.rows, TILE_ROWS, part + 1, count) - first;
-  if (phase == codes.PART_DENSE) return denseOutputs(mine, first, rows);
-  const panels = densePanels(d);
-  denseWeights(mine, cut(panels, 1, part, count), cut(panels, 1, part + 1, count));
-  denseInputs(mine, first, rows);
+  if (phase == codes.PART_DENSE) denseOutputs(mine, first, rows);
+  else denseInputs(mine, first, rows);
 }
 
 function updatePart(u: Update, own: usize, part: i32, count: i32): void {

@@ -41,6 +41,8 @@ const PHASES = [
   'part_run 2',
   'part_run 3',
   'part_run 4',
+  'part_run 5',
+  'part_run 6',
   'part_steps false',
   'part_steps true',
   'part_units',

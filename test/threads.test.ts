@@ -59,6 +59,28 @@ describe.each(variants)('threads, %s SIMD', (variant) => {
     check(stackConfiguration(forms, true), 12);
   });
 
+  it.each([
+    ['linear', { type: 'linear', outFeatures: 72 }],
+    ['gru', { type: 'gru', hiddenSize: 72 }],
+  ] as const)('a %s layer on a linear one, whose outputs give way to gradients', (_, upper) => {
+    const layers: LayerSpec[] = [
+      { type: 'embedding', numEmbeddings: 13, embeddingDim: 72 },
+      { type: 'linear', name: 'lower', outFeatures: 72 },
+      upper,
+    ];
+    const x = Int32Array.from({ length: 6 * 20 }, (_, k) => (7 * k) % 13);
+    const target = Float32Array.from({ length: 6 * 20 * 72 }, (_, k) => Math.sin(k));
+    const [wanted, ...found] = [plain, ...engines].map((engine) => {
+      const model = Model.create(engine, { layers }, { seed: 1 });
+      const trainer = Trainer.create(model, { batch: 6, steps: 20, loss: 'mse' });
+      for (let k = 0; k < 5; k++) trainer.step(x, target);
+      return [...model.stateDict().values()].map(({ data }) => data);
+    });
+    for (const parameters of found) {
+      parameters.forEach((data, k) => expect(sameBits(data, wanted![k]!)).toBe(true));
+    }
+  });
+
   // Node 20 has relaxed SIMD only behind a flag, and refuses these weights there.
   const isRefused = variant === 'relaxed' && Number.parseInt(process.versions.v8) < 12;
   const host = isRefused ? ', left out: this host multiplies them wrongly' : '';

@@ -67,6 +67,8 @@ export const POOL_MAX = 3;
 /** What threads share out; see assembly/parts.ts. */
 export const PART_INPUTS = 0;
 export const PART_WEIGHTS = 1;
-export const PART_DENSE = 2;
-export const PART_DENSE_BACK = 3;
-export const PART_UPDATE = 4;
+export const PART_INPUTS_BACK = 2;
+export const PART_DENSE = 3;
+export const PART_DENSE_WEIGHTS = 4;
+export const PART_DENSE_BACK = 5;
+export const PART_UPDATE = 6;

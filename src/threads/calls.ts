@@ -1,7 +1,9 @@
 import {
   PART_DENSE,
   PART_DENSE_BACK,
+  PART_DENSE_WEIGHTS,
   PART_INPUTS,
+  PART_INPUTS_BACK,
   PART_UPDATE,
   PART_WEIGHTS,
 } from '../../assembly/shared/codes.ts';
@@ -71,28 +73,35 @@ const forward: Shared = {
 };
 
 /**
- * A sequence backward: steps by rows of the batch, then gradients by columns, and of the inputs by
- * rows.
+ * A sequence backward: steps by rows of the batch, then gradients of the weights by columns, then
+ * those of the inputs by rows.
  */
 const backward: Shared = {
   name: 'sequence_backward',
   work: (run, [q]) => run.part_work(PART_WEIGHTS, q!),
   call: (run, [q, scratch], seat) => {
     takeSteps(run, /* back */ true, q!, scratch!, seat);
-    seat.meet();
-    takePhase(run, PART_WEIGHTS, q!, scratch!, seat);
+    for (const phase of [PART_WEIGHTS, PART_INPUTS_BACK]) {
+      seat.meet();
+      takePhase(run, phase, q!, scratch!, seat);
+    }
   },
 };
 
 /**
- * One phase. Behind its descriptor stand the scratch of the threads and the least work of a step
- * worth meeting for.
+ * Phases, one behind the other. Behind their descriptor stand the scratch of the threads and the
+ * least work of a step worth meeting for.
  */
-function byPhase(name: Name, phase: number): Shared {
+function byPhases(name: Name, ...phases: number[]): Shared {
   return {
     name,
-    work: (run, [descriptor]) => run.part_work(phase, descriptor!),
-    call: (run, [descriptor, scratch], seat) => takePhase(run, phase, descriptor!, scratch!, seat),
+    work: (run, [descriptor]) => run.part_work(phases[0]!, descriptor!),
+    call: (run, [descriptor, scratch], seat) => {
+      for (const [k, phase] of phases.entries()) {
+        if (k) seat.meet();
+        takePhase(run, phase, descriptor!, scratch!, seat);
+      }
+    },
   };
 }
 
@@ -131,9 +140,9 @@ function byRows(
 export const CALLS: readonly Shared[] = [
   forward,
   backward,
-  byPhase('dense_forward', PART_DENSE),
-  byPhase('dense_backward', PART_DENSE_BACK),
-  byPhase('optimizer_update', PART_UPDATE),
+  byPhases('dense_forward', PART_DENSE),
+  byPhases('dense_backward', PART_DENSE_WEIGHTS, PART_DENSE_BACK),
+  byPhases('optimizer_update', PART_UPDATE),
   byRows(
     'loss_cross_entropy',
     6,
