@@ -1,5 +1,5 @@
 import { isOf, kindOf, lengthOf, owned, viewOf } from './arrays.ts';
-import { GatefoldError } from './errors.ts';
+import { GatefoldError, shorten } from './errors.ts';
 
 /** A whole number in a range, or an error that names the argument. */
 export function checkInteger(
@@ -150,7 +150,7 @@ export function checkKeys(name: string, value: unknown, keys: readonly string[])
     if (!keys.includes(key)) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
-        `"${name}" has no option "${key}"; it takes ${keys.join(', ')}`,
+        `"${name}" has no option "${shorten(key)}"; it takes ${keys.join(', ')}`,
       );
     }
   }

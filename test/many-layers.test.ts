@@ -73,6 +73,13 @@ describe('names of layers', () => {
     model.dispose();
   });
 
+  it('and of options are cut in errors', () => {
+    const odd = { ...(layer('lstm') as object), ['n'.repeat(1e6)]: 1 } as LayerSpec;
+    const message = refusal({ layers: [odd] });
+    expect(message).toMatch(/"layers\[0\]" has no option "n{80}…"; it takes/);
+    expect(message.length).toBeLessThan(600);
+  });
+
   it('are those that numbering gives where some are taken', () => {
     const types = ['gru', 'lstm', 'gru', 'gru', 'lstm'] as const;
     const layers = types.map((type) => ({ type, inputSize: 2, hiddenSize: 2 }) as LayerSpec);
