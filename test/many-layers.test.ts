@@ -74,7 +74,7 @@ describe('names of layers', () => {
   });
 
   it('and of options are cut in errors', () => {
-    const odd = { ...(layer('lstm') as object), ['n'.repeat(1e6)]: 1 } as LayerSpec;
+    const odd = { ...(layer('lstm') as object), ['n'.repeat(1e6)]: 1 } as unknown as LayerSpec;
     const message = refusal({ layers: [odd] });
     expect(message).toMatch(/"layers\[0\]" has no option "n{80}…"; it takes/);
     expect(message.length).toBeLessThan(600);
