@@ -198,11 +198,11 @@ function checkConvertible(entries: readonly Entry[], maxBytes: number): void {
 
 /** The bytes through a plain view: `slice` of Node's Buffer does not copy. Nobody changes them while they are read. */
 function asBytes(source: unknown): Uint8Array {
+  if (isOf('Uint8Array', source)) return owned('Uint8Array', source);
   try {
-    if (isOf('Uint8Array', source)) return owned('Uint8Array', source);
     if (isBuffer(source)) return new Uint8Array(source);
   } catch {
-    // A buffer that has been transferred away has no view.
+    // A buffer that has been transferred away takes no view.
   }
   const message =
     '"bytes" expected the file as a Uint8Array or an ArrayBuffer that has not been transferred';
