@@ -182,7 +182,7 @@ export function trainerOptions(random, sizes) {
   add(0.5, () => ({ onNonFinite: 'skip' }));
   add(0.3, () => ({ seed: random.from(0, 1000) }));
   const cuts = !sizes.pooled && options.loss.type !== 'ctc';
-  if (cuts && random.chance(0.35)) {
+  if (cuts && random.chance(sizes.tokens ? 0.6 : 0.35)) {
     const steps = random.from(1, options.steps);
     options.bptt = { steps, every: random.from(1, steps) };
   }

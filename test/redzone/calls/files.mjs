@@ -3,7 +3,7 @@
 import * as wrong from '../spoil.mjs';
 import { call, kind, pure } from './call.mjs';
 import { keepModel, ofModel } from './model.mjs';
-import { ofTrainer, tampered } from './trainer.mjs';
+import { keepsTokens, ofTrainer, tampered } from './trainer.mjs';
 
 ofModel('saveModel', 0.5, (model, random) =>
   call(random, [{ note: 'x' }], [[[0, 'note'], () => ({ value: 7, expect: 'bad' })]], {
@@ -65,10 +65,11 @@ function forged(random, { readSafetensors, writeSafetensors }, file, trainer) {
   return writeSafetensors(snapshot.tensors, texts);
 }
 
-ofTrainer('loadTrainer', 0.8, (trainer, random, world) => {
+ofTrainer('loadTrainer', 0.8, (any, random, world) => {
+  const isForged = random.chance(0.3);
+  const trainer = (isForged && world.any('trainer', random, keepsTokens)) || any;
   const { safetensors } = world.faces[0];
   const files = trainer.sides.map((side, k) => world.faces[k].safetensors.saveTrainer(side));
-  const isForged = random.chance(0.3);
   const forgery = isForged && forged(random, safetensors, files[0], trainer);
   const drawn = call(random, [files[0]], [[[0], wrong.bytes]], {
     touches: [trainer, trainer.model],
@@ -78,8 +79,9 @@ ofTrainer('loadTrainer', 0.8, (trainer, random, world) => {
       return extras.metadata;
     },
   });
+  if (!forgery) return drawn;
   // A copy of numbers as a list says nothing against a file, in which they are numbers again.
-  return forgery ? { ...drawn, args: [forgery], expect: 'either' } : drawn;
+  return { ...drawn, args: [forgery], given: [], spoiled: undefined, expect: 'either' };
 });
 
 const randomTensors = (random) => {

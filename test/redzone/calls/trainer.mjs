@@ -1,6 +1,7 @@
 /** Trainers. */
 
 import * as problem from '../problems.mjs';
+import { Random } from '../random.mjs';
 import * as wrong from '../spoil.mjs';
 import { call, kind } from './call.mjs';
 import { isFloat, ofModel, sequence, sequenceSpots } from './model.mjs';
@@ -370,28 +371,39 @@ export function tampered(random, { tensors, metadata }, { model: { sizes }, opti
   return copy;
 }
 
-ofTrainer('Trainer.restore', 1, (trainer, random) => {
+/** Whether a trainer keeps tokens for its next window, which a snapshot may hold other ones of. */
+export const keepsTokens = ({ model: { sizes }, options: { bptt } }) =>
+  sizes.tokens !== undefined && bptt !== undefined && bptt.every < bptt.steps;
+
+/** One update of a trainer, so that it has something to keep or to go back from. */
+export function updateOnce(side, trainer, { x, target, options }) {
+  try {
+    side.of(trainer).step(x, target, options);
+  } catch (error) {
+    if (error.code !== 'ERR_NON_FINITE') throw error;
+  }
+}
+
+ofTrainer('Trainer.restore', 1, (any, random, world) => {
   const isWrong = random.chance(0.5);
-  const snapshots = trainer.sides.map((side) => side.snapshot());
-  const wrongOne = isWrong && tampered(random, snapshots[0], trainer);
+  const trainer = (isWrong && world.any('trainer', random, keepsTokens)) || any;
   const junk = random.chance(0.05) ? random.pick([null, undefined, 7, {}, 'text']) : false;
   const isJunk = junk !== false;
-  const { x, target, options } = windowOf(random, trainer, stepsOf(trainer), mayVary(trainer));
+  const window = windowOf(random, trainer, stepsOf(trainer), mayVary(trainer));
+  const seed = random.from(0, 2 ** 31 - 1);
+  const kept = [];
   return {
     expect: isJunk || isWrong ? 'bad' : 'ok',
     touches: [trainer, trainer.model],
     prepare(side) {
-      // So that there is something to go back to.
-      if (isJunk || isWrong) return;
-      try {
-        side.of(trainer).step(x, target, options);
-      } catch (error) {
-        if (error.code !== 'ERR_NON_FINITE') throw error;
-      }
+      updateOnce(side, trainer, window);
+      kept[side.index] = side.of(trainer).snapshot();
+      updateOnce(side, trainer, window);
     },
     run(side) {
-      const snapshot = wrongOne || snapshots[side.index];
-      side.of(trainer).restore(isJunk ? junk : snapshot);
+      const snapshot = kept[side.index];
+      const given = isWrong ? tampered(new Random(seed), snapshot, trainer) : snapshot;
+      side.of(trainer).restore(isJunk ? junk : given);
       return side.of(trainer).snapshot();
     },
   };
