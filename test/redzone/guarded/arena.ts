@@ -1,5 +1,5 @@
 import { Arena as PlainArena, endOf } from '../../../src/arena.ts';
-import type { Block } from '../../../src/arena.ts';
+import type { Block, Loan } from '../../../src/arena.ts';
 import { own, wholeOf, zonesOf } from './zones.ts';
 import type { Zones } from './zones.ts';
 
@@ -11,6 +11,7 @@ const GAP = 64;
 /** An arena whose blocks have gaps around them. */
 export class Arena extends PlainArena {
   readonly #zones: Zones;
+  #loans: readonly Loan[] = [];
 
   constructor(memory: WebAssembly.Memory, base: number, maxBytes: number) {
     super(memory, base, maxBytes);
@@ -29,9 +30,16 @@ export class Arena extends PlainArena {
     return block;
   }
 
+  override lend({ room, kept, isOver }: Loan): void {
+    const loan = { room: wholeOf(room), kept: wholeOf(kept), isOver };
+    this.#loans = [...this.#loans.filter((other) => !other.isOver()), loan];
+    super.lend(loan);
+  }
+
   override free(block: Block): void {
     const whole = wholeOf(block);
-    this.#zones.remove(whole);
+    const isLent = this.#loans.some(({ kept, isOver }) => kept === whole && !isOver());
+    if (!isLent) this.#zones.remove(whole);
     super.free(whole);
   }
 }
