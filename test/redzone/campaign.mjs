@@ -54,6 +54,7 @@ async function run(faces, { from, count, only, most }, found) {
     if (failure) {
       const key = `${failure.name}: ${alike(failure.problem)}`;
       const times = (failures.get(key)?.times ?? 0) + 1;
+      if (times === 1) console.log(`call ${number * LENGTH + failure.index}, ${key}`);
       failures.set(key, { ...failure, ...failures.get(key), times });
     }
     at = (number + 1) * LENGTH;
