@@ -1,10 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
-const out = join(root, 'build', 'out', 'redzone');
 
 /** Modules of src/ that have a guarded form in guarded/, which alone imports the plain one. */
 const guarded = {
@@ -17,7 +18,7 @@ const guarded = {
   },
 };
 
-async function bundle(name, plugins) {
+async function bundle(out, name, plugins) {
   const outfile = join(out, `${name}.mjs`);
   await build({
     entryPoints: [join(here, 'face.ts')],
@@ -32,7 +33,12 @@ async function bundle(name, plugins) {
   return import(outfile);
 }
 
-/** The package from its sources twice: with guarded gaps, and as it is. */
+/** The package from its sources twice: with guarded gaps, and as it is. Campaigns may run side by side. */
 export async function buildFaces() {
-  return Promise.all([bundle('guarded', [guarded]), bundle('plain', [])]);
+  const out = await mkdtemp(join(tmpdir(), 'gatefold-redzone-'));
+  try {
+    return await Promise.all([bundle(out, 'guarded', [guarded]), bundle(out, 'plain', [])]);
+  } finally {
+    await rm(out, { recursive: true });
+  }
 }
