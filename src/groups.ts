@@ -42,7 +42,10 @@ function settingsOf(
 ): Pick<Range, 'share' | 'weightDecay'> {
   const name = `groups[${k}]`;
   checkKeys(name, group, ['parameters', 'lr', 'weightDecay']);
-  if (!Array.isArray(group.parameters)) refuse(`"${name}.parameters" expected a list of names`);
+  const { parameters: names } = group;
+  if (!Array.isArray(names) || !names.every((own) => typeof own === 'string')) {
+    refuse(`"${name}.parameters" expected a list of names`);
+  }
   const lr = checkNumber(`${name}.lr`, group.lr ?? common.lr, 0);
   const weightDecay = checkNumber(
     `${name}.weightDecay`,
@@ -59,6 +62,7 @@ export function rangesOf(
   groups: readonly ParameterGroup[],
   common: Common,
 ): Range[] {
+  if (!Array.isArray(groups)) refuse('"groups" expected a list of groups');
   const settings = groups.map((group, k) => settingsOf(group, k, common));
   const layers = new Set(parameters.map(layerOf));
   const known = new Set([...layers, ...parameters.map(({ name }) => name)]);

@@ -242,7 +242,9 @@ describe.each(variants)('optimizers, %s SIMD', (variant) => {
     [[{ parameters: ['gru'], lr: -1 }], /groups\[0\].lr/],
     [[{ parameters: ['gru'], rate: 1 }], /rate/],
     [[{ lr: 1 }], /groups\[0\].parameters/],
-  ] as [ParameterGroup[], RegExp][])('refuses %j', (wrong, message) => {
+    [[{ parameters: [7] }], /groups\[0\].parameters" expected a list of names/],
+    [7, /"groups" expected a list of groups/],
+  ] as unknown as [ParameterGroup[], RegExp][])('refuses %j', (wrong, message) => {
     expect(() => create({ optimizer: { type: 'sgd', lr: 0.1 }, groups: wrong })).toThrow(message);
   });
 
