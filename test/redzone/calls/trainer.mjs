@@ -39,6 +39,7 @@ ofModel('Trainer.create', 1.5, (model, random, world) => {
     [[0, 'optimizer', 'type'], wrong.choice],
     [[0, 'optimizer', 'form'], wrong.choice],
     [[0, 'gradClip'], wrong.options],
+    [[0, 'groups'], wrong.kind],
     [[0, 'groups', 0], wrong.options],
     [[0, 'groups', 0, 'lr'], wrong.number()],
     [[0, 'groups', 0, 'parameters', 0], wrong.choice],
