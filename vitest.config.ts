@@ -26,7 +26,12 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
       // Every core: the default leaves one free.
       maxWorkers: '100%',
       sequence: { sequencer: HeavyFirst },
-      coverage: { include: ['src/**'], exclude: ['src/generated/**'], reporter: 'text' },
+      coverage: {
+        include: ['src/**'],
+        exclude: ['src/generated/**'],
+        reporter: 'text',
+        reportOnFailure: true,
+      },
     },
   };
 });

@@ -120,6 +120,7 @@ function checkForward(
 
 /** Roundings that are tried: a direction that blows errors up is missed by some of them. */
 const ROUNDINGS = 4;
+const SIGNS = [-1, 1];
 
 /** Whether the exact result moves when each parameter is rounded up or down by half a unit in the last place of float32. */
 function isSensitive(problem: Problem, expected: Expected): boolean {
@@ -128,7 +129,7 @@ function isSensitive(problem: Problem, expected: Expected): boolean {
     const rounded: Parameters = new Map(
       [...problem.parameters].map(([name, { shape, data }]) => [
         name,
-        { shape, data: data.map((value) => value * (1 + random.pick([-1, 1]) * 2 ** -24)) },
+        { shape, data: data.map((value) => value * (1 + random.pick(SIGNS) * 2 ** -24)) },
       ]),
     );
     const moved = solve({ ...problem, parameters: rounded });

@@ -31,7 +31,7 @@ export function createRandom(seed: number): Random {
     unit,
     around,
     integer,
-    vector: (length, scale) => Float64Array.from({ length }, () => around(scale)),
+    vector: (length, scale) => new Float64Array(length).map(() => around(scale)),
     pick: (values) => values[integer(0, values.length - 1)]!,
   };
 }
