@@ -338,7 +338,7 @@ export const mutants = [
     'class weights do not reach the gradient': [
       ['const slope = scale * weight;', 'const slope = scale;'],
     ],
-    'ignored targets count in the mean': [['if (target != ignored) x +=', 'x +=']],
+    'ignored targets count in the mean': [['if (target == ignored) continue;', '']],
     'ignored targets may be found': [['chosen != ignored && isLikeliest', 'isLikeliest']],
     'of equal logits the last is found': [
       ['k < chosen ? other < value : other <= value', 'other <= value'],
@@ -652,6 +652,110 @@ export const mutants = [
   ...mutantsOf('src/model.ts', {
     'a chunk of a long sequence starts over': [
       ['copyState(kernels, workspace.lastStates(), initial, batch);', ''],
+    ],
+  }),
+
+  ...mutantsOf('assembly/bounds.ts', {
+    'kernels trust an index of the caller': [['if (<u32>index >= <u32>count) unreachable();', '']],
+  }),
+
+  ...mutantsOf('assembly/ctc.ts', {
+    'the size of scratch wraps at 32 bits': [
+      [
+        'return (2 * <f64>steps + 2) * (2 * <f64>count + 1);',
+        'return <f64>((2 * steps + 2) * (2 * count + 1));',
+      ],
+    ],
+    'labels are used unchecked': [
+      ['for (let k = 0; k < count; k++) within(load<i32>(labels + (k << 2)), n);', ''],
+    ],
+  }),
+
+  ...mutantsOf('src/snapshot.ts', {
+    'carried tokens are restored unchecked': [
+      ['if (tokens) checkTokens(name, bitsOf(data), length, tokens);', ''],
+    ],
+  }),
+
+  ...mutantsOf('src/arena.ts', {
+    'sizes that are no exact numbers are taken': [
+      ['if (Number.isSafeInteger(bytes) && bytes >= 0)', 'if (bytes >= 0)'],
+    ],
+    'negative sizes are taken': [
+      ['if (Number.isSafeInteger(bytes) && bytes >= 0)', 'if (Number.isSafeInteger(bytes))'],
+    ],
+  }),
+
+  ...mutantsOf('src/plan.ts', {
+    'the sum of a plan is no exact number': [
+      [
+        'this.#bytes = checkBytes(offset + Math.ceil((length * 4) / LINE) * LINE, PURPOSE);',
+        'this.#bytes = offset + Math.ceil((length * 4) / LINE) * LINE;',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('src/ctc.ts', {
+    'more labels than there is memory for': [
+      ['if (count > this.#maxLabels && count <= this.#steps) {', 'if (false) {'],
+    ],
+  }),
+
+  ...mutantsOf('src/arrays.ts', {
+    'arrays that threads share are used where they are': [
+      ['return isShared(view) ? (view.slice() as Kinds[K]) : view;', 'return view;'],
+    ],
+    'outputs may overwrite inputs that are still to be read': [
+      ['return !isApart && (toStart > fromStart || toEnd > fromEnd);', 'return isApart && false;'],
+    ],
+    'an array itself says how long it is': [
+      [
+        "(array: unknown) => number = getterOf(typedArray, 'length');",
+        '(array: unknown) => number = (array) => (array as Float32Array).length;',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('src/trainer-options.ts', {
+    'options of a trainer stay those of the caller': [
+      ["const options = frozenCopy('options', given);", 'const options = given;'],
+    ],
+  }),
+
+  ...mutantsOf('src/check.ts', {
+    'options are read again after their check': [['return copy as T;', 'return value;']],
+    'the copy of options can be changed': [
+      ['return Object.freeze(Object.fromEntries(entries));', 'return Object.fromEntries(entries);'],
+    ],
+  }),
+
+  ...mutantsOf('src/stream.ts', {
+    'tokens of a stream are used unchecked': [
+      ["if (isOfTokens) checkTokens('x', given as Int32Array, frames * batch, unit.tokens);", ''],
+    ],
+  }),
+
+  ...mutantsOf('src/train.ts', {
+    'a getter disposes what a window is for': [
+      ['    this.#checkAlive();\n    return window;', '    return window;'],
+    ],
+    'a trainer that cannot be made keeps its memory': [
+      ['      arena.free(block);\n      throw error;', '      throw error;'],
+    ],
+  }),
+
+  ...mutantsOf('src/workspace.ts', {
+    'a workspace that cannot be made keeps its memory': [
+      ['      this.#release();\n      throw error;', '      throw error;'],
+    ],
+  }),
+
+  ...mutantsOf('src/store.ts', {
+    'what staging took for a call that fails stays taken': [
+      [
+        '      return found;\n    } finally {\n      staging.free();\n    }',
+        '      staging.free();\n      return found;\n    } finally {\n    }',
+      ],
     ],
   }),
 ];

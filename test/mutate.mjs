@@ -5,6 +5,7 @@
 //   npm run test:mutate -- --part 2/8          the second of eight parts of them
 //   npm run test:mutate -- lstm gru            those whose file or name contains "lstm" or "gru"
 //   npm run test:mutate -- --write             keeps what noticed each in test/mutants.json
+//   node test/mutate.mjs --check               only whether mutants and table fit the sources
 //
 // test/mutants.json names for each mutant the test that noticed it last. That test is tried first,
 // then those that notice other mutants of the file: a run needs one build and one test a mutant.
@@ -52,6 +53,8 @@ const SUITES = [
   'optimizers',
   'training',
   'activations',
+  'untrusted',
+  'sizes',
   'memory',
   'formats/models',
   'checkpoint',
@@ -64,7 +67,11 @@ const BUILT = ['checkpoint', 'threads', 'cli', 'cli-flow'].map((name) => `test/$
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { part: { type: 'string', default: '1/1' }, write: { type: 'boolean', default: false } },
+  options: {
+    part: { type: 'string', default: '1/1' },
+    write: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+  },
 });
 const [part, parts] = options.part.split('/').map(Number);
 if (!(part >= 1 && part <= parts)) throw new Error(`--part ${options.part}: expected K/N, as 2/8`);
@@ -83,7 +90,7 @@ function run(cwd, ...args) {
   });
 }
 
-/** The text with every edit applied; each must find its place exactly once, or the table is out of date. */
+/** The text with every edit applied; each must find its place exactly once, or it is out of date. */
 function mutate(text, { name, file, edits }) {
   for (const [from, to] of edits) {
     const places = text.split(from).length - 1;
@@ -168,19 +175,27 @@ async function makeCopy() {
   return copy;
 }
 
-/** Writes the table in the order of the mutants; entries of mutants that are gone go. */
-async function keep() {
+/** The table in the order of the mutants, without entries of those that are gone. */
+function printTable() {
   const ordered = {};
   for (const { file, name } of mutants) {
     const by = table[file]?.[name];
     if (by) (ordered[file] ??= {})[name] = by;
   }
-  await writeFile(TABLE, `${JSON.stringify(ordered, null, 2)}\n`);
+  return `${JSON.stringify(ordered, null, 2)}\n`;
 }
 
 // Find mutants that are out of date before an hour of runs.
 for (const mutant of chosen) mutate(await readFile(join(root, mutant.file), 'utf8'), mutant);
-const table = JSON.parse(await readFile(TABLE, 'utf8'));
+const written = await readFile(TABLE, 'utf8');
+const table = JSON.parse(written);
+if (options.check) {
+  const unknown = mutants.filter(({ file, name }) => !table[file]?.[name]);
+  const advice = 'run npm run test:mutate -- PATTERN --write';
+  if (unknown.length) throw new Error(`no test is known to notice "${unknown[0].name}": ${advice}`);
+  if (printTable() !== written) throw new Error(`test/mutants.json is out of date: ${advice}`);
+  process.exit();
+}
 const untouched = await makeCopy();
 const lanes = await Promise.all(Array.from({ length: availableParallelism() }, makeCopy));
 const begun = performance.now();
@@ -203,7 +218,7 @@ async function work(copy) {
     console.log(
       `${String(++done).padStart(3)}  ${mutant.file.padEnd(23)} ${mutant.name.padEnd(64)}${seconds} s  ${by}`,
     );
-    if (options.write) await keep();
+    if (options.write) await writeFile(TABLE, printTable());
   }
 }
 
