@@ -758,6 +758,47 @@ export const mutants = [
       ],
     ],
   }),
+
+  ...mutantsOf('src/description.ts', {
+    'a model may have any number of sub-layers': [['if (count > MAX_LAYERS) {', 'if (false) {']],
+    'a sub-layer that reads both ways counts once': [
+      [
+        'return layer.bidirectional ? 2 * layer.numLayers : layer.numLayers;',
+        'return layer.numLayers;',
+      ],
+    ],
+    'names may have any length': [['return isKey && name.length <= MAX_NAME;', 'return isKey;']],
+  }),
+
+  ...mutantsOf('src/formats/models.ts', {
+    'a file takes memory before its tensors are missed': [
+      ['  checkTensors(description, kept);\n', ''],
+    ],
+  }),
+
+  ...mutantsOf('src/errors.ts', {
+    'an error says what a file says, as it is': [['super(printable(message));', 'super(message);']],
+  }),
+
+  ...mutantsOf('src/cli/output.ts', {
+    'a sample reaches the terminal as it is': [
+      ['text.replace(/[^\\n\\t]+/g, (part) => printable(part))', 'text'],
+    ],
+  }),
+
+  ...mutantsOf('src/cli/flow.ts', {
+    'flow opens what the file names': [
+      ['checkOwnText(readRun(path, file), path, `gatefold flow ${wordOf(path)}`);', ''],
+      ['readTexts(named);', 'readTexts(named.length > 0 ? named : readRun(path, file).files);'],
+    ],
+  }),
+
+  ...mutantsOf('src/cli/train.ts', {
+    'train opens what the file names': [
+      ['checkOwnText(saved.run, saved.path, `gatefold train --resume ${wordOf(saved.path)}`);', ''],
+      ['readCorpus(named);', 'readCorpus(named.length > 0 ? named : (saved?.run.files ?? []));'],
+    ],
+  }),
 ];
 
 function mutantsOf(file, edits) {

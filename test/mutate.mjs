@@ -55,15 +55,21 @@ const SUITES = [
   'activations',
   'untrusted',
   'sizes',
+  'errors',
+  'many-layers',
+  'formats/bombs',
   'memory',
   'formats/models',
   'checkpoint',
   'threads',
+  'hostile-command',
   'cli',
   'cli-flow',
 ].map((name) => `test/${name}.test.ts`);
 /** Suites that run dist/ too: a mutant of src/ has to be built for them. */
-const BUILT = ['checkpoint', 'threads', 'cli', 'cli-flow'].map((name) => `test/${name}.test.ts`);
+const BUILT = ['checkpoint', 'threads', 'hostile-command', 'cli', 'cli-flow'].map(
+  (name) => `test/${name}.test.ts`,
+);
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
