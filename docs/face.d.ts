@@ -172,7 +172,8 @@ type ErrorCode =
   | 'ERR_FORMAT'
   | 'ERR_NON_FINITE'
   | 'ERR_UNSUPPORTED'
-  | 'ERR_STATE';
+  | 'ERR_STATE'
+  | 'ERR_THREADS';
 
 // gatefold/formats/safetensors
 interface Extras {
@@ -453,6 +454,14 @@ interface ParameterGroup {
 // no entry, but others name it
 class Patience {}
 
+// no entry, but others name it
+interface Place {
+  readonly control: Int32Array<SharedArrayBuffer>;
+  readonly share: number;
+  readonly patience: number;
+  readonly piece: number;
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface PoolSpec {
   readonly type: 'pool';
@@ -669,6 +678,7 @@ interface SharedModel {
   readonly description: Model['description'];
   readonly parameters: Block;
   readonly room: Block;
+  readonly life: Int32Array<SharedArrayBuffer>;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -718,12 +728,10 @@ interface StreamOptions {
 }
 
 // no entry, but others name it
-interface Task {
+interface Task extends Place {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly imports: KernelImports;
-  readonly control: Int32Array;
-  readonly share: number;
-  readonly patience: number;
+  readonly number: number;
 }
 
 // no entry, but others name it
@@ -967,6 +975,9 @@ function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extra
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
 
+// gatefold/threads
+function releaseModel(shared: SharedModel): void;
+
 // gatefold/formats/safetensors
 function saveModel(model: Model, metadata?: Readonly<Record<string, string>>): Uint8Array;
 
@@ -1022,7 +1033,7 @@ function stepDecay(
 function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
 
 // gatefold/threads/worker
-function work({ bytes, imports, control, share, patience }: Task, ready: () => void): void;
+function work(task: Task, ready: (answer: number) => void): void;
 
 // gatefold/formats/safetensors
 function writeSafetensors(

@@ -297,7 +297,7 @@ export const mutants = [
     ],
     'second chunk of steps reads the inputs of the first': [['q.x + first * q.xRow', 'q.x']],
     'backward stops before the first step': [
-      ['for (let t = q.steps - 1; t >= 0; t--) {', 'for (let t = q.steps - 1; t > 0; t--) {'],
+      ['for (let t = end - 1; t >= first; t--) {', 'for (let t = end - 1; t > first; t--) {'],
     ],
   }),
 
@@ -797,6 +797,44 @@ export const mutants = [
     'train opens what the file names': [
       ['checkOwnText(saved.run, saved.path, `gatefold train --resume ${wordOf(saved.path)}`);', ''],
       ['readCorpus(named);', 'readCorpus(named.length > 0 ? named : (saved?.run.files ?? []));'],
+    ],
+  }),
+
+  ...mutantsOf('src/threads/share.ts', {
+    'a shared model may be attached twice': [
+      [
+        'const was = Atomics.compareExchange(life, 0, OFFERED, ATTACHED);',
+        'const was: number = OFFERED;',
+      ],
+    ],
+    'memory of an attached model goes to others while it is used': [
+      ['Atomics.load(life, 0) === RELEASED', 'Atomics.load(life, 0) !== OFFERED'],
+    ],
+    'memory of an attached model does not come back with it': [
+      ['super.dispose();\n    release(this.#life);', 'super.dispose();'],
+    ],
+    'parameters go with the model of their owner': [['kept: parameters,', 'kept: room,']],
+  }),
+
+  ...mutantsOf('src/threads/team.ts', {
+    'any message of a worker says that it is ready': [['if (message !== task.number) return;', '']],
+    'a call that failed in a thread is one that did not': [
+      [
+        'if (this.#seat.lead(CALLS[index]!.call, run)) return;',
+        'if (this.#seat.lead(CALLS[index]!.call, run) || index >= 0) return;',
+      ],
+    ],
+  }),
+
+  ...mutantsOf('src/threads/control.ts', {
+    'a thread that fails lets the others wait': [
+      [
+        '    control[FAILURE] = text.length;\n    finish(control);',
+        '    control[FAILURE] = text.length;',
+      ],
+    ],
+    'a thread at work is taken for a dead one': [
+      ['Atomics.add(this.#control, RAISED + this.share, 1);', ''],
     ],
   }),
 ];

@@ -61,15 +61,23 @@ const SUITES = [
   'memory',
   'formats/models',
   'checkpoint',
+  'shared-models',
+  'threads-faults',
   'threads',
   'hostile-command',
   'cli',
   'cli-flow',
 ].map((name) => `test/${name}.test.ts`);
 /** Suites that run dist/ too: a mutant of src/ has to be built for them. */
-const BUILT = ['checkpoint', 'threads', 'hostile-command', 'cli', 'cli-flow'].map(
-  (name) => `test/${name}.test.ts`,
-);
+const BUILT = [
+  'checkpoint',
+  'shared-models',
+  'threads-faults',
+  'threads',
+  'hostile-command',
+  'cli',
+  'cli-flow',
+].map((name) => `test/${name}.test.ts`);
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
