@@ -1,6 +1,6 @@
 /**
- * Files of at most 1 MB that want to be costly: each is accepted or refused within 200 ms of processor time, and in time that grows no
- * faster than the file. The bounds of the tests leave room for slow machines; the figures are printed.
+ * Files of at most 1 MB that want to be costly: each is accepted or refused within 200 ms of processor time. The bounds leave
+ * room for slow machines, on which the time must at least grow no faster than the file; the figures are printed.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/formats/safetensors.ts';
@@ -14,8 +14,8 @@ const MB = 2 ** 20;
 const [PROMISED_MS, MOST_MS] = [200, 1000];
 /** What four times the file may take, times: linear is 4, quadratic 16. */
 const MOST_GROWTH = 9;
-/** Times below it are start-up and noise. */
-const LEAST_MS = 15;
+/** Below it one run says enough. */
+const ENOUGH_MS = 50;
 
 type Dtype = 'F32' | 'F16' | 'I8';
 type Entry = readonly [name: string, dtype: Dtype, ...shape: number[]];
@@ -220,11 +220,11 @@ describe('a file of 1 MB', () => {
       expect(message.length).toBeLessThan(400);
       expectPrintable(message);
     }
-    const time = (bytes: Uint8Array): number => cpuMs(() => verdictOf(bytes), 2, LEAST_MS);
-    const took = time(large);
+    const took = cpuMs(() => verdictOf(large), 2, ENOUGH_MS);
     figures.push(`${took.toFixed(0).padStart(6)} ms  ${name}, ${large.length} bytes`);
     expect(took).toBeLessThan(MOST_MS);
-    if (took > LEAST_MS)
-      expect(took).toBeLessThan(MOST_GROWTH * Math.max(time(small), LEAST_MS / 4));
+    if (took > PROMISED_MS) {
+      expect(took).toBeLessThan(MOST_GROWTH * cpuMs(() => verdictOf(small), 2));
+    }
   });
 });
