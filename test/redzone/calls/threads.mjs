@@ -44,6 +44,24 @@ kind('shareModel', 0.09, (world, random) =>
     },
   ),
 );
+kind('releaseModel', 0.09, (world, random) => {
+  // What has been given back cannot be attached.
+  const isUsed = random.chance(0.5);
+  return {
+    expect: isUsed ? 'bad' : 'ok',
+    async run(side) {
+      const { engine, model } = await sharedModel(side);
+      const { attachModel, releaseModel, shareModel } = side.face.threads;
+      const shared = shareModel(model, { maxBytes: 65536 });
+      releaseModel(shared);
+      try {
+        if (isUsed) attachModel(shared);
+      } finally {
+        engine.dispose();
+      }
+    },
+  };
+});
 kind('attachModel', 0.09, (world, random) => {
   const x = random.floats(12);
   return {
