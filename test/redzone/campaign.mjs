@@ -54,7 +54,8 @@ async function run(faces, { from, count, only, most }, found) {
     if (failure) {
       const key = `${failure.name}: ${alike(failure.problem)}`;
       const times = (failures.get(key)?.times ?? 0) + 1;
-      if (times === 1) console.log(`call ${number * LENGTH + failure.index}, ${key}`);
+      const { name, index, problem } = failure;
+      if (times === 1) console.log(`call ${number * LENGTH + index}, ${name}: ${problem}`);
       failures.set(key, { ...failure, ...failures.get(key), times });
     }
     at = (number + 1) * LENGTH;
