@@ -204,9 +204,7 @@ for (const mutant of chosen) mutate(await readFile(join(root, mutant.file), 'utf
 const written = await readFile(TABLE, 'utf8');
 const table = JSON.parse(written);
 if (options.check) {
-  const unknown = mutants.filter(({ file, name }) => !table[file]?.[name]);
   const advice = 'run npm run test:mutate -- PATTERN --write';
-  if (unknown.length) throw new Error(`no test is known to notice "${unknown[0].name}": ${advice}`);
   if (printTable() !== written) throw new Error(`test/mutants.json is out of date: ${advice}`);
   process.exit();
 }
