@@ -327,6 +327,8 @@ export class Trainer {
     if (isLong) this.#beginGradients();
     const loss = this.#runWindow(carry, window);
     if (!Number.isFinite(loss)) {
+      // Segments have gone back already.
+      if (isLong) this.zeroGradients();
       this.#updater.notFinite('loss', loss);
       return { loss, gradNorm: NaN, finite: false };
     }
