@@ -399,7 +399,6 @@ class Model {
   forward(x: Input, options: SequenceOptions): SequenceResult;
   gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates;
   warmup(options?: { readonly batch?: number; readonly steps?: number }): void;
-  gradientFlow(batch: FlowBatch): GradientFlow;
   stream(options?: StreamOptions): Stream;
   dispose(): void;
 }
@@ -709,9 +708,8 @@ class Store {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class Stream {
-  readonly model: Model;
   readonly batch: number;
-  constructor(model: Model, store: Store, options: StreamOptions);
+  constructor(owner: StreamOwner, store: Store, options: StreamOptions);
   step(x: Input, out: Float32Array): void;
   run(x: Input, out: Float32Array, frames: number): void;
   reset(): void;
@@ -725,6 +723,11 @@ class Stream {
 interface StreamOptions {
   readonly batch?: number;
   readonly state?: ModelState;
+}
+
+// no entry, but others name it
+interface StreamOwner {
+  readonly engine: Engine;
 }
 
 // no entry, but others name it
@@ -929,6 +932,9 @@ function createThreadedEngine(options?: ThreadedEngineOptions): Promise<Threaded
 
 // gatefold/node
 function enableFastLane(): FastLane;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function gradientFlow(model: Model, given: FlowBatch): GradientFlow;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function greedyCtc(

@@ -1,6 +1,11 @@
 import { isOf, kindOf, lengthOf, owned, viewOf } from './arrays.ts';
 import { GatefoldError, shorten } from './errors.ts';
 
+/** The next multiple of `multiple` from `n` on. */
+export function roundUp(n: number, multiple: number): number {
+  return Math.ceil(n / multiple) * multiple;
+}
+
 /** A whole number in a range, or an error that names the argument. */
 export function checkInteger(
   name: string,

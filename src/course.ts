@@ -1,16 +1,12 @@
 import { checkInteger, checkKeys, checkNumber } from './check.ts';
 import { GatefoldError } from './errors.ts';
-import type { FitOptions } from './fit.ts';
+import type { FitEvent, FitOptions, Learner } from './fit-options.ts';
 import { storeOf } from './model.ts';
 import { Patience, ReduceOnPlateau } from './schedules.ts';
 import { below } from './store.ts';
-import type { Trainer } from './train.ts';
 import { BEST } from './trainer-options.ts';
 import type { Snapshot } from './trainer-options.ts';
 import type { StateDict } from './types.ts';
-
-/** What a validation has changed: the lowest loss so far, a lower learning rate from here on, the end of the run. */
-export type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
 
 /** Numbers of a run in its metadata. */
 const NUMBERS = 9;
@@ -21,14 +17,14 @@ export class Course {
   best = 0;
   #bestLoss = Infinity;
   #parameters: StateDict | undefined;
-  readonly #trainer: Trainer;
+  readonly #trainer: Learner;
   readonly #keepsBest: boolean;
   /** One of rate 0 where none is given. */
   readonly #plateau: ReduceOnPlateau;
   readonly #stop: Patience;
   readonly #patience: number;
 
-  constructor(trainer: Trainer, options: FitOptions) {
+  constructor(trainer: Learner, options: FitOptions) {
     const { earlyStopping, keepBest = false, learningRate, validation, metrics = [] } = options;
     const isPlateau = learningRate instanceof ReduceOnPlateau;
     if (!validation && (earlyStopping || keepBest || isPlateau || metrics.length)) {

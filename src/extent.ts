@@ -18,6 +18,14 @@ export interface Extent {
   readonly order: Int32Array | undefined;
 }
 
+/** Where a pass over `extent` lies in a caller's array of `total` steps: from step `first` on. */
+export interface Stretch {
+  readonly first: number;
+  readonly total: number;
+  readonly batchFirst: boolean;
+  readonly extent: Extent;
+}
+
 /** All rows of the same length. */
 export function uniformExtent(steps: number, batch: number): Extent {
   const offsets = Int32Array.from({ length: steps + 1 }, (_, t) => t * batch);

@@ -1,13 +1,14 @@
 import { frozenCopy, readOptions } from './check.ts';
 import { GatefoldError } from './errors.ts';
 import { noRows } from './extent.ts';
+import { storeOf } from './model.ts';
+import type { Model } from './model.ts';
 import { Plan } from './plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';
 import type { RowLossOptions } from './loss.ts';
 import { SEQUENCE_KEYS, checkSequence, putInput } from './sequence-io.ts';
 import { writeState } from './states.ts';
-import type { Store } from './store.ts';
 import type { Input, SequenceOptions } from './types.ts';
 import { placesOf } from './units.ts';
 import { Workspace } from './workspace.ts';
@@ -57,8 +58,12 @@ export function readFlow(workspace: Workspace): GradientFlow {
   return Object.fromEntries(flow);
 }
 
-/** Goes forward and back over a batch in memory of its own. */
-export function measureFlow(store: Store, given: FlowBatch, owner: object): GradientFlow {
+/**
+ * How strong the gradient of a loss is in every state: the norms of dL/dh and dL/dc at every step of every recurrent layer, over all
+ * rows. Runs as in inference, without dropout. It takes memory for the whole batch and gives it back; parameters stay as they are.
+ */
+export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
+  const store = storeOf(model);
   const keys = ['x', 'target', 'loss', ...SEQUENCE_KEYS] as const;
   const { x: inputs, target: wanted, loss: choice, ...options } = readOptions('batch', given, keys);
   store.checkTrainable();
@@ -73,18 +78,18 @@ export function measureFlow(store: Store, given: FlowBatch, owner: object): Grad
   const isPooled = store.pooledFrom < units.length;
   const target = loss.check(wanted, (isPooled ? 1 : total) * batch);
   // Whatever the caller's getters have done by now.
-  store.checkAlive();
+  storeOf(model);
   if (lengths?.every((length) => length === 0)) throw noRows();
   const plan = new Plan();
   const gradients = plan.reserve(store.values.length);
   const rows = new LossRows(plan, store, loss, total * batch, total * batch);
   const purpose = `the gradient flow of batch ${batch} and ${total} steps`;
-  const block = kernels.arena.allocate(plan.bytes, purpose, owner);
+  const block = kernels.arena.allocate(plan.bytes, purpose, model);
   plan.place(block);
   let workspace: Workspace | undefined;
   try {
     rows.begin();
-    workspace = new Workspace(store, { batch, steps: total, gradients }, purpose, owner);
+    workspace = new Workspace(store, { batch, steps: total, gradients }, purpose, model);
     if (lengths) workspace.arrangeLengths(lengths, 0, total);
     const { extent } = workspace;
     const stretch = { first: 0, total, batchFirst, extent };

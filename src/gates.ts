@@ -1,10 +1,9 @@
 import { newFloats } from './arrays.ts';
 import { reversal } from './extent.ts';
 import { eachRow } from './sequence-io.ts';
-import type { Stretch } from './sequence-io.ts';
+import type { Stretch } from './extent.ts';
 import type { Store } from './store.ts';
 import { placesOf } from './units.ts';
-import type { RecurrentUnit } from './units.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Arrays [L, T, B, H] by layer and gate: see `Model.gates`. */
@@ -43,10 +42,4 @@ export class GateReader {
       });
     }
   }
-}
-
-/** A recurrent unit, and its gates [G, H] at a row of its last pass, in a view that lives until the next row. */
-export interface GateRows {
-  readonly unit: RecurrentUnit;
-  read(place: number): Float32Array;
 }

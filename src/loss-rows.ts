@@ -5,7 +5,7 @@ import type { Plan, Slot } from './plan.ts';
 import type { Loss } from './loss.ts';
 import type { Tally } from './metrics.ts';
 import { putRows } from './sequence-io.ts';
-import type { Stretch } from './sequence-io.ts';
+import type { Stretch } from './extent.ts';
 import type { Store } from './store.ts';
 import type { Workspace } from './workspace.ts';
 

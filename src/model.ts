@@ -4,18 +4,17 @@ import { complete, inputSizeOf, outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
 import { disposable } from './disposable.ts';
 import { raggedOrder } from './extent.ts';
+import type { Stretch } from './extent.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { GatefoldError } from './errors.ts';
-import { measureFlow } from './flow.ts';
-import type { FlowBatch, GradientFlow } from './flow.ts';
 import { PRESETS, initialise } from './initialise.ts';
 import type { Preset } from './initialise.ts';
 import { MAX_SEED } from './random.ts';
 import { GateReader } from './gates.ts';
 import type { Gates } from './gates.ts';
 import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from './sequence-io.ts';
-import type { Sequence, Stretch } from './sequence-io.ts';
+import type { Sequence } from './sequence-io.ts';
 import { copyState, readState, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import { checkInt8 } from './quantize.ts';
@@ -224,14 +223,6 @@ export class Model {
     } finally {
       workspace.dispose();
     }
-  }
-
-  /**
-   * How strong the gradient of a loss is in every state: the norms of dL/dh and dL/dc at every step of every recurrent layer, over all rows.
-   * Runs as in inference, without dropout; takes memory for the whole batch and gives it back. Parameters stay as they are.
-   */
-  gradientFlow(batch: FlowBatch): GradientFlow {
-    return measureFlow(storeOf(this), batch, this);
   }
 
   /** Checks a call, and prepares the workspace for its first chunk. */

@@ -2,13 +2,20 @@
 export { greedyCtc, labelErrorRate } from './ctc.ts';
 export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data/text.ts';
 export type { TextWindow } from './data/text.ts';
+export { gradientFlow } from './flow.ts';
 export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
 export type { Gates } from './gates.ts';
 export type { ParameterGroup } from './groups.ts';
 export { GatefoldError } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
-export type { FitEvent } from './course.ts';
-export type { Checkpoint, FitOptions, FitProgress, TrainingData, TrainingWindow } from './fit.ts';
+export type {
+  Checkpoint,
+  FitEvent,
+  FitOptions,
+  FitProgress,
+  TrainingData,
+  TrainingWindow,
+} from './fit-options.ts';
 export type {
   CtcOptions,
   CrossEntropyOptions,

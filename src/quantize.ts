@@ -3,8 +3,8 @@ import { GatefoldError } from './errors.ts';
 import { part } from './plan.ts';
 import type { Fields, Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';
-import { int8Size } from './units.ts';
-import type { Panels, Parameter } from './units.ts';
+import { int8Size } from './panels.ts';
+import type { Panels } from './panels.ts';
 
 /** Most rows whose activations are quantised at once: 96 rows of 1024 take 200 KB of the second-level cache. */
 const ROWS = 96;
@@ -19,22 +19,6 @@ export function checkInt8({ run }: Kernels): void {
 /** The name of the scales of a matrix in a file. */
 export function scaleName(name: string): string {
   return `${name}_scale`;
-}
-
-/** A tensor as a file keeps it. */
-export interface SavedTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly int8: boolean;
-}
-
-/** What a file keeps of parameters: those of 8 bits with their scales. */
-export function savedTensors(parameters: readonly Parameter[]): SavedTensor[] {
-  return parameters.flatMap(({ name, shape, form }): SavedTensor[] => {
-    const int8 = 'int8' in form;
-    const scales = { name: scaleName(name), shape: [shape[0]!], int8: false };
-    return [{ name, shape, int8 }, ...(int8 ? [scales] : [])];
-  });
 }
 
 /** Where the parts of a matrix of 8 bits are. */

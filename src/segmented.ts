@@ -5,7 +5,7 @@ import type { Draw } from './masks.ts';
 import { scaleOf } from './loss-rows.ts';
 import type { LossRows } from './loss-rows.ts';
 import { putInput } from './sequence-io.ts';
-import type { Stretch } from './sequence-io.ts';
+import type { Stretch } from './extent.ts';
 import { copyState, shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';

@@ -1,7 +1,7 @@
 import { isOf } from './arrays.ts';
 import { checkInteger, ownFloats, ownTokens } from './check.ts';
 import { checkLengths } from './extent.ts';
-import type { Extent } from './extent.ts';
+import type { Stretch } from './extent.ts';
 import { part } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';
@@ -9,14 +9,6 @@ import { checkState, unplaced } from './states.ts';
 import type { Store } from './store.ts';
 import type { Input, ModelState, SequenceOptions } from './types.ts';
 import type { Workspace } from './workspace.ts';
-
-/** Where a pass over `extent` lies in a caller's array of `total` steps: from step `first` on. */
-export interface Stretch {
-  readonly first: number;
-  readonly total: number;
-  readonly batchFirst: boolean;
-  readonly extent: Extent;
-}
 
 /** Rows in the engine: their distance and width in numbers. */
 interface Rows {

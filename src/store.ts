@@ -6,9 +6,11 @@ import { roundUp } from './arena.ts';
 import type { Block } from './arena.ts';
 import type { Fields, Kernels } from './kernels.ts';
 import type { Descriptor, Slot } from './plan.ts';
-import { int8Fields, packInt8, savedTensors, scaleName, unpackInt8 } from './quantize.ts';
-import { derivedLength, int8Length, parametersOf, plainPanels } from './units.ts';
-import type { LinearUnit, Panels, Parameter, RecurrentUnit, Unit } from './units.ts';
+import { int8Fields, packInt8, scaleName, unpackInt8 } from './quantize.ts';
+import { int8Length, plainPanels } from './panels.ts';
+import type { Panels } from './panels.ts';
+import { derivedLength, parametersOf, savedTensors } from './units.ts';
+import type { LinearUnit, Parameter, RecurrentUnit, Unit } from './units.ts';
 import type { Int8Tensor, StateDict, Tensor } from './types.ts';
 
 /** Tensors of exactly the names and shapes of a model's parameters, which nobody can change. */

@@ -3,9 +3,9 @@ import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from './arrays.
 import { checkFloats, checkInteger, checkIntegers, checkTokens, readOptions } from './check.ts';
 import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { GatefoldError } from './errors.ts';
 import type { Kernels } from './kernels.ts';
-import type { Model } from './model.ts';
 import { checkState, copyState, readState, unplaced, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
@@ -19,14 +19,19 @@ export interface StreamOptions {
   readonly state?: ModelState;
 }
 
+/** The model that a stream runs, which has to live as long. */
+interface StreamOwner {
+  readonly engine: Engine;
+}
+
 /** Steps that one call of the kernels may work through. */
 const BLOCK = 16;
 
 /** The state of a running sequence over a model; behind a `pool` of mode `last` every step is the last so far. `step` and `run` allocate nothing. */
 export class Stream {
-  readonly model: Model;
   /** B */
   readonly batch: number;
+  readonly #owner: StreamOwner;
   readonly #store: Store;
   readonly #kernels: Kernels;
   readonly #workspace: Workspace;
@@ -39,19 +44,19 @@ export class Stream {
   #views: Views;
   #disposed = false;
 
-  constructor(model: Model, store: Store, options: StreamOptions) {
+  constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
     const given = readOptions('options', options, ['batch', 'state']);
     const batch = checkInteger('batch', given.batch ?? 1, 1);
     const state = checkState(unplaced(store.units), given.state ?? {}, batch);
     store.checkAlive();
-    kernelsOf(model.engine);
+    kernelsOf(owner.engine);
     if (!store.causal) {
       throw new GatefoldError(
         'ERR_UNSUPPORTED',
         'a stream cannot run a model that reads backwards: give the whole sequence to model.forward()',
       );
     }
-    this.model = model;
+    this.#owner = owner;
     this.batch = batch;
     this.#store = store;
     this.#kernels = store.kernels;
@@ -147,7 +152,7 @@ export class Stream {
 
   /** Another stream that goes on from the same state. */
   clone(): Stream {
-    return new Stream(this.model, this.#store, { batch: this.batch, state: this.save() });
+    return new Stream(this.#owner, this.#store, { batch: this.batch, state: this.save() });
   }
 
   /** A copy of the states. */
@@ -166,7 +171,7 @@ export class Stream {
 
   #checkAlive(): void {
     this.#store.checkAlive();
-    kernelsOf(this.model.engine);
+    kernelsOf(this.#owner.engine);
     if (!this.#disposed) return;
     throw new GatefoldError(
       'ERR_DISPOSED',

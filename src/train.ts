@@ -6,7 +6,7 @@ import { disposable } from './disposable.ts';
 import { kernelsOf } from './engine.ts';
 import { GatefoldError } from './errors.ts';
 import { fit } from './fit.ts';
-import type { FitOptions, FitProgress, TrainingData } from './fit.ts';
+import type { FitOptions, FitProgress, TrainingData } from './fit-options.ts';
 import { readFlow } from './flow.ts';
 import { lossOptions } from './loss.ts';
 import type { LossRows } from './loss-rows.ts';
@@ -25,7 +25,7 @@ import {
   repeatLast,
   takeRows,
 } from './sequence-io.ts';
-import type { Stretch } from './sequence-io.ts';
+import type { Stretch } from './extent.ts';
 import type { SegmentedRun } from './segmented.ts';
 import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Kept } from './snapshot.ts';

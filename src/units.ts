@@ -1,7 +1,6 @@
 import {
   CELL_INDEPENDENT,
   CELL_LSTM,
-  CELL_NONE,
   MERGE_AVE,
   MERGE_CONCAT,
   MERGE_MUL,
@@ -13,31 +12,13 @@ import {
   POOL_MEAN,
 } from '../assembly/shared/codes.ts';
 import { cellForm } from './cells/cell.ts';
-import type { CellForm } from './cells/cell.ts';
-import type { CellOptions } from './cells/options.ts';
+import type { CellForm, CellOptions } from './cells/form.ts';
+import { roundUp } from './check.ts';
 import { outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
-
-/** How the numbers of a parameter lie in the engine; see `assembly/pack.ts`. */
-export interface Panels {
-  readonly cell: number;
-  readonly gates: number;
-  readonly hidden: number;
-  readonly padded: number;
-  readonly depth: number;
-  readonly vectors: number;
-}
-
-/** How many columns of 16 the panels of a matrix with weights of 8 bits have, and the fours of its depth; see `assembly/int8.ts`. */
-export function int8Size({ gates, padded, depth }: Panels): { columns: number; words: number } {
-  return { columns: roundUp(gates * padded, 16), words: Math.ceil(depth / 4) };
-}
-
-/** Numbers that they take, with a scale and a correction for each column behind the weights. */
-export function int8Length(panels: Panels): number {
-  const { columns, words } = int8Size(panels);
-  return columns * (words + 2);
-}
+import { int8Length, plainPanels } from './panels.ts';
+import type { Panels } from './panels.ts';
+import { scaleName } from './quantize.ts';
 
 /** One trainable array. */
 export interface Parameter {
@@ -52,6 +33,22 @@ export interface Parameter {
   /** What initialisers ask for: the role, and the gates of a recurrent parameter. */
   readonly role: Role;
   readonly unit: Unit;
+}
+
+/** A tensor as a file keeps it. */
+export interface SavedTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly int8: boolean;
+}
+
+/** What a file keeps of parameters: those of 8 bits with their scales. */
+export function savedTensors(parameters: readonly Parameter[]): SavedTensor[] {
+  return parameters.flatMap(({ name, shape, form }): SavedTensor[] => {
+    const int8 = 'int8' in form;
+    const scales = { name: scaleName(name), shape: [shape[0]!], int8: false };
+    return [{ name, shape, int8 }, ...(int8 ? [scales] : [])];
+  });
 }
 
 export type Role =
@@ -141,8 +138,6 @@ export function placesOf(units: readonly Unit[]): Map<string, number> {
   }
   return places;
 }
-
-const roundUp = (n: number, multiple: number): number => Math.ceil(n / multiple) * multiple;
 
 /**
  * Rows that are a multiple of 1 KiB apart fall into a few sets of a first-level cache, and a walk down a column then evicts itself: such
@@ -367,10 +362,6 @@ function addOptions(
   add(unit, name('layer_norm_hh'), 'normHidden', [gates * hidden], { panels }, columns);
   if (kind !== CELL_LSTM) return;
   add(unit, name('layer_norm_c'), 'normCell', [2, hidden], { row: padded }, 2 * padded);
-}
-
-export function plainPanels(outputs: number, padded: number, depth: number): Panels {
-  return { cell: CELL_NONE, gates: 1, hidden: outputs, padded, depth, vectors: 4 };
 }
 
 /** Numbers that a parameter derives for the kernels: sums of biases now, transposes for the backward pass. */

@@ -3,7 +3,6 @@ import { roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
 import { describeUnit } from './descriptors.ts';
 import type { Reads } from './descriptors.ts';
-import type { GateRows } from './gates.ts';
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from './extent.ts';
 import type { Extent } from './extent.ts';
 import { NONE, part } from './plan.ts';
@@ -14,7 +13,7 @@ import type { Slot } from './plan.ts';
 import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
-import type { Stretch } from './sequence-io.ts';
+import type { Stretch } from './extent.ts';
 import type {
   DropoutUnit,
   EmbeddingUnit,
@@ -32,6 +31,12 @@ const MAX_EXTENTS = 4;
 
 /** A call for so many rows. */
 type KernelCall = (rows: number) => void;
+
+/** A recurrent unit, and its gates [G, H] at a row of its last pass, in a view that lives until the next row. */
+export interface GateRows {
+  readonly unit: RecurrentUnit;
+  read(place: number): Float32Array;
+}
 
 /** Room for passes over a model: the buffers and descriptors of every unit, for a batch and a number of steps fixed at creation. */
 export class Workspace {

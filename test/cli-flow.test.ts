@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../src/formats/safetensors.ts';
 import { openModel } from '../src/cli/run.ts';
+import { gradientFlow } from '../src/index.ts';
 import type { Model, Vocabulary } from '../src/index.ts';
 import { TINY, runCommand } from './support/command.ts';
 import { createEngine } from './support/engines.ts';
@@ -79,7 +80,7 @@ function normsOf(window: string, layer: number, state: 'h' | 'c'): number[] {
   target[STEPS - 1] = tokens[STEPS]!;
   const loss = { type: 'cross-entropy', ignoreIndex: -1 } as const;
   const x = tokens.subarray(0, STEPS);
-  const { lstm } = model.gradientFlow({ x, target, loss, steps: STEPS });
+  const { lstm } = gradientFlow(model, { x, target, loss, steps: STEPS });
   return [...lstm![state]!.subarray(layer * STEPS, (layer + 1) * STEPS)].reverse();
 }
 

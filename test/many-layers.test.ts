@@ -1,6 +1,6 @@
 /** Models of as many layers as there may be, and of one more. `test/slow` measures every kind at its limit. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine, GatefoldError, Model, Trainer } from '../src/index.ts';
+import { Engine, GatefoldError, Model, Trainer, gradientFlow } from '../src/index.ts';
 import type { LayerSpec, ModelDescription } from '../src/index.ts';
 import { loadModel, saveModel } from '../src/formats/safetensors.ts';
 import { MANY, costsOf } from './support/many-layers.ts';
@@ -121,7 +121,7 @@ describe('names of layers', () => {
       return [
         [output, on.output, none.output, loss, again.forward(x, { steps: 2 }).output],
         [state, on.state, kept, model.gates(x, { steps: 2 })].map((by) => by[own]),
-        model.gradientFlow({ x, steps: 2, target, loss: 'mse' })[own],
+        gradientFlow(model, { x, steps: 2, target, loss: 'mse' })[own],
         Object.keys(state),
       ];
     });

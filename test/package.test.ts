@@ -115,6 +115,7 @@ describe('every entry', () => {
     'UNKNOWN',
     'Vocabulary',
     'cosineDecay',
+    'gradientFlow',
     'greedyCtc',
     'labelErrorRate',
     'linearDecay',

@@ -1,6 +1,6 @@
 import { CELL_GRU_AFTER, CELL_GRU_BEFORE, OPERAND_HIDDEN } from '../../assembly/shared/codes.ts';
 import type { GruSpec } from '../types.ts';
-import type { CellForm } from './cell.ts';
+import type { CellForm } from './form.ts';
 
 export function gruForm(spec: GruSpec): CellForm {
   const after = spec.resetAfter !== false;

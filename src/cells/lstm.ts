@@ -7,7 +7,7 @@ import {
   OPERAND_HIDDEN,
 } from '../../assembly/shared/codes.ts';
 import type { LstmSpec } from '../types.ts';
-import type { CellForm } from './cell.ts';
+import type { CellForm } from './form.ts';
 
 export function lstmForm(spec: LstmSpec): CellForm {
   const coupled = spec.inputForget === true;

@@ -2,31 +2,7 @@ import * as codes from '../../assembly/shared/codes.ts';
 import { checkChoice, checkInteger, checkKeys, checkNumber } from '../check.ts';
 import { GatefoldError } from '../errors.ts';
 import type { Activation, ActivationName } from '../types.ts';
-import type { RecurrentLayerSpec } from './cell.ts';
-
-/** An activation as the kernels take it. */
-export interface ActivationCode {
-  readonly kind: number;
-  readonly alpha: number;
-  readonly beta: number;
-}
-
-/** What a layer has beyond its cell, resolved; see `Options` in assembly/layout.ts. */
-export interface CellOptions {
-  readonly kind: number;
-  readonly coupled: boolean;
-  readonly gate: ActivationCode;
-  readonly candidate: ActivationCode;
-  readonly output: ActivationCode;
-  readonly preactClip: number;
-  readonly cellClip: number;
-  readonly projClip: number;
-  readonly zoneout: number;
-  readonly recurrentDropout: number;
-  /** P, or 0. */
-  readonly projected: number;
-  readonly layerNorm: boolean;
-}
+import type { ActivationCode, CellOptions, RecurrentLayerSpec } from './form.ts';
 
 /** Number, and the defaults of alpha and beta where the activation has them. */
 const ACTIVATIONS: Readonly<Record<ActivationName, readonly [number, number?, number?]>> = {

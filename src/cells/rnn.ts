@@ -1,6 +1,6 @@
 import { CELL_RNN_RELU, CELL_RNN_TANH, OPERAND_HIDDEN } from '../../assembly/shared/codes.ts';
 import type { IndrnnSpec, RnnSpec } from '../types.ts';
-import type { CellForm } from './cell.ts';
+import type { CellForm } from './form.ts';
 
 export function rnnForm(spec: RnnSpec | IndrnnSpec): CellForm {
   return {

@@ -1,8 +1,31 @@
 import asciichart from 'asciichart';
 import { COLOURS, drawPage } from './chart.ts';
 import type { Chart, HeatMap } from './chart.ts';
-import type { LayerGates, Reach, Seen } from './flow.ts';
 import { CHART_COLUMNS, shrink } from './report.ts';
+
+/** A state's gradient against the distance from the loss, 0 first. */
+export interface Reach {
+  readonly layer: string;
+  readonly state: 'h' | 'c';
+  readonly norms: readonly number[];
+}
+
+/** Gates of one layer: units by steps. */
+export interface LayerGates {
+  readonly layer: string;
+  readonly gates: readonly { readonly name: string; readonly rows: readonly number[][] }[];
+}
+
+/** What the charts show. */
+export interface Seen {
+  readonly windows: number;
+  /** Characters of a window. */
+  readonly steps: number;
+  /** The end of the last window, and the gates over it. */
+  readonly characters: readonly string[];
+  readonly reaches: readonly Reach[];
+  readonly gates: readonly LayerGates[];
+}
 
 const [MIN_CHART_ROWS, MAX_CHART_ROWS] = [4, 8];
 /** Units of a gate in the picture. */

@@ -1,11 +1,13 @@
 import { basename } from 'node:path';
 import type { Vocabulary } from '../data/text.ts';
 import { GatefoldError } from '../errors.ts';
+import { gradientFlow } from '../index.ts';
 import type { Gates, GradientFlow, Model } from '../index.ts';
 import { readTexts } from './corpus.ts';
 import { createEngine } from './engine.ts';
 import { fail } from './failure.ts';
 import { drawFlow, printFlow } from './flow-charts.ts';
+import type { LayerGates, Reach, Seen } from './flow-charts.ts';
 import { say } from './output.ts';
 import { checkOwnText, openModel, openModelFile, readRun } from './run.ts';
 import { checkWritable, readModelFile, save } from './save.ts';
@@ -22,30 +24,6 @@ const MAX_WINDOWS = 32;
 const MAX_SHOWN = 128;
 /** A target that counts for nothing. */
 const NOTHING = -1;
-
-/** A state's gradient against the distance from the loss, 0 first. */
-export interface Reach {
-  readonly layer: string;
-  readonly state: 'h' | 'c';
-  readonly norms: readonly number[];
-}
-
-/** Gates of one layer: units by steps. */
-export interface LayerGates {
-  readonly layer: string;
-  readonly gates: readonly { readonly name: string; readonly rows: readonly number[][] }[];
-}
-
-/** What the charts show. */
-export interface Seen {
-  readonly windows: number;
-  /** Characters of a window. */
-  readonly steps: number;
-  /** The end of the last window, and the gates over it. */
-  readonly characters: readonly string[];
-  readonly reaches: readonly Reach[];
-  readonly gates: readonly LayerGates[];
-}
 
 /** Layers and directions of a stack, by name. */
 function titleOf(layer: string, place: number, places: number): string {
@@ -104,7 +82,7 @@ function look(model: Model, vocabulary: Vocabulary, text: string, most: number):
     target[(b + 1) * steps - 1] = tokens[first + steps]!;
   }
   const loss = { type: 'cross-entropy', ignoreIndex: NOTHING } as const;
-  const flow = model.gradientFlow({ x, target, loss, steps, batch, batchFirst: true });
+  const flow = gradientFlow(model, { x, target, loss, steps, batch, batchFirst: true });
   const shown = Math.min(steps, MAX_SHOWN);
   const gates = model.gates(x.subarray((batch - 1) * steps), { steps });
   return {

@@ -158,7 +158,7 @@ ofModel('Model.warmup', 0.085, (model, random) => {
     share,
   );
 });
-ofModel('Model.gradientFlow', 1, (model, random) => {
+ofModel('gradientFlow', 1, (model, random) => {
   const { x, options } = sequence(random, model);
   const { sizes } = model;
   let loss = problem.loss(random, sizes);
@@ -173,7 +173,7 @@ ofModel('Model.gradientFlow', 1, (model, random) => {
   return call(random, [{ x, target, loss, ...options }], spots, {
     disposes: model,
     optionsAt: 0,
-    run: (side, given) => side.of(model).gradientFlow(given),
+    run: (side, given) => side.face.main.gradientFlow(side.of(model), given),
     ...(!isFloat(model) && { expect: 'bad' }),
   });
 });

@@ -1,0 +1,101 @@
+import type { Measures, Metric } from './metrics.ts';
+import type { Model } from './model.ts';
+import type { ReduceOnPlateau, Schedule } from './schedules.ts';
+import type { Snapshot, StepReport, TrainerOptions, WindowOptions } from './trainer-options.ts';
+import type { Input } from './types.ts';
+
+/** What a validation has changed: the lowest loss so far, a lower learning rate from here on, the end of the run. */
+export type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
+
+/** What a run of `fit` asks of its trainer. */
+export interface Learner {
+  readonly model: Model;
+  readonly options: TrainerOptions;
+  learningRate: number;
+  step(x: Input, target: Float32Array | Int32Array, options: WindowOptions): StepReport;
+  resetState(): void;
+  snapshot(): Snapshot;
+  restore(snapshot: Snapshot): void;
+}
+
+/** What one update learns from, as `Trainer.step` takes it. */
+export interface TrainingWindow {
+  readonly inputs: Input;
+  readonly targets: Float32Array | Int32Array;
+  readonly steps: number;
+  /** Valid steps of every row; all of them where absent. */
+  readonly lengths?: ArrayLike<number>;
+  /** Of the loss `ctc`: how many labels of each row count. */
+  readonly targetLengths?: ArrayLike<number>;
+  /** Whether its rows start from zero states rather than from those that the window before left; default false. */
+  readonly fresh?: boolean;
+  /** The targets in it, for reports; default its valid steps, or where a model pools its rows that have some. */
+  readonly count?: number;
+}
+
+/** Batches in a fixed number: the windows of long sequences, as `TextBatches` gives them, or sequences of their own. */
+export interface TrainingData {
+  /** Windows in one pass. */
+  readonly windows: number;
+  /**
+   * Window `index` of pass `epoch`, which counts from 0 and may decide the order; absent outside of training. Its arrays may be used again
+   * by the next call.
+   */
+  window(index: number, epoch?: number): TrainingWindow;
+}
+
+export interface FitOptions {
+  /** Passes over the data. */
+  readonly epochs: number;
+  /** Updates of these passes that are done already, when a run is resumed by hand; default 0. */
+  readonly from?: number;
+  /** Ends the iteration after the window at hand, without an error. What has been learned stays. */
+  readonly signal?: AbortSignal;
+  /** Data whose mean loss is taken after every epoch. */
+  readonly validation?: TrainingData;
+  /** What to report of it beside the loss. */
+  readonly metrics?: readonly Metric[];
+  /** The learning rate of an update, counted from 0, or one that falls by the validation loss; default: that of the trainer stays. */
+  readonly learningRate?: Schedule | ReduceOnPlateau;
+  /** Ends after `patience` validations in a row whose loss was not lower than the best by more than `minDelta` (default 0). */
+  readonly earlyStopping?: { readonly patience: number; readonly minDelta?: number };
+  /**
+   * Whether the model is left with the parameters of its lowest validation loss, however the iteration ends; default false. The trainer's
+   * own state stays the last one: checkpoints go on from there.
+   */
+  readonly keepBest?: boolean;
+  /** What is given everything that going on later takes: `gatefold/node` has files. */
+  readonly checkpoint?: Checkpoint;
+  /** Such a snapshot, to go on from bit for bit with the same data and options; absent to start anew. */
+  readonly resume?: Snapshot;
+  /** Milliseconds of work after which the event loop gets a turn; default 50. */
+  readonly yieldEvery?: number;
+}
+
+/** Keeps the state of a run. */
+export interface Checkpoint {
+  /** Updates from one to the next; default an epoch. One more follows when the iteration ends without an error. */
+  readonly every?: number;
+  save(snapshot: Snapshot): void | Promise<void>;
+}
+
+/** What one update was. */
+export interface FitProgress extends StepReport {
+  /** From 1. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Updates done, of `updates` in all epochs. */
+  readonly update: number;
+  readonly updates: number;
+  /** Targets of this update. */
+  readonly targets: number;
+  readonly learningRate: number;
+  /** Mean loss over the validation data, after the last window of an epoch; the others below come with it. */
+  readonly validationLoss?: number;
+  /** The same, and the metrics that were asked for. */
+  readonly metrics?: Measures;
+  /** The update with the lowest finite validation loss; 0 before there is one. */
+  readonly best?: number;
+  /** What the validation has changed. */
+  readonly events?: readonly FitEvent[];
+}

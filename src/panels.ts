@@ -1,0 +1,28 @@
+import { CELL_NONE } from '../assembly/shared/codes.ts';
+import { roundUp } from './check.ts';
+
+/** How the numbers of a parameter lie in the engine; see `assembly/pack.ts`. */
+export interface Panels {
+  readonly cell: number;
+  readonly gates: number;
+  readonly hidden: number;
+  readonly padded: number;
+  readonly depth: number;
+  readonly vectors: number;
+}
+
+/** How many columns of 16 the panels of a matrix with weights of 8 bits have, and the fours of its depth; see `assembly/int8.ts`. */
+export function int8Size({ gates, padded, depth }: Panels): { columns: number; words: number } {
+  return { columns: roundUp(gates * padded, 16), words: Math.ceil(depth / 4) };
+}
+
+/** Numbers that they take, with a scale and a correction for each column behind the weights. */
+export function int8Length(panels: Panels): number {
+  const { columns, words } = int8Size(panels);
+  return columns * (words + 2);
+}
+
+/** The panels of a matrix that belongs to no cell. */
+export function plainPanels(outputs: number, padded: number, depth: number): Panels {
+  return { cell: CELL_NONE, gates: 1, hidden: outputs, padded, depth, vectors: 4 };
+}
