@@ -10,7 +10,6 @@ import { printLicences } from './licences.mjs';
 import { filesOf, replace, step, tool } from './steps.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
-const manifest = JSON.parse(await readFile('package.json', 'utf8'));
 
 const GENERATED = 'src/generated';
 /** The name of a shipped module stays the same for ever: people serve it themselves. */
@@ -32,11 +31,21 @@ async function buildWasm() {
   await replace(`${GENERATED}/exports.ts`, printExports(String(await out('baseline.d.ts'))));
 }
 
-/** What package.json names is what is built: `./dist/x.js` comes from `src/x.ts`. */
-function entryPoints() {
-  const files = JSON.stringify([manifest.exports, manifest.bin]).match(/dist\/[\w/-]+\.js/g);
-  return [...new Set(files)].map((file) => file.replace(/^dist(.*)\.js$/, 'src$1.ts'));
-}
+/** The files of dist/ that package.json names, and the sources that they come from. */
+const ENTRIES = {
+  index: 'src/index.ts',
+  core: 'src/core.ts',
+  edge: 'src/edge.ts',
+  workerd: 'src/workerd.ts',
+  worklet: 'src/worklet.ts',
+  node: 'src/node.ts',
+  'data-entry': 'src/data-entry.ts',
+  'kernels-entry': 'src/kernels-entry.ts',
+  threads: 'src/threads.ts',
+  'threads/worker': 'src/threads/worker.ts',
+  'formats/safetensors': 'src/formats/safetensors.ts',
+  cli: 'src/cli.ts',
+};
 
 /** CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import gives. */
 const builtins = {
@@ -54,14 +63,13 @@ const builtins = {
 /** Entries share chunks, so that a model which one entry made is of the same class to another. */
 async function bundle() {
   const { outputFiles, metafile } = await build({
-    entryPoints: entryPoints(),
+    entryPoints: ENTRIES,
     bundle: true,
     splitting: true,
     format: 'esm',
     target: 'es2022',
     minify: true,
     outdir: 'dist',
-    outbase: 'src',
     chunkNames: 'chunks/[name]-[hash]',
     external: ['*.wasm', '*.wasm?module'],
     plugins: [builtins],
