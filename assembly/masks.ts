@@ -1,5 +1,5 @@
 /**
- * Random masks of training from Philox4x32-10 (Salmon et al. 2011), the generator of src/random.ts: a pure function of seed and place,
+ * Random masks of training from Philox4x32-10 (Salmon et al. 2011), the generator of src/base/random.ts: a pure function of seed and place,
  * so that every host and every order of work draws the same.
  */
 

@@ -1,5 +1,5 @@
-import { checkInteger, checkKeys, checkNumber } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { checkInteger, checkKeys, checkNumber } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import type { FitEvent, FitOptions, Learner } from './fit-options.ts';
 import { storeOf } from './model.ts';
 import { Patience, ReduceOnPlateau } from './schedules.ts';

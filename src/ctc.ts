@@ -1,6 +1,6 @@
-import { isOf, lengthOf, owned } from './arrays.ts';
-import { checkChoice, checkInteger, checkKeys, ownFloats, readOptions } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { isOf, lengthOf, owned } from './base/arrays.ts';
+import { checkChoice, checkInteger, checkKeys, ownFloats, readOptions } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import { checkLengths } from './extent.ts';
 import type { Kernels } from './kernels.ts';
 import type { CtcOptions } from './loss.ts';

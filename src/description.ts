@@ -1,5 +1,5 @@
-import { checkChoice, checkInteger, checkKeys, show } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { checkChoice, checkInteger, checkKeys, show } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import { COMMON_OPTIONS, LSTM_OPTIONS, checkOptions } from './cells/options.ts';
 import type { OptionalKey } from './cells/options.ts';
 import type { LayerSpec, ModelDescription, TiedLinearSpec } from './types.ts';

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
-import { GatefoldError, printable } from './errors.ts';
+import { GatefoldError, printable } from './base/errors.ts';
 import type { Checkpoint } from './fit-options.ts';
 import { readTrainer, saveTrainer } from './formats/models.ts';
 import type { Trainer } from './train.ts';

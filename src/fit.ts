@@ -1,4 +1,4 @@
-import { checkInteger, readOptions } from './check.ts';
+import { checkInteger, readOptions } from './base/check.ts';
 import { Course } from './course.ts';
 import type {
   FitOptions,

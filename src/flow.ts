@@ -1,5 +1,5 @@
-import { frozenCopy, readOptions } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { frozenCopy, readOptions } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import { noRows } from './extent.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';

@@ -1,4 +1,4 @@
-import { newFloats } from './arrays.ts';
+import { newFloats } from './base/arrays.ts';
 import { reversal } from './extent.ts';
 import { eachRow } from './sequence-io.ts';
 import type { Stretch } from './extent.ts';

@@ -1,5 +1,5 @@
-import { checkKeys, checkNumber } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { checkKeys, checkNumber } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import type { Range } from './optimizer.ts';
 import type { Parameter } from './units.ts';
 

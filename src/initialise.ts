@@ -1,4 +1,4 @@
-import { fillUniform } from './random.ts';
+import { fillUniform } from './base/random.ts';
 import type { Store } from './store.ts';
 import { sizeOf } from './store.ts';
 import type { StateDict, Tensor } from './types.ts';

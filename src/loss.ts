@@ -12,8 +12,8 @@ import {
   checkNumber,
   ownFloats,
   ownTokens,
-} from './check.ts';
-import { GatefoldError } from './errors.ts';
+} from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import { NONE } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';

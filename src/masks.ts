@@ -3,7 +3,7 @@ import type { Extent } from './extent.ts';
 import { NONE, part } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';
-import { philoxKey } from './random.ts';
+import { philoxKey } from './base/random.ts';
 
 /** Which masks a pass of training draws: those of pass number `pass` of a seed. */
 export interface Draw {

@@ -1,5 +1,5 @@
-import { checkChoice } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { checkChoice } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import type { LossOptions } from './loss.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, OPTIMIZER_SGD } from '../assembly/shared/codes.ts';
-import { checkChoice, checkKeys, checkNumber } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { checkChoice, checkKeys, checkNumber } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import { NONE, part } from './plan.ts';
 import type { Fields, Kernels } from './kernels.ts';
 import type { Descriptor, Slot } from './plan.ts';

@@ -1,6 +1,6 @@
 import { CELL_GRU_AFTER, CELL_LSTM } from '../assembly/shared/codes.ts';
-import { isOf, lengthOf, newFloats, viewOf } from './arrays.ts';
-import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from './check.ts';
+import { isOf, lengthOf, newFloats, viewOf } from './base/arrays.ts';
+import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from './base/check.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { part, Plan } from './plan.ts';

@@ -6,8 +6,8 @@ export { gradientFlow } from './flow.ts';
 export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
 export type { Gates } from './gates.ts';
 export type { ParameterGroup } from './groups.ts';
-export { GatefoldError } from './errors.ts';
-export type { ErrorCode } from './errors.ts';
+export { GatefoldError } from './base/errors.ts';
+export type { ErrorCode } from './base/errors.ts';
 export type {
   Checkpoint,
   FitEvent,

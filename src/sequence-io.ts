@@ -1,5 +1,5 @@
-import { isOf } from './arrays.ts';
-import { checkInteger, ownFloats, ownTokens } from './check.ts';
+import { isOf } from './base/arrays.ts';
+import { checkInteger, ownFloats, ownTokens } from './base/check.ts';
 import { checkLengths } from './extent.ts';
 import type { Stretch } from './extent.ts';
 import { part } from './plan.ts';

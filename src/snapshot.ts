@@ -1,5 +1,5 @@
 import type { Carry } from './carry.ts';
-import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from './check.ts';
+import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from './base/check.ts';
 import { below, ownTensors, sizeOf } from './store.ts';
 import type { Store } from './store.ts';
 import type { Snapshot } from './trainer-options.ts';

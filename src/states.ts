@@ -1,4 +1,4 @@
-import { ownFloats, readOptions } from './check.ts';
+import { ownFloats, readOptions } from './base/check.ts';
 import { NONE, part } from './plan.ts';
 import type { Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';

@@ -1,6 +1,6 @@
-import { isOf, owned } from './arrays.ts';
-import { checkFloats } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { isOf, owned } from './base/arrays.ts';
+import { checkFloats } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import { Plan, part } from './plan.ts';
 import { roundUp } from './arena.ts';
 import type { Block } from './arena.ts';

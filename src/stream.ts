@@ -1,10 +1,16 @@
 import { POOL_LAST } from '../assembly/shared/codes.ts';
-import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from './arrays.ts';
-import { checkFloats, checkInteger, checkIntegers, checkTokens, readOptions } from './check.ts';
-import { disposable } from './disposable.ts';
+import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from './base/arrays.ts';
+import {
+  checkFloats,
+  checkInteger,
+  checkIntegers,
+  checkTokens,
+  readOptions,
+} from './base/check.ts';
+import { disposable } from './base/disposable.ts';
 import { kernelsOf } from './engine.ts';
 import type { Engine } from './engine.ts';
-import { GatefoldError } from './errors.ts';
+import { GatefoldError } from './base/errors.ts';
 import type { Kernels } from './kernels.ts';
 import { checkState, copyState, readState, unplaced, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';

@@ -1,6 +1,6 @@
 /** `gatefold/threads`: an engine whose kernels run on several threads, over one shared memory. */
 
-import { checkInteger, checkKeys } from './check.ts';
+import { checkInteger, checkKeys } from './base/check.ts';
 import { wasmBytes } from './index.ts';
 import type { EngineOptions } from './index.ts';
 import { MAX_THREADS } from './threads/control.ts';

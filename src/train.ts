@@ -1,10 +1,10 @@
-import { newFloats } from './arrays.ts';
-import { checkChoice, checkInteger, ownFloats, readOptions } from './check.ts';
+import { newFloats } from './base/arrays.ts';
+import { checkChoice, checkInteger, ownFloats, readOptions } from './base/check.ts';
 import type { Carry } from './carry.ts';
 import type { Ctc, Labels } from './ctc.ts';
-import { disposable } from './disposable.ts';
+import { disposable } from './base/disposable.ts';
 import { kernelsOf } from './engine.ts';
-import { GatefoldError } from './errors.ts';
+import { GatefoldError } from './base/errors.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit-options.ts';
 import { readFlow } from './flow.ts';

@@ -1,6 +1,6 @@
 import { Carry } from './carry.ts';
 import { Ctc } from './ctc.ts';
-import { GatefoldError } from './errors.ts';
+import { GatefoldError } from './base/errors.ts';
 import { NONE, Plan } from './plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';

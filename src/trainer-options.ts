@@ -1,11 +1,11 @@
-import { checkChoice, checkInteger, checkKeys, checkNumber, frozenCopy } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { checkChoice, checkInteger, checkKeys, checkNumber, frozenCopy } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import type { GradientFlow } from './flow.ts';
 import { lossOptions } from './loss.ts';
 import type { LossChoice } from './loss.ts';
 import type { ParameterGroup } from './groups.ts';
 import type { OptimizerOptions } from './optimizer.ts';
-import { MAX_SEED } from './random.ts';
+import { MAX_SEED } from './base/random.ts';
 import type { ModelState, StateDict } from './types.ts';
 
 export interface TrainerOptions {

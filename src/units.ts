@@ -13,7 +13,7 @@ import {
 } from '../assembly/shared/codes.ts';
 import { cellForm } from './cells/cell.ts';
 import type { CellForm, CellOptions } from './cells/form.ts';
-import { roundUp } from './check.ts';
+import { roundUp } from './base/check.ts';
 import { outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
 import { int8Length, plainPanels } from './panels.ts';

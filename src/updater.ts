@@ -1,5 +1,5 @@
-import { checkNumber } from './check.ts';
-import { GatefoldError } from './errors.ts';
+import { checkNumber } from './base/check.ts';
+import { GatefoldError } from './base/errors.ts';
 import { rangesOf } from './groups.ts';
 import { part } from './plan.ts';
 import type { Descriptor, Plan, Slot } from './plan.ts';

@@ -4,7 +4,7 @@ import { Progress } from '../src/cli/progress.ts';
 import { drawToken } from '../src/cli/sampling.ts';
 import { Engine } from '../src/index.ts';
 import { createKernels } from '../src/kernels-entry.ts';
-import { fillUniform } from '../src/random.ts';
+import { fillUniform } from '../src/base/random.ts';
 
 describe('drawToken', () => {
   const kernels = createKernels(Engine.createSync({ simd: 'deterministic' }));

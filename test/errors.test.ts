@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GatefoldError, printable, shorten } from '../src/errors.ts';
+import { GatefoldError, printable, shorten } from '../src/base/errors.ts';
 import { NASTY, expectPrintable } from './support/printable.ts';
 
 describe('printable', () => {

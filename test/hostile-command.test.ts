@@ -21,7 +21,7 @@ let saved: Uint8Array;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gatefold-hostile-'));
-  const text = readFileSync(new URL('../src/errors.ts', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../src/base/errors.ts', import.meta.url), 'utf8');
   writeFileSync(join(folder, 'text.txt'), text);
   writeFileSync(join(folder, 'secret.txt'), `${SECRET}\n`.repeat(200));
   const args = [...TINY, '--epochs', '1', '--out', 'sound'];

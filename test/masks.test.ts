@@ -1,11 +1,11 @@
 /**
  * Which numbers training masks, seen through layers that copy: units that are their input (W = 1, R = 0), or their state (R = 1).
- * The oracle is Philox as src/random.ts has it, at the counters that the documentation names.
+ * The oracle is Philox as src/base/random.ts has it, at the counters that the documentation names.
  */
 import { describe, expect, test } from 'vitest';
 import { Model, Trainer } from '../src/index.ts';
 import type { LayerSpec, Tensor } from '../src/index.ts';
-import { philox, philoxKey } from '../src/random.ts';
+import { philox, philoxKey } from '../src/base/random.ts';
 import { createEngine } from './support/engines.ts';
 
 const SEED = 2 ** 33 + 5;

@@ -701,7 +701,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/arrays.ts', {
+  ...mutantsOf('src/base/arrays.ts', {
     'arrays that threads share are used where they are': [
       ['return isShared(view) ? (view.slice() as Kinds[K]) : view;', 'return view;'],
     ],
@@ -722,7 +722,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/check.ts', {
+  ...mutantsOf('src/base/check.ts', {
     'options are read again after their check': [['return copy as T;', 'return value;']],
     'the copy of options can be changed': [
       ['return Object.freeze(Object.fromEntries(entries));', 'return Object.fromEntries(entries);'],
@@ -776,7 +776,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/errors.ts', {
+  ...mutantsOf('src/base/errors.ts', {
     'an error says what a file says, as it is': [['super(printable(message));', 'super(message);']],
   }),
 

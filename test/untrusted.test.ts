@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { LOSS_CLASSES } from '../assembly/shared/codes.ts';
-import { owned, overtakes } from '../src/arrays.ts';
+import { owned, overtakes } from '../src/base/arrays.ts';
 import { kernelsOf } from '../src/engine.ts';
 import { loadTrainer, saveTrainer } from '../src/formats/safetensors.ts';
 import { GatefoldError, Model, Trainer } from '../src/index.ts';

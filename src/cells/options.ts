@@ -1,6 +1,6 @@
 import * as codes from '../../assembly/shared/codes.ts';
-import { checkChoice, checkInteger, checkKeys, checkNumber } from '../check.ts';
-import { GatefoldError } from '../errors.ts';
+import { checkChoice, checkInteger, checkKeys, checkNumber } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import type { Activation, ActivationName } from '../types.ts';
 import type { ActivationCode, CellOptions, RecurrentLayerSpec } from './form.ts';
 

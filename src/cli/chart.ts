@@ -1,4 +1,4 @@
-import { printable } from '../errors.ts';
+import { printable } from '../base/errors.ts';
 
 /**
  * Charts as one SVG file: line charts and heat maps, one below the other. No scripts and no outside fonts; the colours of paper and ink

@@ -1,4 +1,4 @@
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 
 /** What the shell sees after bad input; commander's own errors get the same. */
 export const STATUS_BAD_INPUT = 2;

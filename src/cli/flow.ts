@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { Vocabulary } from '../data/text.ts';
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { gradientFlow } from '../index.ts';
 import type { Gates, GradientFlow, Model } from '../index.ts';
 import { readTexts } from './corpus.ts';

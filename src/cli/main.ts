@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { STATUS_BAD_INPUT } from './failure.ts';
 import { flow } from './flow.ts';
 import type { FlowOptions } from './flow.ts';

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { MAX_SEED } from '../random.ts';
+import { MAX_SEED } from '../base/random.ts';
 
 /** Parser of an option that takes a whole number. */
 export function whole(low: number, high: number): (text: string) => number {

@@ -1,4 +1,4 @@
-import { printable } from '../errors.ts';
+import { printable } from '../base/errors.ts';
 
 /** Writes text, the only way it reaches the terminal: lines and tabs act, all else is shown. */
 export function say(text: string): boolean {

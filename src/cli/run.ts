@@ -1,5 +1,5 @@
 import type { Engine } from '../engine.ts';
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { naming } from '../files.ts';
 import { loadModel, readTrainer, saveTrainer } from '../formats/models.ts';
 import { readSafetensors } from '../formats/safetensors-read.ts';
@@ -8,7 +8,7 @@ import type { Model } from '../model.ts';
 import type { Snapshot, Trainer } from '../train.ts';
 import type { LayerSpec, ModelDescription } from '../types.ts';
 import { Vocabulary } from '../data/text.ts';
-import { MAX_SEED } from '../random.ts';
+import { MAX_SEED } from '../base/random.ts';
 import { fail } from './failure.ts';
 import { someWords } from './shell.ts';
 

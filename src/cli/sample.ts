@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../index.ts';
 import { createKernels } from '../kernels-entry.ts';
-import { fillUniform } from '../random.ts';
+import { fillUniform } from '../base/random.ts';
 import { createEngine } from './engine.ts';
 import { say } from './output.ts';
 import { openModel, openModelFile } from './run.ts';

@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { writeWhole } from '../node.ts';
 import { fail, reasonOf } from './failure.ts';
 

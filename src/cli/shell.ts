@@ -1,4 +1,4 @@
-import { printable, shorten } from '../errors.ts';
+import { printable, shorten } from '../base/errors.ts';
 
 /** Names to show of a list that a file holds. */
 const NAMES_SHOWN = 8;

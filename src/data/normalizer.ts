@@ -1,5 +1,5 @@
-import { checkInteger } from '../check.ts';
-import { GatefoldError } from '../errors.ts';
+import { checkInteger } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 
 /** Brings each feature to mean 0 and deviation 1, as it was in the data that the normalizer was fitted to: the training part. */
 export class Normalizer {

@@ -1,6 +1,6 @@
-import { isOf } from '../arrays.ts';
-import { checkChoice, checkInteger, checkKeys } from '../check.ts';
-import { GatefoldError } from '../errors.ts';
+import { isOf } from '../base/arrays.ts';
+import { checkChoice, checkInteger, checkKeys } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
 /** A sequence with what a model is to say of it. */

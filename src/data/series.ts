@@ -1,5 +1,5 @@
-import { checkChoice, checkInteger, checkKeys } from '../check.ts';
-import { GatefoldError } from '../errors.ts';
+import { checkChoice, checkInteger, checkKeys } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
 export interface SeriesOptions {

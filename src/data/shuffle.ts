@@ -1,5 +1,5 @@
-import { checkInteger } from '../check.ts';
-import { MAX_SEED, philox, philoxKey } from '../random.ts';
+import { checkInteger } from '../base/check.ts';
+import { MAX_SEED, philox, philoxKey } from '../base/random.ts';
 
 /** What an order is drawn for: each has numbers of its own. */
 export const ORDER = { items: 0, batches: 1, split: 2 } as const;

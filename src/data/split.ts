@@ -1,5 +1,5 @@
-import { checkInteger, checkKeys, checkNumber } from '../check.ts';
-import { GatefoldError } from '../errors.ts';
+import { checkInteger, checkKeys, checkNumber } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { checkHorizons, stepsOf } from './series.ts';
 import type { SeriesOptions } from './series.ts';
 import { ORDER, checkSeed, shuffled } from './shuffle.ts';

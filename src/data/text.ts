@@ -1,4 +1,4 @@
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 
 /** One window of a text: inputs and, one place further, targets, both [T, B] with T = `steps`. */
 export interface TextWindow {

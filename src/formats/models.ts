@@ -1,6 +1,6 @@
 import { complete } from '../description.ts';
 import type { Engine } from '../engine.ts';
-import { GatefoldError, shorten } from '../errors.ts';
+import { GatefoldError, shorten } from '../base/errors.ts';
 import { Model, storeOf } from '../model.ts';
 import { below } from '../store.ts';
 import type { Trainer } from '../train.ts';

@@ -1,9 +1,9 @@
 import { endOf, roundUp } from '../arena.ts';
 import type { Block } from '../arena.ts';
-import { isOf, isShared, lengthOf } from '../arrays.ts';
-import { checkInteger, frozenCopy, readOptions } from '../check.ts';
+import { isOf, isShared, lengthOf } from '../base/arrays.ts';
+import { checkInteger, frozenCopy, readOptions } from '../base/check.ts';
 import { Engine, kernelsOf } from '../engine.ts';
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { importsOf } from '../imports.ts';
 import type { KernelImports } from '../imports.ts';
 import type { Kernels } from '../kernels.ts';

@@ -1,4 +1,4 @@
-import { GatefoldError } from '../errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 import type { Kernels } from '../kernels.ts';
 import { CALLS } from './calls.ts';
 import {

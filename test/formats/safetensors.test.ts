@@ -1,12 +1,12 @@
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GatefoldError } from '../../src/errors.ts';
-import type { ErrorCode } from '../../src/errors.ts';
+import { GatefoldError } from '../../src/base/errors.ts';
+import type { ErrorCode } from '../../src/base/errors.ts';
 import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
 import type { ReadOptions } from '../../src/formats/safetensors.ts';
 import type { Tensor } from '../../src/types.ts';
-import { decodeUtf8, encodeUtf8 } from '../../src/formats/utf8.ts';
+import { decodeUtf8, encodeUtf8 } from '../../src/base/utf8.ts';
 import { file, mutated } from './files.ts';
 
 function entry(dtype: string, shape: unknown, begin: unknown, end: unknown): object {

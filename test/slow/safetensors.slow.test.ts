@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { GatefoldError } from '../../src/errors.ts';
+import { GatefoldError } from '../../src/base/errors.ts';
 import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
 import { mutated } from '../formats/files.ts';
 

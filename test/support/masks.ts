@@ -4,7 +4,7 @@
  * that is fixed over time is that of step 0. Zoneout counts steps in the order that its direction reads them in.
  */
 import type { ModelDescription } from '../../src/types.ts';
-import { philox, philoxKey } from '../../src/random.ts';
+import { philox, philoxKey } from '../../src/base/random.ts';
 import { layersOf, maskShapes } from '../reference/layers.ts';
 import type { Masks } from '../reference/network.ts';
 import type { Dims } from '../reference/stack.ts';
