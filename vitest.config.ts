@@ -28,7 +28,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
       sequence: { sequencer: HeavyFirst },
       coverage: {
         include: ['src/**'],
-        exclude: ['src/generated/**'],
+        exclude: ['src/engine/generated/**'],
         reporter: 'text',
         reportOnFailure: true,
       },

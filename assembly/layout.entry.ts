@@ -1,4 +1,4 @@
-/** Build only: the offsets of every descriptor as exported numbers, from which build/layout.mjs writes src/generated/layout.ts. */
+/** Build only: the offsets of every descriptor as exported numbers, from which build/layout.mjs writes src/engine/generated/layout.ts. */
 
 import * as layout from './layout';
 

@@ -1,4 +1,4 @@
-// From sources to package: asc -> build/out/*.wasm -> src/generated/*.ts, bundles and declarations -> dist/.
+// From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and declarations -> dist/.
 // `--wasm` stops before dist/, which the tests of the sources do not need.
 import { readFile, rm } from 'node:fs/promises';
 import { relative } from 'node:path';
@@ -11,7 +11,7 @@ import { filesOf, replace, step, tool } from './steps.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 
-const GENERATED = 'src/generated';
+const GENERATED = 'src/engine/generated';
 /** The name of a shipped module stays the same for ever: people serve it themselves. */
 const SHIPPED = { baseline: 'gatefold.wasm', relaxed: 'gatefold-relaxed.wasm' };
 

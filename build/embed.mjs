@@ -12,7 +12,7 @@ export function encodeBytes(bytes) {
 /** Bytes of one variant before it is the other's turn: both are in reach of gzip, which looks back 32 KB. */
 const STRIPE = 8192;
 
-/** src/generated/wasm-bytes.ts: stripes of both variants by turns. */
+/** src/engine/generated/wasm-bytes.ts: stripes of both variants by turns. */
 export function printBytes({ baseline, relaxed }) {
   const stripes = [];
   for (let at = 0; at < Math.max(baseline.length, relaxed.length); at += STRIPE) {
@@ -31,7 +31,7 @@ export function printBytes({ baseline, relaxed }) {
   ].join('\n');
 }
 
-/** src/generated/exports.ts: the `declare namespace __AdaptedExports` of asc's raw bindings as an interface. */
+/** src/engine/generated/exports.ts: the `declare namespace __AdaptedExports` of asc's raw bindings as an interface. */
 export function printExports(declarations) {
   const body = /declare namespace __AdaptedExports \{\n([^]*?)\n\}/.exec(declarations)?.[1];
   if (!body) throw new Error('the bindings of asc no longer declare __AdaptedExports');

@@ -1,4 +1,4 @@
-// Prints src/generated/layout.ts: where the fields of the kernels' descriptors lie, as the compiler of the kernels laid them out.
+// Prints src/engine/generated/layout.ts: where the fields of the kernels' descriptors lie, as the compiler of the kernels laid them out.
 import { demangle } from '@assemblyscript/loader';
 
 /** `wasm` exports one immutable global a field, `Struct.field`; `Struct.SIZE` is the number of bytes. */

@@ -1,5 +1,5 @@
-import { NONE } from './plan.ts';
-import type { Descriptor, Plan, Slot } from './plan.ts';
+import { NONE } from './engine/plan.ts';
+import type { Descriptor, Plan, Slot } from './engine/plan.ts';
 import type { Store } from './store.ts';
 import { reserveOptions } from './option-buffers.ts';
 import type { OptionBuffers } from './option-buffers.ts';

@@ -1,5 +1,5 @@
-import type { Kernels } from './kernels.ts';
-import type { Plan, Slot } from './plan.ts';
+import type { Kernels } from './engine/kernels.ts';
+import type { Plan, Slot } from './engine/plan.ts';
 import { copyState, reorderState, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';

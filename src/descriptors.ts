@@ -1,6 +1,6 @@
 import type { Buffers } from './buffers.ts';
-import type { Fields, Kernels } from './kernels.ts';
-import type { Descriptor, Slot } from './plan.ts';
+import type { Fields, Kernels } from './engine/kernels.ts';
+import type { Descriptor, Slot } from './engine/plan.ts';
 import { describeOptions } from './option-buffers.ts';
 import type { Store } from './store.ts';
 import type { LinearUnit, RecurrentUnit } from './units.ts';

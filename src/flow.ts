@@ -3,7 +3,7 @@ import { GatefoldError } from './base/errors.ts';
 import { noRows } from './extent.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
-import { Plan } from './plan.ts';
+import { Plan } from './engine/plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';
 import type { RowLossOptions } from './loss.ts';

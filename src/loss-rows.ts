@@ -1,7 +1,7 @@
 import { uniformExtent } from './extent.ts';
-import { NONE, part } from './plan.ts';
-import type { Kernels } from './kernels.ts';
-import type { Plan, Slot } from './plan.ts';
+import { NONE, part } from './engine/plan.ts';
+import type { Kernels } from './engine/kernels.ts';
+import type { Plan, Slot } from './engine/plan.ts';
 import type { Loss } from './loss.ts';
 import type { Tally } from './metrics.ts';
 import { putRows } from './sequence-io.ts';

@@ -14,9 +14,9 @@ import {
   ownTokens,
 } from './base/check.ts';
 import { GatefoldError } from './base/errors.ts';
-import { NONE } from './plan.ts';
-import type { Kernels } from './kernels.ts';
-import type { Slot } from './plan.ts';
+import { NONE } from './engine/plan.ts';
+import type { Kernels } from './engine/kernels.ts';
+import type { Slot } from './engine/plan.ts';
 
 /** `torch.nn.CrossEntropyLoss` on logits, in nats. */
 export interface CrossEntropyOptions {

@@ -1,8 +1,8 @@
 import type { Buffers } from './buffers.ts';
 import type { Extent } from './extent.ts';
-import { NONE, part } from './plan.ts';
-import type { Kernels } from './kernels.ts';
-import type { Slot } from './plan.ts';
+import { NONE, part } from './engine/plan.ts';
+import type { Kernels } from './engine/kernels.ts';
+import type { Slot } from './engine/plan.ts';
 import { philoxKey } from './base/random.ts';
 
 /** Which masks a pass of training draws: those of pass number `pass` of a seed. */

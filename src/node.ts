@@ -1,7 +1,7 @@
 /** The default entry and files, for Node, Deno and Bun: written beside and renamed, so that a file is always whole, the old one or the new one. */
 
 import { readFile } from 'node:fs/promises';
-import type { Engine } from './engine.ts';
+import type { Engine } from './engine/engine.ts';
 import { writeWhole } from './files.ts';
 import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/models.ts';
 import type { Extras, TrainerExtras } from './formats/models.ts';

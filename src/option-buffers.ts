@@ -1,7 +1,7 @@
 import { CELL_LSTM } from '../assembly/shared/codes.ts';
-import { NONE } from './plan.ts';
-import type { Fields, Kernels } from './kernels.ts';
-import type { Descriptor, Plan, Slot } from './plan.ts';
+import { NONE } from './engine/plan.ts';
+import type { Fields, Kernels } from './engine/kernels.ts';
+import type { Descriptor, Plan, Slot } from './engine/plan.ts';
 import type { Store } from './store.ts';
 import type { RecurrentUnit, Role } from './units.ts';
 

@@ -1,6 +1,6 @@
 import type { Carry } from './carry.ts';
-import type { Kernels } from './kernels.ts';
-import type { Plan } from './plan.ts';
+import type { Kernels } from './engine/kernels.ts';
+import type { Plan } from './engine/plan.ts';
 import type { Draw } from './masks.ts';
 import { scaleOf } from './loss-rows.ts';
 import type { LossRows } from './loss-rows.ts';

@@ -1,7 +1,7 @@
 import { ownFloats, readOptions } from './base/check.ts';
-import { NONE, part } from './plan.ts';
-import type { Kernels } from './kernels.ts';
-import type { Slot } from './plan.ts';
+import { NONE, part } from './engine/plan.ts';
+import type { Kernels } from './engine/kernels.ts';
+import type { Slot } from './engine/plan.ts';
 import type { LayerState, ModelState } from './types.ts';
 import type { RecurrentUnit, Unit } from './units.ts';
 

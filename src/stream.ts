@@ -8,10 +8,10 @@ import {
   readOptions,
 } from './base/check.ts';
 import { disposable } from './base/disposable.ts';
-import { kernelsOf } from './engine.ts';
-import type { Engine } from './engine.ts';
+import { kernelsOf } from './engine/engine.ts';
+import type { Engine } from './engine/engine.ts';
 import { GatefoldError } from './base/errors.ts';
-import type { Kernels } from './kernels.ts';
+import type { Kernels } from './engine/kernels.ts';
 import { checkState, copyState, readState, unplaced, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';

@@ -3,14 +3,14 @@ import { checkChoice, checkInteger, ownFloats, readOptions } from './base/check.
 import type { Carry } from './carry.ts';
 import type { Ctc, Labels } from './ctc.ts';
 import { disposable } from './base/disposable.ts';
-import { kernelsOf } from './engine.ts';
+import { kernelsOf } from './engine/engine.ts';
 import { GatefoldError } from './base/errors.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit-options.ts';
 import { readFlow } from './flow.ts';
 import { lossOptions } from './loss.ts';
 import type { LossRows } from './loss-rows.ts';
-import type { Kernels } from './kernels.ts';
+import type { Kernels } from './engine/kernels.ts';
 import { checkMetrics, measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from './model.ts';

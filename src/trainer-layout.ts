@@ -1,7 +1,7 @@
 import { Carry } from './carry.ts';
 import { Ctc } from './ctc.ts';
 import { GatefoldError } from './base/errors.ts';
-import { NONE, Plan } from './plan.ts';
+import { NONE, Plan } from './engine/plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';
 import { SegmentedRun } from './segmented.ts';

@@ -16,9 +16,9 @@ import type { CellForm, CellOptions } from './cells/form.ts';
 import { roundUp } from './base/check.ts';
 import { outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
-import { int8Length, plainPanels } from './panels.ts';
-import type { Panels } from './panels.ts';
-import { scaleName } from './quantize.ts';
+import { int8Length, plainPanels } from './engine/panels.ts';
+import type { Panels } from './engine/panels.ts';
+import { scaleName } from './engine/int8.ts';
 
 /** One trainable array. */
 export interface Parameter {

@@ -1,8 +1,8 @@
 import { checkNumber } from './base/check.ts';
 import { GatefoldError } from './base/errors.ts';
 import { rangesOf } from './groups.ts';
-import { part } from './plan.ts';
-import type { Descriptor, Plan, Slot } from './plan.ts';
+import { part } from './engine/plan.ts';
+import type { Descriptor, Plan, Slot } from './engine/plan.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
 import type { Optimizer, Range } from './optimizer.ts';
 import type { Store } from './store.ts';

@@ -1,9 +1,9 @@
 import { reserveBuffers, roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
-import { NONE, Plan } from './plan.ts';
-import type { Fields } from './kernels.ts';
-import type { Descriptor, Slot } from './plan.ts';
-import { int8Operands } from './quantize.ts';
+import { NONE, Plan } from './engine/plan.ts';
+import type { Fields } from './engine/kernels.ts';
+import type { Descriptor, Slot } from './engine/plan.ts';
+import { int8Operands } from './engine/int8.ts';
 import type { Store } from './store.ts';
 import type { Unit } from './units.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
-import * as layout from '../src/generated/layout.ts';
+import * as layout from '../src/engine/generated/layout.ts';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
@@ -38,7 +38,7 @@ describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
 
   test('exports the calls of the interface, in snake case, and no runtime', () => {
     const interfaceFile = readFileSync(
-      new URL('../src/generated/exports.ts', import.meta.url),
+      new URL('../src/engine/generated/exports.ts', import.meta.url),
       'utf8',
     );
     const declared = [...interfaceFile.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)];

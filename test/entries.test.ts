@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { Engine as CoreEngine } from '../src/core.ts';
 import { Engine, wasmBytes } from '../src/index.ts';
-import { KERNELS } from '../src/generated/wasm-bytes.ts';
+import { KERNELS } from '../src/engine/generated/wasm-bytes.ts';
 import { decodeBytes } from '../src/wasm/text.ts';
 // @ts-expect-error a script of the build
 import { encodeBytes } from '../build/embed.mjs';

@@ -677,7 +677,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/arena.ts', {
+  ...mutantsOf('src/engine/arena.ts', {
     'sizes that are no exact numbers are taken': [
       ['if (Number.isSafeInteger(bytes) && bytes >= 0)', 'if (bytes >= 0)'],
     ],
@@ -686,7 +686,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/plan.ts', {
+  ...mutantsOf('src/engine/plan.ts', {
     'the sum of a plan is no exact number': [
       [
         'this.#bytes = checkBytes(offset + Math.ceil((length * 4) / LINE) * LINE, PURPOSE);',

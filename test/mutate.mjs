@@ -21,7 +21,7 @@ import { mutants } from './mutants.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const TABLE = join(root, 'test/mutants.json');
-const BYTES = 'src/generated/wasm-bytes.ts';
+const BYTES = 'src/engine/generated/wasm-bytes.ts';
 /** Everything that a build and the suites read. */
 const COPIED = [
   'assembly',
@@ -116,7 +116,7 @@ function mutate(text, { name, file, edits }) {
 }
 
 /**
- * Compiles the kernels of a copy into its src/generated. In this process, where the compiler is warm,
+ * Compiles the kernels of a copy into its src/engine/generated. In this process, where the compiler is warm,
  * and with few optimisations: neither changes a bit of a result.
  */
 async function compile(copy) {

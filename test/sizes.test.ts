@@ -1,10 +1,10 @@
 /** Sizes are exact where they are computed, refused where no memory has them, and given back where a call fails. */
 import { describe, expect, it } from 'vitest';
-import { kernelsOf } from '../src/engine.ts';
+import { kernelsOf } from '../src/engine/engine.ts';
 import { GatefoldError, Model, Trainer } from '../src/index.ts';
 import type { Engine, LayerSpec, ModelDescription } from '../src/index.ts';
 import { createKernels } from '../src/kernels-entry.ts';
-import { Plan } from '../src/plan.ts';
+import { Plan } from '../src/engine/plan.ts';
 import { createEngine } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 import { requireFlat } from './support/soak.ts';

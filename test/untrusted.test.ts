@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { LOSS_CLASSES } from '../assembly/shared/codes.ts';
 import { owned, overtakes } from '../src/base/arrays.ts';
-import { kernelsOf } from '../src/engine.ts';
+import { kernelsOf } from '../src/engine/engine.ts';
 import { loadTrainer, saveTrainer } from '../src/formats/safetensors.ts';
 import { GatefoldError, Model, Trainer } from '../src/index.ts';
 import type {
@@ -16,7 +16,7 @@ import type {
   TrainerOptions,
 } from '../src/index.ts';
 import { createKernels } from '../src/kernels-entry.ts';
-import { Plan } from '../src/plan.ts';
+import { Plan } from '../src/engine/plan.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { createRandom } from './support/random.ts';

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { importsOf, widen } from '../src/imports.ts';
+import { importsOf, widen } from '../src/engine/imports.ts';
 import { createKernels } from '../src/primitives.ts';
 import { cellForms } from './support/cells.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { naming } from '../files.ts';
 import { loadModel, readTrainer, saveTrainer } from '../formats/models.ts';

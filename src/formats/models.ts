@@ -1,5 +1,5 @@
 import { complete } from '../description.ts';
-import type { Engine } from '../engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { GatefoldError, shorten } from '../base/errors.ts';
 import { Model, storeOf } from '../model.ts';
 import { below } from '../store.ts';

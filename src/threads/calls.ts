@@ -7,7 +7,7 @@ import {
   PART_UPDATE,
   PART_WEIGHTS,
 } from '../../assembly/shared/codes.ts';
-import type { Kernels } from '../kernels.ts';
+import type { Kernels } from '../engine/kernels.ts';
 import type { Seat, SharedCall } from './control.ts';
 
 type Run = Kernels['run'];

@@ -1,5 +1,5 @@
-import type { KernelImports } from '../imports.ts';
-import type { Kernels } from '../kernels.ts';
+import type { KernelImports } from '../engine/imports.ts';
+import type { Kernels } from '../engine/kernels.ts';
 
 /** Most threads of a team. */
 export const MAX_THREADS = 64;

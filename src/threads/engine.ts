@@ -1,6 +1,6 @@
-import { Engine, createMemory, kernelsOf } from '../engine.ts';
-import { importsOf } from '../imports.ts';
-import type { Kernels } from '../kernels.ts';
+import { Engine, createMemory, kernelsOf } from '../engine/engine.ts';
+import { importsOf } from '../engine/imports.ts';
+import type { Kernels } from '../engine/kernels.ts';
 import { CALLS } from './calls.ts';
 import { Team } from './team.ts';
 import type { TeamOptions, ThreadWorker } from './team.ts';

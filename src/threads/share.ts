@@ -1,12 +1,12 @@
-import { endOf, roundUp } from '../arena.ts';
-import type { Block } from '../arena.ts';
+import { endOf, roundUp } from '../engine/arena.ts';
+import type { Block } from '../engine/arena.ts';
 import { isOf, isShared, lengthOf } from '../base/arrays.ts';
 import { checkInteger, frozenCopy, readOptions } from '../base/check.ts';
-import { Engine, kernelsOf } from '../engine.ts';
+import { Engine, kernelsOf } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { importsOf } from '../imports.ts';
-import type { KernelImports } from '../imports.ts';
-import type { Kernels } from '../kernels.ts';
+import { importsOf } from '../engine/imports.ts';
+import type { KernelImports } from '../engine/imports.ts';
+import type { Kernels } from '../engine/kernels.ts';
 import { Model, storeOf } from '../model.ts';
 import { ThreadedEngine } from './engine.ts';
 

@@ -1,5 +1,5 @@
 import { GatefoldError } from '../base/errors.ts';
-import type { Kernels } from '../kernels.ts';
+import type { Kernels } from '../engine/kernels.ts';
 import { CALLS } from './calls.ts';
 import {
   ASLEEP,

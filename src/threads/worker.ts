@@ -3,7 +3,7 @@
  * a worker that is sent a task.
  */
 
-import type { Kernels } from '../kernels.ts';
+import type { Kernels } from '../engine/kernels.ts';
 import { CALLS } from './calls.ts';
 import { CALL, END, PENDING, ROUND, Seat, waitFor, wake } from './control.ts';
 import type { Task } from './control.ts';

@@ -112,7 +112,7 @@ async function buildKernels(cwd) {
     if (status !== 0) throw new Error(output);
     bytes[target] = await readFile(join(cwd, `build/out/${target}.wasm`));
   }
-  await writeFile(join(cwd, 'src/generated/wasm-bytes.ts'), printBytes(bytes));
+  await writeFile(join(cwd, 'src/engine/generated/wasm-bytes.ts'), printBytes(bytes));
 }
 
 /** The red zone that a campaign found written to, if any. */
@@ -130,7 +130,7 @@ const copy = await mkdtemp(join(tmpdir(), 'gatefold-redzone-'));
 try {
   for (const entry of COPIED) await cp(join(root, entry), join(copy, entry), { recursive: true });
   await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const bytes = await readFile(join(copy, 'src/generated/wasm-bytes.ts'));
+  const bytes = await readFile(join(copy, 'src/engine/generated/wasm-bytes.ts'));
   let missed = 0;
   for (const { name, file, from, to } of chosen) {
     const path = join(copy, file);
@@ -145,7 +145,7 @@ try {
     if (isKernel) await buildKernels(copy);
     const found = await noticed(copy);
     await writeFile(path, text);
-    if (isKernel) await writeFile(join(copy, 'src/generated/wasm-bytes.ts'), bytes);
+    if (isKernel) await writeFile(join(copy, 'src/engine/generated/wasm-bytes.ts'), bytes);
     if (!found) missed++;
     console.log(`${file.padEnd(20)}${name.padEnd(50)}${found ?? 'NOT NOTICED'}`);
   }

@@ -1,9 +1,9 @@
-import { Arena as PlainArena, endOf } from '../../../src/arena.ts';
-import type { Block, Loan } from '../../../src/arena.ts';
+import { Arena as PlainArena, endOf } from '../../../src/engine/arena.ts';
+import type { Block, Loan } from '../../../src/engine/arena.ts';
 import { own, wholeOf, zonesOf } from './zones.ts';
 import type { Zones } from './zones.ts';
 
-export * from '../../../src/arena.ts';
+export * from '../../../src/engine/arena.ts';
 
 /** Bytes in front of a block and behind it. */
 const GAP = 64;

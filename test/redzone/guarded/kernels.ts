@@ -1,7 +1,7 @@
-import { Kernels as PlainKernels } from '../../../src/kernels.ts';
+import { Kernels as PlainKernels } from '../../../src/engine/kernels.ts';
 import { watch, zonesOf } from './zones.ts';
 
-export * from '../../../src/kernels.ts';
+export * from '../../../src/engine/kernels.ts';
 
 /** Kernels after every call of which the gaps are looked at. */
 export class Kernels extends PlainKernels {

@@ -1,9 +1,9 @@
-import type { Block } from '../../../src/arena.ts';
-import { Plan as PlainPlan } from '../../../src/plan.ts';
-import type { Slot } from '../../../src/plan.ts';
+import type { Block } from '../../../src/engine/arena.ts';
+import { Plan as PlainPlan } from '../../../src/engine/plan.ts';
+import type { Slot } from '../../../src/engine/plan.ts';
 import { addGaps } from './zones.ts';
 
-export * from '../../../src/plan.ts';
+export * from '../../../src/engine/plan.ts';
 
 /** Elements of a gap, beside what fills the last cache line of the slot before it. */
 const GAP = 16;

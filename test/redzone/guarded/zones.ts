@@ -1,4 +1,4 @@
-import type { Block } from '../../../src/arena.ts';
+import type { Block } from '../../../src/engine/arena.ts';
 
 /**
  * In a gap; as a float it is NaN, so that a sum which reads out of its slot shows it. A signalling one: arithmetic makes it quiet, so

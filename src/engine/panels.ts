@@ -1,5 +1,5 @@
-import { CELL_NONE } from '../assembly/shared/codes.ts';
-import { roundUp } from './base/check.ts';
+import { CELL_NONE } from '../../assembly/shared/codes.ts';
+import { roundUp } from '../base/check.ts';
 
 /** How the numbers of a parameter lie in the engine; see `assembly/pack.ts`. */
 export interface Panels {

@@ -1,5 +1,5 @@
-import { isOf } from './base/arrays.ts';
-import { GatefoldError } from './base/errors.ts';
+import { isOf } from '../base/arrays.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { part } from './plan.ts';
 import type { Fields, Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';

@@ -1,5 +1,5 @@
-import { ALIGN } from '../assembly/shared/codes.ts';
-import { GatefoldError } from './base/errors.ts';
+import { ALIGN } from '../../assembly/shared/codes.ts';
+import { GatefoldError } from '../base/errors.ts';
 
 const PAGE = 65536;
 

@@ -1,7 +1,7 @@
-import { isBuffer } from './base/arrays.ts';
-import { checkInteger, checkKeys } from './base/check.ts';
-import { disposable } from './base/disposable.ts';
-import { GatefoldError } from './base/errors.ts';
+import { isBuffer } from '../base/arrays.ts';
+import { checkInteger, checkKeys } from '../base/check.ts';
+import { disposable } from '../base/disposable.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { importsOf } from './imports.ts';
 import { Kernels } from './kernels.ts';
 

@@ -1,4 +1,4 @@
-import { ALIGN as LINE } from '../assembly/shared/codes.ts';
+import { ALIGN as LINE } from '../../assembly/shared/codes.ts';
 import { checkBytes } from './arena.ts';
 import type { Block } from './arena.ts';
 import * as layout from './generated/layout.ts';
