@@ -3,7 +3,7 @@ import type { Plan, Slot } from './engine/plan.ts';
 import { copyState, reorderState, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
-import type { RecurrentUnit } from './units.ts';
+import type { RecurrentUnit } from './ops/units.ts';
 import type { Workspace } from './workspace.ts';
 
 /**

@@ -6,7 +6,7 @@ import { Patience, ReduceOnPlateau } from './schedules.ts';
 import { below } from './store.ts';
 import { BEST } from './trainer-options.ts';
 import type { Snapshot } from './trainer-options.ts';
-import type { StateDict } from './types.ts';
+import type { StateDict } from './ops/specs.ts';
 
 /** Numbers of a run in its metadata. */
 const NUMBERS = 9;

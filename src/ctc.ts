@@ -1,7 +1,7 @@
 import { isOf, lengthOf, owned } from './base/arrays.ts';
 import { checkChoice, checkInteger, checkKeys, ownFloats, readOptions } from './base/check.ts';
 import { GatefoldError } from './base/errors.ts';
-import { checkLengths } from './extent.ts';
+import { checkLengths } from './ops/pass.ts';
 import type { Kernels } from './engine/kernels.ts';
 import type { CtcOptions } from './loss.ts';
 import type { Tally } from './metrics.ts';

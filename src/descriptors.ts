@@ -3,7 +3,7 @@ import type { Fields, Kernels } from './engine/kernels.ts';
 import type { Descriptor, Slot } from './engine/plan.ts';
 import { describeOptions } from './option-buffers.ts';
 import type { Store } from './store.ts';
-import type { LinearUnit, RecurrentUnit } from './units.ts';
+import type { LinearUnit, RecurrentUnit } from './ops/units.ts';
 import type { WorkspaceLayout } from './workspace-layout.ts';
 
 /** What the units of a workspace have in common. */

@@ -1,6 +1,6 @@
 import { frozenCopy, readOptions } from './base/check.ts';
 import { GatefoldError } from './base/errors.ts';
-import { noRows } from './extent.ts';
+import { noRows } from './ops/pass.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
 import { Plan } from './engine/plan.ts';
@@ -9,8 +9,8 @@ import { createLoss, lossOptions } from './loss.ts';
 import type { RowLossOptions } from './loss.ts';
 import { SEQUENCE_KEYS, checkSequence, putInput } from './sequence-io.ts';
 import { writeState } from './states.ts';
-import type { Input, SequenceOptions } from './types.ts';
-import { placesOf } from './units.ts';
+import type { Input, SequenceOptions } from './ops/specs.ts';
+import { placesOf } from './ops/units.ts';
 import { Workspace } from './workspace.ts';
 
 /** Sequences, and the loss whose gradient is followed back through them. */

@@ -1,9 +1,9 @@
 import { newFloats } from './base/arrays.ts';
-import { reversal } from './extent.ts';
+import { reversal } from './ops/pass.ts';
 import { eachRow } from './sequence-io.ts';
-import type { Stretch } from './extent.ts';
+import type { Stretch } from './ops/pass.ts';
 import type { Store } from './store.ts';
-import { placesOf } from './units.ts';
+import { placesOf } from './ops/units.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Arrays [L, T, B, H] by layer and gate: see `Model.gates`. */

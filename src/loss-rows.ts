@@ -1,11 +1,11 @@
-import { uniformExtent } from './extent.ts';
+import { uniformExtent } from './ops/pass.ts';
 import { NONE, part } from './engine/plan.ts';
 import type { Kernels } from './engine/kernels.ts';
 import type { Plan, Slot } from './engine/plan.ts';
 import type { Loss } from './loss.ts';
 import type { Tally } from './metrics.ts';
 import { putRows } from './sequence-io.ts';
-import type { Stretch } from './extent.ts';
+import type { Stretch } from './ops/pass.ts';
 import type { Store } from './store.ts';
 import type { Workspace } from './workspace.ts';
 

@@ -1,5 +1,5 @@
 import type { Buffers } from './buffers.ts';
-import type { Extent } from './extent.ts';
+import type { Extent } from './ops/pass.ts';
 import { NONE, part } from './engine/plan.ts';
 import type { Kernels } from './engine/kernels.ts';
 import type { Slot } from './engine/plan.ts';

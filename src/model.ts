@@ -1,10 +1,10 @@
 import { newFloats } from './base/arrays.ts';
 import { checkChoice, checkInteger, frozenCopy, readOptions } from './base/check.ts';
-import { complete, inputSizeOf, outputSizeOf } from './description.ts';
-import type { CompleteLayer } from './description.ts';
+import { complete, inputSizeOf, outputSizeOf } from './ops/description.ts';
+import type { CompleteLayer } from './ops/description.ts';
 import { disposable } from './base/disposable.ts';
-import { raggedOrder } from './extent.ts';
-import type { Stretch } from './extent.ts';
+import { raggedOrder } from './ops/pass.ts';
+import type { Stretch } from './ops/pass.ts';
 import { kernelsOf } from './engine/engine.ts';
 import type { Engine } from './engine/engine.ts';
 import { GatefoldError } from './base/errors.ts';
@@ -29,8 +29,8 @@ import type {
   SequenceResult,
   StateDict,
   Tensor,
-} from './types.ts';
-import { unitsOf } from './units.ts';
+} from './ops/specs.ts';
+import { unitsOf } from './ops/units.ts';
 import { Workspace } from './workspace.ts';
 
 export interface ModelOptions {

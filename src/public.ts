@@ -49,4 +49,4 @@ export type {
   UpdateReport,
   WindowOptions,
 } from './train.ts';
-export type * from './types.ts';
+export type * from './ops/specs.ts';

@@ -5,11 +5,11 @@ import type { Draw } from './masks.ts';
 import { scaleOf } from './loss-rows.ts';
 import type { LossRows } from './loss-rows.ts';
 import { putInput } from './sequence-io.ts';
-import type { Stretch } from './extent.ts';
+import type { Stretch } from './ops/pass.ts';
 import { copyState, shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
-import type { Input } from './types.ts';
+import type { Input } from './ops/specs.ts';
 import type { Workspace } from './workspace.ts';
 
 /** A checked window of more steps than a workspace has room for. */

@@ -3,7 +3,7 @@ import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from
 import { below, ownTensors, sizeOf } from './store.ts';
 import type { Store } from './store.ts';
 import type { Snapshot } from './trainer-options.ts';
-import type { StateDict } from './types.ts';
+import type { StateDict } from './ops/specs.ts';
 import type { Updater } from './updater.ts';
 
 /** What a trainer goes on from. */

@@ -2,8 +2,8 @@ import { ownFloats, readOptions } from './base/check.ts';
 import { NONE, part } from './engine/plan.ts';
 import type { Kernels } from './engine/kernels.ts';
 import type { Slot } from './engine/plan.ts';
-import type { LayerState, ModelState } from './types.ts';
-import type { RecurrentUnit, Unit } from './units.ts';
+import type { LayerState, ModelState } from './ops/specs.ts';
+import type { RecurrentUnit, Unit } from './ops/units.ts';
 
 /** Where the states [B, Hp] of one recurrent unit are, or their gradients. */
 export interface StatePlace {

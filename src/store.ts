@@ -9,9 +9,9 @@ import type { Descriptor, Slot } from './engine/plan.ts';
 import { int8Fields, packInt8, scaleName, unpackInt8 } from './engine/int8.ts';
 import { int8Length, plainPanels } from './engine/panels.ts';
 import type { Panels } from './engine/panels.ts';
-import { derivedLength, parametersOf, savedTensors } from './units.ts';
-import type { LinearUnit, Parameter, RecurrentUnit, Unit } from './units.ts';
-import type { Int8Tensor, StateDict, Tensor } from './types.ts';
+import { derivedLength, parametersOf, savedTensors } from './ops/units.ts';
+import type { LinearUnit, Parameter, RecurrentUnit, Unit } from './ops/units.ts';
+import type { Int8Tensor, StateDict, Tensor } from './ops/specs.ts';
 
 /** Tensors of exactly the names and shapes of a model's parameters, which nobody can change. */
 export interface CheckedTensors {

@@ -15,7 +15,7 @@ import type { Kernels } from './engine/kernels.ts';
 import { checkState, copyState, readState, unplaced, writeState } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
-import type { Input, ModelState } from './types.ts';
+import type { Input, ModelState } from './ops/specs.ts';
 import { Workspace } from './workspace.ts';
 
 export interface StreamOptions {

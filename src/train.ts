@@ -16,7 +16,7 @@ import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
 import type { Draw } from './masks.ts';
-import { checkLengths, noRows, uniformExtent } from './extent.ts';
+import { checkLengths, noRows, uniformExtent } from './ops/pass.ts';
 import {
   addRows,
   gatherRepeated,
@@ -25,13 +25,13 @@ import {
   repeatLast,
   takeRows,
 } from './sequence-io.ts';
-import type { Stretch } from './extent.ts';
+import type { Stretch } from './ops/pass.ts';
 import type { SegmentedRun } from './segmented.ts';
 import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Kept } from './snapshot.ts';
 import { checkState, readState, writeState } from './states.ts';
 import type { Store } from './store.ts';
-import type { Input, SequenceResult, StateDict } from './types.ts';
+import type { Input, SequenceResult, StateDict } from './ops/specs.ts';
 import { layOut } from './trainer-layout.ts';
 import { checkTrainerOptions } from './trainer-options.ts';
 import type {

@@ -6,7 +6,7 @@ import type { LossChoice } from './loss.ts';
 import type { ParameterGroup } from './groups.ts';
 import type { OptimizerOptions } from './optimizer.ts';
 import { MAX_SEED } from './base/random.ts';
-import type { ModelState, StateDict } from './types.ts';
+import type { ModelState, StateDict } from './ops/specs.ts';
 
 export interface TrainerOptions {
   /** B */

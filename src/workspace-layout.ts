@@ -5,7 +5,7 @@ import type { Fields } from './engine/kernels.ts';
 import type { Descriptor, Slot } from './engine/plan.ts';
 import { int8Operands } from './engine/int8.ts';
 import type { Store } from './store.ts';
-import type { Unit } from './units.ts';
+import type { Unit } from './ops/units.ts';
 
 export interface WorkspaceOptions {
   readonly batch: number;

@@ -3,8 +3,8 @@ import { roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
 import { describeUnit } from './descriptors.ts';
 import type { Reads } from './descriptors.ts';
-import { emptyExtent, raggedExtent, reversal, uniformExtent } from './extent.ts';
-import type { Extent } from './extent.ts';
+import { emptyExtent, raggedExtent, reversal, uniformExtent } from './ops/pass.ts';
+import type { Extent } from './ops/pass.ts';
 import { NONE, part } from './engine/plan.ts';
 import { drawMask, masksOf } from './masks.ts';
 import type { Draw, Mask } from './masks.ts';
@@ -13,7 +13,7 @@ import type { Slot } from './engine/plan.ts';
 import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
 import type { Store } from './store.ts';
-import type { Stretch } from './extent.ts';
+import type { Stretch } from './ops/pass.ts';
 import type {
   DropoutUnit,
   EmbeddingUnit,
@@ -22,7 +22,7 @@ import type {
   PoolUnit,
   RecurrentUnit,
   Unit,
-} from './units.ts';
+} from './ops/units.ts';
 import { layOut } from './workspace-layout.ts';
 import type { WorkspaceOptions } from './workspace-layout.ts';
 

@@ -413,7 +413,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/units.ts', {
+  ...mutantsOf('src/ops/units.ts', {
     'the final output of a reverse layer is taken from its last step': [
       ["unit.kind === 'recurrent' && unit.reverse ? POOL_FIRST : POOL_LAST", 'POOL_LAST'],
     ],
@@ -422,7 +422,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/extent.ts', {
+  ...mutantsOf('src/ops/pass.ts', {
     'padding is turned around with the row': [
       ['offsets[lengths[place]! - 1 - t]! + place', 'offsets[steps - 1 - t]! + place'],
     ],
@@ -759,7 +759,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/description.ts', {
+  ...mutantsOf('src/ops/description.ts', {
     'a model may have any number of sub-layers': [['if (count > MAX_LAYERS) {', 'if (false) {']],
     'a sub-layer that reads both ways counts once': [
       [

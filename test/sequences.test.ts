@@ -3,7 +3,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer } from '../src/index.ts';
-import type { LayerState } from '../src/types.ts';
+import type { LayerState } from '../src/ops/specs.ts';
 import { zerosLike, type Parameters } from './reference/network.ts';
 import { cellForms } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';

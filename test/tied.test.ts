@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadModel, loadPytorch, saveModel, writeSafetensors } from '../src/formats/safetensors.ts';
 import { Model, Trainer } from '../src/index.ts';
-import type { LayerSpec, ModelDescription, StateDict } from '../src/types.ts';
+import type { LayerSpec, ModelDescription, StateDict } from '../src/ops/specs.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { gradcheck, smallProblem } from './support/gradcheck.ts';

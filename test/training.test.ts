@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type TrainerOptions } from '../src/index.ts';
-import type { ModelDescription } from '../src/types.ts';
+import type { ModelDescription } from '../src/ops/specs.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms, recurrentLayer, type CellForm } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';

@@ -6,7 +6,7 @@ import { readSafetensors } from '../formats/safetensors-read.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
 import type { Model } from '../model.ts';
 import type { Snapshot, Trainer } from '../train.ts';
-import type { LayerSpec, ModelDescription } from '../types.ts';
+import type { LayerSpec, ModelDescription } from '../ops/specs.ts';
 import { Vocabulary } from '../data/text.ts';
 import { MAX_SEED } from '../base/random.ts';
 import { fail } from './failure.ts';

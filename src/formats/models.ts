@@ -1,4 +1,4 @@
-import { complete } from '../description.ts';
+import { complete } from '../ops/description.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError, shorten } from '../base/errors.ts';
 import { Model, storeOf } from '../model.ts';
@@ -6,9 +6,9 @@ import { below } from '../store.ts';
 import type { Trainer } from '../train.ts';
 import { BEST } from '../trainer-options.ts';
 import type { Snapshot } from '../trainer-options.ts';
-import type { ModelDescription, StateDict, Tensor } from '../types.ts';
-import { parametersOf, savedTensors, unitsOf } from '../units.ts';
-import type { SavedTensor } from '../units.ts';
+import type { ModelDescription, StateDict, Tensor } from '../ops/specs.ts';
+import { parametersOf, savedTensors, unitsOf } from '../ops/units.ts';
+import type { SavedTensor } from '../ops/units.ts';
 import { isPlain, scanJson } from './json-scan.ts';
 import { readSafetensors } from './safetensors-read.ts';
 import type { SafetensorsFile } from './safetensors-read.ts';

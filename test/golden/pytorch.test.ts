@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadPytorch, readSafetensors } from '../../src/formats/safetensors.ts';
 import { Model, Trainer } from '../../src/index.ts';
 import type { Engine, TrainerOptions } from '../../src/index.ts';
-import type { LayerSpec, LayerState, StateDict } from '../../src/types.ts';
+import type { LayerSpec, LayerState, StateDict } from '../../src/ops/specs.ts';
 import { createEngine, variants } from '../support/engines.ts';
 
 /** Made by make_pytorch.py, which says what each tensor is. */

@@ -10,7 +10,7 @@
  *
  * A clip t replaces f(x) by f(max(-t, min(t, x))), whose derivative outside of [-t, t] is 0.
  */
-import type { Activation, ActivationName } from '../../src/types.ts';
+import type { Activation, ActivationName } from '../../src/ops/specs.ts';
 import type { RecurrentSpec } from './cell.ts';
 import { sigmoid } from './math.ts';
 

@@ -1,4 +1,4 @@
-import type { LayerSpec } from '../../src/types.ts';
+import type { LayerSpec } from '../../src/ops/specs.ts';
 import { gruCell } from './gru.ts';
 import { indrnnCell } from './indrnn.ts';
 import { lstmCell } from './lstm.ts';

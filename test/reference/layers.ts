@@ -1,7 +1,7 @@
 /**
  * What a description says: the layers with names and sizes filled in, shapes of their parameters, states and masks.
  */
-import type { ModelDescription } from '../../src/types.ts';
+import type { ModelDescription } from '../../src/ops/specs.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import type { PoolMode } from './pool.ts';
 import type { Dims, StackState } from './stack.ts';

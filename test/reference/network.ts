@@ -2,7 +2,7 @@
  * A whole model in float64: the same description, parameter names and shapes as the product, none of its code. Training with masks gets
  * them from outside, so that it is a function like all others; without masks it is inference.
  */
-import type { ModelDescription } from '../../src/types.ts';
+import type { ModelDescription } from '../../src/ops/specs.ts';
 import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';

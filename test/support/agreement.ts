@@ -2,7 +2,7 @@
  * Whether the product agrees with the reference on one configuration, forward and backward, and by how much.
  */
 import { Model, Trainer, type Engine } from '../../src/index.ts';
-import type { ModelState, SequenceResult } from '../../src/types.ts';
+import type { ModelState, SequenceResult } from '../../src/ops/specs.ts';
 import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';
 import { backward, forward, type Parameters, type State } from '../reference/network.ts';

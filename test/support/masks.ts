@@ -3,7 +3,7 @@
  * ((t B + b) ceil(width / 4) + floor(u / 4), pass, 4 unit + kind, 1) of the seed, the units being counted in the order of the model. A mask
  * that is fixed over time is that of step 0. Zoneout counts steps in the order that its direction reads them in.
  */
-import type { ModelDescription } from '../../src/types.ts';
+import type { ModelDescription } from '../../src/ops/specs.ts';
 import { philox, philoxKey } from '../../src/base/random.ts';
 import { layersOf, maskShapes } from '../reference/layers.ts';
 import type { Masks } from '../reference/network.ts';

@@ -3,7 +3,7 @@
  * sub-layer, through the float64 reference of one forward layer. Rows that are not valid, their order and their packing do not exist
  * here; reading backwards is reading the reversed row.
  */
-import type { LayerSpec, ModelDescription } from '../../src/types.ts';
+import type { LayerSpec, ModelDescription } from '../../src/ops/specs.ts';
 import { backward, forward, type Parameters, type Tape } from '../reference/network.ts';
 import type { CellForm } from './cells.ts';
 

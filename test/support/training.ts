@@ -2,7 +2,7 @@
  * Training in the product and in the reference side by side: same parameters, data, order and hyper-parameters.
  */
 import { Model, Trainer, type Engine, type TrainerOptions } from '../../src/index.ts';
-import type { ModelDescription } from '../../src/types.ts';
+import type { ModelDescription } from '../../src/ops/specs.ts';
 import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';
 import { type Parameters } from '../reference/network.ts';

@@ -1,5 +1,5 @@
-import { CELL_GRU_AFTER, CELL_GRU_BEFORE, OPERAND_HIDDEN } from '../../assembly/shared/codes.ts';
-import type { GruSpec } from '../types.ts';
+import { CELL_GRU_AFTER, CELL_GRU_BEFORE, OPERAND_HIDDEN } from '../../../assembly/shared/codes.ts';
+import type { GruSpec } from '../specs.ts';
 import type { CellForm } from './form.ts';
 
 export function gruForm(spec: GruSpec): CellForm {

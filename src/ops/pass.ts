@@ -1,5 +1,5 @@
-import { checkInteger } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
+import { checkInteger } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 
 /**
  * Which rows a pass over a batch has at which step. Where lengths differ, rows are sorted, longest first, and only valid rows are there:

@@ -1,7 +1,7 @@
-import * as codes from '../../assembly/shared/codes.ts';
-import { checkChoice, checkInteger, checkKeys, checkNumber } from '../base/check.ts';
-import { GatefoldError } from '../base/errors.ts';
-import type { Activation, ActivationName } from '../types.ts';
+import * as codes from '../../../assembly/shared/codes.ts';
+import { checkChoice, checkInteger, checkKeys, checkNumber } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import type { Activation, ActivationName } from '../specs.ts';
 import type { ActivationCode, CellOptions, RecurrentLayerSpec } from './form.ts';
 
 /** Number, and the defaults of alpha and beta where the activation has them. */

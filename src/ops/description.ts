@@ -1,8 +1,8 @@
-import { checkChoice, checkInteger, checkKeys, show } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import { COMMON_OPTIONS, LSTM_OPTIONS, checkOptions } from './cells/options.ts';
-import type { OptionalKey } from './cells/options.ts';
-import type { LayerSpec, ModelDescription, TiedLinearSpec } from './types.ts';
+import { checkChoice, checkInteger, checkKeys, show } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { COMMON_OPTIONS, LSTM_OPTIONS, checkOptions } from './recurrent/options.ts';
+import type { OptionalKey } from './recurrent/options.ts';
+import type { LayerSpec, ModelDescription, TiedLinearSpec } from './specs.ts';
 
 /** Most layers and sub-layers of a model, each direction one: for descriptions out of files. */
 const MAX_LAYERS = 4096;

@@ -10,15 +10,15 @@ import {
   POOL_LAST,
   POOL_MAX,
   POOL_MEAN,
-} from '../assembly/shared/codes.ts';
-import { cellForm } from './cells/cell.ts';
-import type { CellForm, CellOptions } from './cells/form.ts';
-import { roundUp } from './base/check.ts';
+} from '../../assembly/shared/codes.ts';
+import { cellForm } from './recurrent/cell.ts';
+import type { CellForm, CellOptions } from './recurrent/form.ts';
+import { roundUp } from '../base/check.ts';
 import { outputSizeOf } from './description.ts';
 import type { CompleteLayer } from './description.ts';
-import { int8Length, plainPanels } from './engine/panels.ts';
-import type { Panels } from './engine/panels.ts';
-import { scaleName } from './engine/int8.ts';
+import { int8Length, plainPanels } from '../engine/panels.ts';
+import type { Panels } from '../engine/panels.ts';
+import { scaleName } from '../engine/int8.ts';
 
 /** One trainable array. */
 export interface Parameter {

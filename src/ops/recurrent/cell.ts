@@ -1,4 +1,4 @@
-import { CELL_GRU_AFTER, CELL_GRU_BEFORE, CELL_OPTIONS } from '../../assembly/shared/codes.ts';
+import { CELL_GRU_AFTER, CELL_GRU_BEFORE, CELL_OPTIONS } from '../../../assembly/shared/codes.ts';
 import type { CellForm, RecurrentLayerSpec } from './form.ts';
 import { gruForm } from './gru.ts';
 import { lstmForm } from './lstm.ts';

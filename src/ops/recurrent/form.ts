@@ -1,4 +1,4 @@
-import type { GruSpec, IndrnnSpec, LstmSpec, RnnSpec } from '../types.ts';
+import type { GruSpec, IndrnnSpec, LstmSpec, RnnSpec } from '../specs.ts';
 
 /** An activation as the kernels take it. */
 export interface ActivationCode {

@@ -5,8 +5,8 @@ import {
   CELL_LSTM_DIAGONAL,
   OPERAND_CELL,
   OPERAND_HIDDEN,
-} from '../../assembly/shared/codes.ts';
-import type { LstmSpec } from '../types.ts';
+} from '../../../assembly/shared/codes.ts';
+import type { LstmSpec } from '../specs.ts';
 import type { CellForm } from './form.ts';
 
 export function lstmForm(spec: LstmSpec): CellForm {

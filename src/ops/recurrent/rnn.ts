@@ -1,5 +1,5 @@
-import { CELL_RNN_RELU, CELL_RNN_TANH, OPERAND_HIDDEN } from '../../assembly/shared/codes.ts';
-import type { IndrnnSpec, RnnSpec } from '../types.ts';
+import { CELL_RNN_RELU, CELL_RNN_TANH, OPERAND_HIDDEN } from '../../../assembly/shared/codes.ts';
+import type { IndrnnSpec, RnnSpec } from '../specs.ts';
 import type { CellForm } from './form.ts';
 
 export function rnnForm(spec: RnnSpec | IndrnnSpec): CellForm {
