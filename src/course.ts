@@ -3,7 +3,7 @@ import { GatefoldError } from './base/errors.ts';
 import type { FitEvent, FitOptions, Learner } from './fit-options.ts';
 import { storeOf } from './model.ts';
 import { Patience, ReduceOnPlateau } from './schedules.ts';
-import { below } from './store.ts';
+import { below } from './graph/parameters.ts';
 import { BEST } from './trainer-options.ts';
 import type { Snapshot } from './trainer-options.ts';
 import type { StateDict } from './ops/specs.ts';

@@ -7,7 +7,7 @@ import type { CtcOptions } from './loss.ts';
 import type { Tally } from './metrics.ts';
 import { part } from './engine/plan.ts';
 import type { Plan, Slot } from './engine/plan.ts';
-import type { Workspace } from './workspace.ts';
+import type { Workspace } from './graph/workspace.ts';
 
 /** Labels of a batch, checked, where nobody can change them. */
 export interface Labels {

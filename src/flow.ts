@@ -7,11 +7,11 @@ import { Plan } from './engine/plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';
 import type { RowLossOptions } from './loss.ts';
-import { SEQUENCE_KEYS, checkSequence, putInput } from './sequence-io.ts';
-import { writeState } from './states.ts';
+import { SEQUENCE_KEYS, checkSequence, putInput } from './graph/rows.ts';
+import { writeState } from './graph/states.ts';
 import type { Input, SequenceOptions } from './ops/specs.ts';
 import { placesOf } from './ops/units.ts';
-import { Workspace } from './workspace.ts';
+import { Workspace } from './graph/workspace.ts';
 
 /** Sequences, and the loss whose gradient is followed back through them. */
 export interface FlowBatch extends Omit<SequenceOptions, 'padding'> {

@@ -1,6 +1,6 @@
 import { fillUniform } from './base/random.ts';
-import type { Store } from './store.ts';
-import { sizeOf } from './store.ts';
+import type { Store } from './graph/parameters.ts';
+import { sizeOf } from './graph/parameters.ts';
 import type { StateDict, Tensor } from './ops/specs.ts';
 import type { Parameter } from './ops/units.ts';
 

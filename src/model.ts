@@ -13,13 +13,13 @@ import type { Preset } from './initialise.ts';
 import { MAX_SEED } from './base/random.ts';
 import { GateReader } from './gates.ts';
 import type { Gates } from './gates.ts';
-import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from './sequence-io.ts';
-import type { Sequence } from './sequence-io.ts';
-import { copyState, readState, writeState } from './states.ts';
-import type { StatePlace } from './states.ts';
+import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from './graph/rows.ts';
+import type { Sequence } from './graph/rows.ts';
+import { copyState, readState, writeState } from './graph/states.ts';
+import type { StatePlace } from './graph/states.ts';
 import { checkInt8 } from './engine/int8.ts';
-import { Store } from './store.ts';
-import type { SharedParameters } from './store.ts';
+import { Store } from './graph/parameters.ts';
+import type { SharedParameters } from './graph/parameters.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
 import type {
@@ -31,7 +31,7 @@ import type {
   Tensor,
 } from './ops/specs.ts';
 import { unitsOf } from './ops/units.ts';
-import { Workspace } from './workspace.ts';
+import { Workspace } from './graph/workspace.ts';
 
 export interface ModelOptions {
   /** Whose defaults the fresh parameters follow; default `pytorch`. `zeros` where they will be loaded. */

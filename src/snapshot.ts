@@ -1,7 +1,7 @@
 import type { Carry } from './carry.ts';
 import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from './base/check.ts';
-import { below, ownTensors, sizeOf } from './store.ts';
-import type { Store } from './store.ts';
+import { below, ownTensors, sizeOf } from './graph/parameters.ts';
+import type { Store } from './graph/parameters.ts';
 import type { Snapshot } from './trainer-options.ts';
 import type { StateDict } from './ops/specs.ts';
 import type { Updater } from './updater.ts';

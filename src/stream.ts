@@ -12,11 +12,11 @@ import { kernelsOf } from './engine/engine.ts';
 import type { Engine } from './engine/engine.ts';
 import { GatefoldError } from './base/errors.ts';
 import type { Kernels } from './engine/kernels.ts';
-import { checkState, copyState, readState, unplaced, writeState } from './states.ts';
-import type { StatePlace } from './states.ts';
-import type { Store } from './store.ts';
+import { checkState, copyState, readState, unplaced, writeState } from './graph/states.ts';
+import type { StatePlace } from './graph/states.ts';
+import type { Store } from './graph/parameters.ts';
 import type { Input, ModelState } from './ops/specs.ts';
-import { Workspace } from './workspace.ts';
+import { Workspace } from './graph/workspace.ts';
 
 export interface StreamOptions {
   /** B: sequences that advance together; default 1. */

@@ -15,22 +15,15 @@ import { checkMetrics, measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from './model.ts';
 import type { Model } from './model.ts';
-import type { Draw } from './masks.ts';
+import type { Draw } from './graph/masks.ts';
 import { checkLengths, noRows, uniformExtent } from './ops/pass.ts';
-import {
-  addRows,
-  gatherRepeated,
-  ownInput,
-  putInput,
-  repeatLast,
-  takeRows,
-} from './sequence-io.ts';
+import { addRows, gatherRepeated, ownInput, putInput, repeatLast, takeRows } from './graph/rows.ts';
 import type { Stretch } from './ops/pass.ts';
 import type { SegmentedRun } from './segmented.ts';
 import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Kept } from './snapshot.ts';
-import { checkState, readState, writeState } from './states.ts';
-import type { Store } from './store.ts';
+import { checkState, readState, writeState } from './graph/states.ts';
+import type { Store } from './graph/parameters.ts';
 import type { Input, SequenceResult, StateDict } from './ops/specs.ts';
 import { layOut } from './trainer-layout.ts';
 import { checkTrainerOptions } from './trainer-options.ts';
@@ -45,7 +38,7 @@ import type {
   WindowOptions,
 } from './trainer-options.ts';
 import type { Updater } from './updater.ts';
-import { Workspace } from './workspace.ts';
+import { Workspace } from './graph/workspace.ts';
 
 export type * from './trainer-options.ts';
 

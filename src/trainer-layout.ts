@@ -7,10 +7,10 @@ import { createLoss, lossOptions } from './loss.ts';
 import { SegmentedRun } from './segmented.ts';
 import { planSegments } from './segments.ts';
 import type { Segmentation } from './segments.ts';
-import type { Store } from './store.ts';
+import type { Store } from './graph/parameters.ts';
 import type { TrainerOptions } from './trainer-options.ts';
 import { Updater } from './updater.ts';
-import { Workspace } from './workspace.ts';
+import { Workspace } from './graph/workspace.ts';
 
 /** What a trainer has in the engine beside its workspace. */
 export interface TrainerLayout {

@@ -5,7 +5,7 @@ import { part } from './engine/plan.ts';
 import type { Descriptor, Plan, Slot } from './engine/plan.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
 import type { Optimizer, Range } from './optimizer.ts';
-import type { Store } from './store.ts';
+import type { Store } from './graph/parameters.ts';
 import type { TrainerOptions, UpdateReport } from './trainer-options.ts';
 
 /** The gradients of a model's parameters, and what becomes of them: clipping and an optimizer with its moments. */

@@ -404,7 +404,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/workspace.ts', {
+  ...mutantsOf('src/graph/workspace.ts', {
     'a tied weight stays as it was before the update': [
       [
         'this.#store.prepareTied();\n    for (const { sequence, dense }',
@@ -510,7 +510,7 @@ export const mutants = [
     'derivative of the sigmoid without 1 - y': [['return nmadd(y, y, y);', 'return y;']],
   }),
 
-  ...mutantsOf('src/states.ts', {
+  ...mutantsOf('src/graph/states.ts', {
     'final c is read from h': [['c: read((place) => place.c,', 'c: read((place) => place.h,']],
     'initial c is not written': [
       ['if (unit.form.hasCellState) write(c, given?.c, unit.hidden);', ''],
@@ -744,13 +744,13 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/workspace.ts', {
+  ...mutantsOf('src/graph/workspace.ts', {
     'a workspace that cannot be made keeps its memory': [
       ['      this.#release();\n      throw error;', '      throw error;'],
     ],
   }),
 
-  ...mutantsOf('src/store.ts', {
+  ...mutantsOf('src/graph/parameters.ts', {
     'what staging took for a call that fails stays taken': [
       [
         '      return found;\n    } finally {\n      staging.free();\n    }',

@@ -62,13 +62,13 @@ const mutants = [
   },
   {
     name: 'states: room for one number less',
-    file: 'src/buffers.ts',
+    file: 'src/graph/buffers.ts',
     from: 'h: plan.reserve(states),',
     to: 'h: plan.reserve(states - 1),',
   },
   {
     name: 'gates: room for one number less',
-    file: 'src/buffers.ts',
+    file: 'src/graph/buffers.ts',
     from: 'gates: plan.reserve(rows * gateRow),',
     to: 'gates: plan.reserve(rows * gateRow - 1),',
   },

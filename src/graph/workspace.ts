@@ -1,19 +1,19 @@
-import { MERGE_CONCAT } from '../assembly/shared/codes.ts';
+import { MERGE_CONCAT } from '../../assembly/shared/codes.ts';
 import { roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
 import { describeUnit } from './descriptors.ts';
 import type { Reads } from './descriptors.ts';
-import { emptyExtent, raggedExtent, reversal, uniformExtent } from './ops/pass.ts';
-import type { Extent } from './ops/pass.ts';
-import { NONE, part } from './engine/plan.ts';
+import { emptyExtent, raggedExtent, reversal, uniformExtent } from '../ops/pass.ts';
+import type { Extent } from '../ops/pass.ts';
+import { NONE, part } from '../engine/plan.ts';
 import { drawMask, masksOf } from './masks.ts';
 import type { Draw, Mask } from './masks.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Slot } from './engine/plan.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import type { Slot } from '../engine/plan.ts';
 import { shifted } from './states.ts';
 import type { StatePlace } from './states.ts';
-import type { Store } from './store.ts';
-import type { Stretch } from './ops/pass.ts';
+import type { Store } from './parameters.ts';
+import type { Stretch } from '../ops/pass.ts';
 import type {
   DropoutUnit,
   EmbeddingUnit,
@@ -22,9 +22,9 @@ import type {
   PoolUnit,
   RecurrentUnit,
   Unit,
-} from './ops/units.ts';
-import { layOut } from './workspace-layout.ts';
-import type { WorkspaceOptions } from './workspace-layout.ts';
+} from '../ops/units.ts';
+import { layOut } from './workspace-plan.ts';
+import type { WorkspaceOptions } from './workspace-plan.ts';
 
 /** Extents that a workspace keeps at most. */
 const MAX_EXTENTS = 4;

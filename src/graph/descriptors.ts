@@ -1,10 +1,10 @@
 import type { Buffers } from './buffers.ts';
-import type { Fields, Kernels } from './engine/kernels.ts';
-import type { Descriptor, Slot } from './engine/plan.ts';
+import type { Fields, Kernels } from '../engine/kernels.ts';
+import type { Descriptor, Slot } from '../engine/plan.ts';
 import { describeOptions } from './option-buffers.ts';
-import type { Store } from './store.ts';
-import type { LinearUnit, RecurrentUnit } from './ops/units.ts';
-import type { WorkspaceLayout } from './workspace-layout.ts';
+import type { Store } from './parameters.ts';
+import type { LinearUnit, RecurrentUnit } from '../ops/units.ts';
+import type { WorkspaceLayout } from './workspace-plan.ts';
 
 /** What the units of a workspace have in common. */
 export interface Surroundings {

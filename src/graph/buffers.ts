@@ -1,10 +1,10 @@
-import { NONE } from './engine/plan.ts';
-import type { Descriptor, Plan, Slot } from './engine/plan.ts';
-import type { Store } from './store.ts';
+import { NONE } from '../engine/plan.ts';
+import type { Descriptor, Plan, Slot } from '../engine/plan.ts';
+import type { Store } from './parameters.ts';
 import { reserveOptions } from './option-buffers.ts';
 import type { OptionBuffers } from './option-buffers.ts';
-import { derivedLength } from './ops/units.ts';
-import type { RecurrentUnit, Unit } from './ops/units.ts';
+import { derivedLength } from '../ops/units.ts';
+import type { RecurrentUnit, Unit } from '../ops/units.ts';
 
 /** Buffers of one unit for M rows. What it does not have, or the pass does not need, is NONE. */
 export interface Buffers {

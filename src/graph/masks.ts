@@ -1,9 +1,9 @@
 import type { Buffers } from './buffers.ts';
-import type { Extent } from './ops/pass.ts';
-import { NONE, part } from './engine/plan.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Slot } from './engine/plan.ts';
-import { philoxKey } from './base/random.ts';
+import type { Extent } from '../ops/pass.ts';
+import { NONE, part } from '../engine/plan.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import type { Slot } from '../engine/plan.ts';
+import { philoxKey } from '../base/random.ts';
 
 /** Which masks a pass of training draws: those of pass number `pass` of a seed. */
 export interface Draw {

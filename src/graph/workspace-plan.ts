@@ -1,11 +1,11 @@
 import { reserveBuffers, roundUp4 } from './buffers.ts';
 import type { Buffers } from './buffers.ts';
-import { NONE, Plan } from './engine/plan.ts';
-import type { Fields } from './engine/kernels.ts';
-import type { Descriptor, Slot } from './engine/plan.ts';
-import { int8Operands } from './engine/int8.ts';
-import type { Store } from './store.ts';
-import type { Unit } from './ops/units.ts';
+import { NONE, Plan } from '../engine/plan.ts';
+import type { Fields } from '../engine/kernels.ts';
+import type { Descriptor, Slot } from '../engine/plan.ts';
+import { int8Operands } from '../engine/int8.ts';
+import type { Store } from './parameters.ts';
+import type { Unit } from '../ops/units.ts';
 
 export interface WorkspaceOptions {
   readonly batch: number;

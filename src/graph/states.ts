@@ -1,9 +1,9 @@
-import { ownFloats, readOptions } from './base/check.ts';
-import { NONE, part } from './engine/plan.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Slot } from './engine/plan.ts';
-import type { LayerState, ModelState } from './ops/specs.ts';
-import type { RecurrentUnit, Unit } from './ops/units.ts';
+import { ownFloats, readOptions } from '../base/check.ts';
+import { NONE, part } from '../engine/plan.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import type { Slot } from '../engine/plan.ts';
+import type { LayerState, ModelState } from '../ops/specs.ts';
+import type { RecurrentUnit, Unit } from '../ops/units.ts';
 
 /** Where the states [B, Hp] of one recurrent unit are, or their gradients. */
 export interface StatePlace {

@@ -1,17 +1,17 @@
-import { isOf, owned } from './base/arrays.ts';
-import { checkFloats } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import { Plan, part } from './engine/plan.ts';
-import { roundUp } from './engine/arena.ts';
-import type { Block } from './engine/arena.ts';
-import type { Fields, Kernels } from './engine/kernels.ts';
-import type { Descriptor, Slot } from './engine/plan.ts';
-import { int8Fields, packInt8, scaleName, unpackInt8 } from './engine/int8.ts';
-import { int8Length, plainPanels } from './engine/panels.ts';
-import type { Panels } from './engine/panels.ts';
-import { derivedLength, parametersOf, savedTensors } from './ops/units.ts';
-import type { LinearUnit, Parameter, RecurrentUnit, Unit } from './ops/units.ts';
-import type { Int8Tensor, StateDict, Tensor } from './ops/specs.ts';
+import { isOf, owned } from '../base/arrays.ts';
+import { checkFloats } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { Plan, part } from '../engine/plan.ts';
+import { roundUp } from '../engine/arena.ts';
+import type { Block } from '../engine/arena.ts';
+import type { Fields, Kernels } from '../engine/kernels.ts';
+import type { Descriptor, Slot } from '../engine/plan.ts';
+import { int8Fields, packInt8, scaleName, unpackInt8 } from '../engine/int8.ts';
+import { int8Length, plainPanels } from '../engine/panels.ts';
+import type { Panels } from '../engine/panels.ts';
+import { derivedLength, parametersOf, savedTensors } from '../ops/units.ts';
+import type { LinearUnit, Parameter, RecurrentUnit, Unit } from '../ops/units.ts';
+import type { Int8Tensor, StateDict, Tensor } from '../ops/specs.ts';
 
 /** Tensors of exactly the names and shapes of a model's parameters, which nobody can change. */
 export interface CheckedTensors {

@@ -1,13 +1,13 @@
-import { isOf } from './base/arrays.ts';
-import { checkInteger, ownFloats, ownTokens } from './base/check.ts';
-import { checkLengths } from './ops/pass.ts';
-import type { Stretch } from './ops/pass.ts';
-import { part } from './engine/plan.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Slot } from './engine/plan.ts';
+import { isOf } from '../base/arrays.ts';
+import { checkInteger, ownFloats, ownTokens } from '../base/check.ts';
+import { checkLengths } from '../ops/pass.ts';
+import type { Stretch } from '../ops/pass.ts';
+import { part } from '../engine/plan.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import type { Slot } from '../engine/plan.ts';
 import { checkState, unplaced } from './states.ts';
-import type { Store } from './store.ts';
-import type { Input, ModelState, SequenceOptions } from './ops/specs.ts';
+import type { Store } from './parameters.ts';
+import type { Input, ModelState, SequenceOptions } from '../ops/specs.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Rows in the engine: their distance and width in numbers. */

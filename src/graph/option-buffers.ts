@@ -1,9 +1,9 @@
-import { CELL_LSTM } from '../assembly/shared/codes.ts';
-import { NONE } from './engine/plan.ts';
-import type { Fields, Kernels } from './engine/kernels.ts';
-import type { Descriptor, Plan, Slot } from './engine/plan.ts';
-import type { Store } from './store.ts';
-import type { RecurrentUnit, Role } from './ops/units.ts';
+import { CELL_LSTM } from '../../assembly/shared/codes.ts';
+import { NONE } from '../engine/plan.ts';
+import type { Fields, Kernels } from '../engine/kernels.ts';
+import type { Descriptor, Plan, Slot } from '../engine/plan.ts';
+import type { Store } from './parameters.ts';
+import type { RecurrentUnit, Role } from '../ops/units.ts';
 
 /** Buffers of what a layer has beyond its cell; see `Options` in assembly/layout.ts. */
 export interface OptionBuffers {
