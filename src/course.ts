@@ -1,7 +1,7 @@
 import { checkInteger, checkKeys, checkNumber } from './base/check.ts';
 import { GatefoldError } from './base/errors.ts';
 import type { FitEvent, FitOptions, Learner } from './fit-options.ts';
-import { storeOf } from './model.ts';
+import { storeOf } from './model/model.ts';
 import { Patience, ReduceOnPlateau } from './schedules.ts';
 import { below } from './graph/parameters.ts';
 import { BEST } from './trainer-options.ts';

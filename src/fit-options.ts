@@ -1,5 +1,5 @@
 import type { Measures, Metric } from './metrics.ts';
-import type { Model } from './model.ts';
+import type { Model } from './model/model.ts';
 import type { ReduceOnPlateau, Schedule } from './schedules.ts';
 import type { Snapshot, StepReport, TrainerOptions, WindowOptions } from './trainer-options.ts';
 import type { Input } from './ops/specs.ts';

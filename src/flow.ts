@@ -1,8 +1,8 @@
 import { frozenCopy, readOptions } from './base/check.ts';
 import { GatefoldError } from './base/errors.ts';
 import { noRows } from './ops/pass.ts';
-import { storeOf } from './model.ts';
-import type { Model } from './model.ts';
+import { storeOf } from './model/model.ts';
+import type { Model } from './model/model.ts';
 import { Plan } from './engine/plan.ts';
 import { LossRows } from './loss-rows.ts';
 import { createLoss, lossOptions } from './loss.ts';

@@ -5,7 +5,7 @@ import type { Engine } from './engine/engine.ts';
 import { writeWhole } from './files.ts';
 import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/models.ts';
 import type { Extras, TrainerExtras } from './formats/models.ts';
-import type { Model } from './model.ts';
+import type { Model } from './model/model.ts';
 import type { Trainer } from './train.ts';
 
 export { enableFastLane } from './fast-lane.ts';

@@ -4,7 +4,7 @@ export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data/text.t
 export type { TextWindow } from './data/text.ts';
 export { gradientFlow } from './flow.ts';
 export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
-export type { Gates } from './gates.ts';
+export type { Gates } from './model/gates.ts';
 export type { ParameterGroup } from './groups.ts';
 export { GatefoldError } from './base/errors.ts';
 export type { ErrorCode } from './base/errors.ts';
@@ -24,8 +24,8 @@ export type {
   LossOptions,
 } from './loss.ts';
 export type { Measures, Metric } from './metrics.ts';
-export { Model } from './model.ts';
-export type { ModelOptions } from './model.ts';
+export { Model } from './model/model.ts';
+export type { ModelOptions } from './model/model.ts';
 export type {
   AdagradOptions,
   AdamOptions,
@@ -35,8 +35,8 @@ export type {
 } from './optimizer.ts';
 export { ReduceOnPlateau, cosineDecay, linearDecay, stepDecay } from './schedules.ts';
 export type { Schedule } from './schedules.ts';
-export { Stream } from './stream.ts';
-export type { StreamOptions } from './stream.ts';
+export { Stream } from './model/stream.ts';
+export type { StreamOptions } from './model/stream.ts';
 export { Trainer } from './train.ts';
 export type {
   GradClip,

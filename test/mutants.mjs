@@ -643,13 +643,13 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/stream.ts', {
+  ...mutantsOf('src/model/stream.ts', {
     'a stream does not advance': [
       ['copyState(this.#kernels, this.#states[steps]!, this.#states[0]!, this.batch);', ''],
     ],
   }),
 
-  ...mutantsOf('src/model.ts', {
+  ...mutantsOf('src/model/model.ts', {
     'a chunk of a long sequence starts over': [
       ['copyState(kernels, workspace.lastStates(), initial, batch);', ''],
     ],
@@ -729,7 +729,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/stream.ts', {
+  ...mutantsOf('src/model/stream.ts', {
     'tokens of a stream are used unchecked': [
       ["if (isOfTokens) checkTokens('x', given as Int32Array, frames * batch, unit.tokens);", ''],
     ],

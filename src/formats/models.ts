@@ -1,7 +1,7 @@
 import { complete } from '../ops/description.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError, shorten } from '../base/errors.ts';
-import { Model, storeOf } from '../model.ts';
+import { Model, storeOf } from '../model/model.ts';
 import { below } from '../graph/parameters.ts';
 import type { Trainer } from '../train.ts';
 import { BEST } from '../trainer-options.ts';

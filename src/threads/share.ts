@@ -7,7 +7,7 @@ import { GatefoldError } from '../base/errors.ts';
 import { importsOf } from '../engine/imports.ts';
 import type { KernelImports } from '../engine/imports.ts';
 import type { Kernels } from '../engine/kernels.ts';
-import { Model, storeOf } from '../model.ts';
+import { Model, storeOf } from '../model/model.ts';
 import { ThreadedEngine } from './engine.ts';
 
 /**

@@ -6,5 +6,5 @@ export * as main from '../../src/index.ts';
 export * as safetensors from '../../src/formats/safetensors.ts';
 export * as threads from '../../src/threads.ts';
 export { kernelsOf } from '../../src/engine/engine.ts';
-export { storeOf } from '../../src/model.ts';
+export { storeOf } from '../../src/model/model.ts';
 export { watch, zonesOf } from './guarded/zones.ts';

@@ -1,8 +1,8 @@
-import { fillUniform } from './base/random.ts';
-import type { Store } from './graph/parameters.ts';
-import { sizeOf } from './graph/parameters.ts';
-import type { StateDict, Tensor } from './ops/specs.ts';
-import type { Parameter } from './ops/units.ts';
+import { fillUniform } from '../base/random.ts';
+import type { Store } from '../graph/parameters.ts';
+import { sizeOf } from '../graph/parameters.ts';
+import type { StateDict, Tensor } from '../ops/specs.ts';
+import type { Parameter } from '../ops/units.ts';
 
 /** Where the defaults come from. */
 export type Preset = 'pytorch' | 'keras';

@@ -1,10 +1,10 @@
-import { newFloats } from './base/arrays.ts';
-import { reversal } from './ops/pass.ts';
-import { eachRow } from './graph/rows.ts';
-import type { Stretch } from './ops/pass.ts';
-import type { Store } from './graph/parameters.ts';
-import { placesOf } from './ops/units.ts';
-import type { Workspace } from './graph/workspace.ts';
+import { newFloats } from '../base/arrays.ts';
+import { reversal } from '../ops/pass.ts';
+import { eachRow } from '../graph/rows.ts';
+import type { Stretch } from '../ops/pass.ts';
+import type { Store } from '../graph/parameters.ts';
+import { placesOf } from '../ops/units.ts';
+import type { Workspace } from '../graph/workspace.ts';
 
 /** Arrays [L, T, B, H] by layer and gate: see `Model.gates`. */
 export type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;

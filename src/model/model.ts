@@ -1,25 +1,25 @@
-import { newFloats } from './base/arrays.ts';
-import { checkChoice, checkInteger, frozenCopy, readOptions } from './base/check.ts';
-import { complete, inputSizeOf, outputSizeOf } from './ops/description.ts';
-import type { CompleteLayer } from './ops/description.ts';
-import { disposable } from './base/disposable.ts';
-import { raggedOrder } from './ops/pass.ts';
-import type { Stretch } from './ops/pass.ts';
-import { kernelsOf } from './engine/engine.ts';
-import type { Engine } from './engine/engine.ts';
-import { GatefoldError } from './base/errors.ts';
+import { newFloats } from '../base/arrays.ts';
+import { checkChoice, checkInteger, frozenCopy, readOptions } from '../base/check.ts';
+import { complete, inputSizeOf, outputSizeOf } from '../ops/description.ts';
+import type { CompleteLayer } from '../ops/description.ts';
+import { disposable } from '../base/disposable.ts';
+import { raggedOrder } from '../ops/pass.ts';
+import type { Stretch } from '../ops/pass.ts';
+import { kernelsOf } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { PRESETS, initialise } from './initialise.ts';
 import type { Preset } from './initialise.ts';
-import { MAX_SEED } from './base/random.ts';
+import { MAX_SEED } from '../base/random.ts';
 import { GateReader } from './gates.ts';
 import type { Gates } from './gates.ts';
-import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from './graph/rows.ts';
-import type { Sequence } from './graph/rows.ts';
-import { copyState, readState, writeState } from './graph/states.ts';
-import type { StatePlace } from './graph/states.ts';
-import { checkInt8 } from './engine/int8.ts';
-import { Store } from './graph/parameters.ts';
-import type { SharedParameters } from './graph/parameters.ts';
+import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from '../graph/rows.ts';
+import type { Sequence } from '../graph/rows.ts';
+import { copyState, readState, writeState } from '../graph/states.ts';
+import type { StatePlace } from '../graph/states.ts';
+import { checkInt8 } from '../engine/int8.ts';
+import { Store } from '../graph/parameters.ts';
+import type { SharedParameters } from '../graph/parameters.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
 import type {
@@ -29,9 +29,9 @@ import type {
   SequenceResult,
   StateDict,
   Tensor,
-} from './ops/specs.ts';
-import { unitsOf } from './ops/units.ts';
-import { Workspace } from './graph/workspace.ts';
+} from '../ops/specs.ts';
+import { unitsOf } from '../ops/units.ts';
+import { Workspace } from '../graph/workspace.ts';
 
 export interface ModelOptions {
   /** Whose defaults the fresh parameters follow; default `pytorch`. `zeros` where they will be loaded. */

@@ -1,22 +1,22 @@
-import { POOL_LAST } from '../assembly/shared/codes.ts';
-import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from './base/arrays.ts';
+import { POOL_LAST } from '../../assembly/shared/codes.ts';
+import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from '../base/arrays.ts';
 import {
   checkFloats,
   checkInteger,
   checkIntegers,
   checkTokens,
   readOptions,
-} from './base/check.ts';
-import { disposable } from './base/disposable.ts';
-import { kernelsOf } from './engine/engine.ts';
-import type { Engine } from './engine/engine.ts';
-import { GatefoldError } from './base/errors.ts';
-import type { Kernels } from './engine/kernels.ts';
-import { checkState, copyState, readState, unplaced, writeState } from './graph/states.ts';
-import type { StatePlace } from './graph/states.ts';
-import type { Store } from './graph/parameters.ts';
-import type { Input, ModelState } from './ops/specs.ts';
-import { Workspace } from './graph/workspace.ts';
+} from '../base/check.ts';
+import { disposable } from '../base/disposable.ts';
+import { kernelsOf } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import { GatefoldError } from '../base/errors.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import { checkState, copyState, readState, unplaced, writeState } from '../graph/states.ts';
+import type { StatePlace } from '../graph/states.ts';
+import type { Store } from '../graph/parameters.ts';
+import type { Input, ModelState } from '../ops/specs.ts';
+import { Workspace } from '../graph/workspace.ts';
 
 export interface StreamOptions {
   /** B: sequences that advance together; default 1. */
