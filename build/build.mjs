@@ -39,7 +39,7 @@ const ENTRIES = {
   workerd: 'src/workerd.ts',
   worklet: 'src/worklet.ts',
   node: 'src/node.ts',
-  'data-entry': 'src/data-entry.ts',
+  'data-entry': 'src/data/index.ts',
   'kernels-entry': 'src/kernels-entry.ts',
   threads: 'src/threads.ts',
   'threads/worker': 'src/threads/worker.ts',

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SeriesWindows } from '../src/data-entry.ts';
+import { SeriesWindows } from '../src/data/index.ts';
 import {
   type FitOptions,
   type FitProgress,

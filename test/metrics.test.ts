@@ -16,7 +16,7 @@ import {
   Model,
   Trainer,
 } from '../src/index.ts';
-import { SequenceBuckets } from '../src/data-entry.ts';
+import { SequenceBuckets } from '../src/data/index.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 

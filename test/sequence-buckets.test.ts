@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SequenceBuckets, splitSequences, type LabelledSequence } from '../src/data-entry.ts';
+import { SequenceBuckets, splitSequences, type LabelledSequence } from '../src/data/index.ts';
 import { shuffled } from '../src/data/shuffle.ts';
 import { Model, Trainer } from '../src/index.ts';
 import { createEngine } from './support/engines.ts';

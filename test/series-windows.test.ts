@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Normalizer, SeriesWindows, splitSeries, type SeriesOptions } from '../src/data-entry.ts';
+import { Normalizer, SeriesWindows, splitSeries, type SeriesOptions } from '../src/data/index.ts';
 import { Model, Trainer } from '../src/index.ts';
 import { createEngine } from './support/engines.ts';
 
