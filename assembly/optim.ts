@@ -8,7 +8,7 @@
  *   adam      m = b1 m + w g                        p -= rate c1 m / (sqrt(c2 v) + eps)
  *             v = b2 v + w2 g^2
  *
- * What PyTorch's and Keras' forms make of these numbers is in src/optimizer.ts. Moments below 1e-30 become zero.
+ * What PyTorch's and Keras' forms make of these numbers is in src/training/optim/optimizer.ts. Moments below 1e-30 become zero.
  */
 
 import { Update } from './layout';

@@ -6,7 +6,7 @@ import { writeWhole } from './files.ts';
 import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/models.ts';
 import type { Extras, TrainerExtras } from './formats/models.ts';
 import type { Model } from './model/model.ts';
-import type { Trainer } from './train.ts';
+import type { Trainer } from './training/trainer.ts';
 
 export { enableFastLane } from './fast-lane.ts';
 export type { FastLane } from './fast-lane.ts';

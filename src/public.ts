@@ -1,11 +1,11 @@
 // What every entry exports beside its own `Engine`.
-export { greedyCtc, labelErrorRate } from './ctc.ts';
+export { greedyCtc, labelErrorRate } from './training/losses/ctc.ts';
 export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from './data/text.ts';
 export type { TextWindow } from './data/text.ts';
-export { gradientFlow } from './flow.ts';
-export type { FlowBatch, GradientFlow, LayerFlow } from './flow.ts';
+export { gradientFlow } from './training/gradient-flow.ts';
+export type { FlowBatch, GradientFlow, LayerFlow } from './training/gradient-flow.ts';
 export type { Gates } from './model/gates.ts';
-export type { ParameterGroup } from './groups.ts';
+export type { ParameterGroup } from './training/optim/groups.ts';
 export { GatefoldError } from './base/errors.ts';
 export type { ErrorCode } from './base/errors.ts';
 export type {
@@ -15,15 +15,15 @@ export type {
   FitProgress,
   TrainingData,
   TrainingWindow,
-} from './fit-options.ts';
+} from './training/fit-options.ts';
 export type {
   CtcOptions,
   CrossEntropyOptions,
   ElementLossOptions,
   LossChoice,
   LossOptions,
-} from './loss.ts';
-export type { Measures, Metric } from './metrics.ts';
+} from './training/losses/loss.ts';
+export type { Measures, Metric } from './training/metrics.ts';
 export { Model } from './model/model.ts';
 export type { ModelOptions } from './model/model.ts';
 export type {
@@ -32,12 +32,17 @@ export type {
   OptimizerOptions,
   RmspropOptions,
   SgdOptions,
-} from './optimizer.ts';
-export { ReduceOnPlateau, cosineDecay, linearDecay, stepDecay } from './schedules.ts';
-export type { Schedule } from './schedules.ts';
+} from './training/optim/optimizer.ts';
+export {
+  ReduceOnPlateau,
+  cosineDecay,
+  linearDecay,
+  stepDecay,
+} from './training/optim/schedules.ts';
+export type { Schedule } from './training/optim/schedules.ts';
 export { Stream } from './model/stream.ts';
 export type { StreamOptions } from './model/stream.ts';
-export { Trainer } from './train.ts';
+export { Trainer } from './training/trainer.ts';
 export type {
   GradClip,
   InputGradients,
@@ -48,5 +53,5 @@ export type {
   TrainingSequenceOptions,
   UpdateReport,
   WindowOptions,
-} from './train.ts';
+} from './training/trainer.ts';
 export type * from './ops/specs.ts';

@@ -469,7 +469,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/optimizer.ts', {
+  ...mutantsOf('src/training/optim/optimizer.ts', {
     'keras: the rate is not in the momentum': [
       [
         '{ ...fields, weightFirst: 1, scale: scale * rate, rate: 1 }',
@@ -485,7 +485,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/groups.ts', {
+  ...mutantsOf('src/training/optim/groups.ts', {
     'neighbours of different rates are one range': [
       ['last.share === share && last.weightDecay', 'last.weightDecay'],
     ],
@@ -517,7 +517,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/carry.ts', {
+  ...mutantsOf('src/training/tbptt.ts', {
     'states are not carried from window to window': [
       ['else copyState(this.#kernels, last, this.#states, this.#batch);', ''],
     ],
@@ -529,7 +529,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/segmented.ts', {
+  ...mutantsOf('src/training/segmented.ts', {
     'a segment run again starts from the states of the window': [
       [
         'this.#statesBefore(k), workspace.states(0), this.#batch',
@@ -559,13 +559,13 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/segments.ts', {
+  ...mutantsOf('src/training/segments.ts', {
     'segments as short as they can be': [
       ['if (bytes <= budget) return', 'if (bytes <= budget && segment === 1) return'],
     ],
   }),
 
-  ...mutantsOf('src/updater.ts', {
+  ...mutantsOf('src/training/optim/updater.ts', {
     'the norm is reported after clipping': [
       [
         'return { gradNorm, finite: true };',
@@ -577,7 +577,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/train.ts', {
+  ...mutantsOf('src/training/trainer.ts', {
     'gradients of the window before are kept': [
       ['this.#kernels.zero(this.#updater.gradients);\n    writeState', 'writeState'],
     ],
@@ -598,7 +598,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/loss-rows.ts', {
+  ...mutantsOf('src/training/losses/row-loss.ts', {
     'rows without a step have a share in the loss of a pool': [
       ['const valid = workspace.extent.offsets[1]!;', 'const valid = workspace.batch;'],
     ],
@@ -611,7 +611,7 @@ export const mutants = [
       ['this.#kernels.zero(outputGradient, 0, before);', ''],
     ],
   }),
-  ...mutantsOf('src/optimizer.ts', {
+  ...mutantsOf('src/training/optim/optimizer.ts', {
     'dampening acts on the first step too': [
       ['weightFirst: taken === 0 ? 1 : 1 - dampening', 'weightFirst: 1 - dampening'],
     ],
@@ -671,7 +671,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/snapshot.ts', {
+  ...mutantsOf('src/training/snapshot.ts', {
     'carried tokens are restored unchecked': [
       ['if (tokens) checkTokens(name, bitsOf(data), length, tokens);', ''],
     ],
@@ -695,7 +695,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/ctc.ts', {
+  ...mutantsOf('src/training/losses/ctc.ts', {
     'more labels than there is memory for': [
       ['if (count > this.#maxLabels && count <= this.#steps) {', 'if (false) {'],
     ],
@@ -716,7 +716,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/trainer-options.ts', {
+  ...mutantsOf('src/training/options.ts', {
     'options of a trainer stay those of the caller': [
       ["const options = frozenCopy('options', given);", 'const options = given;'],
     ],
@@ -735,7 +735,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/train.ts', {
+  ...mutantsOf('src/training/trainer.ts', {
     'a getter disposes what a window is for': [
       ['    this.#checkAlive();\n    return window;', '    return window;'],
     ],

@@ -10,7 +10,7 @@ import {
   type LossChoice,
   type TrainerOptions,
 } from '../src/index.ts';
-import { planSegments } from '../src/segments.ts';
+import { planSegments } from '../src/training/segments.ts';
 import type { LayerSpec, WindowOptions } from '../src/index.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms } from './support/cells.ts';

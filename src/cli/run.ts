@@ -5,7 +5,7 @@ import { loadModel, readTrainer, saveTrainer } from '../formats/models.ts';
 import { readSafetensors } from '../formats/safetensors-read.ts';
 import type { SafetensorsFile } from '../formats/safetensors-read.ts';
 import type { Model } from '../model/model.ts';
-import type { Snapshot, Trainer } from '../train.ts';
+import type { Snapshot, Trainer } from '../training/trainer.ts';
 import type { LayerSpec, ModelDescription } from '../ops/specs.ts';
 import { Vocabulary } from '../data/text.ts';
 import { MAX_SEED } from '../base/random.ts';

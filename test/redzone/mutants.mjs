@@ -74,13 +74,13 @@ const mutants = [
   },
   {
     name: 'a carry: room for one number less of its inputs',
-    file: 'src/carry.ts',
+    file: 'src/training/tbptt.ts',
     from: 'plan.reserve(most * this.#width)',
     to: 'plan.reserve(most * this.#width - (most ? 1 : 0))',
   },
   {
     name: 'segments: room for one state less',
-    file: 'src/segmented.ts',
+    file: 'src/training/segmented.ts',
     from: 'const length = (count + 1) * batch * unit.outputRow;',
     to: 'const length = (count + 1) * batch * unit.outputRow - 1;',
   },

@@ -1,6 +1,6 @@
-import { checkChoice } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import type { LossOptions } from './loss.ts';
+import { checkChoice } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import type { LossOptions } from './losses/loss.ts';
 
 /**
  * What a loss says in other words: the share of targets that are found (`accuracy`: the likeliest class; of `bce` the side of 1/2), e to the

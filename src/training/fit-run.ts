@@ -1,12 +1,12 @@
-import { checkInteger, checkKeys, checkNumber } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
+import { checkInteger, checkKeys, checkNumber } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import type { FitEvent, FitOptions, Learner } from './fit-options.ts';
-import { storeOf } from './model/model.ts';
-import { Patience, ReduceOnPlateau } from './schedules.ts';
-import { below } from './graph/parameters.ts';
-import { BEST } from './trainer-options.ts';
-import type { Snapshot } from './trainer-options.ts';
-import type { StateDict } from './ops/specs.ts';
+import { storeOf } from '../model/model.ts';
+import { Patience, ReduceOnPlateau } from './optim/schedules.ts';
+import { below } from '../graph/parameters.ts';
+import { BEST } from './options.ts';
+import type { Snapshot } from './options.ts';
+import type { StateDict } from '../ops/specs.ts';
 
 /** Numbers of a run in its metadata. */
 const NUMBERS = 9;

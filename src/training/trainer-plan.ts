@@ -1,16 +1,16 @@
-import { Carry } from './carry.ts';
-import { Ctc } from './ctc.ts';
-import { GatefoldError } from './base/errors.ts';
-import { NONE, Plan } from './engine/plan.ts';
-import { LossRows } from './loss-rows.ts';
-import { createLoss, lossOptions } from './loss.ts';
+import { Carry } from './tbptt.ts';
+import { Ctc } from './losses/ctc.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { NONE, Plan } from '../engine/plan.ts';
+import { LossRows } from './losses/row-loss.ts';
+import { createLoss, lossOptions } from './losses/loss.ts';
 import { SegmentedRun } from './segmented.ts';
 import { planSegments } from './segments.ts';
 import type { Segmentation } from './segments.ts';
-import type { Store } from './graph/parameters.ts';
-import type { TrainerOptions } from './trainer-options.ts';
-import { Updater } from './updater.ts';
-import { Workspace } from './graph/workspace.ts';
+import type { Store } from '../graph/parameters.ts';
+import type { TrainerOptions } from './options.ts';
+import { Updater } from './optim/updater.ts';
+import { Workspace } from '../graph/workspace.ts';
 
 /** What a trainer has in the engine beside its workspace. */
 export interface TrainerLayout {

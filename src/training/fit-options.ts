@@ -1,8 +1,8 @@
 import type { Measures, Metric } from './metrics.ts';
-import type { Model } from './model/model.ts';
-import type { ReduceOnPlateau, Schedule } from './schedules.ts';
-import type { Snapshot, StepReport, TrainerOptions, WindowOptions } from './trainer-options.ts';
-import type { Input } from './ops/specs.ts';
+import type { Model } from '../model/model.ts';
+import type { ReduceOnPlateau, Schedule } from './optim/schedules.ts';
+import type { Snapshot, StepReport, TrainerOptions, WindowOptions } from './options.ts';
+import type { Input } from '../ops/specs.ts';
 
 /** What a validation has changed: the lowest loss so far, a lower learning rate from here on, the end of the run. */
 export type FitEvent = 'best' | 'rate-reduced' | 'early-stop';

@@ -1,5 +1,5 @@
-import { checkInteger, readOptions } from './base/check.ts';
-import { Course } from './course.ts';
+import { checkInteger, readOptions } from '../base/check.ts';
+import { Course } from './fit-run.ts';
 import type {
   FitOptions,
   FitProgress,
@@ -7,7 +7,7 @@ import type {
   TrainingData,
   TrainingWindow,
 } from './fit-options.ts';
-import { lossOptions } from './loss.ts';
+import { lossOptions } from './losses/loss.ts';
 import { checkMetrics } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 

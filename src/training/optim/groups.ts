@@ -1,7 +1,7 @@
-import { checkKeys, checkNumber } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
+import { checkKeys, checkNumber } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
 import type { Range } from './optimizer.ts';
-import type { Parameter } from './ops/units.ts';
+import type { Parameter } from '../../ops/units.ts';
 
 /** Parameters that train with a rate or a decay of their own. */
 export interface ParameterGroup {

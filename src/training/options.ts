@@ -1,12 +1,12 @@
-import { checkChoice, checkInteger, checkKeys, checkNumber, frozenCopy } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import type { GradientFlow } from './flow.ts';
-import { lossOptions } from './loss.ts';
-import type { LossChoice } from './loss.ts';
-import type { ParameterGroup } from './groups.ts';
-import type { OptimizerOptions } from './optimizer.ts';
-import { MAX_SEED } from './base/random.ts';
-import type { ModelState, StateDict } from './ops/specs.ts';
+import { checkChoice, checkInteger, checkKeys, checkNumber, frozenCopy } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import type { GradientFlow } from './gradient-flow.ts';
+import { lossOptions } from './losses/loss.ts';
+import type { LossChoice } from './losses/loss.ts';
+import type { ParameterGroup } from './optim/groups.ts';
+import type { OptimizerOptions } from './optim/optimizer.ts';
+import { MAX_SEED } from '../base/random.ts';
+import type { ModelState, StateDict } from '../ops/specs.ts';
 
 export interface TrainerOptions {
   /** B */

@@ -1,10 +1,10 @@
-import type { Carry } from './carry.ts';
-import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from './base/check.ts';
-import { below, ownTensors, sizeOf } from './graph/parameters.ts';
-import type { Store } from './graph/parameters.ts';
-import type { Snapshot } from './trainer-options.ts';
-import type { StateDict } from './ops/specs.ts';
-import type { Updater } from './updater.ts';
+import type { Carry } from './tbptt.ts';
+import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from '../base/check.ts';
+import { below, ownTensors, sizeOf } from '../graph/parameters.ts';
+import type { Store } from '../graph/parameters.ts';
+import type { Snapshot } from './options.ts';
+import type { StateDict } from '../ops/specs.ts';
+import type { Updater } from './optim/updater.ts';
 
 /** What a trainer goes on from. */
 export interface Kept {

@@ -1,12 +1,12 @@
-import { checkNumber } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
+import { checkNumber } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
 import { rangesOf } from './groups.ts';
-import { part } from './engine/plan.ts';
-import type { Descriptor, Plan, Slot } from './engine/plan.ts';
+import { part } from '../../engine/plan.ts';
+import type { Descriptor, Plan, Slot } from '../../engine/plan.ts';
 import { applyOptimizer, createOptimizer } from './optimizer.ts';
 import type { Optimizer, Range } from './optimizer.ts';
-import type { Store } from './graph/parameters.ts';
-import type { TrainerOptions, UpdateReport } from './trainer-options.ts';
+import type { Store } from '../../graph/parameters.ts';
+import type { TrainerOptions, UpdateReport } from '../options.ts';
 
 /** The gradients of a model's parameters, and what becomes of them: clipping and an optimizer with its moments. */
 export class Updater {

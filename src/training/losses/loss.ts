@@ -4,7 +4,7 @@ import {
   LOSS_CLASSES,
   LOSS_HUBER,
   LOSS_SQUARED,
-} from '../assembly/shared/codes.ts';
+} from '../../../assembly/shared/codes.ts';
 import {
   checkChoice,
   checkInteger,
@@ -12,11 +12,11 @@ import {
   checkNumber,
   ownFloats,
   ownTokens,
-} from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import { NONE } from './engine/plan.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Slot } from './engine/plan.ts';
+} from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import { NONE } from '../../engine/plan.ts';
+import type { Kernels } from '../../engine/kernels.ts';
+import type { Slot } from '../../engine/plan.ts';
 
 /** `torch.nn.CrossEntropyLoss` on logits, in nats. */
 export interface CrossEntropyOptions {

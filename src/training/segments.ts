@@ -1,4 +1,4 @@
-import { GatefoldError } from './base/errors.ts';
+import { GatefoldError } from '../base/errors.ts';
 
 /** A window of backpropagation in pieces: `count` segments of `segment` steps, the last one maybe shorter. */
 export interface Segmentation {

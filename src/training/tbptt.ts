@@ -1,10 +1,10 @@
-import type { Kernels } from './engine/kernels.ts';
-import type { Plan, Slot } from './engine/plan.ts';
-import { copyState, reorderState, writeState } from './graph/states.ts';
-import type { StatePlace } from './graph/states.ts';
-import type { Store } from './graph/parameters.ts';
-import type { RecurrentUnit } from './ops/units.ts';
-import type { Workspace } from './graph/workspace.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import type { Plan, Slot } from '../engine/plan.ts';
+import { copyState, reorderState, writeState } from '../graph/states.ts';
+import type { StatePlace } from '../graph/states.ts';
+import type { Store } from '../graph/parameters.ts';
+import type { RecurrentUnit } from '../ops/units.ts';
+import type { Workspace } from '../graph/workspace.ts';
 
 /**
  * What goes over the cut between two windows of truncated backpropagation: the states, and the inputs that the next window replays

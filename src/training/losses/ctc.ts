@@ -1,13 +1,13 @@
-import { isOf, lengthOf, owned } from './base/arrays.ts';
-import { checkChoice, checkInteger, checkKeys, ownFloats, readOptions } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import { checkLengths } from './ops/pass.ts';
-import type { Kernels } from './engine/kernels.ts';
+import { isOf, lengthOf, owned } from '../../base/arrays.ts';
+import { checkChoice, checkInteger, checkKeys, ownFloats, readOptions } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import { checkLengths } from '../../ops/pass.ts';
+import type { Kernels } from '../../engine/kernels.ts';
 import type { CtcOptions } from './loss.ts';
-import type { Tally } from './metrics.ts';
-import { part } from './engine/plan.ts';
-import type { Plan, Slot } from './engine/plan.ts';
-import type { Workspace } from './graph/workspace.ts';
+import type { Tally } from '../metrics.ts';
+import { part } from '../../engine/plan.ts';
+import type { Plan, Slot } from '../../engine/plan.ts';
+import type { Workspace } from '../../graph/workspace.ts';
 
 /** Labels of a batch, checked, where nobody can change them. */
 export interface Labels {

@@ -1,9 +1,13 @@
-import { OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, OPTIMIZER_SGD } from '../assembly/shared/codes.ts';
-import { checkChoice, checkKeys, checkNumber } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import { NONE, part } from './engine/plan.ts';
-import type { Fields, Kernels } from './engine/kernels.ts';
-import type { Descriptor, Slot } from './engine/plan.ts';
+import {
+  OPTIMIZER_ADAM,
+  OPTIMIZER_RMSPROP,
+  OPTIMIZER_SGD,
+} from '../../../assembly/shared/codes.ts';
+import { checkChoice, checkKeys, checkNumber } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import { NONE, part } from '../../engine/plan.ts';
+import type { Fields, Kernels } from '../../engine/kernels.ts';
+import type { Descriptor, Slot } from '../../engine/plan.ts';
 
 interface CommonOptions {
   readonly lr: number;

@@ -1,32 +1,39 @@
-import { newFloats } from './base/arrays.ts';
-import { checkChoice, checkInteger, ownFloats, readOptions } from './base/check.ts';
-import type { Carry } from './carry.ts';
-import type { Ctc, Labels } from './ctc.ts';
-import { disposable } from './base/disposable.ts';
-import { kernelsOf } from './engine/engine.ts';
-import { GatefoldError } from './base/errors.ts';
+import { newFloats } from '../base/arrays.ts';
+import { checkChoice, checkInteger, ownFloats, readOptions } from '../base/check.ts';
+import type { Carry } from './tbptt.ts';
+import type { Ctc, Labels } from './losses/ctc.ts';
+import { disposable } from '../base/disposable.ts';
+import { kernelsOf } from '../engine/engine.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, FitProgress, TrainingData } from './fit-options.ts';
-import { readFlow } from './flow.ts';
-import { lossOptions } from './loss.ts';
-import type { LossRows } from './loss-rows.ts';
-import type { Kernels } from './engine/kernels.ts';
+import { readFlow } from './gradient-flow.ts';
+import { lossOptions } from './losses/loss.ts';
+import type { LossRows } from './losses/row-loss.ts';
+import type { Kernels } from '../engine/kernels.ts';
 import { checkMetrics, measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
-import { storeOf } from './model/model.ts';
-import type { Model } from './model/model.ts';
-import type { Draw } from './graph/masks.ts';
-import { checkLengths, noRows, uniformExtent } from './ops/pass.ts';
-import { addRows, gatherRepeated, ownInput, putInput, repeatLast, takeRows } from './graph/rows.ts';
-import type { Stretch } from './ops/pass.ts';
+import { storeOf } from '../model/model.ts';
+import type { Model } from '../model/model.ts';
+import type { Draw } from '../graph/masks.ts';
+import { checkLengths, noRows, uniformExtent } from '../ops/pass.ts';
+import {
+  addRows,
+  gatherRepeated,
+  ownInput,
+  putInput,
+  repeatLast,
+  takeRows,
+} from '../graph/rows.ts';
+import type { Stretch } from '../ops/pass.ts';
 import type { SegmentedRun } from './segmented.ts';
 import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Kept } from './snapshot.ts';
-import { checkState, readState, writeState } from './graph/states.ts';
-import type { Store } from './graph/parameters.ts';
-import type { Input, SequenceResult, StateDict } from './ops/specs.ts';
-import { layOut } from './trainer-layout.ts';
-import { checkTrainerOptions } from './trainer-options.ts';
+import { checkState, readState, writeState } from '../graph/states.ts';
+import type { Store } from '../graph/parameters.ts';
+import type { Input, SequenceResult, StateDict } from '../ops/specs.ts';
+import { layOut } from './trainer-plan.ts';
+import { checkTrainerOptions } from './options.ts';
 import type {
   InputGradients,
   OutputGradients,
@@ -36,11 +43,11 @@ import type {
   TrainingSequenceOptions,
   UpdateReport,
   WindowOptions,
-} from './trainer-options.ts';
-import type { Updater } from './updater.ts';
-import { Workspace } from './graph/workspace.ts';
+} from './options.ts';
+import type { Updater } from './optim/updater.ts';
+import { Workspace } from '../graph/workspace.ts';
 
-export type * from './trainer-options.ts';
+export type * from './options.ts';
 
 type Values = Float32Array | Int32Array;
 /** Checked targets. */

@@ -1,16 +1,16 @@
-import type { Carry } from './carry.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Plan } from './engine/plan.ts';
-import type { Draw } from './graph/masks.ts';
-import { scaleOf } from './loss-rows.ts';
-import type { LossRows } from './loss-rows.ts';
-import { putInput } from './graph/rows.ts';
-import type { Stretch } from './ops/pass.ts';
-import { copyState, shifted } from './graph/states.ts';
-import type { StatePlace } from './graph/states.ts';
-import type { Store } from './graph/parameters.ts';
-import type { Input } from './ops/specs.ts';
-import type { Workspace } from './graph/workspace.ts';
+import type { Carry } from './tbptt.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Draw } from '../graph/masks.ts';
+import { scaleOf } from './losses/row-loss.ts';
+import type { LossRows } from './losses/row-loss.ts';
+import { putInput } from '../graph/rows.ts';
+import type { Stretch } from '../ops/pass.ts';
+import { copyState, shifted } from '../graph/states.ts';
+import type { StatePlace } from '../graph/states.ts';
+import type { Store } from '../graph/parameters.ts';
+import type { Input } from '../ops/specs.ts';
+import type { Workspace } from '../graph/workspace.ts';
 
 /** A checked window of more steps than a workspace has room for. */
 export interface LongWindow {

@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber } from './base/check.ts';
+import { checkInteger, checkNumber } from '../../base/check.ts';
 
 /**
  * The learning rate of an update, counted from 0, of `updates` in all: what `trainer.fit` takes as `learningRate`. Only operations that

@@ -1,17 +1,17 @@
-import { frozenCopy, readOptions } from './base/check.ts';
-import { GatefoldError } from './base/errors.ts';
-import { noRows } from './ops/pass.ts';
-import { storeOf } from './model/model.ts';
-import type { Model } from './model/model.ts';
-import { Plan } from './engine/plan.ts';
-import { LossRows } from './loss-rows.ts';
-import { createLoss, lossOptions } from './loss.ts';
-import type { RowLossOptions } from './loss.ts';
-import { SEQUENCE_KEYS, checkSequence, putInput } from './graph/rows.ts';
-import { writeState } from './graph/states.ts';
-import type { Input, SequenceOptions } from './ops/specs.ts';
-import { placesOf } from './ops/units.ts';
-import { Workspace } from './graph/workspace.ts';
+import { frozenCopy, readOptions } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { noRows } from '../ops/pass.ts';
+import { storeOf } from '../model/model.ts';
+import type { Model } from '../model/model.ts';
+import { Plan } from '../engine/plan.ts';
+import { LossRows } from './losses/row-loss.ts';
+import { createLoss, lossOptions } from './losses/loss.ts';
+import type { RowLossOptions } from './losses/loss.ts';
+import { SEQUENCE_KEYS, checkSequence, putInput } from '../graph/rows.ts';
+import { writeState } from '../graph/states.ts';
+import type { Input, SequenceOptions } from '../ops/specs.ts';
+import { placesOf } from '../ops/units.ts';
+import { Workspace } from '../graph/workspace.ts';
 
 /** Sequences, and the loss whose gradient is followed back through them. */
 export interface FlowBatch extends Omit<SequenceOptions, 'padding'> {

@@ -1,13 +1,13 @@
-import { uniformExtent } from './ops/pass.ts';
-import { NONE, part } from './engine/plan.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Plan, Slot } from './engine/plan.ts';
+import { uniformExtent } from '../../ops/pass.ts';
+import { NONE, part } from '../../engine/plan.ts';
+import type { Kernels } from '../../engine/kernels.ts';
+import type { Plan, Slot } from '../../engine/plan.ts';
 import type { Loss } from './loss.ts';
-import type { Tally } from './metrics.ts';
-import { putRows } from './graph/rows.ts';
-import type { Stretch } from './ops/pass.ts';
-import type { Store } from './graph/parameters.ts';
-import type { Workspace } from './graph/workspace.ts';
+import type { Tally } from '../metrics.ts';
+import { putRows } from '../../graph/rows.ts';
+import type { Stretch } from '../../ops/pass.ts';
+import type { Store } from '../../graph/parameters.ts';
+import type { Workspace } from '../../graph/workspace.ts';
 
 /** A loss with its room in the engine: the targets of a pass, and the losses of all rows of a window, so that their sum has one order. */
 export class LossRows {
