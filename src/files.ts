@@ -5,7 +5,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
 import { GatefoldError, printable } from './base/errors.ts';
 import type { Checkpoint } from './training/fit-options.ts';
-import { readTrainer, saveTrainer } from './formats/models.ts';
+import { readTrainer, saveTrainer } from './formats/gatefold.ts';
 import type { Trainer } from './training/trainer.ts';
 import type { Snapshot } from './training/options.ts';
 

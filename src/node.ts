@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import type { Engine } from './engine/engine.ts';
 import { writeWhole } from './files.ts';
-import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/models.ts';
-import type { Extras, TrainerExtras } from './formats/models.ts';
+import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/gatefold.ts';
+import type { Extras, TrainerExtras } from './formats/gatefold.ts';
 import type { Model } from './model/model.ts';
 import type { Trainer } from './training/trainer.ts';
 

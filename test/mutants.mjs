@@ -770,7 +770,7 @@ export const mutants = [
     'names may have any length': [['return isKey && name.length <= MAX_NAME;', 'return isKey;']],
   }),
 
-  ...mutantsOf('src/formats/models.ts', {
+  ...mutantsOf('src/formats/gatefold.ts', {
     'a file takes memory before its tensors are missed': [
       ['  checkTensors(description, kept);\n', ''],
     ],

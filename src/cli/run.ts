@@ -1,9 +1,9 @@
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { naming } from '../files.ts';
-import { loadModel, readTrainer, saveTrainer } from '../formats/models.ts';
-import { readSafetensors } from '../formats/safetensors-read.ts';
-import type { SafetensorsFile } from '../formats/safetensors-read.ts';
+import { loadModel, readTrainer, saveTrainer } from '../formats/gatefold.ts';
+import { readSafetensors } from '../formats/safetensors/read.ts';
+import type { SafetensorsFile } from '../formats/safetensors/read.ts';
 import type { Model } from '../model/model.ts';
 import type { Snapshot, Trainer } from '../training/trainer.ts';
 import type { LayerSpec, ModelDescription } from '../ops/specs.ts';

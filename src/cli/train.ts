@@ -1,6 +1,6 @@
 import { TextBatches } from '../data/text.ts';
 import { GatefoldError } from '../base/errors.ts';
-import type { SafetensorsFile } from '../formats/safetensors-read.ts';
+import type { SafetensorsFile } from '../formats/safetensors/read.ts';
 import { Model, Trainer, linearDecay } from '../index.ts';
 import type { Engine, FitOptions, Snapshot } from '../index.ts';
 import { readCorpus } from './corpus.ts';

@@ -9,13 +9,13 @@
  * The reader trusts nothing: it makes the checks of the reference implementation (huggingface/safetensors, `tensor.rs`)
  * and those that JavaScript adds, all of them before it allocates. No message repeats what the file says.
  */
-import { isBuffer, isOf, owned } from '../base/arrays.ts';
-import { checkInteger } from '../base/check.ts';
-import { GatefoldError } from '../base/errors.ts';
-import type { Tensor } from '../ops/specs.ts';
+import { isBuffer, isOf, owned } from '../../base/arrays.ts';
+import { checkInteger } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import type { Tensor } from '../../ops/specs.ts';
 import { CONVERT, DTYPE_BITS } from './dtypes.ts';
-import { scanJson } from './json-scan.ts';
-import { decodeUtf8, hasLoneSurrogate } from '../base/utf8.ts';
+import { scanJson } from '../shared/json-scan.ts';
+import { decodeUtf8, hasLoneSurrogate } from '../../base/utf8.ts';
 
 /** Bytes of the header's length. */
 export const LENGTH_BYTES = 8;

@@ -9,10 +9,10 @@ import type { Snapshot } from '../training/options.ts';
 import type { ModelDescription, StateDict, Tensor } from '../ops/specs.ts';
 import { parametersOf, savedTensors, unitsOf } from '../ops/units.ts';
 import type { SavedTensor } from '../ops/units.ts';
-import { isPlain, scanJson } from './json-scan.ts';
-import { readSafetensors } from './safetensors-read.ts';
-import type { SafetensorsFile } from './safetensors-read.ts';
-import { writeSafetensors } from './safetensors-write.ts';
+import { isPlain, scanJson } from './shared/json-scan.ts';
+import { readSafetensors } from './safetensors/read.ts';
+import type { SafetensorsFile } from './safetensors/read.ts';
+import { writeSafetensors } from './safetensors/write.ts';
 
 /** Keys of the metadata that belong to this package. */
 const DESCRIPTION = 'gatefold.model';

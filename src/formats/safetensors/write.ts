@@ -1,8 +1,8 @@
-import { isOf, lengthOf, viewOf } from '../base/arrays.ts';
-import { GatefoldError, shorten } from '../base/errors.ts';
-import type { Int8Tensor, Tensor } from '../ops/specs.ts';
-import { LENGTH_BYTES, MAX_DIMENSION, MAX_RANK, METADATA, isCount } from './safetensors-read.ts';
-import { encodeUtf8, hasLoneSurrogate } from '../base/utf8.ts';
+import { isOf, lengthOf, viewOf } from '../../base/arrays.ts';
+import { GatefoldError, shorten } from '../../base/errors.ts';
+import type { Int8Tensor, Tensor } from '../../ops/specs.ts';
+import { LENGTH_BYTES, MAX_DIMENSION, MAX_RANK, METADATA, isCount } from './read.ts';
+import { encodeUtf8, hasLoneSurrogate } from '../../base/utf8.ts';
 
 /** A tensor of the file, each part of it read once. */
 interface Entry {
