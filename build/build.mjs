@@ -40,7 +40,7 @@ const ENTRIES = {
   worklet: 'src/worklet.ts',
   node: 'src/node.ts',
   'data-entry': 'src/data/index.ts',
-  'kernels-entry': 'src/kernels-entry.ts',
+  'kernels-entry': 'src/kernels/index.ts',
   threads: 'src/threads.ts',
   'threads/worker': 'src/threads/worker.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',

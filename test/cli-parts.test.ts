@@ -3,7 +3,7 @@ import { trigramBits } from '../src/cli/ngram.ts';
 import { Progress } from '../src/cli/progress.ts';
 import { drawToken } from '../src/cli/sampling.ts';
 import { Engine } from '../src/index.ts';
-import { createKernels } from '../src/kernels-entry.ts';
+import { createKernels } from '../src/kernels/index.ts';
 import { fillUniform } from '../src/base/random.ts';
 
 describe('drawToken', () => {

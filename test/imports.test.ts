@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /**
  * The rooms of src/, from the ground up: a room imports from itself and from rooms before it. A new file needs no edit here.
  */
-const ROOMS = ['base', 'engine', 'ops', 'graph', 'model', 'data', 'training', 'formats'];
+const ROOMS = ['base', 'engine', 'ops', 'graph', 'model', 'data', 'training', 'formats', 'kernels'];
 
 /** The same of assembly/, whose files have no rooms yet; folders end with `/`. */
 const LAYERS: readonly (readonly string[])[] = [

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { kernelsOf } from '../src/engine/engine.ts';
 import { GatefoldError, Model, Trainer } from '../src/index.ts';
 import type { Engine, LayerSpec, ModelDescription } from '../src/index.ts';
-import { createKernels } from '../src/kernels-entry.ts';
+import { createKernels } from '../src/kernels/index.ts';
 import { Plan } from '../src/engine/plan.ts';
 import { createEngine } from './support/engines.ts';
 import { createRandom } from './support/random.ts';

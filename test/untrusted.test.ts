@@ -15,7 +15,7 @@ import type {
   Snapshot,
   TrainerOptions,
 } from '../src/index.ts';
-import { createKernels } from '../src/kernels-entry.ts';
+import { createKernels } from '../src/kernels/index.ts';
 import { Plan } from '../src/engine/plan.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine, variants } from './support/engines.ts';

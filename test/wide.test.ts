@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { importsOf, widen } from '../src/engine/imports.ts';
-import { createKernels } from '../src/primitives.ts';
+import { createKernels } from '../src/kernels/primitives.ts';
 import { cellForms } from './support/cells.ts';
 import {
   cellConfiguration,

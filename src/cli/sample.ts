@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../index.ts';
-import { createKernels } from '../kernels-entry.ts';
+import { createKernels } from '../kernels/index.ts';
 import { fillUniform } from '../base/random.ts';
 import { createEngine } from './engine.ts';
 import { say } from './output.ts';

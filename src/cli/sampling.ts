@@ -1,5 +1,5 @@
 import { UNKNOWN } from '../data/text.ts';
-import type { Primitives } from '../kernels-entry.ts';
+import type { Primitives } from '../kernels/index.ts';
 
 /** Below it the likeliest character has all the weight. */
 const LEAST_TEMPERATURE = 1e-6;

@@ -1,4 +1,4 @@
-import { createKernels } from '../../src/primitives.ts';
+import { createKernels } from '../../src/kernels/primitives.ts';
 import type { Engine } from '../../src/index.ts';
 import { fromBits, neighbours, ulp } from './floats.ts';
 import { createRandom } from './random.ts';

@@ -1,11 +1,11 @@
-import { CELL_GRU_AFTER, CELL_LSTM } from '../assembly/shared/codes.ts';
-import { isOf, lengthOf, newFloats, viewOf } from './base/arrays.ts';
-import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from './base/check.ts';
-import { kernelsOf } from './engine/engine.ts';
-import type { Engine } from './engine/engine.ts';
-import { part, Plan } from './engine/plan.ts';
-import type { Kernels } from './engine/kernels.ts';
-import type { Descriptor, Slot } from './engine/plan.ts';
+import { CELL_GRU_AFTER, CELL_LSTM } from '../../assembly/shared/codes.ts';
+import { isOf, lengthOf, newFloats, viewOf } from '../base/arrays.ts';
+import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from '../base/check.ts';
+import { kernelsOf } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import { part, Plan } from '../engine/plan.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import type { Descriptor, Slot } from '../engine/plan.ts';
 
 export interface LstmCellResult {
   /** [B, H] */
