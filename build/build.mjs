@@ -33,11 +33,11 @@ async function buildWasm() {
 
 /** The files of dist/ that package.json names, and the sources that they come from. */
 const ENTRIES = {
-  index: 'src/index.ts',
-  core: 'src/core.ts',
-  edge: 'src/edge.ts',
-  workerd: 'src/workerd.ts',
-  worklet: 'src/worklet.ts',
+  index: 'src/hosts/default.ts',
+  core: 'src/hosts/core.ts',
+  edge: 'src/hosts/edge.ts',
+  workerd: 'src/hosts/workerd.ts',
+  worklet: 'src/hosts/worklet.ts',
   node: 'src/node.ts',
   'data-entry': 'src/data/index.ts',
   'kernels-entry': 'src/kernels/index.ts',
@@ -118,7 +118,7 @@ if (!process.argv.includes('--wasm')) {
       'build/tsconfig.json',
       'package.json',
     ],
-    outputs: ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js'],
+    outputs: ['dist/index.js', 'dist/hosts/default.d.ts', 'dist/cli.js'],
     work: buildDist,
   });
 }

@@ -1,6 +1,6 @@
 // Prints the compiled kernels as TypeScript: their bytes for the entries that carry them, their types for the file that calls them.
 
-/** The inverse of src/wasm/text.ts. */
+/** The inverse of src/hosts/wasm/text.ts. */
 export function encodeBytes(bytes) {
   const symbol = (v) => String.fromCharCode(0x23 + v + (v >= 0x5c - 0x23 ? 1 : 0));
   return Array.from(bytes, (byte) => {

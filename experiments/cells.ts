@@ -1,5 +1,5 @@
-import { Model } from '../src/index.ts';
-import type { Engine, LayerSpec } from '../src/index.ts';
+import { Model } from '../src/hosts/default.ts';
+import type { Engine, LayerSpec } from '../src/hosts/default.ts';
 import type { Task } from './tasks/task.ts';
 
 export const CELLS = ['elman', 'lstm', 'peephole', 'gru'] as const;

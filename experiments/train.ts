@@ -1,5 +1,5 @@
-import { Trainer } from '../src/index.ts';
-import type { Engine, LayerFlow, Model } from '../src/index.ts';
+import { Trainer } from '../src/hosts/default.ts';
+import type { Engine, LayerFlow, Model } from '../src/hosts/default.ts';
 import { createModel, hiddenOf } from './cells.ts';
 import type { Cell } from './cells.ts';
 import { Draw } from './draw.ts';

@@ -1,6 +1,6 @@
 /** A thread that trains what it is sent, one run at a time. */
 import { parentPort } from 'node:worker_threads';
-import { Engine } from '../src/index.ts';
+import { Engine } from '../src/hosts/default.ts';
 import type { Cell } from './cells.ts';
 import { SHORT_TASKS, TASKS } from './plan.ts';
 import { train } from './train.ts';

@@ -12,7 +12,7 @@ export { enableFastLane } from './fast-lane.ts';
 export type { FastLane } from './fast-lane.ts';
 export { checkpointFile, writeWhole } from './files.ts';
 export type { CheckpointFile } from './files.ts';
-export * from './index.ts';
+export * from './hosts/default.ts';
 
 /** A model and what its user keeps beside it as a safetensors file. */
 export async function saveModelFile(

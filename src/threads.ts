@@ -1,8 +1,8 @@
 /** `gatefold/threads`: an engine whose kernels run on several threads, over one shared memory. */
 
 import { checkInteger, checkKeys } from './base/check.ts';
-import { wasmBytes } from './index.ts';
-import type { EngineOptions } from './index.ts';
+import { wasmBytes } from './hosts/default.ts';
+import type { EngineOptions } from './hosts/default.ts';
 import { MAX_THREADS } from './threads/control.ts';
 import { ThreadedEngine } from './threads/engine.ts';
 import { coresOf } from './threads/team.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { trigramBits } from '../src/cli/ngram.ts';
 import { Progress } from '../src/cli/progress.ts';
 import { drawToken } from '../src/cli/sampling.ts';
-import { Engine } from '../src/index.ts';
+import { Engine } from '../src/hosts/default.ts';
 import { createKernels } from '../src/kernels/index.ts';
 import { fillUniform } from '../src/base/random.ts';
 

@@ -12,7 +12,7 @@ import {
   Model,
   ReduceOnPlateau,
   Trainer,
-} from '../src/index.ts';
+} from '../src/hosts/default.ts';
 import { createEngine } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 

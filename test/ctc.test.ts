@@ -2,7 +2,7 @@
  * CTC against a sum over all alignments and against the float64 recursion, whose gradient is proved by differences.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, Trainer, greedyCtc, labelErrorRate, type Engine } from '../src/index.ts';
+import { Model, Trainer, greedyCtc, labelErrorRate, type Engine } from '../src/hosts/default.ts';
 import { ctc, ctcByAlignments } from './reference/ctc.ts';
 import type { Vec } from './reference/math.ts';
 import { createEngine, variants } from './support/engines.ts';

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Engine as CoreEngine } from '../src/core.ts';
-import { Engine, wasmBytes } from '../src/index.ts';
+import { Engine as CoreEngine } from '../src/hosts/core.ts';
+import { Engine, wasmBytes } from '../src/hosts/default.ts';
 import { KERNELS } from '../src/engine/generated/wasm-bytes.ts';
-import { decodeBytes } from '../src/wasm/text.ts';
+import { decodeBytes } from '../src/hosts/wasm/text.ts';
 // @ts-expect-error a script of the build
 import { encodeBytes } from '../build/embed.mjs';
 

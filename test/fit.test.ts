@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Model, Trainer, type TrainingData, type TrainingWindow } from '../src/index.ts';
+import { Model, Trainer, type TrainingData, type TrainingWindow } from '../src/hosts/default.ts';
 import { createEngine } from './support/engines.ts';
 
 const engine = createEngine('baseline');

@@ -3,8 +3,8 @@
  * the rest of the sequence, and what the output of step t itself adds.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, gradientFlow } from '../src/index.ts';
-import type { FlowBatch, ModelDescription } from '../src/index.ts';
+import { GatefoldError, Model, Trainer, gradientFlow } from '../src/hosts/default.ts';
+import type { FlowBatch, ModelDescription } from '../src/hosts/default.ts';
 import { zeroState } from './reference/layers.ts';
 import { backward, forward, type Parameters, type State } from './reference/network.ts';
 import { createEngine, variants } from './support/engines.ts';

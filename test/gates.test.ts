@@ -2,7 +2,7 @@
  * The gates over time explain the states: with them alone, each cell's formula gives the outputs of the model again.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, type LayerSpec } from '../src/index.ts';
+import { Model, type LayerSpec } from '../src/hosts/default.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readRun } from '../src/cli/run.ts';
 import { readSafetensors, saveModel } from '../src/formats/safetensors.ts';
-import { Model } from '../src/index.ts';
+import { Model } from '../src/hosts/default.ts';
 import { runCommand, TINY } from './support/command.ts';
 import type { Result } from './support/command.ts';
 import { createEngine } from './support/engines.ts';

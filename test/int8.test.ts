@@ -9,8 +9,8 @@ import {
   saveModel,
   writeSafetensors,
 } from '../src/formats/safetensors.ts';
-import { Model, TextBatches, Trainer, Vocabulary, gradientFlow } from '../src/index.ts';
-import type { GatefoldError, LayerSpec, ModelDescription, Tensor } from '../src/index.ts';
+import { Model, TextBatches, Trainer, Vocabulary, gradientFlow } from '../src/hosts/default.ts';
+import type { GatefoldError, LayerSpec, ModelDescription, Tensor } from '../src/hosts/default.ts';
 import type { RecurrentSpec } from './reference/cell.ts';
 import { roundWeights, quantizeActivations, quantizeWeights } from './reference/int8.ts';
 import { forward } from './reference/network.ts';

@@ -1,6 +1,6 @@
 /** Every loss and its gradient against float64 written from the formulas, on random rows; the gradient also by differences. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, type LossChoice } from '../src/index.ts';
+import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 

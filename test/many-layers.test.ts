@@ -1,7 +1,7 @@
 /** Models of as many layers as there may be, and of one more. `test/slow` measures every kind at its limit. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine, GatefoldError, Model, Trainer, gradientFlow } from '../src/index.ts';
-import type { LayerSpec, ModelDescription } from '../src/index.ts';
+import { Engine, GatefoldError, Model, Trainer, gradientFlow } from '../src/hosts/default.ts';
+import type { LayerSpec, ModelDescription } from '../src/hosts/default.ts';
 import { loadModel, saveModel } from '../src/formats/safetensors.ts';
 import { MANY, costsOf } from './support/many-layers.ts';
 

@@ -3,8 +3,8 @@
  * The oracle is Philox as src/base/random.ts has it, at the counters that the documentation names.
  */
 import { describe, expect, test } from 'vitest';
-import { Model, Trainer } from '../src/index.ts';
-import type { LayerSpec, Tensor } from '../src/index.ts';
+import { Model, Trainer } from '../src/hosts/default.ts';
+import type { LayerSpec, Tensor } from '../src/hosts/default.ts';
 import { philox, philoxKey } from '../src/base/random.ts';
 import { createEngine } from './support/engines.ts';
 

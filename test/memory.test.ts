@@ -3,7 +3,7 @@
  * is seen, disposed things refuse work, and states that decay end in 0, never in denormal numbers.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, type Engine } from '../src/index.ts';
+import { GatefoldError, Model, Trainer, type Engine } from '../src/hosts/default.ts';
 import type { LayerSpec, ModelDescription } from '../src/ops/specs.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';

@@ -15,7 +15,7 @@ import {
   GatefoldError,
   Model,
   Trainer,
-} from '../src/index.ts';
+} from '../src/hosts/default.ts';
 import { SequenceBuckets } from '../src/data/index.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { createRandom } from './support/random.ts';

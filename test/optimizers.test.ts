@@ -5,7 +5,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, Trainer, type OptimizerOptions, type ParameterGroup } from '../src/index.ts';
+import {
+  Model,
+  Trainer,
+  type OptimizerOptions,
+  type ParameterGroup,
+} from '../src/hosts/default.ts';
 import { clipGradients, createOptimizer } from './reference/optim.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine, variants } from './support/engines.ts';

@@ -3,7 +3,7 @@
  * models that hands on its state.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, type LossChoice } from '../src/index.ts';
+import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
 import type { LayerSpec, ModelDescription } from '../src/ops/specs.ts';
 import { linearBackward, linearForward } from './reference/dense.ts';
 import { crossEntropy } from './reference/loss.ts';

@@ -1,7 +1,7 @@
 /** The comparison of builds: it notices every changed bit, and its configurations cover all. */
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { GatefoldError } from '../src/index.ts';
+import { GatefoldError } from '../src/hosts/default.ts';
 import { firstDifference } from './same-bits/compare.ts';
 import { drawConfiguration } from './same-bits/configuration.ts';
 import { compareBuilds } from './same-bits/run.ts';

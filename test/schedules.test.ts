@@ -8,7 +8,7 @@ import {
   linearDecay,
   stepDecay,
   type GradClip,
-} from '../src/index.ts';
+} from '../src/hosts/default.ts';
 import { createRandom } from './support/random.ts';
 
 describe('schedules', () => {

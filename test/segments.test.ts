@@ -9,9 +9,9 @@ import {
   type GradClip,
   type LossChoice,
   type TrainerOptions,
-} from '../src/index.ts';
+} from '../src/hosts/default.ts';
 import { planSegments } from '../src/training/segments.ts';
-import type { LayerSpec, WindowOptions } from '../src/index.ts';
+import type { LayerSpec, WindowOptions } from '../src/hosts/default.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms } from './support/cells.ts';
 import { createEngine, variants, type Variant } from './support/engines.ts';

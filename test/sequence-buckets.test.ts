@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SequenceBuckets, splitSequences, type LabelledSequence } from '../src/data/index.ts';
 import { shuffled } from '../src/data/shuffle.ts';
-import { Model, Trainer } from '../src/index.ts';
+import { Model, Trainer } from '../src/hosts/default.ts';
 import { createEngine } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 

@@ -2,7 +2,7 @@
  * Rows of differing lengths, layers that read backwards or both ways, and their combinations, against every row alone in float64.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer } from '../src/index.ts';
+import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
 import type { LayerState } from '../src/ops/specs.ts';
 import { zerosLike, type Parameters } from './reference/network.ts';
 import { cellForms } from './support/cells.ts';

@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Model, Trainer } from '../src/index.ts';
+import { Model, Trainer } from '../src/hosts/default.ts';
 import { attachModel, createThreadedEngine, releaseModel, shareModel } from '../src/threads.ts';
 import type { SharedModel, ThreadedEngine } from '../src/threads.ts';
 import { sameBits } from './support/agreement.ts';

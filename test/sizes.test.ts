@@ -1,8 +1,8 @@
 /** Sizes are exact where they are computed, refused where no memory has them, and given back where a call fails. */
 import { describe, expect, it } from 'vitest';
 import { kernelsOf } from '../src/engine/engine.ts';
-import { GatefoldError, Model, Trainer } from '../src/index.ts';
-import type { Engine, LayerSpec, ModelDescription } from '../src/index.ts';
+import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
+import type { Engine, LayerSpec, ModelDescription } from '../src/hosts/default.ts';
 import { createKernels } from '../src/kernels/index.ts';
 import { Plan } from '../src/engine/plan.ts';
 import { createEngine } from './support/engines.ts';

@@ -6,7 +6,7 @@ import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ThreadedEngine } from '../src/threads/engine.ts';
 import { SHARES, Seat, createControl, waitFor } from '../src/threads/control.ts';
-import { Model } from '../src/index.ts';
+import { Model } from '../src/hosts/default.ts';
 import { createThreadedEngine } from '../src/threads.ts';
 import { createEngine } from './support/engines.ts';
 import { kill } from './support/kill.ts';

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../src/index.ts';
+import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../src/hosts/default.ts';
 import { importsOf } from '../src/engine/imports.ts';
 import type { Kernels } from '../src/engine/kernels.ts';
 import { attachModel, createThreadedEngine, shareModel } from '../src/threads.ts';

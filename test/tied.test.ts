@@ -1,7 +1,7 @@
 /** A linear layer that shares the table of the embedding: against the same model with two matrices, and against float64. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadModel, loadPytorch, saveModel, writeSafetensors } from '../src/formats/safetensors.ts';
-import { Model, Trainer } from '../src/index.ts';
+import { Model, Trainer } from '../src/hosts/default.ts';
 import type { LayerSpec, ModelDescription, StateDict } from '../src/ops/specs.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';

@@ -3,7 +3,7 @@
  * truncated backpropagation, clipping, and what happens when numbers are not finite.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, type TrainerOptions } from '../src/index.ts';
+import { GatefoldError, Model, Trainer, type TrainerOptions } from '../src/hosts/default.ts';
 import type { ModelDescription } from '../src/ops/specs.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms, recurrentLayer, type CellForm } from './support/cells.ts';

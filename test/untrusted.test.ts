@@ -7,14 +7,14 @@ import { LOSS_CLASSES } from '../assembly/shared/codes.ts';
 import { owned, overtakes } from '../src/base/arrays.ts';
 import { kernelsOf } from '../src/engine/engine.ts';
 import { loadTrainer, saveTrainer } from '../src/formats/safetensors.ts';
-import { GatefoldError, Model, Trainer } from '../src/index.ts';
+import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
 import type {
   Engine,
   LayerSpec,
   ModelDescription,
   Snapshot,
   TrainerOptions,
-} from '../src/index.ts';
+} from '../src/hosts/default.ts';
 import { createKernels } from '../src/kernels/index.ts';
 import { Plan } from '../src/engine/plan.ts';
 import { sameBits } from './support/agreement.ts';

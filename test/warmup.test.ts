@@ -1,6 +1,6 @@
 /** Warming up computes nothing that anybody sees. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, type LayerSpec } from '../src/index.ts';
+import { Model, type LayerSpec } from '../src/hosts/default.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine, variants } from './support/engines.ts';
 

@@ -1,4 +1,4 @@
-import type { LossChoice } from '../../src/index.ts';
+import type { LossChoice } from '../../src/hosts/default.ts';
 import type { Draw } from '../draw.ts';
 
 /** Sequences of one update or test, time-major. */

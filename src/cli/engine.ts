@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import { Engine } from '../index.ts';
+import { Engine } from '../hosts/default.ts';
 
 /** Memory for the largest models that a command may hold. */
 const MAX_BYTES = 2 ** 30;

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import type { Vocabulary } from '../data/text.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { gradientFlow } from '../index.ts';
-import type { Gates, GradientFlow, Model } from '../index.ts';
+import { gradientFlow } from '../hosts/default.ts';
+import type { Gates, GradientFlow, Model } from '../hosts/default.ts';
 import { readTexts } from './corpus.ts';
 import { createEngine } from './engine.ts';
 import { fail } from './failure.ts';

@@ -1,6 +1,6 @@
 import asciichart from 'asciichart';
 import type { Vocabulary } from '../data/text.ts';
-import type { Model } from '../index.ts';
+import type { Model } from '../hosts/default.ts';
 import type { Settings } from './run.ts';
 import { write } from './sample.ts';
 import { wordOf } from './shell.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Vocabulary } from '../data/text.ts';
-import type { Model } from '../index.ts';
+import type { Model } from '../hosts/default.ts';
 import { createKernels } from '../kernels/index.ts';
 import { fillUniform } from '../base/random.ts';
 import { createEngine } from './engine.ts';

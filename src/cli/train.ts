@@ -1,8 +1,8 @@
 import { TextBatches } from '../data/text.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { SafetensorsFile } from '../formats/safetensors/read.ts';
-import { Model, Trainer, linearDecay } from '../index.ts';
-import type { Engine, FitOptions, Snapshot } from '../index.ts';
+import { Model, Trainer, linearDecay } from '../hosts/default.ts';
+import type { Engine, FitOptions, Snapshot } from '../hosts/default.ts';
 import { readCorpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
 import { createEngine } from './engine.ts';

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/formats/safetensors.ts';
-import { Engine, GatefoldError } from '../../src/index.ts';
+import { Engine, GatefoldError } from '../../src/hosts/default.ts';
 import { cpuMs } from '../support/cpu.ts';
 import { expectPrintable } from '../support/printable.ts';
 import { file } from './files.ts';

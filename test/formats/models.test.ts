@@ -8,8 +8,8 @@ import {
   saveTrainer,
   writeSafetensors,
 } from '../../src/formats/safetensors.ts';
-import { Engine, GatefoldError, Model, Trainer } from '../../src/index.ts';
-import type { LayerSpec, StateDict, Tensor } from '../../src/index.ts';
+import { Engine, GatefoldError, Model, Trainer } from '../../src/hosts/default.ts';
+import type { LayerSpec, StateDict, Tensor } from '../../src/hosts/default.ts';
 
 let engine: Engine;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadPytorch, readSafetensors } from '../../src/formats/safetensors.ts';
-import { Model, Trainer } from '../../src/index.ts';
-import type { Engine, TrainerOptions } from '../../src/index.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import type { Engine, TrainerOptions } from '../../src/hosts/default.ts';
 import type { LayerSpec, LayerState, StateDict } from '../../src/ops/specs.ts';
 import { createEngine, variants } from '../support/engines.ts';
 

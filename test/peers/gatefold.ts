@@ -1,5 +1,5 @@
 /** gatefold's side of a problem. */
-import { Model, Trainer, type Engine } from '../../src/index.ts';
+import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import type { StateDict } from '../../src/ops/specs.ts';
 import type { TfjsResult } from './tfjs.ts';
 import { toModelState, toStateDict } from '../support/product.ts';

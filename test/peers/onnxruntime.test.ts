@@ -3,7 +3,7 @@
  * by an independent hand too.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/index.ts';
+import type { Engine } from '../../src/hosts/default.ts';
 import { forward } from '../reference/network.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { toModelState } from '../support/product.ts';

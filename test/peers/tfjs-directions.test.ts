@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/index.ts';
+import type { Engine } from '../../src/hosts/default.ts';
 import { solved } from '../support/agreement.ts';
 import { cellForms, recurrentLayer, type CellForm } from '../support/cells.ts';
 import { createEngine, variants } from '../support/engines.ts';

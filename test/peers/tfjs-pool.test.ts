@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { Model, type Engine } from '../../src/index.ts';
+import { Model, type Engine } from '../../src/hosts/default.ts';
 import type { StateDict } from '../../src/ops/specs.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { createRandom } from '../support/random.ts';

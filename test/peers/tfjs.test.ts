@@ -4,7 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Trainer, type Engine } from '../../src/index.ts';
+import { Trainer, type Engine } from '../../src/hosts/default.ts';
 import { cellForms } from '../support/cells.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import type { RecurrentLayer } from './gates.ts';

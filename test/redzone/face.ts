@@ -1,8 +1,8 @@
 // The whole public face, entry by entry, and what the campaign looks at beside it.
-export * as core from '../../src/core.ts';
+export * as core from '../../src/hosts/core.ts';
 export * as data from '../../src/data/index.ts';
 export * as kernels from '../../src/kernels/index.ts';
-export * as main from '../../src/index.ts';
+export * as main from '../../src/hosts/default.ts';
 export * as safetensors from '../../src/formats/safetensors.ts';
 export * as threads from '../../src/threads.ts';
 export { kernelsOf } from '../../src/engine/engine.ts';

@@ -1,5 +1,5 @@
 /** What one build computes for a configuration, kind by kind. */
-import type { Engine, Input, Model, ModelState, Stream } from '../../src/index.ts';
+import type { Engine, Input, Model, ModelState, Stream } from '../../src/hosts/default.ts';
 import { createRandom, type Random } from '../support/random.ts';
 import type { Build, BuiltTrainer, PlainParameters } from '../support/builds.ts';
 import type { Answers } from './compare.ts';

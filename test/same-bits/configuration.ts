@@ -1,5 +1,5 @@
 /** Seeded configurations: the same seed asks every build for the same numbers. */
-import type { LossOptions } from '../../src/index.ts';
+import type { LossOptions } from '../../src/hosts/default.ts';
 import { cellForms, recurrentLayer } from '../support/cells.ts';
 import { drawCombination, drawOptions, optionsOf, randomLengths } from '../support/options.ts';
 import { createRandom, type Random } from '../support/random.ts';

@@ -1,6 +1,6 @@
 /** Asks two builds the same, and counts. */
 import { refusalOf, type Build, type PlainParameters } from '../support/builds.ts';
-import type { Engine } from '../../src/index.ts';
+import type { Engine } from '../../src/hosts/default.ts';
 import { QUESTIONS, freshParameters, startingParameters, type Question } from './answers.ts';
 import { firstDifference, type Answers, type Difference } from './compare.ts';
 import { drawConfiguration, type Configuration } from './configuration.ts';

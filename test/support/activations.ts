@@ -1,5 +1,5 @@
 import { createKernels } from '../../src/kernels/primitives.ts';
-import type { Engine } from '../../src/index.ts';
+import type { Engine } from '../../src/hosts/default.ts';
 import { fromBits, neighbours, ulp } from './floats.ts';
 import { createRandom } from './random.ts';
 

@@ -1,7 +1,7 @@
 /**
  * Whether the product agrees with the reference on one configuration, forward and backward, and by how much.
  */
-import { Model, Trainer, type Engine } from '../../src/index.ts';
+import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import type { ModelState, SequenceResult } from '../../src/ops/specs.ts';
 import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';

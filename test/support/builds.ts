@@ -2,9 +2,15 @@
  * One face for this build of the package and for older ones: the bench and `test/same-bits.mjs` run
  * the same cases on two of them. No module of Node is imported, because pages run this too.
  */
-import type * as index from '../../src/index.ts';
+import type * as index from '../../src/hosts/default.ts';
 import type * as threads from '../../src/threads.ts';
-import type { Engine, Model, ModelDescription, ModelOptions, Trainer } from '../../src/index.ts';
+import type {
+  Engine,
+  Model,
+  ModelDescription,
+  ModelOptions,
+  Trainer,
+} from '../../src/hosts/default.ts';
 
 /** What the modules `dist/index.js` and `dist/threads.js` of a build export. */
 export type Entry = object;

@@ -1,4 +1,4 @@
-import { Model, Trainer, type Engine } from '../../src/index.ts';
+import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import { cellForms, recurrentLayer } from './cells.ts';
 import { liveHeap } from './heap.ts';
 

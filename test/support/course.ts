@@ -1,4 +1,4 @@
-import { Model, Trainer, type Engine } from '../../src/index.ts';
+import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import { sameBits } from './agreement.ts';
 import { problemOf, type Configuration } from './configuration.ts';
 import { toInput, toStateDict } from './product.ts';

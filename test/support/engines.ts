@@ -1,5 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
-import { Engine } from '../../src/index.ts';
+import { Engine } from '../../src/hosts/default.ts';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');

@@ -1,4 +1,4 @@
-import { GatefoldError, type Engine } from '../../src/index.ts';
+import { GatefoldError, type Engine } from '../../src/hosts/default.ts';
 import { createRandom } from './random.ts';
 import { courseOfThreads, sameCourse } from './threads-course.ts';
 import { createFaultyWorker, createWorker, startThreads, type Fault } from './threads.ts';

@@ -6,8 +6,8 @@ import {
   readSafetensors,
 } from '../../src/formats/safetensors.ts';
 import { saveModel, saveTrainer, writeSafetensors } from '../../src/formats/safetensors.ts';
-import { Model, Trainer, gradientFlow } from '../../src/index.ts';
-import type { Engine, LayerSpec, ModelDescription } from '../../src/index.ts';
+import { Model, Trainer, gradientFlow } from '../../src/hosts/default.ts';
+import type { Engine, LayerSpec, ModelDescription } from '../../src/hosts/default.ts';
 import { cpuMs } from './cpu.ts';
 
 const STEPS = 2;

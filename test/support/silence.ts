@@ -1,4 +1,4 @@
-import { Model, type Engine } from '../../src/index.ts';
+import { Model, type Engine } from '../../src/hosts/default.ts';
 import { recurrentLayer, type CellForm } from './cells.ts';
 import { createRandom } from './random.ts';
 import { toStateDict } from './product.ts';

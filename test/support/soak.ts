@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
-import { Model, Trainer } from '../../src/index.ts';
-import type { Engine, LayerSpec } from '../../src/index.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import type { Engine, LayerSpec } from '../../src/hosts/default.ts';
 import { createEngine } from './engines.ts';
 import { liveHeap } from './heap.ts';
 

@@ -1,5 +1,5 @@
 import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
-import type { Tensor } from '../../src/index.ts';
+import type { Tensor } from '../../src/hosts/default.ts';
 
 export interface Parts {
   readonly tensors: Map<string, Tensor>;

@@ -1,4 +1,4 @@
-import { Model, Trainer, type Engine } from '../../src/index.ts';
+import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import { sameBits } from './agreement.ts';
 
 /** Runs everything that threads share out, on fresh models: what it leaves behind. */

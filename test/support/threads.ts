@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { vi } from 'vitest';
-import { wasmBytes } from '../../src/index.ts';
+import { wasmBytes } from '../../src/hosts/default.ts';
 import { ThreadedEngine } from '../../src/threads/engine.ts';
 import type { TeamOptions } from '../../src/threads/team.ts';
 import type { Variant } from './engines.ts';

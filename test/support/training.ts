@@ -1,7 +1,7 @@
 /**
  * Training in the product and in the reference side by side: same parameters, data, order and hyper-parameters.
  */
-import { Model, Trainer, type Engine, type TrainerOptions } from '../../src/index.ts';
+import { Model, Trainer, type Engine, type TrainerOptions } from '../../src/hosts/default.ts';
 import type { ModelDescription } from '../../src/ops/specs.ts';
 import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';

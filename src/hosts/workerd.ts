@@ -1,7 +1,7 @@
 /** The entry for Cloudflare Workers, which compile no bytes at run time: the kernels are modules of the deployment. */
 
-import { Engine as CoreEngine } from './engine/engine.ts';
-import type { CoreEngineOptions } from './engine/engine.ts';
+import { Engine as CoreEngine } from '../engine/engine.ts';
+import type { CoreEngineOptions } from '../engine/engine.ts';
 import relaxed from './wasm/gatefold-relaxed.wasm';
 import baseline from './wasm/gatefold.wasm';
 import { mayRelax } from './wasm/options.ts';

@@ -1,7 +1,7 @@
 /** The default entry: carries the kernels inside, so that nothing has to be found or fetched. */
 
-import { Engine as CoreEngine } from './engine/engine.ts';
-import type { CoreEngineOptions } from './engine/engine.ts';
+import { Engine as CoreEngine } from '../engine/engine.ts';
+import type { CoreEngineOptions } from '../engine/engine.ts';
 import { inlineBytes } from './wasm/inline.ts';
 import type { EngineOptions } from './wasm/options.ts';
 

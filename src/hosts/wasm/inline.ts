@@ -1,4 +1,4 @@
-import { KERNELS } from '../engine/generated/wasm-bytes.ts';
+import { KERNELS } from '../../engine/generated/wasm-bytes.ts';
 import { mayRelax } from './options.ts';
 import type { EngineOptions } from './options.ts';
 import { decodeBytes } from './text.ts';

@@ -4,4 +4,4 @@
  */
 
 export * from './core.ts';
-export { loadModel } from './formats/gatefold.ts';
+export { loadModel } from '../formats/gatefold.ts';

@@ -3,8 +3,8 @@
  * not validate ends the whole program, and `next dev` on Node 20 would refuse relaxed SIMD.
  */
 
-import { Engine as CoreEngine } from './engine/engine.ts';
-import type { CoreEngineOptions } from './engine/engine.ts';
+import { Engine as CoreEngine } from '../engine/engine.ts';
+import type { CoreEngineOptions } from '../engine/engine.ts';
 import baseline from './wasm/gatefold.wasm?module';
 import { mayRelax } from './wasm/options.ts';
 import type { EngineOptions } from './wasm/options.ts';

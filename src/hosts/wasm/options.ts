@@ -1,4 +1,4 @@
-import { checkChoice, checkKeys } from '../base/check.ts';
+import { checkChoice, checkKeys } from '../../base/check.ts';
 
 /** What an entry that brings the kernels lets a caller choose. */
 export interface EngineOptions {

@@ -1,0 +1,57 @@
+// What every entry exports beside its own `Engine`.
+export { greedyCtc, labelErrorRate } from '../training/losses/ctc.ts';
+export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from '../data/text.ts';
+export type { TextWindow } from '../data/text.ts';
+export { gradientFlow } from '../training/gradient-flow.ts';
+export type { FlowBatch, GradientFlow, LayerFlow } from '../training/gradient-flow.ts';
+export type { Gates } from '../model/gates.ts';
+export type { ParameterGroup } from '../training/optim/groups.ts';
+export { GatefoldError } from '../base/errors.ts';
+export type { ErrorCode } from '../base/errors.ts';
+export type {
+  Checkpoint,
+  FitEvent,
+  FitOptions,
+  FitProgress,
+  TrainingData,
+  TrainingWindow,
+} from '../training/fit-options.ts';
+export type {
+  CtcOptions,
+  CrossEntropyOptions,
+  ElementLossOptions,
+  LossChoice,
+  LossOptions,
+} from '../training/losses/loss.ts';
+export type { Measures, Metric } from '../training/metrics.ts';
+export { Model } from '../model/model.ts';
+export type { ModelOptions } from '../model/model.ts';
+export type {
+  AdagradOptions,
+  AdamOptions,
+  OptimizerOptions,
+  RmspropOptions,
+  SgdOptions,
+} from '../training/optim/optimizer.ts';
+export {
+  ReduceOnPlateau,
+  cosineDecay,
+  linearDecay,
+  stepDecay,
+} from '../training/optim/schedules.ts';
+export type { Schedule } from '../training/optim/schedules.ts';
+export { Stream } from '../model/stream.ts';
+export type { StreamOptions } from '../model/stream.ts';
+export { Trainer } from '../training/trainer.ts';
+export type {
+  GradClip,
+  InputGradients,
+  OutputGradients,
+  Snapshot,
+  StepReport,
+  TrainerOptions,
+  TrainingSequenceOptions,
+  UpdateReport,
+  WindowOptions,
+} from '../training/trainer.ts';
+export type * from '../ops/specs.ts';
