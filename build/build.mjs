@@ -41,7 +41,7 @@ const ENTRIES = {
   node: 'src/node.ts',
   'data-entry': 'src/data/index.ts',
   'kernels-entry': 'src/kernels/index.ts',
-  threads: 'src/threads.ts',
+  threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   cli: 'src/cli.ts',

@@ -19,6 +19,7 @@ const ROOMS = [
   'formats',
   'kernels',
   'hosts',
+  'threads',
 ];
 
 /** The same of assembly/, whose files have no rooms yet; folders end with `/`. */

@@ -6,8 +6,13 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Model, Trainer } from '../src/hosts/default.ts';
-import { attachModel, createThreadedEngine, releaseModel, shareModel } from '../src/threads.ts';
-import type { SharedModel, ThreadedEngine } from '../src/threads.ts';
+import {
+  attachModel,
+  createThreadedEngine,
+  releaseModel,
+  shareModel,
+} from '../src/threads/index.ts';
+import type { SharedModel, ThreadedEngine } from '../src/threads/index.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine } from './support/engines.ts';
 import { liveHeap } from './support/heap.ts';

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ThreadedEngine } from '../src/threads/engine.ts';
 import { SHARES, Seat, createControl, waitFor } from '../src/threads/control.ts';
 import { Model } from '../src/hosts/default.ts';
-import { createThreadedEngine } from '../src/threads.ts';
+import { createThreadedEngine } from '../src/threads/index.ts';
 import { createEngine } from './support/engines.ts';
 import { kill } from './support/kill.ts';
 import { courseOfThreads, sameCourse } from './support/threads-course.ts';

@@ -9,8 +9,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../src/hosts/default.ts';
 import { importsOf } from '../src/engine/imports.ts';
 import type { Kernels } from '../src/engine/kernels.ts';
-import { attachModel, createThreadedEngine, shareModel } from '../src/threads.ts';
-import type { ThreadedEngine } from '../src/threads.ts';
+import { attachModel, createThreadedEngine, shareModel } from '../src/threads/index.ts';
+import type { ThreadedEngine } from '../src/threads/index.ts';
 import { forSharedMemory } from '../src/threads/engine.ts';
 import { CALLS } from '../src/threads/calls.ts';
 import { Team } from '../src/threads/team.ts';

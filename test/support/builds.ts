@@ -3,7 +3,7 @@
  * the same cases on two of them. No module of Node is imported, because pages run this too.
  */
 import type * as index from '../../src/hosts/default.ts';
-import type * as threads from '../../src/threads.ts';
+import type * as threads from '../../src/threads/index.ts';
 import type {
   Engine,
   Model,

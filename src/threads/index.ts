@@ -1,17 +1,17 @@
 /** `gatefold/threads`: an engine whose kernels run on several threads, over one shared memory. */
 
-import { checkInteger, checkKeys } from './base/check.ts';
-import { wasmBytes } from './hosts/default.ts';
-import type { EngineOptions } from './hosts/default.ts';
-import { MAX_THREADS } from './threads/control.ts';
-import { ThreadedEngine } from './threads/engine.ts';
-import { coresOf } from './threads/team.ts';
-import type { ThreadWorker } from './threads/team.ts';
+import { checkInteger, checkKeys } from '../base/check.ts';
+import { wasmBytes } from '../hosts/default.ts';
+import type { EngineOptions } from '../hosts/default.ts';
+import { MAX_THREADS } from './control.ts';
+import { ThreadedEngine } from './engine.ts';
+import { coresOf } from './team.ts';
+import type { ThreadWorker } from './team.ts';
 
-export { attachModel, releaseModel, shareModel } from './threads/share.ts';
-export type { SharedModel } from './threads/share.ts';
-export type { ThreadedEngine } from './threads/engine.ts';
-export type { ThreadWorker } from './threads/team.ts';
+export { attachModel, releaseModel, shareModel } from './share.ts';
+export type { SharedModel } from './share.ts';
+export type { ThreadedEngine } from './engine.ts';
+export type { ThreadWorker } from './team.ts';
 
 export interface ThreadedEngineOptions extends EngineOptions {
   /** How many threads, this one among them; default as many as the host runs at once, at most 8. */
