@@ -38,7 +38,7 @@ const ENTRIES = {
   edge: 'src/hosts/edge.ts',
   workerd: 'src/hosts/workerd.ts',
   worklet: 'src/hosts/worklet.ts',
-  node: 'src/node.ts',
+  node: 'src/node/index.ts',
   'data-entry': 'src/data/index.ts',
   'kernels-entry': 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',

@@ -1,7 +1,7 @@
 /** The report: docs/experiments.md and its pictures in docs/experiments/. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from '../src/node.ts';
+import { writeWhole } from '../src/node/index.ts';
 import { CELLS, CELL_TITLES, hiddenOf, parametersOf } from './cells.ts';
 import type { Cell } from './cells.ts';
 import { drawFlow, drawLosses } from './pictures.ts';

@@ -1,7 +1,7 @@
 /** Finished runs as files, one each, so that a stopped experiment goes on where it was. */
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeWhole } from '../src/node.ts';
+import { writeWhole } from '../src/node/index.ts';
 import type { Cell } from './cells.ts';
 import type { Task } from './tasks/task.ts';
 import { settingsOf } from './train.ts';

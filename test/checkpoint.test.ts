@@ -32,7 +32,7 @@ import {
   linearDecay,
   loadModelFile,
   loadTrainerFile,
-} from '../src/node.ts';
+} from '../src/node/index.ts';
 import { createEngine } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 import { tampered } from './support/tamper.ts';

@@ -20,6 +20,7 @@ const ROOMS = [
   'kernels',
   'hosts',
   'threads',
+  'node',
 ];
 
 /** The same of assembly/, whose files have no rooms yet; folders end with `/`. */

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { naming } from '../files.ts';
+import { naming } from '../node/files.ts';
 import { loadModel, readTrainer, saveTrainer } from '../formats/gatefold.ts';
 import { readSafetensors } from '../formats/safetensors/read.ts';
 import type { SafetensorsFile } from '../formats/safetensors/read.ts';

@@ -1,7 +1,7 @@
 import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { GatefoldError } from '../base/errors.ts';
-import { writeWhole } from '../node.ts';
+import { writeWhole } from '../node/index.ts';
 import { fail, reasonOf } from './failure.ts';
 
 /** Fails now rather than after the training, where a file could not be written. */

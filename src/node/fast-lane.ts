@@ -2,7 +2,7 @@
 
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
-import { widen } from './engine/imports.ts';
+import { widen } from '../engine/imports.ts';
 
 /** Joins neighbouring vectors of 128 bits to 256; and skips the baseline compiler, in which a first call would stay. */
 const FLAGS: readonly string[] = ['--experimental-wasm-revectorize', '--no-liftoff'];

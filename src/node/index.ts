@@ -1,18 +1,18 @@
 /** The default entry and files, for Node, Deno and Bun: written beside and renamed, so that a file is always whole, the old one or the new one. */
 
 import { readFile } from 'node:fs/promises';
-import type { Engine } from './engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
 import { writeWhole } from './files.ts';
-import { loadModel, loadTrainer, saveModel, saveTrainer } from './formats/gatefold.ts';
-import type { Extras, TrainerExtras } from './formats/gatefold.ts';
-import type { Model } from './model/model.ts';
-import type { Trainer } from './training/trainer.ts';
+import { loadModel, loadTrainer, saveModel, saveTrainer } from '../formats/gatefold.ts';
+import type { Extras, TrainerExtras } from '../formats/gatefold.ts';
+import type { Model } from '../model/model.ts';
+import type { Trainer } from '../training/trainer.ts';
 
 export { enableFastLane } from './fast-lane.ts';
 export type { FastLane } from './fast-lane.ts';
 export { checkpointFile, writeWhole } from './files.ts';
 export type { CheckpointFile } from './files.ts';
-export * from './hosts/default.ts';
+export * from '../hosts/default.ts';
 
 /** A model and what its user keeps beside it as a safetensors file. */
 export async function saveModelFile(

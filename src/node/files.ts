@@ -3,11 +3,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import process from 'node:process';
-import { GatefoldError, printable } from './base/errors.ts';
-import type { Checkpoint } from './training/fit-options.ts';
-import { readTrainer, saveTrainer } from './formats/gatefold.ts';
-import type { Trainer } from './training/trainer.ts';
-import type { Snapshot } from './training/options.ts';
+import { GatefoldError, printable } from '../base/errors.ts';
+import type { Checkpoint } from '../training/fit-options.ts';
+import { readTrainer, saveTrainer } from '../formats/gatefold.ts';
+import type { Trainer } from '../training/trainer.ts';
+import type { Snapshot } from '../training/options.ts';
 
 /** Writes the whole file or nothing. */
 export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
