@@ -44,7 +44,7 @@ const ENTRIES = {
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
-  cli: 'src/cli.ts',
+  cli: 'src/cli/index.ts',
 };
 
 /** CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import gives. */

@@ -21,6 +21,7 @@ const ROOMS = [
   'hosts',
   'threads',
   'node',
+  'cli',
 ];
 
 /** The same of assembly/, whose files have no rooms yet; folders end with `/`. */
