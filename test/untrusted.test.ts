@@ -415,3 +415,31 @@ describe.each(variants)('kernels trap where an index is none of theirs, %s SIMD'
     kernels.zero(table);
   });
 });
+
+describe('options that are true or false', () => {
+  const engine = createEngine('baseline');
+  const layer = { type: 'gru', inputSize: 2, hiddenSize: 3 } as const;
+  const model = Model.create(engine, { layers: [layer] });
+  const steps = { steps: 2 };
+  const uses: Record<string, (value: unknown) => unknown> = {
+    'layers[0].layerNorm': (layerNorm) =>
+      Model.create(engine, { layers: [{ ...layer, layerNorm } as never] }),
+    'layers[0].bias': (bias) => Model.create(engine, { layers: [{ ...layer, bias } as never] }),
+    batchFirst: (batchFirst) => model.forward(floats(4), { ...steps, batchFirst } as never),
+    'loss.zeroInfinity': (zeroInfinity) =>
+      Trainer.create(model, { batch: 1, steps: 2, loss: { type: 'ctc', zeroInfinity } as never }),
+    'optimizer.nesterov': (nesterov) =>
+      Trainer.create(model, {
+        batch: 1,
+        steps: 2,
+        optimizer: { type: 'sgd', lr: 1, momentum: 0.5, nesterov } as never,
+      }),
+  };
+
+  it.each(Object.entries(uses))('are nothing else: %s', (name, use) => {
+    for (const value of [true, false, undefined]) expect(() => use(value)).not.toThrow();
+    for (const value of ['true', 'no', 0, 1, null]) {
+      expect(() => use(value)).toThrow(`"${name}" expected true or false`);
+    }
+  });
+});

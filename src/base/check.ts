@@ -39,6 +39,13 @@ export function checkNumber(
   );
 }
 
+/** True or false, or an error that names the argument; `otherwise` where it is absent. */
+export function checkFlag(name: string, value: unknown, otherwise = false): boolean {
+  if (value === undefined) return otherwise;
+  if (typeof value === 'boolean') return value;
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected true or false, got ${show(value)}`);
+}
+
 /** One of a few strings, or an error that lists them. */
 export function checkChoice<T extends string>(
   name: string,

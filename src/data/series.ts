@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, checkKeys } from '../base/check.ts';
+import { checkChoice, checkFlag, checkInteger, checkKeys } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
@@ -90,13 +90,13 @@ export class SeriesWindows {
   /** @param series [N, F], the oldest step first. */
   constructor(series: Float32Array, options: SeriesOptions) {
     checkKeys('options', options, KEYS);
-    const { features = 1, last = false, order = 'contiguous' } = options;
+    const { features = 1, order = 'contiguous' } = options;
     this.batch = checkInteger('batch', options.batch, 1);
     this.steps = checkInteger('steps', options.steps, 1);
     this.#features = checkInteger('features', features, 1);
     this.#horizons = checkHorizons(options.horizon);
     this.#columns = checkColumns(options.targets, features);
-    this.#last = last;
+    this.#last = checkFlag('last', options.last);
     this.#fresh = checkChoice('order', order, ['contiguous', 'shuffled']) === 'shuffled';
     const usable = stepsOf(series, features) - Math.max(...this.#horizons);
     const least = this.#fresh ? 1 : this.batch;
@@ -111,7 +111,7 @@ export class SeriesWindows {
     this.#series = series;
     this.targetSize = this.#horizons.length * this.#columns.length;
     this.#inputs = new Float32Array(this.steps * this.batch * features);
-    this.#targets = new Float32Array((last ? 1 : this.steps) * this.batch * this.targetSize);
+    this.#targets = new Float32Array((this.#last ? 1 : this.steps) * this.batch * this.targetSize);
   }
 
   /** Batch `index`, of pass `epoch` when shuffled; without one, in the order of time. Its arrays are overwritten by the next call. */

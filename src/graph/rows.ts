@@ -1,5 +1,5 @@
 import { isOf } from '../base/arrays.ts';
-import { checkInteger, ownFloats, ownTokens } from '../base/check.ts';
+import { checkFlag, checkInteger, ownFloats, ownTokens } from '../base/check.ts';
 import { checkLengths } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
 import { part } from '../engine/plan.ts';
@@ -35,7 +35,7 @@ export function checkSequence(store: Store, x: Input, options: SequenceOptions):
   const { state: given = {}, lengths: valid, ...rest } = options;
   const total = checkInteger('steps', rest.steps, 1);
   const batch = checkInteger('batch', rest.batch ?? 1, 1);
-  const { batchFirst = false } = rest;
+  const batchFirst = checkFlag('batchFirst', rest.batchFirst);
   const lengths = checkLengths(valid, batch, total);
   const state = checkState(unplaced(store.units), given, batch);
   return { x: ownInput(store, x, total, batch), total, batch, batchFirst, lengths, state };

@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, checkKeys, show } from '../base/check.ts';
+import { checkChoice, checkFlag, checkInteger, checkKeys, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { COMMON_OPTIONS, LSTM_OPTIONS, checkOptions } from './recurrent/options.ts';
 import type { OptionalKey } from './recurrent/options.ts';
@@ -176,10 +176,8 @@ function completeLayer(
 ): CompleteLayer {
   const width = (key: string, value: unknown): number =>
     checkInteger(`${at}.${key}`, value, 1, MAX_WIDTH);
-  const flag = (key: string, value: boolean | undefined, otherwise: boolean): boolean =>
-    value === undefined || typeof value === 'boolean'
-      ? (value ?? otherwise)
-      : refuse(`${at}.${key}`, value);
+  const flag = (key: string, value: unknown, otherwise: boolean): boolean =>
+    checkFlag(`${at}.${key}`, value, otherwise);
   const input = (key: string, value: number | undefined): number => {
     if (value === undefined && before === undefined) {
       throw new GatefoldError('ERR_ARGUMENT', `"${at}.${key}" is needed in the first layer`);
@@ -254,8 +252,4 @@ function completeLayer(
   if (layer.peephole === undefined) return { type: 'lstm', ...common, inputForget };
   const peephole = checkChoice(`${at}.peephole`, layer.peephole, ['diagonal', 'cell']);
   return { type: 'lstm', ...common, inputForget, peephole };
-}
-
-function refuse(name: string, value: unknown): never {
-  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected true or false, got ${show(value)}`);
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkKeys, checkNumber } from '../base/check.ts';
+import { checkFlag, checkInteger, checkKeys, checkNumber } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { FitEvent, FitOptions, Learner } from './fit-options.ts';
 import { storeOf } from '../model/model.ts';
@@ -25,7 +25,8 @@ export class Course {
   readonly #patience: number;
 
   constructor(trainer: Learner, options: FitOptions) {
-    const { earlyStopping, keepBest = false, learningRate, validation, metrics = [] } = options;
+    const { earlyStopping, learningRate, validation, metrics = [] } = options;
+    const keepBest = checkFlag('keepBest', options.keepBest);
     const isPlateau = learningRate instanceof ReduceOnPlateau;
     if (!validation && (earlyStopping || keepBest || isPlateau || metrics.length)) {
       throw new GatefoldError(

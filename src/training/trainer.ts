@@ -1,5 +1,5 @@
 import { newFloats } from '../base/arrays.ts';
-import { checkChoice, checkInteger, ownFloats, readOptions } from '../base/check.ts';
+import { checkChoice, checkFlag, checkInteger, ownFloats, readOptions } from '../base/check.ts';
 import type { Carry } from './tbptt.ts';
 import type { Ctc, Labels } from './losses/ctc.ts';
 import { disposable } from '../base/disposable.ts';
@@ -182,7 +182,7 @@ export class Trainer {
         `"memory" leaves room for ${this.#workspace.steps} steps of forward() and backward(): ask for fewer "steps", or use step()`,
       );
     }
-    const { batchFirst = false } = given;
+    const batchFirst = checkFlag('batchFirst', given.batchFirst);
     const padding = checkChoice('padding', given.padding ?? 'zero', ['zero', 'repeat']);
     const lengths = checkLengths(given.lengths, batch, steps);
     const workspace = this.#workspace;
@@ -247,7 +247,7 @@ export class Trainer {
     const { batch } = this.options;
     const { outputSize: width, inputSize, takesTokens } = this.model;
     const given = readOptions('gradients', gradients, BACKWARD_KEYS);
-    const { flow = false } = given;
+    const flow = checkFlag('flow', given.flow);
     const outputRows = this.#outputRows(steps);
     const workspace = this.#workspace;
     const places = workspace.stateGradients;

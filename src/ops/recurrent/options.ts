@@ -1,5 +1,5 @@
 import * as codes from '../../../assembly/shared/codes.ts';
-import { checkChoice, checkInteger, checkKeys, checkNumber } from '../../base/check.ts';
+import { checkChoice, checkFlag, checkInteger, checkKeys, checkNumber } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Activation, ActivationName } from '../specs.ts';
 import type { ActivationCode, CellOptions, RecurrentLayerSpec } from './form.ts';
@@ -86,7 +86,7 @@ export function checkOptions(
     kept[key] = value;
     if (key === 'activations') checkActivations(spec, name);
     else if (key === 'projSize') checkInteger(name, value, 1, spec.hiddenSize - 1);
-    else if (key === 'layerNorm') checkChoice(name, String(value), ['true', 'false']);
+    else if (key === 'layerNorm') checkFlag(name, value);
     else if (key.endsWith('Clip')) checkNumber(name, value, 1e-30);
     else checkNumber(name, value, 0, 0.999);
   }

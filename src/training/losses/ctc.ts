@@ -1,5 +1,5 @@
 import { isOf, lengthOf, owned } from '../../base/arrays.ts';
-import { checkChoice, checkInteger, checkKeys, ownFloats, readOptions } from '../../base/check.ts';
+import { checkFlag, checkInteger, checkKeys, ownFloats, readOptions } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { checkLengths } from '../../ops/pass.ts';
 import type { Kernels } from '../../engine/kernels.ts';
@@ -49,8 +49,7 @@ export class Ctc {
     this.#batch = batch;
     this.#steps = steps;
     this.#blank = checkInteger('loss.blank', options.blank ?? 0, 0, classes - 1);
-    const given = String(options.zeroInfinity ?? false);
-    this.#zeroInfinity = checkChoice('loss.zeroInfinity', given, ['true', 'false']) === 'true';
+    this.#zeroInfinity = checkFlag('loss.zeroInfinity', options.zeroInfinity);
     const { loss_ctc_scratch: scratch } = kernels.run;
     const perPlace = 8 * scratch(steps, 0);
     const most = Math.floor((DEFAULT_BYTES / perPlace - 1) / 2);
@@ -147,7 +146,8 @@ export function greedyCtc(
   },
 ): number[][] {
   const keys = ['steps', 'batch', 'lengths', 'batchFirst', 'blank'] as const;
-  const { batchFirst = false, ...rest } = readOptions('options', options, keys);
+  const rest = readOptions('options', options, keys);
+  const batchFirst = checkFlag('batchFirst', rest.batchFirst);
   const steps = checkInteger('steps', rest.steps, 1);
   const batch = checkInteger('batch', rest.batch ?? 1, 1);
   const lengths = checkLengths(rest.lengths, batch, steps);

@@ -3,7 +3,7 @@ import {
   OPTIMIZER_RMSPROP,
   OPTIMIZER_SGD,
 } from '../../../assembly/shared/codes.ts';
-import { checkChoice, checkKeys, checkNumber } from '../../base/check.ts';
+import { checkChoice, checkFlag, checkKeys, checkNumber } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { NONE, part } from '../../engine/plan.ts';
 import type { Fields, Kernels } from '../../engine/kernels.ts';
@@ -114,7 +114,7 @@ function ruleOf(options: OptimizerOptions, isKeras: boolean): Rule {
 function sgd(options: SgdOptions, isKeras: boolean): Rule {
   const decayFirst = checkNumber('optimizer.momentum', options.momentum ?? 0, 0, 1);
   const dampening = checkNumber('optimizer.dampening', options.dampening ?? 0, 0, isKeras ? 0 : 1);
-  const nesterov = options.nesterov ? 1 : 0;
+  const nesterov = checkFlag('optimizer.nesterov', options.nesterov) ? 1 : 0;
   if (nesterov && (decayFirst === 0 || dampening !== 0)) {
     const message = '"optimizer.nesterov" needs a momentum above 0 and no dampening';
     throw new GatefoldError('ERR_ARGUMENT', message);
