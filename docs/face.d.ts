@@ -68,7 +68,7 @@ interface BucketOptions {
 // no entry, but others name it
 const COMMON_OPTIONS: readonly [
   'activations',
-  'preactClip',
+  'clip',
   'dropout',
   'inputDropout',
   'recurrentDropout',
@@ -88,7 +88,8 @@ interface CheckpointFile extends Checkpoint {
 
 // no entry, but others name it
 interface CommonOptions {
-  readonly lr: number;
+  readonly learningRate?: number;
+  readonly lr?: number;
   readonly form?: 'pytorch' | 'keras';
   readonly weightDecay?: number;
 }
@@ -144,7 +145,7 @@ class Engine extends CoreEngine {
 
 // gatefold/core, gatefold/worklet
 class Engine {
-  readonly simd: 'relaxed' | 'baseline';
+  readonly variant: 'relaxed' | 'baseline';
   readonly maxBytes: number;
   protected constructor(
     instance: WebAssembly.Instance,
@@ -217,7 +218,7 @@ interface FitProgress extends StepReport {
   readonly epochs: number;
   readonly update: number;
   readonly updates: number;
-  readonly targets: number;
+  readonly targetCount: number;
   readonly learningRate: number;
   readonly validationLoss?: number;
   readonly metrics?: Measures;
@@ -303,6 +304,48 @@ interface KernelImports {
     readonly wide: number;
   };
 }
+
+// gatefold/kernels
+interface Kernels {
+  matmul(
+    a: Float32Array,
+    b: Float32Array,
+    m: number,
+    k: number,
+    n: number,
+    out?: Float32Array,
+  ): Float32Array;
+  sigmoid(x: Float32Array, out?: Float32Array): Float32Array;
+  tanh(x: Float32Array, out?: Float32Array): Float32Array;
+  softmax(x: Float32Array, temperature?: number, out?: Float32Array): Float32Array;
+  lstmCell(gates: Float32Array, c: Float32Array, hidden: number): LstmCellResult;
+  lstmCellBackward(
+    result: LstmCellResult,
+    c: Float32Array,
+    dh: Float32Array,
+    dc: Float32Array,
+    hidden: number,
+  ): {
+    readonly gates: Float32Array;
+    readonly c: Float32Array;
+  };
+  gruCell(x: Float32Array, product: Float32Array, h: Float32Array, hidden: number): GruCellResult;
+  gruCellBackward(
+    result: GruCellResult,
+    product: Float32Array,
+    h: Float32Array,
+    dh: Float32Array,
+    hidden: number,
+  ): {
+    readonly x: Float32Array;
+    readonly product: Float32Array;
+    readonly h: Float32Array;
+  };
+}
+
+const Kernels: {
+  create(engine: Engine): Kernels;
+};
 
 // no entry, but others name it
 const LSTM_OPTIONS: readonly ['projSize', 'projClip', 'cellClip', 'layerNorm'];
@@ -398,7 +441,7 @@ class Model {
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void;
   forward(x: Input, options: SequenceOptions): SequenceResult;
   gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates;
-  warmup(options?: { readonly batch?: number; readonly steps?: number }): void;
+  warmUp(options?: { readonly batch?: number; readonly steps?: number }): void;
   stream(options?: StreamOptions): Stream;
   dispose(): void;
 }
@@ -446,6 +489,7 @@ interface OutputGradients {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ParameterGroup {
   readonly parameters: readonly string[];
+  readonly learningRate?: number;
   readonly lr?: number;
   readonly weightDecay?: number;
 }
@@ -472,44 +516,6 @@ interface PoolSpec {
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
 
-// gatefold/kernels
-interface Primitives {
-  matmul(
-    a: Float32Array,
-    b: Float32Array,
-    m: number,
-    k: number,
-    n: number,
-    out?: Float32Array,
-  ): Float32Array;
-  sigmoid(x: Float32Array, out?: Float32Array): Float32Array;
-  tanh(x: Float32Array, out?: Float32Array): Float32Array;
-  softmax(x: Float32Array, temperature?: number, out?: Float32Array): Float32Array;
-  lstmCell(gates: Float32Array, c: Float32Array, hidden: number): LstmCellResult;
-  lstmCellBackward(
-    result: LstmCellResult,
-    c: Float32Array,
-    dh: Float32Array,
-    dc: Float32Array,
-    hidden: number,
-  ): {
-    readonly gates: Float32Array;
-    readonly c: Float32Array;
-  };
-  gruCell(x: Float32Array, product: Float32Array, h: Float32Array, hidden: number): GruCellResult;
-  gruCellBackward(
-    result: GruCellResult,
-    product: Float32Array,
-    h: Float32Array,
-    dh: Float32Array,
-    hidden: number,
-  ): {
-    readonly x: Float32Array;
-    readonly product: Float32Array;
-    readonly h: Float32Array;
-  };
-}
-
 // gatefold/formats/safetensors
 interface ReadOptions {
   readonly maxHeaderBytes?: number;
@@ -526,9 +532,9 @@ interface RecurrentSpec {
   readonly bias?: boolean;
   readonly direction?: 'forward' | 'backward';
   readonly bidirectional?: boolean;
-  readonly merge?: 'concat' | 'sum' | 'mul' | 'ave';
+  readonly merge?: 'concat' | 'sum' | 'mul' | 'mean' | 'ave';
   readonly activations?: readonly Activation[];
-  readonly preactClip?: number;
+  readonly clip?: number;
   readonly dropout?: number;
   readonly inputDropout?: number;
   readonly recurrentDropout?: number;
@@ -595,7 +601,7 @@ interface SequenceBatch {
 class SequenceBuckets {
   readonly batch: number;
   readonly steps: number;
-  readonly windows: number;
+  readonly length: number;
   constructor(sequences: readonly LabelledSequence[], options: BucketOptions);
   window(index: number, epoch?: number): SequenceBatch;
 }
@@ -656,7 +662,7 @@ interface SeriesWindow {
 class SeriesWindows {
   readonly batch: number;
   readonly steps: number;
-  readonly windows: number;
+  readonly length: number;
   readonly targetSize: number;
   constructor(series: Float32Array, options: SeriesOptions);
   window(index: number, epoch?: number): SeriesWindow;
@@ -738,7 +744,7 @@ interface Task extends Place {
 }
 
 // no entry, but others name it
-class Team {}
+class TeamEngine {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Tensor {
@@ -750,7 +756,7 @@ interface Tensor {
 class TextBatches {
   readonly batch: number;
   readonly steps: number;
-  readonly windows: number;
+  readonly length: number;
   constructor(
     tokens: Int32Array,
     options: {
@@ -779,17 +785,8 @@ interface ThreadWorker {
 }
 
 // gatefold/threads
-class ThreadedEngine extends Engine {
-  readonly sharedKernels: Uint8Array<ArrayBuffer> | undefined;
-  protected constructor(
-    instance: Pick<WebAssembly.Instance, 'exports'>,
-    memory: WebAssembly.Memory,
-    maxBytes: number,
-    team?: Team,
-    sharedKernels?: Uint8Array<ArrayBuffer>,
-  );
-  get threads(): number;
-  dispose(): void;
+class ThreadedEngine extends TeamEngine {
+  static create(options?: ThreadedEngineOptions): Promise<ThreadedEngine>;
 }
 
 // gatefold/threads
@@ -819,13 +816,12 @@ class Trainer {
   zeroGradients(): void;
   gradients(): StateDict;
   update(): UpdateReport;
-  step(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): StepReport;
-  evaluate(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): number;
+  trainOn(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): StepReport;
+  evaluateWindow(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): number;
   resetState(): void;
   resetEvaluation(): void;
   fit(data: TrainingData, options: FitOptions): AsyncGenerator<FitProgress, void, undefined>;
-  meanLoss(data: TrainingData): number;
-  measure(data: TrainingData, metrics?: readonly Metric[]): Measures;
+  evaluate(data: TrainingData, metrics?: readonly Metric[]): Measures;
   snapshot(): Snapshot;
   restore(snapshot: Snapshot): void;
   dispose(): void;
@@ -845,17 +841,17 @@ interface TrainerOptions {
   readonly groups?: readonly ParameterGroup[];
   readonly gradClip?: GradClip;
   readonly bptt?: {
-    readonly steps: number;
+    readonly back: number;
     readonly every: number;
   };
-  readonly memory?: number;
+  readonly maxBytes?: number;
   readonly onNonFinite?: 'throw' | 'skip';
   readonly seed?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainingData {
-  readonly windows: number;
+  readonly length: number;
   window(index: number, epoch?: number): TrainingWindow;
 }
 
@@ -924,12 +920,6 @@ function cosineDecay(
   },
 ): Schedule;
 
-// gatefold/kernels
-function createKernels(engine: Engine): Primitives;
-
-// gatefold/threads
-function createThreadedEngine(options?: ThreadedEngineOptions): Promise<ThreadedEngine>;
-
 // gatefold/node
 function enableFastLane(): FastLane;
 
@@ -961,7 +951,7 @@ function linearDecay(rate: number): Schedule;
 function loadModel(engine: Engine, source: Source): Model;
 
 // gatefold/node
-function loadModelFile(path: string, engine: Engine): Promise<Model>;
+function loadModelFile(engine: Engine, path: string): Promise<Model>;
 
 // gatefold/formats/safetensors
 function loadPytorch(

@@ -109,7 +109,7 @@ export function train(
   for (let update = 1; update <= updates && !solved; update++) {
     const { x, target, steps, lengths } = task.generate(draw, batch);
     trainer.resetState();
-    sum += trainer.step(x, target, { steps, ...(lengths && { lengths }) }).loss;
+    sum += trainer.trainOn(x, target, { steps, ...(lengths && { lengths }) }).loss;
     if (update % every !== 0) continue;
     const loss = sum / every;
     sum = 0;

@@ -78,7 +78,7 @@ const COURSES: Record<string, Course> = {
     options: {
       loss: 'cross-entropy',
       optimizer: { type: 'sgd', lr: 0.1, momentum: 0.9 },
-      bptt: { steps: STEPS, every: STEPS / 2 },
+      bptt: { back: STEPS, every: STEPS / 2 },
     },
     data: text(0, 44),
     validation: text(44, 60),
@@ -199,7 +199,7 @@ describe.each(Object.entries(COURSES))('%s', (name, course) => {
     const again = await part(course, at('whole'), { seed: 3 });
     expect(again.reports).toEqual([]);
     expect(again.model).toEqual(whole.model);
-    const model = await loadModelFile(at('whole'), engine);
+    const model = await loadModelFile(engine, at('whole'));
     expect(model.stateDict()).toEqual(whole.model);
     // The trainer's own parameters are the last ones.
     const trainer = createTrainer(course, 3);

@@ -3,11 +3,11 @@ import { trigramBits } from '../src/cli/ngram.ts';
 import { Progress } from '../src/cli/progress.ts';
 import { drawToken } from '../src/cli/sampling.ts';
 import { Engine } from '../src/hosts/default.ts';
-import { createKernels } from '../src/kernels/index.ts';
+import { Kernels } from '../src/kernels/index.ts';
 import { fillUniform } from '../src/base/random.ts';
 
 describe('drawToken', () => {
-  const kernels = createKernels(Engine.createSync({ simd: 'deterministic' }));
+  const kernels = Kernels.create(Engine.createSync({ simd: 'deterministic' }));
   const draw = (logits: Float32Array, temperature: number, uniform: number): number =>
     drawToken(kernels, logits, temperature, uniform);
   const logits = Float32Array.of(9, 1, 3, 2);

@@ -28,7 +28,7 @@ function createTrainer(): Trainer {
 }
 
 const data: TrainingData = {
-  windows: WINDOWS,
+  length: WINDOWS,
   window: () => ({ inputs: new Float32Array(1), targets: Float32Array.of(1e3), steps: 1 }),
 };
 
@@ -36,7 +36,7 @@ const data: TrainingData = {
 function scripted({ model }: Trainer, losses: readonly number[]): TrainingData {
   let next = 0;
   return {
-    windows: 1,
+    length: 1,
     window() {
       const bias = model.stateDict().get('linear.bias')!.data[0]!;
       const targets = Float32Array.of(bias + Math.sqrt(losses[next++]!));
@@ -166,7 +166,7 @@ describe('a course of validations', () => {
     const trainer = createTrainer();
     let best: StateDict | undefined;
     const failing: TrainingData = {
-      windows: WINDOWS,
+      length: WINDOWS,
       window(index, epoch) {
         const { inputs, steps } = data.window(index);
         return { inputs, steps, targets: Float32Array.of(epoch === 2 ? NaN : 1e3) };

@@ -128,7 +128,7 @@ describe.each(variants)('the kernel, %s SIMD', (variant) => {
     // Each label costs 60 nats whenever it is said, in 20 places: e^-1200, which float64 has not.
     const x = Float32Array.from({ length: 2000 * classes }, (_, k) => (k % classes === 0 ? 60 : 0));
     const labels = Int32Array.from({ length: 20 }, (_, k) => 1 + (k % 2));
-    const loss = trainer.evaluate(x, labels, { targetLengths: [20] });
+    const loss = trainer.evaluateWindow(x, labels, { targetLengths: [20] });
     // The blank everywhere but at 20 chosen steps, or a label held longer: (2000 over 20) ways to leading order.
     let ways = 0;
     for (let k = 0; k < 20; k++) ways += Math.log((2000 - k) / (k + 1));
@@ -147,14 +147,14 @@ describe.each(variants)('the kernel, %s SIMD', (variant) => {
       });
     // A label twice needs a blank between: three steps.
     const options = { targetLengths: [2] };
-    expect(() => create(false).step(x, labels, options)).toThrow(/the loss is Infinity/);
-    expect(create(true).step(x, labels, options).loss).toBe(0);
-    expect(() => create(false).step(x, labels)).toThrow(/"targetLengths" expected 1 numbers/);
-    expect(() => create(false).step(x, Int32Array.of(0, 1), options)).toThrow(
+    expect(() => create(false).trainOn(x, labels, options)).toThrow(/the loss is Infinity/);
+    expect(create(true).trainOn(x, labels, options).loss).toBe(0);
+    expect(() => create(false).trainOn(x, labels)).toThrow(/"targetLengths" expected 1 numbers/);
+    expect(() => create(false).trainOn(x, Int32Array.of(0, 1), options)).toThrow(
       /labels from 0 to 2 but 0, the blank, got 0 in row 0/,
     );
-    expect(() => create(false).step(x, Int32Array.of(3, 1), options)).toThrow(/got 3 in row 0/);
-    expect(() => create(false).step(x, labels, { targetLengths: [3] })).toThrow(/from 0 to 2/);
+    expect(() => create(false).trainOn(x, Int32Array.of(3, 1), options)).toThrow(/got 3 in row 0/);
+    expect(() => create(false).trainOn(x, labels, { targetLengths: [3] })).toThrow(/from 0 to 2/);
   });
 
   it('learns to transcribe: which half of the classes spoke, however long', () => {
@@ -195,7 +195,7 @@ describe.each(variants)('the kernel, %s SIMD', (variant) => {
     for (let update = 0; update < 150; update++) {
       const { x, labels } = draw();
       trainer.resetState();
-      trainer.step(x, labels, { targetLengths });
+      trainer.trainOn(x, labels, { targetLengths });
     }
     const { x, rows } = draw();
     const { output } = model.forward(x, { steps, batch });

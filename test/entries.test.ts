@@ -33,19 +33,19 @@ test('the text of the kernels is plain ASCII without quotes and backslashes, and
 
 describe('the default entry', () => {
   test('takes relaxed SIMD where the host has it', async () => {
-    expect((await Engine.create()).simd).toBe('relaxed');
-    expect(Engine.createSync({ simd: 'auto' }).simd).toBe('relaxed');
+    expect((await Engine.create()).variant).toBe('relaxed');
+    expect(Engine.createSync({ simd: 'auto' }).variant).toBe('relaxed');
   });
 
   test('takes the baseline where the host refuses the relaxed module', async () => {
     vi.spyOn(WebAssembly, 'validate').mockReturnValue(false);
-    expect((await Engine.create()).simd).toBe('baseline');
-    expect(Engine.createSync().simd).toBe('baseline');
+    expect((await Engine.create()).variant).toBe('baseline');
+    expect(Engine.createSync().variant).toBe('baseline');
   });
 
   test('takes the baseline where the results must be the same everywhere', async () => {
-    expect((await Engine.create({ simd: 'deterministic' })).simd).toBe('baseline');
-    expect(Engine.createSync({ simd: 'deterministic' }).simd).toBe('baseline');
+    expect((await Engine.create({ simd: 'deterministic' })).variant).toBe('baseline');
+    expect(Engine.createSync({ simd: 'deterministic' }).variant).toBe('baseline');
   });
 
   test('makes engines of its own class, within the given memory', async () => {
@@ -88,9 +88,9 @@ describe('the core entry', () => {
     const bytes = wasmBytes({ simd });
     const wanted = simd === 'auto' ? 'relaxed' : 'baseline';
     const module = new WebAssembly.Module(bytes);
-    expect((await CoreEngine.create({ module })).simd).toBe(wanted);
-    expect((await CoreEngine.create({ module: bytes })).simd).toBe(wanted);
-    expect(CoreEngine.createSync({ module: bytes.buffer }).simd).toBe(wanted);
+    expect((await CoreEngine.create({ module })).variant).toBe(wanted);
+    expect((await CoreEngine.create({ module: bytes })).variant).toBe(wanted);
+    expect(CoreEngine.createSync({ module: bytes.buffer }).variant).toBe(wanted);
   });
 
   test('refuses what is no module of this package', async () => {

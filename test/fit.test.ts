@@ -17,10 +17,10 @@ function createTrainer(): Trainer {
 }
 
 /** Data that writes down what it was asked for. */
-function record(window: (index: number) => Partial<TrainingWindow>, windows = 3) {
+function record(window: (index: number) => Partial<TrainingWindow>, length = 3) {
   const asked: (number | undefined)[][] = [];
   const data: TrainingData = {
-    windows,
+    length,
     window(index, epoch) {
       asked.push([index, epoch]);
       const values = Float32Array.from({ length: BATCH * STEPS }, (_, i) => (i + index) % 5);
@@ -64,7 +64,7 @@ describe('fit', () => {
     for (let update = 0; update < 6; update++) {
       const { inputs, targets } = data.window(update % 3);
       if (fresh || update % 3 === 0) oracle.resetState();
-      expected.push(oracle.step(inputs, targets).loss);
+      expected.push(oracle.trainOn(inputs, targets).loss);
     }
     expect(await losses(createTrainer(), data, 2)).toEqual(expected);
   });
@@ -84,7 +84,7 @@ describe('fit', () => {
     const { data } = record((index) => [{}, { lengths: [2, 1] }, { count: 1 }][index]!);
     const targets: number[] = [];
     for await (const progress of createTrainer().fit(data, { epochs: 1 })) {
-      targets.push(progress.targets);
+      targets.push(progress.targetCount);
     }
     expect(targets).toEqual([6, 3, 1]);
   });
@@ -101,7 +101,7 @@ describe('validation', () => {
       expect(report).toMatchObject({ loss: (await alone.next()).value!.loss });
       if (update % 3) expect([validationLoss, metrics]).toEqual([undefined, undefined]);
       else
-        expect(metrics).toEqual({ ...oracle.measure(validation, ['mae']), loss: validationLoss });
+        expect(metrics).toEqual({ ...oracle.evaluate(validation, ['mae']), loss: validationLoss });
     }
   });
 });
@@ -112,9 +112,9 @@ describe('meanLoss', () => {
     const trainer = createTrainer();
     const parts = [6, 3, 6].map((count, index) => {
       const { inputs, targets, lengths } = data.window(index);
-      return count * trainer.evaluate(inputs, targets, { lengths });
+      return count * trainer.evaluateWindow(inputs, targets, { lengths });
     });
-    expect(trainer.meanLoss(data)).toBeCloseTo((parts[0]! + parts[1]! + parts[2]!) / 15, 12);
+    expect(trainer.evaluate(data).loss).toBeCloseTo((parts[0]! + parts[1]! + parts[2]!) / 15, 12);
   });
 
   it('starts fresh windows from zero states', () => {
@@ -123,8 +123,8 @@ describe('meanLoss', () => {
     const alone = [0, 1].map((index) => {
       const { inputs, targets } = data.window(index);
       trainer.resetEvaluation();
-      return trainer.evaluate(inputs, targets);
+      return trainer.evaluateWindow(inputs, targets);
     });
-    expect(trainer.meanLoss(data)).toBeCloseTo((alone[0]! + alone[1]!) / 2, 12);
+    expect(trainer.evaluate(data).loss).toBeCloseTo((alone[0]! + alone[1]!) / 2, 12);
   });
 });

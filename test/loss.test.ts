@@ -107,7 +107,7 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
               kind === 'values' ? random.around(4) : random.unit(),
             );
       const expected = formula(x, target);
-      const { loss: got } = trainer.step(x, target);
+      const { loss: got } = trainer.trainOn(x, target);
       expect(Math.abs(got - expected), `seed ${seed}`).toBeLessThan(1e-6 * Math.max(1, expected));
       const slopes = trainer.gradients().get('linear.bias')!.data;
       for (let k = 0; k < outputs; k++) {
@@ -129,14 +129,17 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
       Trainer.create(identity(), { batch, steps, loss });
     const far = new Float32Array(elements).fill(-300);
     far[0] = 300;
-    expect(trainer('bce').evaluate(far, new Float32Array(elements))).toBeCloseTo(300 / elements, 4);
+    expect(trainer('bce').evaluateWindow(far, new Float32Array(elements))).toBeCloseTo(
+      300 / elements,
+      4,
+    );
     const classes = new Int32Array(rows).fill(1);
-    expect(trainer('cross-entropy').evaluate(far, classes)).toBeCloseTo(
+    expect(trainer('cross-entropy').evaluateWindow(far, classes)).toBeCloseTo(
       (600 + (rows - 1) * Math.log(7)) / rows,
       3,
     );
     const ignoring = trainer({ type: 'cross-entropy', ignoreIndex: -100 });
-    const report = ignoring.step(far, new Int32Array(rows).fill(-100));
+    const report = ignoring.trainOn(far, new Int32Array(rows).fill(-100));
     expect(report).toEqual({ loss: 0, gradNorm: 0, finite: true });
   });
 
@@ -158,7 +161,7 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
     // The smallest is what the kernels take for none where no target is ignored.
     for (const target of [7, -1, -100, -(2 ** 31)]) {
       const step = () =>
-        trainer.step(new Float32Array(elements), new Int32Array(rows).fill(target));
+        trainer.trainOn(new Float32Array(elements), new Int32Array(rows).fill(target));
       expect(step, String(target)).toThrow(/0 to 6/);
     }
   });

@@ -116,7 +116,7 @@ describe('names of layers', () => {
         loss: 'mse',
         groups: [{ parameters: [own], lr: 0.01 }],
       });
-      const { loss } = trainer.step(x, target);
+      const { loss } = trainer.trainOn(x, target);
       const again = loadModel(engine, saveModel(model));
       return [
         [output, on.output, none.output, loss, again.forward(x, { steps: 2 }).output],

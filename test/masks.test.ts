@@ -111,7 +111,7 @@ describe('masks of training', () => {
       0,
     );
     expect([...model.forward(x, { steps: STEPS, batch: BATCH }).output]).toEqual([...x]);
-    expect(trainerOf(model).evaluate(x, x)).toBe(0);
+    expect(trainerOf(model).evaluateWindow(x, x)).toBe(0);
     const zoned = copying({ zoneout: 0.25 }, 1, 0).forward(ones(2 * UNITS), { steps: 2 });
     expect([...zoned.output.slice(0, 1), ...zoned.output.slice(UNITS, UNITS + 1)]).toEqual([
       0.75, 0.9375,
@@ -124,13 +124,13 @@ describe('masks of training', () => {
       trainerOf(copying(description, 1, 0.5), seed),
     ) as [Trainer, Trainer, Trainer];
     const target = new Float32Array(x.length);
-    const losses = [a, b, other].map((trainer) => trainer.step(x, target).loss);
+    const losses = [a, b, other].map((trainer) => trainer.trainOn(x, target).loss);
     expect(losses[1]).toBe(losses[0]);
     expect(losses[2]).not.toBe(losses[0]);
-    a.step(x, target);
+    a.trainOn(x, target);
     const c = trainerOf(copying(description, 1, 0.5));
     c.restore(b.snapshot());
-    c.step(x, target);
+    c.trainOn(x, target);
     expect(c.model.stateDict()).toEqual(a.model.stateDict());
   });
 

@@ -98,8 +98,8 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
     const trainer = Trainer.create(model, { ...options, optimizer: { type: 'adam', lr: 1e-3 } });
     const before = engine.bytes;
     for (const steps of [1, 20, 13]) {
-      trainer.step(input(3 * steps * 5), input(3 * steps * 3), { steps });
-      trainer.evaluate(input(3 * steps * 5), input(3 * steps * 3), { steps });
+      trainer.trainOn(input(3 * steps * 5), input(3 * steps * 3), { steps });
+      trainer.evaluateWindow(input(3 * steps * 5), input(3 * steps * 3), { steps });
       expect(engine.bytes).toBe(before);
     }
     model.dispose();
@@ -132,7 +132,7 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
       loss: 'mse',
       optimizer: { type: 'rmsprop', lr: 0.1 },
     });
-    for (let k = 0; k < 3; k++) trainer.step(input(7 * 11 * 5, k), input(7 * 11 * 3, k));
+    for (let k = 0; k < 3; k++) trainer.trainOn(input(7 * 11 * 5, k), input(7 * 11 * 3, k));
     const after = image();
     expect(before.length).toBeGreaterThan(20);
     before.forEach((array, k) => expect(sameBits(array, after[k]!)).toBe(true));
@@ -196,8 +196,8 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
     for (const use of [
       () => trainer.forward(x, { steps: 1 }),
       () => trainer.backward({ output: out }),
-      () => trainer.step(x, out, { steps: 1 }),
-      () => trainer.evaluate(x, out, { steps: 1 }),
+      () => trainer.trainOn(x, out, { steps: 1 }),
+      () => trainer.evaluateWindow(x, out, { steps: 1 }),
       () => trainer.zeroGradients(),
       () => trainer.gradients(),
       () => trainer.update(),
@@ -252,7 +252,7 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
       loss: 'mse',
       optimizer: { type, lr: 1e-3, ...decay } as never,
     });
-    trainer.step(input(15), input(9));
+    trainer.trainOn(input(15), input(9));
     trainer.zeroGradients();
     let decayed = 0;
     for (let k = 0; k < 600; k++) {

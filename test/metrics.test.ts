@@ -72,21 +72,21 @@ const CASES: readonly Case[] = [
     layers: [gru, head(4)],
     loss: ignoring,
     metrics: LANGUAGE,
-    options: { memory: 12_000 },
+    options: { maxBytes: 12_000 },
   },
   {
     name: 'a memory budget and a sum of weights',
     layers: [gru, head(4)],
     loss: { type: 'cross-entropy', classWeights: [0.3, 2, 0.1, 0.7] },
     metrics: ['accuracy'],
-    options: { memory: 12_000 },
+    options: { maxBytes: 12_000 },
   },
   {
     name: 'truncated BPTT',
     layers: [gru, head(4)],
     loss: ignoring,
     metrics: LANGUAGE,
-    options: { bptt: { steps: 6, every: 4 } },
+    options: { bptt: { back: 6, every: 4 } },
   },
   ...(['last', 'mean', 'max'] as const).map((mode): Case => {
     const layers = [gru, pool(mode), head(4)];
@@ -203,9 +203,9 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
     const trainer = create(given);
     const { model } = trainer;
     const windows = createData(given, model.outputSize);
-    const data: TrainingData = { windows: windows.length, window: (index) => windows[index]! };
+    const data: TrainingData = { length: windows.length, window: (index) => windows[index]! };
     const expected = expectedOf(model, windows, optionsOf(given.loss));
-    const found = trainer.measure(data, given.metrics);
+    const found = trainer.evaluate(data, given.metrics);
     expect(Object.keys(found)).toEqual(['loss', ...given.metrics]);
     expect(Math.abs(found.loss - expected.loss)).toBeLessThan(2e-6 * Math.max(1, expected.loss));
     for (const metric of given.metrics) {
@@ -214,31 +214,31 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
       if (metric === 'accuracy') expect(actual).toBe(wanted);
       else expect(Math.abs(actual - wanted)).toBeLessThan(2e-6 * Math.max(1, wanted));
     }
-    expect(trainer.meanLoss(data)).toBe(found.loss);
+    expect(trainer.evaluate(data).loss).toBe(found.loss);
     model.dispose();
   });
 
   it.each(CASES)('$name: what it does not give is refused', (given) => {
     const trainer = create(given);
     const [window] = createData(given, trainer.model.outputSize);
-    const data: TrainingData = { windows: 1, window: () => window! };
+    const data: TrainingData = { length: 1, window: () => window! };
     for (const metric of ALL.filter((name) => !given.metrics.includes(name))) {
-      expect(() => trainer.measure(data, [metric])).toThrow(
+      expect(() => trainer.evaluate(data, [metric])).toThrow(
         expect.objectContaining({ code: 'ERR_ARGUMENT' }) as GatefoldError,
       );
-      expect(() => trainer.measure(data, [metric])).toThrow(`got '${metric}'`);
+      expect(() => trainer.evaluate(data, [metric])).toThrow(`got '${metric}'`);
     }
     trainer.model.dispose();
   });
 
   it('with a memory budget the loss is the same bits', () => {
-    const [whole, cut] = [undefined, 12_000].map((memory) =>
-      create({ ...CASES[5]!, options: { memory } }),
+    const [whole, cut] = [undefined, 12_000].map((maxBytes) =>
+      create({ ...CASES[5]!, options: { maxBytes } }),
     );
     const windows = createData(CASES[5]!, 4);
-    const data: TrainingData = { windows: windows.length, window: (index) => windows[index]! };
+    const data: TrainingData = { length: windows.length, window: (index) => windows[index]! };
     expect(cut!.bytes).toBeLessThan(whole!.bytes);
-    expect(cut!.measure(data, LANGUAGE)).toEqual(whole!.measure(data, LANGUAGE));
+    expect(cut!.evaluate(data, LANGUAGE)).toEqual(whole!.evaluate(data, LANGUAGE));
   });
 
   it('the rows that fill the last batch up count for nothing, in training neither', () => {
@@ -256,8 +256,8 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
       return { data, trainer: Trainer.create(model, { batch, steps: 4, loss, optimizer }) };
     };
     const [alone, three] = [prepare(4), prepare(3)];
-    const found = three.trainer.measure(three.data, ['accuracy']);
-    const wanted = alone.trainer.measure(alone.data, ['accuracy']);
+    const found = three.trainer.evaluate(three.data, ['accuracy']);
+    const wanted = alone.trainer.evaluate(alone.data, ['accuracy']);
     expect(found.accuracy).toBe(wanted.accuracy);
     expect(Math.abs(found.loss - wanted.loss)).toBeLessThan(1e-6);
     // A step on the one sequence of the last batch is that of a batch of one.
@@ -265,8 +265,8 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
     const last = three.data.window(1);
     expect([...last.lengths]).toEqual([4, 0, 0]);
     const { inputs, targets, steps, lengths } = last;
-    three.trainer.step(inputs, targets, { steps, lengths });
-    one.trainer.step(sequences[3]!.input, Int32Array.of(0), { steps: 4 });
+    three.trainer.trainOn(inputs, targets, { steps, lengths });
+    one.trainer.trainOn(sequences[3]!.input, Int32Array.of(0), { steps: 4 });
     for (const [name, { data }] of three.trainer.model.stateDict()) {
       const other = one.trainer.model.stateDict().get(name)!.data;
       data.forEach((x, k) => expect(Math.abs(x - other[k]!), name).toBeLessThan(1e-6));
@@ -284,13 +284,13 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
       const inputs = Float32Array.from(random.vector(6 * 2 * 2, 1));
       return { inputs, targets: Int32Array.of(1, 2, 3, 2, 1, 3), steps: 6, fresh: true, ...form };
     });
-    const data: TrainingData = { windows: 2, window: (index) => windows[index]! };
+    const data: TrainingData = { length: 2, window: (index) => windows[index]! };
     const alone = windows.map(({ inputs, targets, steps, lengths, targetLengths }) => {
       trainer.resetEvaluation();
-      return trainer.evaluate(inputs, targets, { steps, lengths, targetLengths });
+      return trainer.evaluateWindow(inputs, targets, { steps, lengths, targetLengths });
     });
-    expect(trainer.measure(data).loss).toBeCloseTo((2 * alone[0]! + alone[1]!) / 3, 12);
-    expect(() => trainer.measure(data, ['accuracy'])).toThrow(/greedyCtc.*labelErrorRate/);
+    expect(trainer.evaluate(data).loss).toBeCloseTo((2 * alone[0]! + alone[1]!) / 3, 12);
+    expect(() => trainer.evaluate(data, ['accuracy'])).toThrow(/greedyCtc.*labelErrorRate/);
     model.dispose();
   });
 
@@ -306,7 +306,7 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
       const steps = inputs.length / 3;
       const trainer = Trainer.create(model, { batch: 1, steps, loss });
       const window = { inputs: Float32Array.from(inputs), targets, steps };
-      return trainer.measure({ windows: 1, window: () => window }, ['accuracy']).accuracy;
+      return trainer.evaluate({ length: 1, window: () => window }, ['accuracy']).accuracy;
     };
     const classOf = (k: number): Int32Array => Int32Array.of(k);
     expect(share('cross-entropy', [NaN, 1, 0], classOf(0))).toBe(0);
@@ -323,7 +323,7 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
     const trainer = create(CASES[1]!);
     const targets = new Int32Array(STEPS * BATCH).fill(-100);
     const window = { inputs: new Float32Array(STEPS * BATCH * 2), targets, steps: STEPS };
-    const data: TrainingData = { windows: 1, window: () => window };
-    expect(() => trainer.measure(data)).toThrow(/at least one target that counts/);
+    const data: TrainingData = { length: 1, window: () => window };
+    expect(() => trainer.evaluate(data)).toThrow(/at least one target that counts/);
   });
 });

@@ -23,7 +23,7 @@ const layers = [
   { type: 'linear', outFeatures: 4 },
 ] as const;
 
-const forms: Readonly<Record<string, OptimizerOptions>> = {
+const forms: Readonly<Record<string, OptimizerOptions & { readonly lr: number }>> = {
   sgd: { type: 'sgd', lr: 0.1, weightDecay: 0.1 },
   'sgd, momentum': { type: 'sgd', lr: 0.03, momentum: 0.8, dampening: 0.1, weightDecay: 0.01 },
   'sgd, nesterov': { type: 'sgd', lr: 0.02, momentum: 0.9, nesterov: true },
@@ -42,7 +42,9 @@ const forms: Readonly<Record<string, OptimizerOptions>> = {
   'keras adamw': { type: 'adamw', form: 'keras', lr: 0.01 },
 };
 
-const peers: Readonly<Record<string, [OptimizerOptions, (lr: number) => tf.Optimizer]>> = {
+const peers: Readonly<
+  Record<string, [OptimizerOptions & { readonly lr: number }, (lr: number) => tf.Optimizer]>
+> = {
   sgd: [{ type: 'sgd', form: 'keras', lr: 0.1 }, (lr) => tf.train.sgd(lr)],
   rmsprop: [
     { type: 'rmsprop', form: 'keras', lr: 0.01, eps: 1e-3 },
@@ -244,7 +246,7 @@ describe.each(variants)('optimizers, %s SIMD', (variant) => {
       [{ parameters: ['gru'] }, { parameters: ['gru.bias_ih_l0'] }],
       /gru.bias_ih_l0 twice, in groups 0 and 1/,
     ],
-    [[{ parameters: ['gru'], lr: -1 }], /groups\[0\].lr/],
+    [[{ parameters: ['gru'], lr: -1 }], /groups\[0\].learningRate/],
     [[{ parameters: ['gru'], rate: 1 }], /rate/],
     [[{ lr: 1 }], /groups\[0\].parameters/],
     [[{ parameters: [7] }], /groups\[0\].parameters" expected a list of names/],
@@ -263,6 +265,6 @@ describe.each(variants)('optimizers, %s SIMD', (variant) => {
       optimizer: { type: 'sgd', lr: 0 },
       groups: [{ parameters: ['gru'], lr: 1 }],
     } as const;
-    expect(() => create(still)).toThrow(/optimizer.lr/);
+    expect(() => create(still)).toThrow(/optimizer.learningRate/);
   });
 });

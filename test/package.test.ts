@@ -157,8 +157,8 @@ describe('every entry', () => {
         'splitSeries',
       ],
     ],
-    ['kernels-entry', ['createKernels']],
-    ['threads', ['attachModel', 'createThreadedEngine', 'releaseModel', 'shareModel']],
+    ['kernels-entry', ['Kernels']],
+    ['threads', ['attachModel', 'ThreadedEngine', 'releaseModel', 'shareModel']],
     ['threads/worker', ['work']],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);
@@ -184,8 +184,8 @@ describe('every entry', () => {
     writeFileSync(join(consumer.folder, 'edge.mjs'), text);
     const program = `
       import { Engine } from './edge.mjs';
-      const { simd, maxBytes } = await Engine.create();
-      console.log(simd, Engine.createSync({ simd: 'deterministic' }).simd, maxBytes / 2 ** 20);`;
+      const { variant, maxBytes } = await Engine.create();
+      console.log(variant, Engine.createSync({ simd: 'deterministic' }).variant, maxBytes / 2 ** 20);`;
     expect(consumer.run(program)).toBe('baseline baseline 32');
   });
 
@@ -246,7 +246,7 @@ import { Engine, GatefoldError, Model, Stream, Trainer, wasmBytes } from 'gatefo
 import type { EngineOptions, ModelDescription, SequenceResult, TrainerOptions } from 'gatefold';
 import { Engine as CoreEngine } from 'gatefold/core';
 import { SequenceBuckets, SeriesWindows } from 'gatefold/data';
-import { createKernels } from 'gatefold/kernels';
+import { Kernels } from 'gatefold/kernels';
 import { loadModelFile } from 'gatefold/node';
 import { loadModel } from 'gatefold/worklet';
 import { readSafetensors } from 'gatefold/formats/safetensors';
@@ -260,14 +260,14 @@ export async function main(): Promise<SequenceResult> {
   const model: Model = Model.create(engine, description);
   const stream: Stream = model.stream();
   stream.step(new Float32Array(4), new Float32Array(8));
-  const { loss }: { loss: number } = Trainer.create(model, training).step(new Float32Array(8), new Float32Array(16));
+  const { loss }: { loss: number } = Trainer.create(model, training).trainOn(new Float32Array(8), new Float32Array(16));
   if (!(loss >= 0)) throw new GatefoldError('ERR_STATE', 'no loss');
   const series = new SeriesWindows(new Float32Array(9), { batch: 1, steps: 2, order: 'shuffled' });
   const buckets = new SequenceBuckets([{ input: Int32Array.of(1), target: 0 }], { batch: 1 });
   for (const data of [series, buckets]) Trainer.create(model, training).fit(data, { epochs: 1 });
-  createKernels(engine).tanh(new Float32Array(1));
+  Kernels.create(engine).tanh(new Float32Array(1));
   loadModel(core, readSafetensors(new Uint8Array(8)));
-  await loadModelFile('model.safetensors', engine);
+  await loadModelFile(engine, 'model.safetensors');
   // @ts-expect-error: no such layer
   Model.create(engine, { layers: [{ type: 'transformer' }] });
   return model.forward(new Float32Array(4), { steps: 1 });

@@ -257,10 +257,10 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
     const run = forward(reference, parameters, f64(x), { steps, batch }, state);
     const { loss, gradient } = crossEntropy(run.output, target);
     const { gradients } = backward(reference, parameters, run.tape, gradient, state);
-    const report = trainer.step(x, target);
+    const report = trainer.trainOn(x, target);
     expect(Math.abs(report.loss - loss)).toBeLessThan(1e-6);
     // Each call is a sequence of its own.
-    expect(trainer.step(x, target).loss).toBe(report.loss);
+    expect(trainer.trainOn(x, target).loss).toBe(report.loss);
     for (const [name, { data }] of trainer.gradients()) {
       requireClose('gradient', data, gradients.get(name)!.data, name);
     }
@@ -269,14 +269,14 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
     trainer.forward(x);
     expect(trainer.backward({ target }).loss).toBe(report.loss);
     expect(trainer.gradients()).toEqual(stepped);
-    expect(trainer.evaluate(x, target)).toBe(report.loss);
+    expect(trainer.evaluateWindow(x, target)).toBe(report.loss);
     const ragged = { steps, lengths: [6, 0, 3, 5] };
     const { output } = model.forward(x, { ...ragged, batch });
     // The row without a step counts for nothing: 0, 2 and 3 do.
     const valid = [0, 2, 3].flatMap((b) => [...output.subarray(3 * b, 3 * b + 3)]);
     const expected = crossEntropy(Float64Array.from(valid), [0, 1, 2]).loss;
-    expect(Math.abs(trainer.evaluate(x, target, ragged) - expected)).toBeLessThan(1e-6);
-    expect(() => trainer.step(x, new Int32Array(steps * batch))).toThrow(/length 4/);
+    expect(Math.abs(trainer.evaluateWindow(x, target, ragged) - expected)).toBeLessThan(1e-6);
+    expect(() => trainer.trainOn(x, new Int32Array(steps * batch))).toThrow(/length 4/);
     model.dispose();
   });
 
@@ -285,7 +285,7 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
     const x = f32(createRandom(2).vector(5 * 2 * 2, 1));
     const { output } = model.forward(x, { steps: 5, batch: 2 });
     const evaluate = (loss: LossChoice, target: Float32Array | Int32Array): number =>
-      Trainer.create(model, { batch: 2, steps: 5, loss }).evaluate(x, target);
+      Trainer.create(model, { batch: 2, steps: 5, loss }).evaluateWindow(x, target);
     const single = [0, 1].map(
       (b) => crossEntropy(f64(output.subarray(3 * b, 3 * b + 3)), [2 * b]).loss,
     );
@@ -311,13 +311,13 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
         kept.set(x.subarray((t * batch + b) * 2, (t * batch + b + 1) * 2), (t * 2 + row) * 2);
       });
     }
-    const report = all!.step(x, Int32Array.of(2, -1, -1, 1), { lengths: [5, 4, 0, 3] });
-    const expected = some!.step(kept, Int32Array.of(2, 1), { lengths: [5, 3] });
+    const report = all!.trainOn(x, Int32Array.of(2, -1, -1, 1), { lengths: [5, 4, 0, 3] });
+    const expected = some!.trainOn(kept, Int32Array.of(2, 1), { lengths: [5, 3] });
     expect(Math.abs(report.loss - expected.loss)).toBeLessThan(1e-6);
     for (const [name, { data }] of all!.gradients()) {
       requireClose('gradient', data, f64(some!.gradients().get(name)!.data), name);
     }
-    expect(all!.step(x, new Int32Array(batch).fill(-1))).toMatchObject({ loss: 0, gradNorm: 0 });
+    expect(all!.trainOn(x, new Int32Array(batch).fill(-1))).toMatchObject({ loss: 0, gradNorm: 0 });
     model.dispose();
   });
 
@@ -340,14 +340,15 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
       });
       return { inputs, targets, steps: length };
     });
-    const data = { windows: 6, window: (index: number) => windows[index]! };
-    const before = trainer.meanLoss(data);
-    for await (const { targets } of trainer.fit(data, { epochs: 30 })) expect(targets).toBe(batch);
-    expect(trainer.meanLoss(data)).toBeLessThan(before / 5);
+    const data = { length: 6, window: (index: number) => windows[index]! };
+    const before = trainer.evaluate(data).loss;
+    for await (const { targetCount } of trainer.fit(data, { epochs: 30 }))
+      expect(targetCount).toBe(batch);
+    expect(trainer.evaluate(data).loss).toBeLessThan(before / 5);
     const mean = windows.reduce((sum, w) => {
-      return sum + trainer.evaluate(w.inputs, w.targets, { steps: w.steps }) / 6;
+      return sum + trainer.evaluateWindow(w.inputs, w.targets, { steps: w.steps }) / 6;
     }, 0);
-    expect(trainer.meanLoss(data)).toBeCloseTo(mean, 6);
+    expect(trainer.evaluate(data).loss).toBeCloseTo(mean, 6);
     model.dispose();
   });
 
@@ -374,7 +375,7 @@ describe.each(variants)('pools, %s SIMD', (variant) => {
     expect(() => create(lstm, { type: 'pool' } as LayerSpec)).toThrow(/'last' or 'mean' or 'max'/);
     const model = create(lstm, pool);
     expect(() => model.stream()).toThrow(/mean or max/);
-    const bptt = { steps: 4, every: 2 };
+    const bptt = { back: 4, every: 2 };
     expect(() => Trainer.create(model, { batch: 1, steps: 4, bptt })).toThrow(GatefoldError);
     model.dispose();
   });

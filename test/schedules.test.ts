@@ -57,7 +57,7 @@ describe('clipping of gradients', () => {
     const before = [...model.stateDict().values()].map(({ data }) => data);
     const optimizer = { type: 'sgd', lr: 1 } as const;
     const trainer = Trainer.create(model, { batch: 1, steps: 5, loss: 'mse', optimizer, gradClip });
-    trainer.step(x, target);
+    trainer.trainOn(x, target);
     const after = [...model.stateDict().values()].map(({ data }) => data);
     const moves = before.map((data, k) => Array.from(data, (value, i) => value - after[k]![i]!));
     return { gradients: [...trainer.gradients().values()].map(({ data }) => [...data]), moves };

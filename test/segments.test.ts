@@ -44,7 +44,7 @@ describe('the plan', () => {
             Math.min(...all.filter((p) => p.bytes <= bytes).map((p) => p.count)),
           );
         }
-        const refused = new RegExp(`"memory" of ${least - 1} bytes .* at least ${least}$`);
+        const refused = new RegExp(`"maxBytes" of ${least - 1} bytes .* at least ${least}$`);
         expect(() => planSegments(steps, least - 1, bytesOf)).toThrow(refused);
       }
     }
@@ -52,7 +52,7 @@ describe('the plan', () => {
 });
 
 /** The bytes that a trainer needs at the least, out of the error of one that has fewer. */
-function leastBytes(create: (memory: number) => Trainer): number {
+function leastBytes(create: (maxBytes: number) => Trainer): number {
   try {
     create(1).dispose();
   } catch (error) {
@@ -81,7 +81,7 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
     const { layers, batch, steps, loss, gradClip, windows } = task;
     const model = Model.create(engine, { layers }, { seed });
     const optimizer = { type: 'adam', lr: 0.01 } as const;
-    const options: TrainerOptions = { batch, steps, loss, optimizer, gradClip, memory };
+    const options: TrainerOptions = { batch, steps, loss, optimizer, gradClip, maxBytes: memory };
     const trainer = Trainer.create(model, options);
     if (memory !== undefined) expect(trainer.bytes).toBeLessThanOrEqual(memory);
     const random = createRandom(seed);
@@ -102,8 +102,8 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
       const target = isClass
         ? Int32Array.from({ length: length * batch }, () => random.integer(0, width - 1))
         : Float32Array.from({ length: length * batch * width }, () => random.unit());
-      bits(trainer.evaluate(x, target, options));
-      const { loss: mean, gradNorm } = trainer.step(x, target, options);
+      bits(trainer.evaluateWindow(x, target, options));
+      const { loss: mean, gradNorm } = trainer.trainOn(x, target, options);
       bits(mean, gradNorm);
       for (const { data } of trainer.gradients().values()) left.push(data);
       for (const { data } of trainer.snapshot().tensors.values()) left.push(data);
@@ -117,8 +117,8 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
     const { layers, batch, steps, loss } = task;
     const whole = course(task, undefined, seed);
     const model = Model.create(engine, { layers });
-    const create = (memory?: number): Trainer =>
-      Trainer.create(model, { batch, steps, loss, memory });
+    const create = (maxBytes?: number): Trainer =>
+      Trainer.create(model, { batch, steps, loss, maxBytes });
     const unlimited = create();
     const least = leastBytes(create);
     expect(least).toBeLessThan(unlimited.bytes);
@@ -166,7 +166,7 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
     }
   });
 
-  const clips = { preactClip: 0.9, projSize: 4, projClip: 0.5, cellClip: 0.4 };
+  const clips = { clip: 0.9, projSize: 4, projClip: 0.5, cellClip: 0.4 };
   const masks = { dropout: 0.3, inputDropout: 0.2, recurrentDropout: 0.4, zoneout: 0.1 };
   const optional: LayerSpec[] = [
     { type: 'lstm', hiddenSize: 7, numLayers: 2, ...clips },
@@ -228,42 +228,42 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
           batch: 1,
           steps: 20,
           loss: 'mse',
-          memory: 1e6,
+          maxBytes: 1e6,
           ...options,
         });
     expect(create([lstm, { type: 'pool', mode: 'mean' }])).toThrow(/pool needs whole/);
     expect(create([{ ...lstm, bidirectional: true }])).toThrow(/reading backwards/);
-    expect(create([lstm], { bptt: { steps: 20, every: 10 } })).toThrow(/"bptt"/);
-    expect(create([lstm], { memory: -1 })).toThrow(GatefoldError);
-    const least = leastBytes((memory) => create([lstm], { memory })());
-    expect(create([lstm], { memory: least - 1 })).toThrow(/at least/);
-    const trainer = create([lstm], { memory: least })();
+    expect(create([lstm], { bptt: { back: 20, every: 10 } })).toThrow(/"bptt"/);
+    expect(create([lstm], { maxBytes: -1 })).toThrow(GatefoldError);
+    const least = leastBytes((maxBytes) => create([lstm], { maxBytes })());
+    expect(create([lstm], { maxBytes: least - 1 })).toThrow(/at least/);
+    const trainer = create([lstm], { maxBytes: least })();
     expect(trainer.bytes).toBeLessThanOrEqual(least);
     const x = new Float32Array(20 * 2);
     expect(() => trainer.forward(x)).toThrow(/room for \d+ steps/);
     expect(() => trainer.forward(x.subarray(0, 2), { steps: 1 })).not.toThrow();
     const target = new Float32Array(20 * 3);
-    expect(() => trainer.step(x, target, { lengths: [0] })).toThrow(/at least one row/);
+    expect(() => trainer.trainOn(x, target, { lengths: [0] })).toThrow(/at least one row/);
   });
 
   it('a loss that is not finite in one segment changes nothing', () => {
     const layers = [{ type: 'rnn', inputSize: 1, hiddenSize: 4 }] as const;
     const model = Model.create(engine, { layers }, { seed: 1 });
-    const create = (memory: number): Trainer =>
-      Trainer.create(model, { batch: 1, steps: 40, loss: 'mse', memory, onNonFinite: 'skip' });
+    const create = (maxBytes: number): Trainer =>
+      Trainer.create(model, { batch: 1, steps: 40, loss: 'mse', maxBytes, onNonFinite: 'skip' });
     const trainer = create(leastBytes(create));
     const [x, target] = [new Float32Array(40).fill(0.5), new Float32Array(160)];
-    trainer.step(x, target);
+    trainer.trainOn(x, target);
     const before = [...trainer.snapshot().tensors.values()].map(({ data }) => data);
     target[3] = NaN;
-    expect(trainer.step(x, target).finite).toBe(false);
+    expect(trainer.trainOn(x, target).finite).toBe(false);
     const after = [...trainer.snapshot().tensors.values()].map(({ data }) => data);
     before.forEach((array, k) => expect(sameBits(array, after[k]!)).toBe(true));
     // Segments before the one that is not finite have gone back by then.
     for (const { data } of trainer.gradients().values())
       expect(data.every((g) => g === 0)).toBe(true);
     target[3] = 0;
-    expect(trainer.step(x, target).finite).toBe(true);
+    expect(trainer.trainOn(x, target).finite).toBe(true);
     model.dispose();
   });
 });
@@ -281,10 +281,10 @@ function step(variant: Variant, steps: number, memory?: number) {
   const tokens = Int32Array.from({ length: steps + 1 }, () => random.integer(0, characters - 1));
   const engine = createEngine(variant, 512 * MIB);
   const model = Model.create(engine, { layers: [embedding, ...body] }, { seed: 1 });
-  const options = { batch: 1, steps, loss: 'cross-entropy', memory } as const;
+  const options = { batch: 1, steps, loss: 'cross-entropy', maxBytes: memory } as const;
   const trainer = Trainer.create(model, options);
   const start = performance.now();
-  const { loss, gradNorm } = trainer.step(tokens.subarray(0, steps), tokens.subarray(1));
+  const { loss, gradNorm } = trainer.trainOn(tokens.subarray(0, steps), tokens.subarray(1));
   const seconds = (performance.now() - start) / 1000;
   const arrays = [...trainer.gradients().values(), ...model.stateDict().values()];
   const { bytes } = engine;

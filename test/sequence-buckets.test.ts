@@ -73,9 +73,9 @@ describe('SequenceBuckets', () => {
           const sequences = numbered(lengths, features, kind);
           const per = kind.startsWith('step') ? 'step' : 'sequence';
           const data = new SequenceBuckets(sequences, { features, batch, pool, seed, per });
-          expect(data.windows).toBe(Math.ceil(lengths.length / batch));
+          expect(data.length).toBe(Math.ceil(lengths.length / batch));
           expect(data.steps).toBe(Math.max(...lengths));
-          const found = Array.from({ length: data.windows }, (_, at) =>
+          const found = Array.from({ length: data.length }, (_, at) =>
             unbatch(data, features, kind, at, epoch),
           ).flat();
           const plain = sequences.map(({ input, target }) => ({
@@ -95,7 +95,7 @@ describe('SequenceBuckets', () => {
   const lengths = Array.from({ length: 1000 }, () => random.integer(1, 100));
   const tokens = lengths.map((length, i) => ({ input: new Int32Array(length).fill(i), target: 0 }));
   const first = (data: SequenceBuckets, epoch?: number): number[] =>
-    Array.from({ length: data.windows }, (_, at) => {
+    Array.from({ length: data.length }, (_, at) => {
       const { inputs, lengths: own } = data.window(at, epoch);
       return [...inputs.subarray(0, own.filter((n) => n > 0).length)];
     }).flat();
@@ -134,7 +134,7 @@ describe('SequenceBuckets', () => {
       return padded / lengths.reduce((sum, length) => sum + length, 0) - 1;
     };
     const data = new SequenceBuckets(tokens, { batch: 20 });
-    const steps = Array.from({ length: data.windows }, (_, at) => data.window(at, 3).steps * 20);
+    const steps = Array.from({ length: data.length }, (_, at) => data.window(at, 3).steps * 20);
     const bucketed = steps.reduce((sum, n) => sum + n, 0) / lengths.reduce((sum, n) => sum + n) - 1;
     const drawn = padding([...shuffled(1000, 3, 3, 0)], 20);
     expect(drawn).toBeGreaterThan(0.7);
@@ -154,7 +154,7 @@ describe('SequenceBuckets', () => {
       const model = Model.create(engine, { layers }, { seed: 2 });
       const trainer = Trainer.create(model, { batch, steps: 3, loss: 'cross-entropy' });
       const { inputs, targets, steps, lengths: own } = data.window(0);
-      const { loss, gradNorm } = trainer.step(inputs, targets, { steps, lengths: own });
+      const { loss, gradNorm } = trainer.trainOn(inputs, targets, { steps, lengths: own });
       return [loss, gradNorm];
     });
     expect(losses[1]![0]).toBeCloseTo(losses[0]![0]!, 6);

@@ -31,7 +31,7 @@ function walk(series: Float32Array, options: SeriesOptions, epoch?: number): num
   const { features = 1, horizon = 1, last = false, targets: columns = [0] } = options;
   const horizons = [horizon].flat() as number[];
   const data = new SeriesWindows(series, options);
-  return Array.from({ length: data.windows }, (_, index) => {
+  return Array.from({ length: data.length }, (_, index) => {
     const { inputs, targets, steps, lengths } = data.window(index, epoch);
     expect(inputs.length).toBe(steps * options.batch * features);
     expect(targets.length).toBe((last ? 1 : steps) * options.batch * data.targetSize);
@@ -121,7 +121,7 @@ describe('SeriesWindows', () => {
   it('teaches a model a wave, with the last batch smaller than the others', async () => {
     const wave = Float32Array.from({ length: 330 }, (_, t) => Math.sin(t / 3));
     const data = new SeriesWindows(wave, { batch: 4, steps: 20, horizon: 3, order: 'shuffled' });
-    expect(data.window(data.windows - 1).lengths).toBeDefined();
+    expect(data.window(data.length - 1).lengths).toBeDefined();
     const layers = [
       { type: 'gru', inputSize: 1, hiddenSize: 12 },
       { type: 'linear', outFeatures: data.targetSize },
@@ -129,17 +129,17 @@ describe('SeriesWindows', () => {
     const model = Model.create(createEngine('baseline'), { layers }, { seed: 1 });
     const optimizer = { type: 'adam', lr: 0.02 } as const;
     const trainer = Trainer.create(model, { batch: 4, steps: 20, loss: 'mse', optimizer });
-    const before = trainer.meanLoss(data);
+    const before = trainer.evaluate(data).loss;
     for await (const _ of trainer.fit(data, { epochs: 30 }));
     expect(before).toBeGreaterThan(0.3);
-    expect(trainer.meanLoss(data)).toBeLessThan(0.05);
+    expect(trainer.evaluate(data).loss).toBeLessThan(0.05);
   });
 });
 
 /** All inputs of a pass. */
 function inputsOf(series: Float32Array, options: SeriesOptions): number[] {
   const data = new SeriesWindows(series, options);
-  return Array.from({ length: data.windows }, (_, index) => [...data.window(index).inputs]).flat();
+  return Array.from({ length: data.length }, (_, index) => [...data.window(index).inputs]).flat();
 }
 
 describe('splitSeries', () => {

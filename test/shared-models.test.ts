@@ -6,13 +6,8 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Model, Trainer } from '../src/hosts/default.ts';
-import {
-  attachModel,
-  createThreadedEngine,
-  releaseModel,
-  shareModel,
-} from '../src/threads/index.ts';
-import type { SharedModel, ThreadedEngine } from '../src/threads/index.ts';
+import { attachModel, ThreadedEngine, releaseModel, shareModel } from '../src/threads/index.ts';
+import type { SharedModel } from '../src/threads/index.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine } from './support/engines.ts';
 import { liveHeap } from './support/heap.ts';
@@ -38,7 +33,7 @@ async function collect(): Promise<void> {
 
 let engine: ThreadedEngine;
 beforeAll(async () => {
-  engine = await createThreadedEngine({ simd: 'deterministic', threads: 1, maxBytes: 16 * MIB });
+  engine = await ThreadedEngine.create({ simd: 'deterministic', threads: 1, maxBytes: 16 * MIB });
 });
 afterAll(() => engine.dispose());
 
@@ -130,7 +125,7 @@ describe('a shared model', () => {
     attached.dispose();
     const disposed = expect.objectContaining({ code: 'ERR_DISPOSED' });
     expect(() => stream.run(x, new Float32Array(20), 5)).toThrow(disposed);
-    expect(() => trainer.step(x.subarray(0, 16), new Float32Array(8))).toThrow(disposed);
+    expect(() => trainer.trainOn(x.subarray(0, 16), new Float32Array(8))).toThrow(disposed);
     expect(() => outputOf(copy)).toThrow(disposed);
   });
 

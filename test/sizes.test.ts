@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { kernelsOf } from '../src/engine/engine.ts';
 import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
 import type { Engine, LayerSpec, ModelDescription } from '../src/hosts/default.ts';
-import { createKernels } from '../src/kernels/index.ts';
+import { Kernels } from '../src/kernels/index.ts';
 import { Plan } from '../src/engine/plan.ts';
 import { createEngine } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
@@ -96,7 +96,7 @@ describe('sizes', () => {
       () =>
         Trainer.create(model, { batch: 1, steps: most, loss: { type: 'ctc', maxLabels: most } }),
       () => model.stream({ batch: most }),
-      () => model.warmup({ batch: most, steps: most }),
+      () => model.warmUp({ batch: most, steps: most }),
       () => Model.create(engine, linear(2 ** 24)),
     ];
     for (const call of calls) expect(codeOf(call)).toBe('ERR_MEMORY');
@@ -128,7 +128,7 @@ describe('the memory of CTC', () => {
     arena.allocate = (...args) => (taken.push(args[0]), allocate(...args));
     for (const count of [0, 1, 25, 50, 51, 200]) {
       const labels = Int32Array.from({ length: count }, (_, k) => 1 + (k % 3));
-      trainer.evaluate(x(50), labels, { targetLengths: [count] });
+      trainer.evaluateWindow(x(50), labels, { targetLengths: [count] });
     }
     expect(taken).toEqual([]);
   });
@@ -147,7 +147,7 @@ describe('the memory of CTC', () => {
     const trainer = Trainer.create(model, { batch: 1, steps, loss: 'ctc' });
     const labels = new Int32Array(count).fill(1);
     const call = (): number =>
-      trainer.evaluate(new Float32Array(steps), labels, { targetLengths: [count] });
+      trainer.evaluateWindow(new Float32Array(steps), labels, { targetLengths: [count] });
     if (count > steps) expect(call()).toBe(Infinity);
     else expect(call).toThrow(/"targetLengths\[0\]" is 14000, but .* maxLabels: 14000/);
     expect(models[0]!.stateDict()).toEqual(before);
@@ -192,11 +192,11 @@ describe('growth', () => {
     const attempts: (() => unknown)[] = [
       () => Trainer.create(model, { batch: 64, steps: 4000, optimizer: adam }),
       () => model.forward(new Float32Array(4 * 200_000), { steps: 1, batch: 200_000 }),
-      () => model.warmup({ batch: 200_000 }),
+      () => model.warmUp({ batch: 200_000 }),
       () => model.stream({ batch: 200_000 }),
       () => model.stream({ state: { nobody: {} } as never }),
       () =>
-        createKernels(engine).matmul(
+        Kernels.create(engine).matmul(
           new Float32Array(2 ** 21),
           new Float32Array(2 ** 21),
           2 ** 20,

@@ -16,7 +16,7 @@ describe('TextBatches', () => {
           { batch, steps },
         );
         const rows: number[][] = Array.from({ length: batch }, () => []);
-        for (let index = 0; index < batches.windows; index++) {
+        for (let index = 0; index < batches.length; index++) {
           const window = batches.window(index);
           expect(window.inputs.length).toBe(window.steps * batch);
           window.inputs.forEach((token, at) => {

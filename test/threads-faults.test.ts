@@ -4,10 +4,9 @@
  */
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ThreadedEngine } from '../src/threads/engine.ts';
 import { SHARES, Seat, createControl, waitFor } from '../src/threads/control.ts';
 import { Model } from '../src/hosts/default.ts';
-import { createThreadedEngine } from '../src/threads/index.ts';
+import { ThreadedEngine } from '../src/threads/index.ts';
 import { createEngine } from './support/engines.ts';
 import { kill } from './support/kill.ts';
 import { courseOfThreads, sameCourse } from './support/threads-course.ts';
@@ -176,7 +175,7 @@ describe('a worker that is not ready', () => {
       queueMicrotask(() => made.emit('message', 'hello'));
       return made;
     };
-    const engine = await createThreadedEngine({ simd: 'deterministic', threads: 2, worker });
+    const engine = await ThreadedEngine.create({ simd: 'deterministic', threads: 2, worker });
     expect(engine.threads).toBe(2);
     expect(sameCourse(courseOfThreads(engine), expected)).toBe(true);
     engine.dispose();

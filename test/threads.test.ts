@@ -9,8 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../src/hosts/default.ts';
 import { importsOf } from '../src/engine/imports.ts';
 import type { Kernels } from '../src/engine/kernels.ts';
-import { attachModel, createThreadedEngine, shareModel } from '../src/threads/index.ts';
-import type { ThreadedEngine } from '../src/threads/index.ts';
+import { attachModel, ThreadedEngine, shareModel } from '../src/threads/index.ts';
 import { forSharedMemory } from '../src/threads/engine.ts';
 import { CALLS } from '../src/threads/calls.ts';
 import { Team } from '../src/threads/team.ts';
@@ -73,7 +72,7 @@ describe.each(variants)('threads, %s SIMD', (variant) => {
     const [wanted, ...found] = [plain, ...engines].map((engine) => {
       const model = Model.create(engine, { layers }, { seed: 1 });
       const trainer = Trainer.create(model, { batch: 6, steps: 20, loss: 'mse' });
-      for (let k = 0; k < 5; k++) trainer.step(x, target);
+      for (let k = 0; k < 5; k++) trainer.trainOn(x, target);
       return [...model.stateDict().values()].map(({ data }) => data);
     });
     for (const parameters of found) {
@@ -110,11 +109,11 @@ describe('an engine of threads', () => {
     const trainer = Trainer.create(model, { batch: 8, steps: 20, loss: 'mse' });
     const x = Float32Array.from({ length: 8 * 20 * 16 }, (_, k) => Math.sin(k));
     const target = new Float32Array(8 * 20 * 64);
-    return Array.from({ length: 4 }, () => trainer.step(x, target).loss);
+    return Array.from({ length: 4 }, () => trainer.trainOn(x, target).loss);
   }
   const expected = losses(createEngine('baseline'));
-  const create = (worker: () => Worker, threads = 2): ReturnType<typeof createThreadedEngine> =>
-    createThreadedEngine({ simd: 'deterministic', threads, worker });
+  const create = (worker: () => Worker, threads = 2): Promise<ThreadedEngine> =>
+    ThreadedEngine.create({ simd: 'deterministic', threads, worker });
 
   it('has the threads that it is asked for until it is disposed of', async () => {
     const engine = await create(createWorker, 3);
@@ -168,14 +167,14 @@ describe('an engine of threads', () => {
 
   it('refuses a number of threads that makes no sense', async () => {
     for (const threads of [0, 1.5, 65]) {
-      await expect(createThreadedEngine({ threads })).rejects.toThrow(/"threads" expected/);
+      await expect(ThreadedEngine.create({ threads })).rejects.toThrow(/"threads" expected/);
     }
   });
 
   it.each(['engine.dispose();', ''])('lets the process end: %s', (last) => {
     const program = `
-      import { createThreadedEngine } from '${new URL('../dist/threads.js', import.meta.url)}';
-      const engine = await createThreadedEngine({ threads: 2 });
+      import { ThreadedEngine } from '${new URL('../dist/threads.js', import.meta.url)}';
+      const engine = await ThreadedEngine.create({ threads: 2 });
       process.stdout.write(String(engine.threads));
       ${last}`;
     const options = { encoding: 'utf8', timeout: 20_000 } as const;
@@ -206,7 +205,7 @@ describe('a shared model', () => {
     });`;
   let engine: ThreadedEngine;
   beforeAll(async () => {
-    engine = await createThreadedEngine({
+    engine = await ThreadedEngine.create({
       simd: 'deterministic',
       threads: 2,
       worker: createWorker,
@@ -237,7 +236,7 @@ describe('a shared model', () => {
       await requireSame();
       if (!int8) {
         const trainer = Trainer.create(model, { ...sequence, loss: 'cross-entropy' });
-        trainer.step(x, x);
+        trainer.trainOn(x, x);
         trainer.dispose();
         await requireSame();
       }
@@ -260,6 +259,6 @@ describe('a shared model', () => {
 
   it('needs an engine of shared memory', () => {
     const model = Model.create(createEngine('baseline'), description);
-    expect(() => shareModel(model)).toThrow(/createThreadedEngine\(\)/);
+    expect(() => shareModel(model)).toThrow(/ThreadedEngine.create\(\)/);
   });
 });

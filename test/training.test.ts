@@ -120,7 +120,7 @@ describe.each(variants)('training, %s SIMD', (variant) => {
         options: {
           loss: 'cross-entropy',
           optimizer: { type: 'sgd', lr: 0.2, momentum: 0.5 },
-          bptt: { steps, every },
+          bptt: { back: steps, every },
         },
         seed: 6,
       });
@@ -214,11 +214,11 @@ describe.each(variants)('numbers that are not finite, %s SIMD', (variant) => {
   it.each(bad)('%s: the update is refused, nothing has changed', (_, value) => {
     for (const gradClip of [undefined, { norm: 1 }]) {
       const { model, trainer } = make({ onNonFinite: 'throw', gradClip });
-      trainer.step(x, target);
+      trainer.trainOn(x, target);
       const before = image(trainer);
       let error: unknown;
       try {
-        trainer.step(x, Float32Array.of(1, value, 3, 4));
+        trainer.trainOn(x, Float32Array.of(1, value, 3, 4));
       } catch (caught) {
         error = caught;
       }
@@ -235,13 +235,13 @@ describe.each(variants)('numbers that are not finite, %s SIMD', (variant) => {
   it.each(bad)('%s: the update is skipped and said to be', (_, value) => {
     for (const gradClip of [undefined, { norm: 1 }]) {
       const { model, trainer } = make({ onNonFinite: 'skip', gradClip });
-      trainer.step(x, target);
+      trainer.trainOn(x, target);
       const before = [...model.stateDict().values()].map(({ data }) => data);
-      const { finite } = trainer.step(x, Float32Array.of(1, value, 3, 4));
+      const { finite } = trainer.trainOn(x, Float32Array.of(1, value, 3, 4));
       expect(finite).toBe(false);
       const after = [...model.stateDict().values()].map(({ data }) => data);
       before.forEach((array, k) => expect(sameBits(array, after[k]!)).toBe(true));
-      const next = trainer.step(x, target);
+      const next = trainer.trainOn(x, target);
       expect(next.finite).toBe(true);
       expect(Number.isFinite(next.loss)).toBe(true);
       model.dispose();
@@ -253,7 +253,7 @@ describe.each(variants)('numbers that are not finite, %s SIMD', (variant) => {
     const stream = model.stream();
     const other = Trainer.create(model, { batch: 1, steps: 2 });
     const before = model.forward(x, { steps: 2 }).output;
-    for (let k = 0; k < 3; k++) trainer.step(x, target);
+    for (let k = 0; k < 3; k++) trainer.trainOn(x, target);
     const fresh = Model.create(engine, model.description);
     fresh.loadStateDict(model.stateDict());
     const expected = fresh.forward(x, { steps: 2 }).output;

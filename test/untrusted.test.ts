@@ -15,7 +15,7 @@ import type {
   Snapshot,
   TrainerOptions,
 } from '../src/hosts/default.ts';
-import { createKernels } from '../src/kernels/index.ts';
+import { Kernels } from '../src/kernels/index.ts';
 import { Plan } from '../src/engine/plan.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine, variants } from './support/engines.ts';
@@ -89,8 +89,8 @@ describe('arrays of callers', () => {
       const make = (): Trainer => Trainer.create(Model.create(engine, ofTokens), options);
       return [make(), make()] as const;
     });
-    const honest = made[0].step(new Int32Array(4).fill(2), new Int32Array(4).fill(3)).loss;
-    const lying = made[1].step(new Liar(4).fill(2), new Liar(4).fill(3)).loss;
+    const honest = made[0].trainOn(new Int32Array(4).fill(2), new Int32Array(4).fill(3)).loss;
+    const lying = made[1].trainOn(new Liar(4).fill(2), new Liar(4).fill(3)).loss;
     expect(lying).toBe(honest);
     requireUntouched();
   });
@@ -108,7 +108,7 @@ describe('arrays of callers', () => {
     const stream = features.stream();
     expect(codeOf(() => stream.step(new Long(0), new Float32Array(4)))).toBe('ERR_SHAPE');
     expect(codeOf(() => stream.step(new Float32Array(4), new Long(0)))).toBe('ERR_SHAPE');
-    const kernels = createKernels(engine);
+    const kernels = Kernels.create(engine);
     expect(codeOf(() => kernels.lstmCell(new Float32Array(16), new Long(0), 4))).toBe('ERR_SHAPE');
     expect(codeOf(() => kernels.sigmoid(floats(8), new Long(0)))).toBe('ERR_SHAPE');
   });
@@ -140,7 +140,7 @@ describe('arrays of callers', () => {
     tensors.set(name, { shape, data: gone(data) });
     expect(codeOf(() => model.loadStateDict(tensors))).toBe('ERR_SHAPE');
     const trainer = Trainer.create(model, { batch: 1, steps: 4, loss: 'ctc' });
-    const step = (): unknown => trainer.step(tokens(4), gone(tokens(2)), { targetLengths: [2] });
+    const step = (): unknown => trainer.trainOn(tokens(4), gone(tokens(2)), { targetLengths: [2] });
     expect(codeOf(step)).toBe('ERR_ARGUMENT');
   });
 
@@ -214,13 +214,13 @@ describe('options of callers', () => {
   } as const;
 
   it('are copied for a trainer, and nobody can change the copy', () => {
-    const bptt = { steps: 20, every: 10 };
+    const bptt = { back: 20, every: 10 };
     const betas: [number, number] = [0.9, 0.99];
     const optimizer = { type: 'adam', lr: 0.1, betas } as const;
     const trainer = Trainer.create(model, { ...options, bptt, optimizer });
-    Object.assign(bptt, { steps: 5000, every: 20 });
+    Object.assign(bptt, { back: 5000, every: 20 });
     betas[0] = 7;
-    expect(trainer.options.bptt).toEqual({ steps: 20, every: 10 });
+    expect(trainer.options.bptt).toEqual({ back: 20, every: 10 });
     expect(trainer.options.optimizer).toEqual({ type: 'adam', lr: 0.1, betas: [0.9, 0.99] });
     expect(() => Object.assign(trainer.options, { batch: 4000 })).toThrow(TypeError);
     expect(() => Object.assign(trainer.options.bptt!, { every: 20 })).toThrow(TypeError);
@@ -231,8 +231,8 @@ describe('options of callers', () => {
     expect(() => Object.assign(model.stream(), { batch: 4000 })).toThrow(TypeError);
     expect(() => Object.assign(model.description.layers, { 0: {} })).toThrow(TypeError);
     // A window of the steps that were changed is refused, as is a snapshot that would replay as many.
-    expect(codeOf(() => trainer.step(floats(160), floats(160)))).toBe('ERR_SHAPE');
-    trainer.step(floats(80), floats(80));
+    expect(codeOf(() => trainer.trainOn(floats(160), floats(160)))).toBe('ERR_SHAPE');
+    trainer.trainOn(floats(80), floats(80));
     const snapshot = trainer.snapshot();
     snapshot.metadata.replay = '2000';
     expect(codeOf(() => trainer.restore(snapshot))).toBe('ERR_ARGUMENT');
@@ -260,7 +260,7 @@ describe('options of callers', () => {
         return key === 'steps' ? 20 : [20, 19];
       },
     };
-    expect(codeOf(() => trainer.step(floats(160), floats(160), given))).toBe('ERR_DISPOSED');
+    expect(codeOf(() => trainer.trainOn(floats(160), floats(160), given))).toBe('ERR_DISPOSED');
     later!.requireUntouched();
   });
 
@@ -324,14 +324,14 @@ describe('a snapshot', () => {
   const options: TrainerOptions = {
     batch: 1,
     steps: 8,
-    bptt: { steps: 8, every: 4 },
+    bptt: { back: 8, every: 4 },
     loss: 'cross-entropy',
     optimizer: { type: 'sgd', lr: 1 },
   };
   const [x, target] = [Int32Array.of(1, 2, 3, 4), Int32Array.of(2, 3, 4, 1)];
   const make = (): Trainer => {
     const trainer = Trainer.create(Model.create(engine, ofTokens), options);
-    trainer.step(x, target);
+    trainer.trainOn(x, target);
     return trainer;
   };
   const withToken = (snapshot: Snapshot, token: number): Snapshot => {
@@ -355,7 +355,7 @@ describe('a snapshot', () => {
     // The same in a file, whose checksum an attacker computes as well.
     const file = saveTrainer(attacked, { snapshot: withToken(attacked.snapshot(), token) });
     expect(codeOf(() => loadTrainer(attacked, file))).toBe('ERR_FORMAT');
-    expect(attacked.step(x, target)).toEqual(untouched.step(x, target));
+    expect(attacked.trainOn(x, target)).toEqual(untouched.trainOn(x, target));
     requireUntouched();
   });
 

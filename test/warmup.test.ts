@@ -26,7 +26,7 @@ describe.each(variants)('warming up, %s SIMD', (variant) => {
     const x = model.takesTokens ? Int32Array.of(1, 4, 0, 2) : new Float32Array(12).fill(0.3);
     const before = model.forward(x, { steps: 4 });
     const { bytes } = engine;
-    for (let n = 0; n < 3; n++) model.warmup({ batch: 2, steps: 5 });
+    for (let n = 0; n < 3; n++) model.warmUp({ batch: 2, steps: 5 });
     const after = model.forward(x, { steps: 4 });
     expect(sameBits(after.output, before.output)).toBe(true);
     for (const [name, { h }] of Object.entries(before.state)) {
@@ -41,7 +41,7 @@ describe.each(variants)('warming up, %s SIMD', (variant) => {
     const [x, a, b] = [Float32Array.of(0.5, -1), new Float32Array(5), new Float32Array(5)];
     one.step(x, a);
     other.step(x, b);
-    model.warmup();
+    model.warmUp();
     one.step(x, a);
     other.step(x, b);
     expect(sameBits(a, b)).toBe(true);
@@ -53,10 +53,10 @@ describe.each(variants)('warming up, %s SIMD', (variant) => {
 
   it('refuses what is no size', () => {
     const model = Model.create(engine, { layers: [{ type: 'gru', inputSize: 2, hiddenSize: 5 }] });
-    expect(() => model.warmup({ batch: 0 })).toThrow(/batch/);
-    expect(() => model.warmup({ steps: 1.5 })).toThrow(/steps/);
-    expect(() => model.warmup({ times: 3 } as never)).toThrow(/times/);
+    expect(() => model.warmUp({ batch: 0 })).toThrow(/batch/);
+    expect(() => model.warmUp({ steps: 1.5 })).toThrow(/steps/);
+    expect(() => model.warmUp({ times: 3 } as never)).toThrow(/times/);
     model.dispose();
-    expect(() => model.warmup()).toThrow(/disposed/);
+    expect(() => model.warmUp()).toThrow(/disposed/);
   });
 });

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { importsOf, widen } from '../src/engine/imports.ts';
-import { createKernels } from '../src/kernels/primitives.ts';
+import { Kernels } from '../src/kernels/primitives.ts';
 import { cellForms } from './support/cells.ts';
 import {
   cellConfiguration,
@@ -38,10 +38,7 @@ describe.each(variants)('wide tiles, %s SIMD', (variant) => {
 
   it('products of 1 to 20 rows and 1 to 40 columns', () => {
     const random = createRandom(3);
-    const [one, other] = [plain, wide].map(createKernels) as [
-      ReturnType<typeof createKernels>,
-      ReturnType<typeof createKernels>,
-    ];
+    const [one, other] = [plain, wide].map(Kernels.create) as [Kernels, Kernels];
     for (let m = 1; m <= 20; m++) {
       for (let n = 1; n <= 40; n++) {
         const k = random.integer(1, 30);

@@ -81,7 +81,7 @@ const seconds = await train(
   options.cell,
 );
 
-const { perplexity: own } = trainer.measure(validation, ['perplexity']);
+const { perplexity: own } = trainer.evaluate(validation, ['perplexity']);
 const rows = [
   ['every word alike', list.size.toFixed(1)],
   ['pairs counted', bigramPerplexity(training, held, list.size).toFixed(1)],

@@ -77,8 +77,8 @@ function learn() {
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const data = lesson();
     let sum = 0;
-    for (let index = 0; index < data.windows; index++) {
-      const share = (epoch + index / data.windows) / options.epochs;
+    for (let index = 0; index < data.length; index++) {
+      const share = (epoch + index / data.length) / options.epochs;
       corrector.learningRate = rateAt(share, 1);
       sum += corrector.learn(data.window(index, epoch));
       const seconds = (performance.now() - start) / 1000;

@@ -62,7 +62,7 @@ export async function classify(engine, parts, options) {
 /** How often each digit was heard as each. */
 function count(model, data) {
   const counts = Array.from({ length: DIGITS }, () => Array.from({ length: DIGITS }, () => 0));
-  for (let index = 0; index < data.windows; index++) {
+  for (let index = 0; index < data.length; index++) {
     const { inputs, targets, steps, lengths } = data.window(index);
     const { output } = model.forward(inputs, { steps, batch: data.batch, lengths });
     lengths.forEach((length, row) => {

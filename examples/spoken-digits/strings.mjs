@@ -97,7 +97,7 @@ export async function recogniseStrings(engine, parts, options) {
 /** What was said and what the likeliest label of every step makes of it. */
 function hear(model, data) {
   const heard = [];
-  for (let index = 0; index < data.windows; index++) {
+  for (let index = 0; index < data.length; index++) {
     const { inputs, targets, targetLengths, steps, lengths } = data.window(index);
     const { batch } = data;
     const { output } = model.forward(inputs, { steps, batch, lengths });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../hosts/default.ts';
-import { createKernels } from '../kernels/index.ts';
+import { Kernels } from '../kernels/index.ts';
 import { fillUniform } from '../base/random.ts';
 import { createEngine } from './engine.ts';
 import { say } from './output.ts';
@@ -27,7 +27,7 @@ export function* write(
 ): Generator<string, void> {
   const { prime, length, temperature, seed } = options;
   const stream = model.stream();
-  const kernels = createKernels(model.engine);
+  const kernels = Kernels.create(model.engine);
   const logits = new Float32Array(model.outputSize);
   const token = new Int32Array(1);
   const uniform = new Float32Array(1);

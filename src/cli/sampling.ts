@@ -1,5 +1,5 @@
 import { UNKNOWN } from '../data/text.ts';
-import type { Primitives } from '../kernels/index.ts';
+import type { Kernels } from '../kernels/index.ts';
 
 /** Below it the likeliest character has all the weight. */
 const LEAST_TEMPERATURE = 1e-6;
@@ -9,7 +9,7 @@ const LEAST_TEMPERATURE = 1e-6;
  * has no character to write. The softmax is the product's own: `Math.exp` has other bits in other JavaScript engines.
  */
 export function drawToken(
-  kernels: Pick<Primitives, 'softmax'>,
+  kernels: Pick<Kernels, 'softmax'>,
   logits: Float32Array,
   temperature: number,
   uniform: number,

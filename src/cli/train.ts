@@ -72,8 +72,8 @@ function checkResumable({ path, run }: NonNullable<Plan['saved']>, plan: Plan): 
   if (run.fingerprint !== plan.corpus.fingerprint) {
     fail(`the text is not the one that ${path} was learning: give the same files, or train anew`);
   }
-  const done = Math.floor(run.losses.length / plan.batches.windows);
-  if (run.losses.length >= plan.settings.epochs * plan.batches.windows) {
+  const done = Math.floor(run.losses.length / plan.batches.length);
+  if (run.losses.length >= plan.settings.epochs * plan.batches.length) {
     fail(`${path} has finished its ${done} epochs: give more, --epochs ${done + 5}`);
   }
 }
@@ -162,7 +162,7 @@ function fitOptions(plan: Plan, run: Run, signal: AbortSignal): FitOptions {
   const { settings, corpus, files, out, validation } = plan;
   const { trainer, losses, snapshot } = run;
   const vocabulary = corpus.vocabulary.toString();
-  const { simd } = trainer.model.engine;
+  const { variant: simd } = trainer.model.engine;
   const known = { settings, files, fingerprint: corpus.fingerprint, simd, vocabulary };
   const { patience } = settings;
   return {
@@ -185,7 +185,7 @@ async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
   let validationBits: number | undefined;
   for await (const report of trainer.fit(plan.batches, fitOptions(plan, run, signal))) {
     losses.push(Math.fround(report.loss));
-    tokens += report.targets;
+    tokens += report.targetCount;
     const seconds = (performance.now() - startedMs) / 1000;
     const recent = losses.slice(-LOSS_WINDOW);
     if (report.validationLoss !== undefined) validationBits = report.validationLoss / Math.LN2;
@@ -208,7 +208,7 @@ function announce({ corpus, settings, files }: Plan, model: Model, engine: Engin
     `learning ${count(corpus.training.length)} characters of ${from}, ` +
       `${count(corpus.validation.length)} more to validate on\n` +
       `${settings.cell} ${settings.layers} x ${settings.hidden}, ` +
-      `${count(model.parameterCount)} parameters, ${engine.simd} SIMD, seed ${settings.seed}\n`,
+      `${count(model.parameterCount)} parameters, ${engine.variant} SIMD, seed ${settings.seed}\n`,
   );
 }
 
@@ -217,9 +217,9 @@ function begin(trainer: Trainer, plan: Plan, engine: Engine): Run {
   if (!plan.saved) return { trainer, losses: [], snapshot: undefined, best: 0 };
   const { path, file, run } = plan.saved;
   const snapshot = snapshotOf(trainer, path, file, run);
-  if (run.simd !== engine.simd) {
+  if (run.simd !== engine.variant) {
     warn(
-      `${path} began on ${run.simd} SIMD and goes on with ${engine.simd}: the last bits will differ`,
+      `${path} began on ${run.simd} SIMD and goes on with ${engine.variant}: the last bits will differ`,
     );
   }
   return { trainer, losses: [...run.losses], snapshot, best: 0 };
@@ -235,7 +235,7 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   announce(plan, model, engine);
   const before = losses.length;
   const stopped = await whileStoppable((signal) => learn(plan, run, signal));
-  const updates = settings.epochs * batches.windows;
+  const updates = settings.epochs * batches.length;
   if (stopped && losses.length < updates) {
     const command = ['gatefold train --resume', ...[out, ...files].map(wordOf)].join(' ');
     say(`stopped after ${losses.length} of ${updates} updates; go on with: ${command}\n`);
@@ -247,8 +247,8 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
       `the run had ended early, by --patience ${patience}: give more, --patience ${2 * patience}`,
     );
   }
-  const bits = trainer.meanLoss(plan.validation) / Math.LN2;
-  const epochOf = (update: number): number => update / batches.windows;
+  const bits = trainer.evaluate(plan.validation).loss / Math.LN2;
+  const epochOf = (update: number): number => update / batches.length;
   const best = run.best ? { epoch: epochOf(run.best), last: epochOf(losses.length) } : undefined;
   const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
   say(report({ bits, best, trigram, losses, model, vocabulary, settings, out }));

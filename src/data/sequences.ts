@@ -60,7 +60,7 @@ export class SequenceBuckets {
   readonly batch: number;
   /** Of the longest sequence: what a trainer needs. */
   readonly steps: number;
-  readonly windows: number;
+  readonly length: number;
   readonly #sequences: readonly LabelledSequence[];
   readonly #lengths: Int32Array;
   readonly #features: number;
@@ -80,7 +80,7 @@ export class SequenceBuckets {
     this.#form = checkTargets(sequences, this.#lengths, perStep);
     this.#sequences = sequences;
     this.steps = this.#lengths.reduce((most, length) => Math.max(most, length), 0);
-    this.windows = Math.ceil(sequences.length / this.batch);
+    this.length = Math.ceil(sequences.length / this.batch);
     this.#inputs = arrayOf(sequences[0]!.input, this.steps * this.batch * this.#features);
     this.#batchesOf = oncePerEpoch((epoch) =>
       bucket(this.#lengths, this.batch, pool, (count, purpose) =>
@@ -91,7 +91,7 @@ export class SequenceBuckets {
 
   /** Batch `index`, of pass `epoch`; without one, of the sequences sorted by length. Its arrays are overwritten by the next call. */
   window(index: number, epoch?: number): SequenceBatch {
-    checkInteger('index', index, 0, this.windows - 1);
+    checkInteger('index', index, 0, this.length - 1);
     const { batch } = this;
     const features = this.#features;
     const members = this.#batchesOf(epoch)[index]!;

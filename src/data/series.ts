@@ -74,7 +74,7 @@ export function stepsOf(series: Float32Array, features: number): number {
 export class SeriesWindows {
   readonly batch: number;
   readonly steps: number;
-  readonly windows: number;
+  readonly length: number;
   /** Numbers that a model predicts at a step: K O. */
   readonly targetSize: number;
   readonly #series: Float32Array;
@@ -107,7 +107,7 @@ export class SeriesWindows {
       );
     }
     const cut = this.#fresh ? shuffledPieces : contiguousPieces;
-    ({ windows: this.windows, pieceOf: this.#pieceOf } = cut(usable, options));
+    ({ windows: this.length, pieceOf: this.#pieceOf } = cut(usable, options));
     this.#series = series;
     this.targetSize = this.#horizons.length * this.#columns.length;
     this.#inputs = new Float32Array(this.steps * this.batch * features);
@@ -116,7 +116,7 @@ export class SeriesWindows {
 
   /** Batch `index`, of pass `epoch` when shuffled; without one, in the order of time. Its arrays are overwritten by the next call. */
   window(index: number, epoch?: number): SeriesWindow {
-    checkInteger('index', index, 0, this.windows - 1);
+    checkInteger('index', index, 0, this.length - 1);
     const { batch } = this;
     const pieces = Array.from({ length: batch }, (_, row) => this.#pieceOf(index, row, epoch));
     const lengths = Int32Array.from(pieces, ({ length }) => length);

@@ -18,7 +18,7 @@ export class TextBatches {
   readonly batch: number;
   readonly steps: number;
   /** Windows in one pass over the text. */
-  readonly windows: number;
+  readonly length: number;
   readonly #tokens: Int32Array;
   readonly #rowLength: number;
   readonly #inputs: Int32Array;
@@ -34,7 +34,7 @@ export class TextBatches {
     }
     this.batch = batch;
     this.steps = steps;
-    this.windows = Math.ceil(this.#rowLength / steps);
+    this.length = Math.ceil(this.#rowLength / steps);
     this.#tokens = tokens;
     this.#inputs = new Int32Array(batch * steps);
     this.#targets = new Int32Array(batch * steps);

@@ -28,7 +28,7 @@ export function kernelsOf(engine: Engine): Kernels {
 /** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
 export class Engine {
   /** Which kernels run: `relaxed` rounds a product and a sum once, `baseline` gives the same bits on every machine. */
-  readonly simd: 'relaxed' | 'baseline';
+  readonly variant: 'relaxed' | 'baseline';
   /** Most bytes of linear memory. */
   readonly maxBytes: number;
 
@@ -39,7 +39,7 @@ export class Engine {
   ) {
     const kernels = new Kernels(instance, memory, maxBytes);
     internals.set(this, kernels);
-    this.simd = kernels.relaxed ? 'relaxed' : 'baseline';
+    this.variant = kernels.relaxed ? 'relaxed' : 'baseline';
     this.maxBytes = maxBytes;
   }
 

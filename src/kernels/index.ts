@@ -1,4 +1,4 @@
 /** `gatefold/kernels`: the package's own primitives on typed arrays, for those who build something else on them. */
 
-export { createKernels } from './primitives.ts';
+export { Kernels } from './primitives.ts';
 export type * from './primitives.ts';

@@ -4,7 +4,7 @@ import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from '
 import { kernelsOf } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { part, Plan } from '../engine/plan.ts';
-import type { Kernels } from '../engine/kernels.ts';
+import type { Kernels as EngineKernels } from '../engine/kernels.ts';
 import type { Descriptor, Slot } from '../engine/plan.ts';
 
 export interface LstmCellResult {
@@ -24,7 +24,7 @@ export interface GruCellResult {
 }
 
 /** The package's own primitives on typed arrays. Each call copies its arrays into the engine and the result out. */
-export interface Primitives {
+export interface Kernels {
   /** [m, k] x [k, n] = [m, n]. */
   matmul(
     a: Float32Array,
@@ -96,7 +96,7 @@ function inPlace(
   purpose: string,
   x: Float32Array,
   out: Float32Array | undefined,
-  call: (kernels: Kernels, slot: Slot) => void,
+  call: (kernels: EngineKernels, slot: Slot) => void,
 ): Float32Array {
   const result = resultIn(out, x.length, 'like x');
   return scratch(engine, purpose, (kernels, plan) => {
@@ -111,7 +111,7 @@ function inPlace(
 }
 
 /** The primitives over the kernels of an engine. */
-export function createKernels(engine: Engine): Primitives {
+function createKernels(engine: Engine): Kernels {
   const elementwise =
     (name: 'sigmoid_f32' | 'tanh_f32') =>
     (x: Float32Array, out?: Float32Array): Float32Array =>
@@ -138,11 +138,14 @@ export function createKernels(engine: Engine): Primitives {
   };
 }
 
+/** The primitives over the kernels of an engine: `Kernels.create(engine)`. */
+export const Kernels: { create(engine: Engine): Kernels } = { create: createKernels };
+
 /** Runs `body` with slots in a block that is given back afterwards. */
 function scratch<R>(
   engine: Engine,
   purpose: string,
-  reserve: (kernels: Kernels, plan: Plan) => () => R,
+  reserve: (kernels: EngineKernels, plan: Plan) => () => R,
 ): R {
   const kernels = kernelsOf(engine);
   const plan = new Plan();
@@ -203,7 +206,7 @@ function matmul(
 
 /** The buffers of one cell update of B rows, and the ways in and out of their layout. */
 class CellScratch {
-  readonly kernels: Kernels;
+  readonly kernels: EngineKernels;
   readonly batch: number;
   readonly hidden: number;
   readonly padded: number;
@@ -219,7 +222,7 @@ class CellScratch {
   readonly #cell: number;
   readonly #width: number;
 
-  constructor(kernels: Kernels, plan: Plan, cell: number, batch: number, hidden: number) {
+  constructor(kernels: EngineKernels, plan: Plan, cell: number, batch: number, hidden: number) {
     this.kernels = kernels;
     this.batch = batch;
     this.hidden = hidden;

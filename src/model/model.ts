@@ -210,7 +210,7 @@ export class Model {
    *
    * @param options.batch, options.steps of the calls to come; default 1.
    */
-  warmup(options: { readonly batch?: number; readonly steps?: number } = {}): void {
+  warmUp(options: { readonly batch?: number; readonly steps?: number } = {}): void {
     const given = readOptions('options', options, ['batch', 'steps']);
     const batch = checkInteger('batch', given.batch ?? 1, 1);
     const steps = checkInteger('steps', given.steps ?? 1, 1);

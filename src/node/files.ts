@@ -60,7 +60,7 @@ export function checkpointFile(
         throw error;
       }
       const { snapshot } = naming(path, () => readTrainer(trainer, bytes));
-      const { simd } = trainer.model.engine;
+      const { variant: simd } = trainer.model.engine;
       if (snapshot.metadata.simd !== simd) {
         const from = `${path} began on ${snapshot.metadata.simd} SIMD`;
         process.emitWarning(

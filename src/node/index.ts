@@ -24,7 +24,7 @@ export async function saveModelFile(
 }
 
 /** The model of a file that `saveModelFile` or `saveTrainerFile` wrote. */
-export async function loadModelFile(path: string, engine: Engine): Promise<Model> {
+export async function loadModelFile(engine: Engine, path: string): Promise<Model> {
   return loadModel(engine, await readFile(path));
 }
 

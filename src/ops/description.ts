@@ -226,7 +226,7 @@ function completeLayer(
       'backward',
     ]),
     bidirectional: flag('bidirectional', layer.bidirectional, false),
-    merge: checkChoice(`${at}.merge`, layer.merge ?? 'concat', ['concat', 'sum', 'mul', 'ave']),
+    merge: mergeOf(`${at}.merge`, layer.merge),
     ...checkOptions(layer, at),
   };
   if (common.bidirectional && common.direction === 'backward') {
@@ -252,4 +252,10 @@ function completeLayer(
   if (layer.peephole === undefined) return { type: 'lstm', ...common, inputForget };
   const peephole = checkChoice(`${at}.peephole`, layer.peephole, ['diagonal', 'cell']);
   return { type: 'lstm', ...common, inputForget, peephole };
+}
+
+/** How both directions become one; Keras' name for the mean is taken as ours. */
+function mergeOf(name: string, value: unknown): 'concat' | 'sum' | 'mul' | 'mean' {
+  const choices = ['concat', 'sum', 'mul', 'mean'] as const;
+  return value === 'ave' ? 'mean' : checkChoice(name, value ?? 'concat', choices);
 }

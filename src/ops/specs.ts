@@ -51,15 +51,15 @@ interface RecurrentSpec {
   readonly direction?: 'forward' | 'backward';
   /** Reads both ways, every sub-layer; default false. */
   readonly bidirectional?: boolean;
-  /** What becomes of the outputs of both ways: 2H numbers (`concat`, the default) or H. */
-  readonly merge?: 'concat' | 'sum' | 'mul' | 'ave';
+  /** What becomes of the outputs of both ways: 2H numbers (`concat`, the default) or H. `ave` is Keras' name of `mean`. */
+  readonly merge?: 'concat' | 'sum' | 'mul' | 'mean' | 'ave';
   /**
    * Activations instead of the usual ones: of gates, candidate and outgoing cell state (LSTM), of gates and candidate (GRU), of the
    * state (RNN). A bidirectional layer may give them twice, forward first.
    */
   readonly activations?: readonly Activation[];
   /** Bound of what the activations of gates and candidate see (ONNX `clip`, as onnxruntime applies it). */
-  readonly preactClip?: number;
+  readonly clip?: number;
   /** Training only: the probability that an output between sub-layers becomes 0 (PyTorch); the others grow by 1 / (1 - p). */
   readonly dropout?: number;
   /** The same for the inputs of every sub-layer, with one mask for all steps (Keras `dropout`). */

@@ -147,7 +147,13 @@ function rowOf(width: number): number {
   return width % 256 === 0 ? width + 16 : width;
 }
 
-const MERGES = { concat: MERGE_CONCAT, sum: MERGE_SUM, mul: MERGE_MUL, ave: MERGE_AVE } as const;
+const MERGES = {
+  concat: MERGE_CONCAT,
+  sum: MERGE_SUM,
+  mul: MERGE_MUL,
+  mean: MERGE_AVE,
+  ave: MERGE_AVE,
+} as const;
 
 export function unitsOf(layers: readonly CompleteLayer[]): Unit[] {
   const units: Unit[] = [];

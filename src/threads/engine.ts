@@ -9,7 +9,7 @@ import type { TeamOptions, ThreadWorker } from './team.ts';
  * An engine whose larger calls are shared out to several threads. Their number changes no bit of
  * any result.
  */
-export class ThreadedEngine extends Engine {
+export class TeamEngine extends Engine {
   /** The kernels for its shared memory; absent where there is none. */
   readonly sharedKernels: Uint8Array<ArrayBuffer> | undefined;
   readonly #team: Team | undefined;
@@ -47,7 +47,7 @@ export class ThreadedEngine extends Engine {
     threads: number,
     worker: () => ThreadWorker,
     teamOptions: Partial<TeamOptions> = {},
-  ): Promise<ThreadedEngine> {
+  ): Promise<TeamEngine> {
     let team: Team | undefined;
     try {
       team = new Team(threads, teamOptions);
@@ -59,7 +59,7 @@ export class ThreadedEngine extends Engine {
       return new this(instance, memory, maxBytes, team, bytes);
     } catch {
       team?.end();
-      return (await super.create(options)) as ThreadedEngine;
+      return (await super.create(options)) as TeamEngine;
     }
   }
 

@@ -4,13 +4,12 @@ import { checkInteger, checkKeys } from '../base/check.ts';
 import { wasmBytes } from '../hosts/default.ts';
 import type { EngineOptions } from '../hosts/default.ts';
 import { MAX_THREADS } from './control.ts';
-import { ThreadedEngine } from './engine.ts';
+import { TeamEngine } from './engine.ts';
 import { coresOf } from './team.ts';
 import type { ThreadWorker } from './team.ts';
 
 export { attachModel, releaseModel, shareModel } from './share.ts';
 export type { SharedModel } from './share.ts';
-export type { ThreadedEngine } from './engine.ts';
 export type { ThreadWorker } from './team.ts';
 
 export interface ThreadedEngineOptions extends EngineOptions {
@@ -28,20 +27,16 @@ export interface ThreadedEngineOptions extends EngineOptions {
  * memory (a page without the headers of cross-origin isolation) or no workers, it runs on one, with
  * the same results: `threads` tells.
  */
-export async function createThreadedEngine(
-  options: ThreadedEngineOptions = {},
-): Promise<ThreadedEngine> {
-  checkKeys('options', options, ['simd', 'maxBytes', 'threads', 'worker']);
-  const { simd, maxBytes, worker = createWorker } = options;
-  const threads = checkInteger(
-    'threads',
-    options.threads ?? Math.min(coresOf(), 8),
-    1,
-    MAX_THREADS,
-  );
-  const module = wasmBytes(simd === undefined ? {} : { simd });
-  const core = maxBytes === undefined ? { module } : { module, maxBytes };
-  return ThreadedEngine.start(core, threads, worker);
+export class ThreadedEngine extends TeamEngine {
+  static override async create(options: ThreadedEngineOptions = {}): Promise<ThreadedEngine> {
+    checkKeys('options', options, ['simd', 'maxBytes', 'threads', 'worker']);
+    const { simd, maxBytes, worker = createWorker } = options;
+    const usual = Math.min(coresOf(), 8);
+    const threads = checkInteger('threads', options.threads ?? usual, 1, MAX_THREADS);
+    const module = wasmBytes(simd === undefined ? {} : { simd });
+    const core = maxBytes === undefined ? { module } : { module, maxBytes };
+    return this.start(core, threads, worker);
+  }
 }
 
 /** The package's own worker. Bundlers look for this very form of a call. */

@@ -8,7 +8,7 @@ import { importsOf } from '../engine/imports.ts';
 import type { KernelImports } from '../engine/imports.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import { Model, storeOf } from '../model/model.ts';
-import { ThreadedEngine } from './engine.ts';
+import { TeamEngine } from './engine.ts';
 
 /**
  * A model on its way to another worker: `postMessage` takes it. Only that worker may attach it,
@@ -39,7 +39,7 @@ function release(life: Int32Array): void {
 }
 
 /**
- * Shares the parameters of a model of a `createThreadedEngine` with a worker of yours; call it once
+ * Shares the parameters of a model of a `ThreadedEngine` with a worker of yours; call it once
  * for each. They stay one copy: what is loaded or learnt here is what the worker runs from then on,
  * so let it rest meanwhile.
  *
@@ -57,11 +57,11 @@ export function shareModel(
   const bytes = checkInteger('maxBytes', given.maxBytes ?? 8 * 2 ** 20, 4096, 2 ** 32 - 1);
   const { block: parameters } = storeOf(model);
   const { engine, description } = model;
-  const kernels = engine instanceof ThreadedEngine ? engine.sharedKernels : undefined;
+  const kernels = engine instanceof TeamEngine ? engine.sharedKernels : undefined;
   if (!kernels) {
     throw new GatefoldError(
       'ERR_UNSUPPORTED',
-      'the engine of the model has no shared memory: it takes createThreadedEngine(), in a host that has it',
+      'the engine of the model has no shared memory: it takes ThreadedEngine.create(), in a host that has it',
     );
   }
   const { arena } = kernelsOf(engine);

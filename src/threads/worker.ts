@@ -1,5 +1,5 @@
 /**
- * `gatefold/threads/worker`: what the workers of `createThreadedEngine` run. Nothing happens but in
+ * `gatefold/threads/worker`: what the workers of `ThreadedEngine` run. Nothing happens but in
  * a worker that is sent a task.
  */
 

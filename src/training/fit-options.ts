@@ -12,13 +12,13 @@ export interface Learner {
   readonly model: Model;
   readonly options: TrainerOptions;
   learningRate: number;
-  step(x: Input, target: Float32Array | Int32Array, options: WindowOptions): StepReport;
+  trainOn(x: Input, target: Float32Array | Int32Array, options: WindowOptions): StepReport;
   resetState(): void;
   snapshot(): Snapshot;
   restore(snapshot: Snapshot): void;
 }
 
-/** What one update learns from, as `Trainer.step` takes it. */
+/** What one update learns from, as `Trainer.trainOn` takes it. */
 export interface TrainingWindow {
   readonly inputs: Input;
   readonly targets: Float32Array | Int32Array;
@@ -36,7 +36,7 @@ export interface TrainingWindow {
 /** Batches in a fixed number: the windows of long sequences, as `TextBatches` gives them, or sequences of their own. */
 export interface TrainingData {
   /** Windows in one pass. */
-  readonly windows: number;
+  readonly length: number;
   /**
    * Window `index` of pass `epoch`, which counts from 0 and may decide the order; absent outside of training. Its arrays may be used again
    * by the next call.
@@ -88,7 +88,7 @@ export interface FitProgress extends StepReport {
   readonly update: number;
   readonly updates: number;
   /** Targets of this update. */
-  readonly targets: number;
+  readonly targetCount: number;
   readonly learningRate: number;
   /** Mean loss over the validation data, after the last window of an epoch; the others below come with it. */
   readonly validationLoss?: number;

@@ -36,9 +36,9 @@ export async function* fit(
   measuring: Measuring,
 ): AsyncGenerator<FitProgress, void, undefined> {
   const options = readOptions('options', given, KEYS);
-  const { windows } = data;
+  const { length: windows } = data;
   const epochs = checkInteger('epochs', options.epochs, 1);
-  const updates = epochs * checkInteger('data.windows', windows, 1);
+  const updates = epochs * checkInteger('data.length', windows, 1);
   const from = checkInteger('from', options.from ?? 0, 0, options.resume ? 0 : updates);
   const yieldEvery = checkInteger('yieldEvery', options.yieldEvery ?? 50, 0);
   const { signal, validation, learningRate, metrics = [], checkpoint, resume } = options;
@@ -71,7 +71,7 @@ export async function* fit(
       const window = data.window(index, epoch);
       if (index === 0 || window.fresh) trainer.resetState();
       const { inputs, targets, steps, lengths, targetLengths } = window;
-      const report = trainer.step(inputs, targets, { steps, lengths, targetLengths });
+      const report = trainer.trainOn(inputs, targets, { steps, lengths, targetLengths });
       update++;
       const isLast = index === windows - 1;
       const progress = {
@@ -80,7 +80,7 @@ export async function* fit(
         epochs,
         update,
         updates,
-        targets: countOf(window, trainer),
+        targetCount: countOf(window, trainer),
         learningRate: rate,
         ...(validation && isLast ? await validate(validation) : {}),
       };

@@ -13,9 +13,9 @@ export interface TrainerOptions {
   readonly batch: number;
   /** The most steps that one backward pass goes through; memory is taken for them once. */
   readonly steps: number;
-  /** The mean over all targets; only `step`, `evaluate`, `fit` and `backward({ target })` need it. */
+  /** The mean over all targets; only `trainOn`, `evaluateWindow`, `fit` and `backward({ target })` need it. */
   readonly loss?: LossChoice;
-  /** Default `{ type: 'adam', lr: 0.001 }`. */
+  /** Default `{ type: 'adam', learningRate: 0.001 }`. */
   readonly optimizer?: OptimizerOptions;
   /** Parameters with a rate or a decay of their own, or frozen; a parameter may be in one group. */
   readonly groups?: readonly ParameterGroup[];
@@ -26,15 +26,15 @@ export interface TrainerOptions {
    */
   readonly gradClip?: GradClip;
   /**
-   * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back through `steps` k2 >= k1 steps.
+   * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back through `back` k2 >= k1 steps.
    * Default: both the steps of the trainer.
    */
-  readonly bptt?: { readonly steps: number; readonly every: number };
+  readonly bptt?: { readonly back: number; readonly every: number };
   /**
-   * Most bytes of the engine's memory that the trainer may take. Where all steps do not fit, `step` and `evaluate` run them in segments and
+   * Most bytes of the engine's memory that the trainer may take. Where all steps do not fit, `trainOn` and `evaluateWindow` run them in segments and
    * each twice in training; losses and gradients are the same bits. Only for models that read forward and do not pool.
    */
-  readonly memory?: number;
+  readonly maxBytes?: number;
   /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
   readonly onNonFinite?: 'throw' | 'skip';
   /** Of the masks of dropout and zoneout; default 0. */
@@ -122,7 +122,7 @@ const KEYS = [
   'groups',
   'gradClip',
   'bptt',
-  'memory',
+  'maxBytes',
   'onNonFinite',
   'seed',
 ];
@@ -131,12 +131,16 @@ const KEYS = [
 export function checkTrainerOptions(given: TrainerOptions): TrainerOptions {
   checkKeys('options', given, KEYS);
   const options = frozenCopy('options', given);
-  const { batch, steps, onNonFinite, gradClip, bptt, memory } = options;
+  const { batch, steps, onNonFinite, gradClip, bptt, maxBytes } = options;
   checkInteger('batch', batch, 1);
   checkInteger('steps', steps, 1);
   if (options.seed !== undefined) checkInteger('seed', options.seed, 0, MAX_SEED);
-  if (options.loss !== undefined && lossOptions(options.loss).type === 'ctc' && (bptt ?? memory)) {
-    const which = bptt ? 'bptt' : 'memory';
+  if (
+    options.loss !== undefined &&
+    lossOptions(options.loss).type === 'ctc' &&
+    (bptt ?? maxBytes)
+  ) {
+    const which = bptt ? 'bptt' : 'maxBytes';
     const message = `"${which}" cuts sequences that the loss 'ctc' needs whole: leave it out`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
@@ -153,16 +157,16 @@ export function checkTrainerOptions(given: TrainerOptions): TrainerOptions {
     checkNumber(`gradClip.${mode}`, bound, 0);
   }
   if (bptt !== undefined) {
-    checkKeys('bptt', bptt, ['steps', 'every']);
-    checkInteger('bptt.steps', bptt.steps, 1, steps);
-    checkInteger('bptt.every', bptt.every, 1, bptt.steps);
+    checkKeys('bptt', bptt, ['back', 'every']);
+    checkInteger('bptt.back', bptt.back, 1, steps);
+    checkInteger('bptt.every', bptt.every, 1, bptt.back);
   }
-  if (memory !== undefined) {
-    checkInteger('memory', memory, 1, 2 ** 32);
+  if (maxBytes !== undefined) {
+    checkInteger('maxBytes', maxBytes, 1, 2 ** 32);
     if (bptt) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
-        '"memory" cannot be combined with "bptt", which bounds the memory by its own steps: leave one of them out',
+        '"maxBytes" cannot be combined with "bptt", which bounds the memory by its own steps: leave one of them out',
       );
     }
   }

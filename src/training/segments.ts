@@ -28,6 +28,6 @@ export function planSegments(
   }
   throw new GatefoldError(
     'ERR_MEMORY',
-    `"memory" of ${budget} bytes is not enough for ${steps} steps: the trainer needs at least ${least}`,
+    `"maxBytes" of ${budget} bytes is not enough for ${steps} steps: the trainer needs at least ${least}`,
   );
 }

@@ -43,7 +43,7 @@ function reserve(
     const message = `the loss 'ctc' takes an output of every step: leave the "pool" layer out`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
-  const replayed = bptt ? bptt.steps - bptt.every : 0;
+  const replayed = bptt ? bptt.back - bptt.every : 0;
   return {
     segment,
     plan,
@@ -64,15 +64,15 @@ export function layOut(store: Store, options: TrainerOptions): TrainerLayout {
 
 /** The segments that a trainer's windows are run in: one where memory is not bounded. */
 function segmentation(store: Store, options: TrainerOptions): Segmentation {
-  const { batch, steps, memory } = options;
-  if (memory === undefined) return { segment: steps, count: 1 };
+  const { batch, steps, maxBytes } = options;
+  if (maxBytes === undefined) return { segment: steps, count: 1 };
   if (!store.causal || store.pooledFrom < store.units.length) {
     throw new GatefoldError(
       'ERR_UNSUPPORTED',
-      '"memory" cuts sequences that a layer reading backwards or a pool needs whole: leave it out',
+      '"maxBytes" cuts sequences that a layer reading backwards or a pool needs whole: leave it out',
     );
   }
-  return planSegments(steps, memory, (plan) => {
+  return planSegments(steps, maxBytes, (plan) => {
     const shape = { batch, steps: plan.segment, gradients: NONE };
     return reserve(store, options, plan).plan.bytes + Workspace.bytes(store, shape);
   });

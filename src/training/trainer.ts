@@ -59,7 +59,7 @@ interface Forwarded {
   readonly repeated: Int32Array | undefined;
 }
 
-/** A checked window of `step` or `evaluate`. */
+/** A checked window of `trainOn` or `evaluateWindow`. */
 interface Window {
   readonly x: Input;
   readonly target: Target;
@@ -179,7 +179,7 @@ export class Trainer {
     if (steps > this.#workspace.steps) {
       throw new GatefoldError(
         'ERR_UNSUPPORTED',
-        `"memory" leaves room for ${this.#workspace.steps} steps of forward() and backward(): ask for fewer "steps", or use step()`,
+        `"maxBytes" leaves room for ${this.#workspace.steps} steps of forward() and backward(): ask for fewer "steps", or use trainOn()`,
       );
     }
     const batchFirst = checkFlag('batchFirst', given.batchFirst);
@@ -235,7 +235,7 @@ export class Trainer {
   /**
    * Goes back over the last `forward`, once, and adds to the gradients of the parameters.
    *
-   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent. With `target`, shaped as for `step`
+   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent. With `target`, shaped as for `trainOn`
    *   (in the order of `x`), the trainer's own loss is added. With `flow`, the norms of the gradients of all states are measured on the way.
    * @returns dL/d(x), shaped like x (not for tokens), dL/d(initial states), the loss of the targets, and the norms.
    */
@@ -317,7 +317,7 @@ export class Trainer {
    * @param x [T, B, I] or tokens [T, B], time-major.
    * @param target for `cross-entropy` classes [T, B], for other losses values [T, B, O]; behind a `pool` [B] and [B, O].
    */
-  step(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
+  trainOn(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
     const { steps: most, bptt } = this.options;
     const window = this.#checkWindow(this.#training, x, target, options, bptt?.every ?? most);
@@ -343,7 +343,7 @@ export class Trainer {
   }
 
   /** The mean loss of a window, from states of its own that go on from call to call until `resetEvaluation()`. */
-  evaluate(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): number {
+  evaluateWindow(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): number {
     this.#checkAlive();
     const window = this.#checkWindow(this.#evaluation, x, target, options, this.options.steps);
     const loss = this.#runWindow(this.#evaluation, window);
@@ -397,7 +397,7 @@ export class Trainer {
     if (this.#rows) return this.#rows;
     throw new GatefoldError(
       'ERR_STATE',
-      'step() and evaluate() need a trainer with the option "loss"',
+      'trainOn() and evaluateWindow() need a trainer with the option "loss"',
     );
   }
 
@@ -432,13 +432,13 @@ export class Trainer {
     return this.#requireLoss().mean(workspace, target, outputs, first);
   }
 
-  /** The next `step` starts from zero states. */
+  /** The next `trainOn` starts from zero states. */
   resetState(): void {
     this.#checkAlive();
     this.#training.reset();
   }
 
-  /** The next `evaluate` starts from zero states. */
+  /** The next `evaluateWindow` starts from zero states. */
   resetEvaluation(): void {
     this.#checkAlive();
     this.#evaluation.reset();
@@ -452,13 +452,8 @@ export class Trainer {
     return fit(this, data, options, (own, metrics) => this.#measuring(own, metrics));
   }
 
-  /** Mean loss over all targets of some data, from zero states; training is not touched. */
-  meanLoss(data: TrainingData): number {
-    return this.measure(data).loss;
-  }
-
-  /** The same with metrics. */
-  measure(data: TrainingData, metrics: readonly Metric[] = []): Measures {
+  /** Mean loss and metrics over all targets of some data, from zero states; training is not touched. */
+  evaluate(data: TrainingData, metrics: readonly Metric[] = []): Measures {
     const windows = this.#measuring(data, metrics);
     for (;;) {
       const { done, value } = windows.next();
@@ -473,12 +468,12 @@ export class Trainer {
     checkMetrics(metrics, lossOptions(loss!));
     const tally = { loss: 0, weight: 0, score: 0, scored: 0 };
     this.resetEvaluation();
-    for (let index = 0; index < data.windows; index++) {
+    for (let index = 0; index < data.length; index++) {
       const { fresh, inputs, targets, steps, lengths, targetLengths } = data.window(index);
       if (fresh) this.resetEvaluation();
       meter.tally = tally;
       try {
-        this.evaluate(inputs, targets, { steps, lengths, targetLengths });
+        this.evaluateWindow(inputs, targets, { steps, lengths, targetLengths });
       } finally {
         meter.tally = undefined;
       }
@@ -490,14 +485,14 @@ export class Trainer {
   /** Everything that going on bit for bit needs: parameters, moments, carried states and inputs, counters. */
   snapshot(): Snapshot {
     this.#checkAlive();
-    return takeSnapshot(this.#kept, this.#passes, this.model.engine.simd);
+    return takeSnapshot(this.#kept, this.#passes, this.model.engine.variant);
   }
 
   /** Goes on from a snapshot of a trainer of the same model and options. Everything is checked before anything changes. */
   restore(snapshot: Snapshot): void {
     this.#checkAlive();
     const { bptt } = this.options;
-    const replayed = bptt ? bptt.steps - bptt.every : 0;
+    const replayed = bptt ? bptt.back - bptt.every : 0;
     this.#passes = restoreSnapshot(this.#kept, snapshot, replayed);
     this.#refresh();
   }

@@ -156,13 +156,10 @@ const BOMBS: Readonly<Record<string, (bytes: number) => Uint8Array>> = {
       ['embedding.weight', 'F16', b / 2, 1],
     ]),
   'gates of one unit': (b) =>
-    model(
-      { layers: [{ type: 'lstm', preactClip: 1, inputSize: b / 8, hiddenSize: 1, bias: false }] },
-      [
-        ['lstm.weight_ih_l0', 'F16', 4, b / 8],
-        ['lstm.weight_hh_l0', 'F16', 4, 1],
-      ],
-    ),
+    model({ layers: [{ type: 'lstm', clip: 1, inputSize: b / 8, hiddenSize: 1, bias: false }] }, [
+      ['lstm.weight_ih_l0', 'F16', 4, b / 8],
+      ['lstm.weight_hh_l0', 'F16', 4, 1],
+    ]),
   'rows of one byte': (b) => {
     const outFeatures = Math.floor(b / 5);
     const layer = { type: 'linear', inFeatures: 1, outFeatures, bias: false };

@@ -24,7 +24,7 @@ const STACKS: LayerSpec[] = [
   { type: 'lstm', hiddenSize: 4, peephole: 'cell' },
   { type: 'gru', hiddenSize: 7 },
   { type: 'gru', hiddenSize: 3, resetAfter: false },
-  { type: 'gru', hiddenSize: 3, dropout: 0.25, zoneout: 0.1, preactClip: 1e-7, numLayers: 2 },
+  { type: 'gru', hiddenSize: 3, dropout: 0.25, zoneout: 0.1, clip: 1e-7, numLayers: 2 },
   {
     type: 'rnn',
     hiddenSize: 3,
@@ -150,7 +150,7 @@ describe('saveTrainer and loadTrainer', () => {
     return Array.from({ length: to - from }, (_, i) => {
       const token = (_x: unknown, at: number): number => (7 * at + 3 * (from + i)) % CHARACTERS;
       const tokens = Int32Array.from({ length: STEPS * BATCH + 1 }, token);
-      return trainer.step(tokens.subarray(0, -1), tokens.subarray(1)).loss;
+      return trainer.trainOn(tokens.subarray(0, -1), tokens.subarray(1)).loss;
     });
   }
 

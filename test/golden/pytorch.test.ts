@@ -118,7 +118,7 @@ describe.each(variants)('PyTorch and %s SIMD', (variant) => {
     const norms = new Float32Array(STEPS);
     for (let step = 0; step < STEPS; step++) {
       trainer.resetState();
-      norms[step] = trainer.step(x, tensor(`${prefix}.target`).data).gradNorm;
+      norms[step] = trainer.trainOn(x, tensor(`${prefix}.target`).data).gradNorm;
     }
     expectClose(norms, `${prefix}.${optimizer}.norms`, TRAINED_TOLERANCE);
     expect(norms[0]).toBeGreaterThan(CLIP);
@@ -152,7 +152,7 @@ describe.each(variants)('PyTorch and %s SIMD', (variant) => {
     const norms = new Float32Array(STEPS);
     for (let step = 0; step < STEPS; step++) {
       trainer.resetState();
-      const { loss, gradNorm } = trainer.step(x, target);
+      const { loss, gradNorm } = trainer.trainOn(x, target);
       losses[step] = loss;
       norms[step] = gradNorm;
     }

@@ -17,7 +17,7 @@ const PAGES = {
   '/page.html': '<!doctype html><meta charset="utf-8" /><title>gatefold</title>',
   '/page.js': `
 import * as entry from '/node_modules/gatefold/dist/index.js';
-import { createThreadedEngine } from '/node_modules/gatefold/dist/threads.js';
+import { ThreadedEngine } from '/node_modules/gatefold/dist/threads.js';
 import { smoke } from '/smoke.mjs';
 async function page() {
   const results = {};
@@ -41,7 +41,7 @@ async function worklet(simd, compiled) {
   return answer;
 }
 async function threaded() {
-  const engine = await createThreadedEngine({ simd: 'deterministic', threads: 3 });
+  const engine = await ThreadedEngine.create({ simd: 'deterministic', threads: 3 });
   const { threads } = engine;
   const results = smoke(entry, engine);
   engine.dispose();

@@ -5,13 +5,13 @@ import { promisify } from 'node:util';
 
 const PROGRAM = `
 import * as entry from 'gatefold';
-import { createThreadedEngine } from 'gatefold/threads';
+import { ThreadedEngine } from 'gatefold/threads';
 import { smoke } from './smoke.mjs';
 const results = {};
 for (const simd of ['deterministic', 'auto']) {
   results[simd] = smoke(entry, await entry.Engine.create({ simd }));
 }
-const engine = await createThreadedEngine({ simd: 'deterministic', threads: 2 });
+const engine = await ThreadedEngine.create({ simd: 'deterministic', threads: 2 });
 const { threads } = engine;
 const threaded = smoke(entry, engine);
 engine.dispose();

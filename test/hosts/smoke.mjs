@@ -83,7 +83,7 @@ function run({ Model, Trainer }, engine, { layers, trainer: options }) {
   stream.dispose();
 
   const trainer = Trainer.create(model, { batch: BATCH, steps: STEPS, ...options });
-  const reports = [trainer.step(input, target), trainer.step(input, target)];
+  const reports = [trainer.trainOn(input, target), trainer.trainOn(input, target)];
   const training = fingerprint(
     Float64Array.from(reports.flatMap(({ loss, gradNorm }) => [loss, gradNorm])),
     ...[...model.stateDict().values()].map(({ data }) => data),
@@ -97,5 +97,5 @@ function run({ Model, Trainer }, engine, { layers, trainer: options }) {
 /** What this host computes: by model, fingerprints of fresh parameters, a forward pass, a stream and two training steps. */
 export function smoke(entry, engine) {
   const results = MODELS.map((model) => [model.name, run(entry, engine, model)]);
-  return { simd: engine.simd, ...Object.fromEntries(results) };
+  return { simd: engine.variant, ...Object.fromEntries(results) };
 }

@@ -20,7 +20,7 @@ const CASES_PER_FORM = 100;
 /** As in onnxruntime.test.ts, and for its reason. */
 const TOLERANCE = 3e-6;
 /** ONNX's attributes as options; each is there or not. */
-const OPTIONS: readonly OptionName[] = ['bidirectional', 'backward', 'activations', 'preactClip'];
+const OPTIONS: readonly OptionName[] = ['bidirectional', 'backward', 'activations', 'clip'];
 
 interface Case extends PeerProblem {
   /** Whether the node gets initial states; they are zero where not. */
@@ -90,7 +90,7 @@ describe('attributes in onnxruntime-web', () => {
         const x = Float32Array.from(input);
         const { output, state } = model.forward(x, { ...dims, state: toModelState(initial) });
         model.dispose();
-        compare(engine.simd, output, state[name]!);
+        compare(engine.variant, output, state[name]!);
       }
       count.models++;
     }

@@ -73,7 +73,7 @@ function attributesOf(spec: RecurrentLayer): Record<string, OnnxAttribute> {
   }
   if (spec.bidirectional) attributes['direction'] = 'bidirectional';
   else if (spec.direction === 'backward') attributes['direction'] = 'reverse';
-  if (spec.preactClip !== undefined) attributes['clip'] = { float: spec.preactClip };
+  if (spec.clip !== undefined) attributes['clip'] = { float: spec.clip };
   if (spec.type === 'lstm' && spec.inputForget) attributes['input_forget'] = 1;
   if (spec.type === 'gru') attributes['linear_before_reset'] = spec.resetAfter === false ? 0 : 1;
   return attributes;

@@ -56,8 +56,8 @@ describe('onnxruntime-web', () => {
           });
           model.dispose();
           const error = compare(output, state[name]!.h, state[name]!.c ?? []);
-          expect(error, `${engine.simd}, ${label}`).toBeLessThan(TOLERANCE);
-          worst[engine.simd] = Math.max(worst[engine.simd], error);
+          expect(error, `${engine.variant}, ${label}`).toBeLessThan(TOLERANCE);
+          worst[engine.variant] = Math.max(worst[engine.variant], error);
         }
       }
     },

@@ -103,7 +103,7 @@ describe('masks and directions in TensorFlow.js', () => {
         const problem = wholly ? drawn : { ...drawn, doutput: valid(drawn.doutput, drawn) };
         const theirs = differentiateInTfjs(problem);
         for (const engine of engines) {
-          const label = `${engine.simd}, ${describeProblem(problem, seed)}`;
+          const label = `${engine.variant}, ${describeProblem(problem, seed)}`;
           const ours = differentiate(engine, problem);
           const [got, wanted] = [ours.output, theirs.output].map((output) =>
             wholly ? output : valid(output, problem),

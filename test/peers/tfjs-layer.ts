@@ -111,8 +111,9 @@ export function createTfjsLayers(
   const { core } = tfjs;
   return Array.from({ length: spec.numLayers ?? 1 }, (_, k) => {
     const one = createLayer(tfjs, spec);
+    const mergeMode = spec.merge === 'mean' ? 'ave' : (spec.merge ?? 'concat');
     const layer = spec.bidirectional
-      ? tfjs.layers.layers.bidirectional({ layer: one, mergeMode: spec.merge ?? 'concat' })
+      ? tfjs.layers.layers.bidirectional({ layer: one, mergeMode })
       : one;
     // Applying a layer once is what gives it its weights.
     const features = k === 0 ? spec.inputSize : spec.hiddenSize;

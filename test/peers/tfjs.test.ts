@@ -75,7 +75,10 @@ function train(
   });
   const x = Float32Array.from(problem.input);
   const target = Float32Array.from(problem.doutput);
-  const losses = Array.from({ length: UPDATES }, () => trainer.step(x, target, { lengths }).loss);
+  const losses = Array.from(
+    { length: UPDATES },
+    () => trainer.trainOn(x, target, { lengths }).loss,
+  );
   const parameters = arraysOf(model.stateDict());
   trainer.dispose();
   model.dispose();
@@ -114,7 +117,7 @@ describe('TensorFlow.js', () => {
         const problem = createPeerProblem(form, seed, LIMITS);
         const theirs = differentiateInTfjs(problem);
         for (const engine of engines) {
-          const label = `${engine.simd}, ${describeProblem(problem, seed)}`;
+          const label = `${engine.variant}, ${describeProblem(problem, seed)}`;
           const ours = differentiate(engine, problem);
           check('output', label, ours.output, theirs.output, OUTPUT_TOLERANCE);
           theirs.states.forEach((state, i) =>
@@ -145,7 +148,7 @@ describe('TensorFlow.js', () => {
         const problem = seed % 2 ? whole : withLengths(whole, seed);
         const theirs = trainInTfjs(problem, UPDATES, OPTIMIZERS[optimizer].theirs());
         for (const engine of engines) {
-          const label = `${engine.simd}, ${describeProblem(problem, seed)}`;
+          const label = `${engine.variant}, ${describeProblem(problem, seed)}`;
           const ours = train(engine, problem, optimizer);
           const { tolerance } = OPTIMIZERS[optimizer];
           check('loss', label, ours.losses, theirs.losses, tolerance.loss);

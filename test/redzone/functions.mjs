@@ -1,5 +1,5 @@
 /** Classes that their own functions make. */
-const MADE = new Set(['Engine', 'GatefoldError', 'Model', 'Stream', 'Trainer']);
+const MADE = new Set(['Engine', 'GatefoldError', 'Model', 'Stream', 'ThreadedEngine', 'Trainer']);
 /** Not for users. */
 const INTERNAL = new Set(['Model.over']);
 
@@ -19,11 +19,14 @@ function ofClass(name, type) {
 export function publicFunctions({ core, data, kernels, main, safetensors, threads }) {
   const names = [core, data, kernels, main, safetensors, threads].flatMap((entry) =>
     Object.entries(entry)
-      .filter(([, value]) => typeof value === 'function')
-      .flatMap(([name, value]) => (isClass(value) ? ofClass(name, value) : [name])),
+      .filter(([, value]) => typeof value === 'function' || typeof value === 'object')
+      .flatMap(([name, value]) => {
+        if (typeof value === 'object') return Object.keys(value).map((key) => `${name}.${key}`);
+        return isClass(value) ? ofClass(name, value) : [name];
+      }),
   );
   const engine = core.Engine.createSync({ module: main.wasmBytes() });
-  const primitives = Object.keys(kernels.createKernels(engine));
+  const primitives = Object.keys(kernels.Kernels.create(engine));
   engine.dispose();
   return [...new Set([...names, ...primitives])].filter((name) => !INTERNAL.has(name)).sort();
 }

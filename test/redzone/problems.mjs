@@ -47,7 +47,7 @@ function recurrent(random) {
       activation(random),
     ),
   }));
-  add(0.1, () => ({ preactClip: 2 }));
+  add(0.1, () => ({ clip: 2 }));
   for (const option of ['dropout', 'inputDropout', 'recurrentDropout', 'zoneout']) {
     add(0.08, () => ({ [option]: 0.25 }));
   }
@@ -184,7 +184,7 @@ export function trainerOptions(random, sizes) {
   const cuts = !sizes.pooled && options.loss.type !== 'ctc';
   if (cuts && random.chance(sizes.tokens ? 0.6 : 0.35)) {
     const steps = random.from(1, options.steps);
-    options.bptt = { steps, every: random.from(1, steps) };
+    options.bptt = { back: steps, every: random.from(1, steps) };
   }
   return options;
 }

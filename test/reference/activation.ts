@@ -121,5 +121,5 @@ export function curvesOf(spec: RecurrentSpec, reverse: boolean): Curve[] {
   const slots = usual(spec).length;
   const given = spec.activations ?? usual(spec);
   const own = reverse && given.length > slots ? given.slice(slots) : given.slice(0, slots);
-  return own.map((activation, slot) => curveOf(activation, slot < 2 ? spec.preactClip : Infinity));
+  return own.map((activation, slot) => curveOf(activation, slot < 2 ? spec.clip : Infinity));
 }

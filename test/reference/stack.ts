@@ -34,7 +34,7 @@ export interface SubLayer {
   readonly dropoutMask?: Vec;
 }
 
-export type Merge = 'concat' | 'sum' | 'mul' | 'ave';
+export type Merge = 'concat' | 'sum' | 'mul' | 'mean' | 'ave';
 
 /** Of one pass: by row, then in the order that the steps were read in. */
 type PassTape = WholeTape[][];
@@ -129,7 +129,7 @@ function passBackward(
 /** Outputs [T, B, P] of both directions as one. */
 function merged(mode: Merge, a: Vec, b: Vec, size: number): Vec {
   if (mode === 'sum') return a.map((x, k) => x + b[k]!);
-  if (mode === 'ave') return a.map((x, k) => (x + b[k]!) / 2);
+  if (mode === 'mean' || mode === 'ave') return a.map((x, k) => (x + b[k]!) / 2);
   if (mode === 'mul') return times(a, b);
   const both = new Float64Array(2 * a.length);
   for (let row = 0; row * size < a.length; row++) {
@@ -142,7 +142,7 @@ function merged(mode: Merge, a: Vec, b: Vec, size: number): Vec {
 /** What both directions get of the gradient of what `merged` gave. */
 function shared(mode: Merge, d: Vec, a: Vec, b: Vec, size: number): [Vec, Vec] {
   if (mode === 'sum') return [d, d];
-  if (mode === 'ave') return [d.map((x) => x / 2), d.map((x) => x / 2)];
+  if (mode === 'mean' || mode === 'ave') return [d.map((x) => x / 2), d.map((x) => x / 2)];
   if (mode === 'mul') return [times(d, b), times(d, a)];
   const half = (which: number): Vec =>
     a.map((_, k) => d[(2 * Math.floor(k / size) + which) * size + (k % size)]!);

@@ -1,4 +1,4 @@
-import { createKernels } from '../../src/kernels/primitives.ts';
+import { Kernels } from '../../src/kernels/primitives.ts';
 import type { Engine } from '../../src/hosts/default.ts';
 import { fromBits, neighbours, ulp } from './floats.ts';
 import { createRandom } from './random.ts';
@@ -11,7 +11,7 @@ export type Activation = (x: Float32Array) => Float32Array;
 
 /** The activations of an engine over arrays of any length. */
 export function activationsOf(engine: Engine): { tanh: Activation; sigmoid: Activation } {
-  const kernels = createKernels(engine);
+  const kernels = Kernels.create(engine);
   const inChunks =
     (f: Activation): Activation =>
     (x) => {

@@ -32,14 +32,14 @@ type Table = Readonly<Record<Name, readonly string[]>>;
  * on the right what each face calls them, oldest first. Every row has one name for each face.
  */
 export const NAMES: Table = {
-  trainOn: ['step'],
-  evaluateWindow: ['evaluate'],
-  variant: ['simd'],
-  createThreadedEngine: ['createThreadedEngine'],
-  learningRate: ['lr'],
-  back: ['steps'],
-  maxBytes: ['memory'],
-  clip: ['preactClip'],
+  trainOn: ['step', 'trainOn'],
+  evaluateWindow: ['evaluate', 'evaluateWindow'],
+  variant: ['simd', 'variant'],
+  createThreadedEngine: ['createThreadedEngine', 'ThreadedEngine'],
+  learningRate: ['lr', 'learningRate'],
+  back: ['steps', 'back'],
+  maxBytes: ['memory', 'maxBytes'],
+  clip: ['preactClip', 'clip'],
 };
 
 /** The column whose `trainOn` is a method of a trainer. */
@@ -54,6 +54,12 @@ export function namesOf(table: Table, methods: object): Readonly<Record<Name, st
 }
 
 type Options = Readonly<Record<string, unknown>>;
+
+/** What makes engines of threads. */
+interface Creator {
+  (setup: EngineSetup): Promise<threads.ThreadedEngine>;
+  create?(setup: EngineSetup): Promise<threads.ThreadedEngine>;
+}
 
 /** A layer in the words of the functions below. */
 export type Layer = { readonly type: string } & Options;
@@ -84,9 +90,9 @@ export interface EngineSetup {
 
 /** A trainer, and those of its methods that builds name differently. */
 export interface BuiltTrainer {
-  readonly trainer: Omit<Trainer, 'step' | 'evaluate'>;
-  readonly trainOn: Trainer['step'];
-  readonly evaluateWindow: Trainer['evaluate'];
+  readonly trainer: Omit<Trainer, 'trainOn' | 'evaluateWindow'>;
+  readonly trainOn: Trainer['trainOn'];
+  readonly evaluateWindow: Trainer['evaluateWindow'];
 }
 
 /** Parameters as they go from build to build. */
@@ -119,18 +125,20 @@ function renamed<T extends object>(object: T, key: string, name: string): object
 export function buildOf(entry: Entry): Build {
   const face = entry as typeof index & typeof threads;
   const names = namesOf(NAMES, face.Trainer.prototype);
-  const create = (entry as Record<string, unknown>)[names.createThreadedEngine];
+  // A function of older builds, a class with a static one of newer ones.
+  const creator = (entry as Record<string, Creator>)[names.createThreadedEngine];
   const withRate = (options: object): object =>
     renamed(options, 'learningRate', names.learningRate);
   return {
     async createEngine({ threads = 1, ...options } = {}) {
       if (threads === 1) return face.Engine.create(options);
-      const engine = await (create as typeof face.createThreadedEngine)({ ...options, threads });
+      const setup = { ...options, threads };
+      const engine = await (creator!.create ? creator!.create(setup) : creator!(setup));
       if (engine.threads !== threads)
         throw new Error(`got ${engine.threads} of ${threads} threads`);
       return engine;
     },
-    variantOf: (engine) => engine[names.variant as 'simd'],
+    variantOf: (engine) => engine[names.variant as 'variant'],
     createModel(engine, { layers, ...others }, options) {
       const own = layers.map((layer) => renamed(layer, 'clip', names.clip));
       return face.Model.create(engine, { ...others, layers: own } as ModelDescription, options);
@@ -151,8 +159,8 @@ export function buildOf(entry: Entry): Build {
       } as index.TrainerOptions);
       return {
         trainer,
-        trainOn: trainer[names.trainOn as 'step'].bind(trainer),
-        evaluateWindow: trainer[names.evaluateWindow as 'evaluate'].bind(trainer),
+        trainOn: trainer[names.trainOn as 'trainOn'].bind(trainer),
+        evaluateWindow: trainer[names.evaluateWindow as 'evaluateWindow'].bind(trainer),
       };
     },
   };

@@ -22,7 +22,7 @@ export function createAndDispose(engine: Engine, k: number): void {
     optimizer: { type: 'adam', lr: 1e-3 },
   });
   stream.step(new Float32Array(batch * model.inputSize), new Float32Array(batch * 2));
-  trainer.step(
+  trainer.trainOn(
     new Float32Array(steps * batch * model.inputSize),
     new Float32Array(steps * batch * 2),
   );

@@ -53,7 +53,7 @@ function courseOf(engine: Engine, configuration: Configuration): Map<string, Flo
   const target = isClass
     ? Int32Array.from({ length: rows }, () => random.integer(0, model.outputSize - 1))
     : Float32Array.from(random.vector(rows * model.outputSize, 1));
-  const report = learner.step(x, target, { lengths });
+  const report = learner.trainOn(x, target, { lengths });
   left.set(loss, Float32Array.of(report.loss, report.gradNorm));
   learner.dispose();
   model.dispose();

@@ -4,7 +4,7 @@ import { Engine } from '../../src/hosts/default.ts';
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
 
-export type Variant = Engine['simd'];
+export type Variant = Engine['variant'];
 export const variants: readonly Variant[] = ['baseline', 'relaxed'];
 
 /** An engine of exactly that variant: a host that cannot run it must fail a test, not quietly run the other one twice. */
@@ -13,7 +13,7 @@ export function createEngine(variant: Variant, maxBytes?: number): Engine {
     simd: variant === 'baseline' ? 'deterministic' : 'auto',
     ...(maxBytes === undefined ? {} : { maxBytes }),
   });
-  if (engine.simd !== variant)
-    throw new Error(`this host gave ${engine.simd} SIMD, not ${variant}`);
+  if (engine.variant !== variant)
+    throw new Error(`this host gave ${engine.variant} SIMD, not ${variant}`);
   return engine;
 }

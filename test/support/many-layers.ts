@@ -98,7 +98,7 @@ export function costsOf(engine: Engine, description: ModelDescription): Map<stri
       onNonFinite: 'skip',
     }),
   );
-  timed('trainer.step', () => trainer.step(x, target));
+  timed('trainer.step', () => trainer.trainOn(x, target));
   timed('backward', () => {
     trainer.forward(x);
     trainer.backward({ target, flow: true });

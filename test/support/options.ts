@@ -72,7 +72,7 @@ export type OptionName =
   | 'projSize'
   | 'projClip'
   | 'cellClip'
-  | 'preactClip'
+  | 'clip'
   | 'activations'
   | 'zoneout'
   | 'zoneout in inference'
@@ -105,7 +105,7 @@ const OPTIONS: Readonly<Record<OptionName, Option>> = {
     }),
   },
   cellClip: { fits: lstm, draw: (random) => ({ layer: { cellClip: bound(random) } }) },
-  preactClip: { draw: (random) => ({ layer: { preactClip: bound(random) } }) },
+  clip: { draw: (random) => ({ layer: { clip: bound(random) } }) },
   activations: {
     draw: (random, form) => {
       const length = slots(form) * random.integer(1, 2);

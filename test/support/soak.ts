@@ -26,7 +26,7 @@ function useShapes(engine: Engine, from: number, until: number): void {
     const options = k % 3 ? { steps, batch } : { steps, batch, lengths };
     [one, both, pooled][k % 3]!.forward(inputs, options);
     if (k % 4 === 0)
-      trainer.evaluate(x.subarray(0, steps * 6), target.subarray(0, steps * 4), { steps });
+      trainer.evaluateWindow(x.subarray(0, steps * 6), target.subarray(0, steps * 4), { steps });
     if (k % 4 === 1) stream.run(x.subarray(0, steps * 6), target.subarray(0, steps * 4), steps);
   }
   for (const owner of [stream, trainer, one, both, pooled]) owner.dispose();

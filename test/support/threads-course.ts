@@ -22,7 +22,7 @@ export function courseOfThreads(engine: Engine): Float32Array[] {
     const target =
       loss === 'mse' ? numbers(rows * 4) : Int32Array.from({ length: rows }, (_, k) => k % 4);
     const lengths = Int32Array.from({ length: batch }, (_, k) => 1 + (k % steps));
-    const report = trainer.step(numbers(rows * 6), target, { lengths });
+    const report = trainer.trainOn(numbers(rows * 6), target, { lengths });
     left.push(Float32Array.of(report.loss, report.gradNorm));
     left.push(...[...model.stateDict().values()].map(({ data }) => data));
     trainer.dispose();

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { vi } from 'vitest';
 import { wasmBytes } from '../../src/hosts/default.ts';
-import { ThreadedEngine } from '../../src/threads/engine.ts';
+import { TeamEngine } from '../../src/threads/engine.ts';
 import type { TeamOptions } from '../../src/threads/team.ts';
 import type { Variant } from './engines.ts';
 
@@ -16,11 +16,11 @@ export async function startThreads(
   threads: number,
   options: Partial<TeamOptions> = {},
   worker: () => Worker = createWorker,
-): Promise<ThreadedEngine> {
+): Promise<TeamEngine> {
   const module = wasmBytes({ simd: variant === 'baseline' ? 'deterministic' : 'auto' });
-  const engine = await ThreadedEngine.start({ module }, threads, worker, { least: 0, ...options });
-  if (engine.threads !== threads || engine.simd !== variant)
-    throw new Error(`got ${engine.threads} threads of ${engine.simd} SIMD`);
+  const engine = await TeamEngine.start({ module }, threads, worker, { least: 0, ...options });
+  if (engine.threads !== threads || engine.variant !== variant)
+    throw new Error(`got ${engine.threads} threads of ${engine.variant} SIMD`);
   return engine;
 }
 

@@ -1,7 +1,14 @@
 /**
  * Training in the product and in the reference side by side: same parameters, data, order and hyper-parameters.
  */
-import { Model, Trainer, type Engine, type TrainerOptions } from '../../src/hosts/default.ts';
+import {
+  Model,
+  Trainer,
+  type Engine,
+  type OptimizerOptions,
+  type TrainerOptions,
+} from '../../src/hosts/default.ts';
+import type { Optimizer } from '../reference/optim.ts';
 import type { ModelDescription } from '../../src/ops/specs.ts';
 import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';
@@ -20,11 +27,11 @@ export interface Course {
   /** Steps of each call: k1. */
   readonly steps: number;
   readonly updates: number;
-  readonly options: Required<Pick<TrainerOptions, 'optimizer'>> &
-    Pick<TrainerOptions, 'bptt'> & {
-      readonly loss: 'cross-entropy' | 'mse';
-      readonly gradClip?: { readonly norm: number };
-    };
+  readonly options: Pick<TrainerOptions, 'bptt'> & {
+    readonly optimizer: Optimizer & OptimizerOptions;
+    readonly loss: 'cross-entropy' | 'mse';
+    readonly gradClip?: { readonly norm: number };
+  };
   readonly seed: number;
 }
 
@@ -97,14 +104,14 @@ export function trainBoth(engine: Engine, course: Course): Outcome {
   model.loadStateDict(toStateDict(parameters));
   const trainer = Trainer.create(model, {
     batch,
-    steps: options.bptt?.steps ?? steps,
+    steps: options.bptt?.back ?? steps,
     ...options,
   });
   const reference = createTraining(description, parameters, batch, {
     loss: options.loss,
     optimizer: options.optimizer,
     maxNorm: options.gradClip?.norm,
-    window: options.bptt?.steps,
+    window: options.bptt?.back,
     masksOf: (update) => masksOfTrainer(description, { steps, batch }, 0, update),
   });
   const windowOf = createData(course);
@@ -113,7 +120,7 @@ export function trainBoth(engine: Engine, course: Course): Outcome {
     const input = model.takesTokens ? Int32Array.from(x) : Float32Array.from(x);
     const wanted = options.loss === 'mse' ? Float32Array.from(target) : Int32Array.from(target);
     return {
-      actual: trainer.step(input, wanted, { steps }),
+      actual: trainer.trainOn(input, wanted, { steps }),
       expected: reference(input, wanted, steps),
     };
   });

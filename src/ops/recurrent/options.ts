@@ -22,7 +22,7 @@ const ACTIVATIONS: Readonly<Record<ActivationName, readonly [number, number?, nu
 /** Keys that any recurrent layer may have, and those of some. */
 export const COMMON_OPTIONS = [
   'activations',
-  'preactClip',
+  'clip',
   'dropout',
   'inputDropout',
   'recurrentDropout',
@@ -87,7 +87,7 @@ export function checkOptions(
     if (key === 'activations') checkActivations(spec, name);
     else if (key === 'projSize') checkInteger(name, value, 1, spec.hiddenSize - 1);
     else if (key === 'layerNorm') checkFlag(name, value);
-    else if (key.endsWith('Clip')) checkNumber(name, value, 1e-30);
+    else if (key.toLowerCase().endsWith('clip')) checkNumber(name, value, 1e-30);
     else checkNumber(name, value, 0, 0.999);
   }
   if (given.projClip !== undefined && given.projSize === undefined) {
@@ -124,7 +124,7 @@ export function optionsOf(spec: RecurrentLayerSpec, reverse: boolean): CellOptio
     gate,
     candidate,
     output,
-    preactClip: spec.preactClip ?? Infinity,
+    preactClip: spec.clip ?? Infinity,
     cellClip: lstm?.cellClip ?? Infinity,
     projClip: lstm?.projClip ?? Infinity,
     zoneout: spec.zoneout ?? 0,

@@ -1,5 +1,6 @@
 import { checkKeys, checkNumber } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
+import { rateOf } from './optimizer.ts';
 import type { Range } from './optimizer.ts';
 import type { Parameter } from '../../ops/units.ts';
 
@@ -11,6 +12,8 @@ export interface ParameterGroup {
    * Default that of the optimizer. Where the trainer's rate changes, this one changes by the same factor. 0 freezes: parameters and
    * moments stay as they are, their gradients count as zero, also for clipping.
    */
+  readonly learningRate?: number;
+  /** PyTorch's name for `learningRate`. */
   readonly lr?: number;
   /** Default that of the optimizer. */
   readonly weightDecay?: number;
@@ -18,7 +21,7 @@ export interface ParameterGroup {
 
 /** What is common to all parameters that are in no group. */
 interface Common {
-  readonly lr: number;
+  readonly learningRate: number;
   readonly weightDecay: number;
 }
 
@@ -41,19 +44,22 @@ function settingsOf(
   common: Common,
 ): Pick<Range, 'share' | 'weightDecay'> {
   const name = `groups[${k}]`;
-  checkKeys(name, group, ['parameters', 'lr', 'weightDecay']);
+  checkKeys(name, group, ['parameters', 'learningRate', 'lr', 'weightDecay']);
   const { parameters: names } = group;
   if (!Array.isArray(names) || !names.every((own) => typeof own === 'string')) {
     refuse(`"${name}.parameters" expected a list of names`);
   }
-  const lr = checkNumber(`${name}.lr`, group.lr ?? common.lr, 0);
+  const own = rateOf(name, group) ?? common.learningRate;
+  const rate = checkNumber(`${name}.learningRate`, own, 0);
   const weightDecay = checkNumber(
     `${name}.weightDecay`,
     group.weightDecay ?? common.weightDecay,
     0,
   );
-  if (lr > 0 && common.lr === 0) refuse(`"${name}.lr" needs an "optimizer.lr" above 0`);
-  return { share: lr === 0 ? 0 : lr / common.lr, weightDecay };
+  if (rate > 0 && common.learningRate === 0) {
+    refuse(`"${name}.learningRate" needs an "optimizer.learningRate" above 0`);
+  }
+  return { share: rate === 0 ? 0 : rate / common.learningRate, weightDecay };
 }
 
 /** Neighbours of the same rate and decay as one range of the flat vector, in its order. */

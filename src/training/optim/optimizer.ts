@@ -10,7 +10,9 @@ import type { Fields, Kernels } from '../../engine/kernels.ts';
 import type { Descriptor, Slot } from '../../engine/plan.ts';
 
 interface CommonOptions {
-  readonly lr: number;
+  readonly learningRate?: number;
+  /** PyTorch's name for `learningRate`: one of both is needed. */
+  readonly lr?: number;
   /**
    * Whose definition: PyTorch's (the default) or that of Keras, which takes the rate into the momentum, adds `eps` under the root (of Adam
    * before the correction), starts Adagrad's squares at 0.1, and lets parameters decay by themselves rather than through their gradients.
@@ -74,6 +76,7 @@ export interface Optimizer {
   readonly hasSecond: boolean;
   /** What the second one starts from. */
   readonly initialSecond: number;
+  readonly learningRate: number;
   readonly weightDecay: number;
   /** Whether parameters decay by themselves. */
   readonly isDecoupled: boolean;
@@ -84,17 +87,34 @@ type Rule = Pick<Optimizer, 'hasFirst' | 'hasSecond' | 'fieldsOf'> & {
   readonly initialSecond?: number;
 };
 
+/** The rate of an optimizer or a group under either of its names. */
+export function rateOf(
+  name: string,
+  { learningRate, lr }: { readonly learningRate?: number; readonly lr?: number },
+): number | undefined {
+  if (learningRate === undefined || lr === undefined) return learningRate ?? lr;
+  const message = `"${name}" has "learningRate" and "lr", which are the same: leave one of them out`;
+  throw new GatefoldError('ERR_ARGUMENT', message);
+}
+
 export function createOptimizer(options: OptimizerOptions): Optimizer {
   const types = Object.keys(KEYS) as OptimizerOptions['type'][];
   const type = checkChoice('optimizer.type', options?.type, types);
-  checkKeys('optimizer', options, ['type', 'lr', 'form', 'weightDecay', ...KEYS[type]]);
-  checkNumber('optimizer.lr', options.lr, 0);
+  checkKeys('optimizer', options, [
+    'type',
+    'learningRate',
+    'lr',
+    'form',
+    'weightDecay',
+    ...KEYS[type],
+  ]);
+  const learningRate = checkNumber('optimizer.learningRate', rateOf('optimizer', options), 0);
   const form = checkChoice('optimizer.form', options.form ?? 'pytorch', ['pytorch', 'keras']);
   const isKeras = form === 'keras';
   const usual = type === 'adamw' ? (isKeras ? 0.004 : 0.01) : 0;
   const weightDecay = checkNumber('optimizer.weightDecay', options.weightDecay ?? usual, 0);
   const isDecoupled = isKeras || type === 'adamw';
-  return { initialSecond: 0, ...ruleOf(options, isKeras), weightDecay, isDecoupled };
+  return { initialSecond: 0, ...ruleOf(options, isKeras), learningRate, weightDecay, isDecoupled };
 }
 
 function ruleOf(options: OptimizerOptions, isKeras: boolean): Rule {

@@ -24,14 +24,14 @@ export class Updater {
   readonly #descriptor: Descriptor<'Update'>;
 
   constructor(plan: Plan, store: Store, options: TrainerOptions) {
-    const { optimizer = { type: 'adam', lr: 0.001 }, groups = [] } = options;
+    const { optimizer = { type: 'adam', learningRate: 0.001 }, groups = [] } = options;
     const { length } = store.values;
     this.#store = store;
     this.#options = options;
     this.#optimizer = createOptimizer(optimizer);
-    this.#rate = optimizer.lr;
-    const { hasFirst, hasSecond, weightDecay } = this.#optimizer;
-    this.#ranges = rangesOf(store.parameters, groups, { lr: optimizer.lr, weightDecay });
+    const { hasFirst, hasSecond, learningRate, weightDecay } = this.#optimizer;
+    this.#rate = learningRate;
+    this.#ranges = rangesOf(store.parameters, groups, { learningRate, weightDecay });
     this.gradients = plan.reserve(length);
     this.#first = plan.reserve(hasFirst ? length : 0);
     this.#second = plan.reserve(hasSecond ? length : 0);

@@ -39,7 +39,7 @@ for (const name of ['TextBatches', 'TextBatches.window', 'TextBatches.count']) {
     }),
     ({ face }, ...given) => {
       const batches = new face.data.TextBatches(...given);
-      return [batches.windows, batches.count, batches.window(0)];
+      return [batches.length, batches.count, batches.window(0)];
     },
   );
 }
@@ -121,7 +121,7 @@ for (const name of ['SeriesWindows', 'SeriesWindows.window']) {
     },
     ({ face: { data } }, ...given) => {
       const windows = new data.SeriesWindows(...given);
-      return [windows.windows, windows.window(0), windows.window(windows.windows - 1, 1)];
+      return [windows.length, windows.window(0), windows.window(windows.length - 1, 1)];
     },
   );
 }
@@ -145,7 +145,7 @@ for (const name of ['SequenceBuckets', 'SequenceBuckets.window']) {
     },
     ({ face: { data } }, ...given) => {
       const buckets = new data.SequenceBuckets(...given);
-      return [buckets.windows, buckets.window(0), buckets.window(buckets.windows - 1, 1)];
+      return [buckets.length, buckets.window(0), buckets.window(buckets.length - 1, 1)];
     },
   );
 }

@@ -49,7 +49,7 @@ kind('Engine.dispose', 0.09, (world, random) => {
       engine.dispose();
       if (what === 'model') return model.forward(x, { steps: 2 });
       if (what === 'stream') return stream.run(x, new Float32Array(6), 2);
-      if (what === 'trainer') return trainer.step(x, new Float32Array(6));
+      if (what === 'trainer') return trainer.trainOn(x, new Float32Array(6));
       return engine.bytes;
     },
     given: x,

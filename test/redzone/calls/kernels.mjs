@@ -9,14 +9,14 @@ const primitive = (name, weight, make) =>
     return call(random, args, spots, {
       run(side, ...given) {
         const engine = side.of(world.all.engine[0]);
-        return side.face.kernels.createKernels(engine)[name](...given);
+        return side.face.kernels.Kernels.create(engine)[name](...given);
       },
     });
   });
 
-kind('createKernels', 0.09, (world, random) => ({
+kind('Kernels.create', 0.09, (world, random) => ({
   run(side) {
-    const kernels = side.face.kernels.createKernels(side.of(world.all.engine[0]));
+    const kernels = side.face.kernels.Kernels.create(side.of(world.all.engine[0]));
     return [Object.keys(kernels), kernels.tanh(Float32Array.of(0.5, random === undefined ? 1 : 2))];
   },
 }));

@@ -138,7 +138,7 @@ ofModel('Model.gates', 1, (model, random) => {
     run: (side, ...given) => side.of(model).gates(...given),
   });
 });
-ofModel('Model.warmup', 0.085, (model, random) => {
+ofModel('Model.warmUp', 0.085, (model, random) => {
   const { parameterCount } = model.sides[0];
   // So many rows that a few passes are enough.
   const rows = Math.ceil(4e5 / parameterCount);
@@ -154,7 +154,7 @@ ofModel('Model.warmup', 0.085, (model, random) => {
     random,
     [options],
     spots,
-    { run: (side, given) => side.of(model).warmup(given) },
+    { run: (side, given) => side.of(model).warmUp(given) },
     share,
   );
 });

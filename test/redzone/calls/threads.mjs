@@ -7,7 +7,7 @@ import { call, kind, lookAt, pure } from './call.mjs';
 const SMALL = { layers: [{ type: 'lstm', inputSize: 3, hiddenSize: 5 }] };
 
 pure(
-  'createThreadedEngine',
+  'ThreadedEngine.create',
   0.09,
   (random) => ({
     args: [{ threads: 1, simd: 'deterministic', maxBytes: random.from(1, 30) * 65536 }],
@@ -17,13 +17,13 @@ pure(
       [[0, 'simd'], wrong.choice],
     ],
   }),
-  async ({ face }, options) => lookAt(await face.threads.createThreadedEngine(options)),
+  async ({ face }, options) => lookAt(await face.threads.ThreadedEngine.create(options)),
 );
 
 /** The engine of shared memory of this episode, made where it is not there yet. */
 async function sharedModel(side) {
   const options = { threads: 1, simd: 'deterministic', maxBytes: 2 ** 24 };
-  const engine = await side.face.threads.createThreadedEngine(options);
+  const engine = await side.face.threads.ThreadedEngine.create(options);
   return { engine, model: side.face.main.Model.create(engine, SMALL, { seed: 1 }) };
 }
 

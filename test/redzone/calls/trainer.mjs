@@ -9,11 +9,11 @@ import { isFloat, ofModel, sequence, sequenceSpots } from './model.mjs';
 /** A budget between what a trainer takes in the fewest and in one segment, of this build. */
 function withMemory(side, model, options, factor) {
   try {
-    side.face.main.Trainer.create(model, { ...options, memory: 1 }).dispose();
+    side.face.main.Trainer.create(model, { ...options, maxBytes: 1 }).dispose();
   } catch (error) {
     const least = / at least (\d+)/.exec(error.message);
     if (!least) throw error;
-    return { ...options, memory: Math.ceil(Number(least[1]) * factor) };
+    return { ...options, maxBytes: Math.ceil(Number(least[1]) * factor) };
   }
   return options;
 }
@@ -44,7 +44,7 @@ ofModel('Trainer.create', 1.5, (model, random, world) => {
     [[0, 'groups', 0, 'lr'], wrong.number()],
     [[0, 'groups', 0, 'parameters', 0], wrong.choice],
     [[0, 'bptt'], wrong.options],
-    [[0, 'bptt', 'steps'], wrong.count(1, options.steps)],
+    [[0, 'bptt', 'back'], wrong.count(1, options.steps)],
     [[0, 'bptt', 'every'], wrong.count(1, options.bptt?.steps)],
     [[0, 'onNonFinite'], wrong.choice],
   ];
@@ -118,9 +118,9 @@ const nonFinite = ({ options }) =>
   options.onNonFinite === 'skip' ? {} : { may: 'ERR_NON_FINITE' };
 /** The steps of one update, and whether its lengths may differ. */
 const stepsOf = ({ options: { steps, bptt } }) => bptt?.every ?? steps;
-const mayVary = ({ options: { bptt } }) => !bptt || bptt.every === bptt.steps;
+const mayVary = ({ options: { bptt } }) => !bptt || bptt.every === bptt.back;
 
-ofTrainer('Trainer.step', 8, (trainer, random) => {
+ofTrainer('Trainer.trainOn', 8, (trainer, random) => {
   const window = windowOf(random, trainer, stepsOf(trainer), mayVary(trainer));
   const { x, target, options } = window;
   if (random.chance(0.04)) return changedOptions(trainer, random, window);
@@ -129,7 +129,7 @@ ofTrainer('Trainer.step', 8, (trainer, random) => {
     optionsAt: 2,
     touches: [trainer, trainer.model],
     ...nonFinite(trainer),
-    run: (side, ...given) => side.of(trainer).step(...given),
+    run: (side, ...given) => side.of(trainer).trainOn(...given),
   });
 });
 
@@ -150,17 +150,17 @@ function changedOptions(trainer, random, { x, target, options }) {
     prepare(side) {
       if (side.index === 0) change(side.of(trainer).options);
     },
-    run: (side, ...given) => side.of(trainer).step(...given),
+    run: (side, ...given) => side.of(trainer).trainOn(...given),
   };
 }
 
-ofTrainer('Trainer.evaluate', 5, (trainer, random) => {
+ofTrainer('Trainer.evaluateWindow', 5, (trainer, random) => {
   const window = windowOf(random, trainer, trainer.options.steps);
   const { x, target, options } = window;
   return call(random, [x, target, options], windowSpots(trainer, window), {
     disposes: trainer,
     optionsAt: 2,
-    run: (side, ...given) => side.of(trainer).evaluate(...given),
+    run: (side, ...given) => side.of(trainer).evaluateWindow(...given),
   });
 });
 
@@ -254,7 +254,7 @@ function dataOf(random, trainer, most) {
     return { inputs: x, targets: target, ...options, fresh: random.chance(0.3) };
   });
   return {
-    windows: list.length,
+    length: list.length,
     list,
     window(index) {
       return this.list[index];
@@ -283,17 +283,11 @@ const metricsOf = (options) => {
   return weighs([first, ...(type === 'cross-entropy' ? ['perplexity'] : [])], options);
 };
 
-ofTrainer('Trainer.measure', 0.6, (trainer, random) => {
+ofTrainer('Trainer.evaluate', 1, (trainer, random) => {
   const data = dataOf(random, trainer, trainer.options.steps);
   const spots = [...dataSpots(trainer, data), [[1, 0], wrong.choice]];
   return call(random, [data, metricsOf(trainer.options)], spots, {
-    run: (side, ...given) => side.of(trainer).measure(...given),
-  });
-});
-ofTrainer('Trainer.meanLoss', 0.4, (trainer, random) => {
-  const data = dataOf(random, trainer, trainer.options.steps);
-  return call(random, [data], dataSpots(trainer, data), {
-    run: (side, given) => side.of(trainer).meanLoss(given),
+    run: (side, ...given) => side.of(trainer).evaluate(...given),
   });
 });
 ofTrainer('Trainer.fit', 0.8, (trainer, random) => {
@@ -354,7 +348,7 @@ export function tampered(random, { tensors, metadata }, { model: { sizes }, opti
         '2000',
         '-1',
         '1.5',
-        String((bptt?.steps ?? 0) + 1),
+        String((bptt?.back ?? 0) + 1),
       ])),
     () => void delete copy.metadata[random.pick(['updates', 'passes', 'learningRate', 'replay'])],
     () => void (copy.metadata = random.pick([null, undefined, 7])),
@@ -374,12 +368,12 @@ export function tampered(random, { tensors, metadata }, { model: { sizes }, opti
 
 /** Whether a trainer keeps tokens for its next window, which a snapshot may hold other ones of. */
 export const keepsTokens = ({ model: { sizes }, options: { bptt } }) =>
-  sizes.tokens !== undefined && bptt !== undefined && bptt.every < bptt.steps;
+  sizes.tokens !== undefined && bptt !== undefined && bptt.every < bptt.back;
 
 /** One update of a trainer, so that it has something to keep or to go back from. */
 export function updateOnce(side, trainer, { x, target, options }) {
   try {
-    side.of(trainer).step(x, target, options);
+    side.of(trainer).trainOn(x, target, options);
   } catch (error) {
     if (error.code !== 'ERR_NON_FINITE') throw error;
   }
@@ -418,7 +412,7 @@ ofTrainer('Trainer.dispose', 0.09, (trainer, random) => {
     run(side) {
       side.of(trainer).dispose();
       side.of(trainer).dispose();
-      side.of(trainer).step(x, target, options);
+      side.of(trainer).trainOn(x, target, options);
     },
     ends: trainer,
   };
