@@ -227,6 +227,10 @@ interface FitProgress extends StepReport {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface FitRun
+  extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
   readonly x: Input;
   readonly target: Float32Array | Int32Array;
@@ -820,7 +824,7 @@ class Trainer {
   evaluateWindow(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): number;
   resetState(): void;
   resetEvaluation(): void;
-  fit(data: TrainingData, options: FitOptions): AsyncGenerator<FitProgress, void, undefined>;
+  fit(data: TrainingData, options: FitOptions): FitRun;
   evaluate(data: TrainingData, metrics?: readonly Metric[]): Measures;
   snapshot(): Snapshot;
   restore(snapshot: Snapshot): void;

@@ -106,7 +106,7 @@ describe('validation', () => {
   });
 });
 
-describe('meanLoss', () => {
+describe('evaluate', () => {
   it('weighs windows by their targets', () => {
     const { data } = record((index) => [{}, { lengths: [2, 1] }, { count: 50 }][index]!);
     const trainer = createTrainer();
@@ -127,4 +127,60 @@ describe('meanLoss', () => {
     });
     expect(trainer.evaluate(data).loss).toBeCloseTo((alone[0]! + alone[1]!) / 2, 12);
   });
+});
+
+describe('a run', () => {
+  it('goes to its end when it is awaited, and gives the last report', async () => {
+    const { data } = record(() => ({}));
+    const [trainer, oracle] = [createTrainer(), createTrainer()];
+    const expected = await losses(oracle, data, 2);
+    const report = await trainer.fit(data, { epochs: 2 });
+    expect(report).toMatchObject({ update: 6, updates: 6, epoch: 2, loss: expected.at(-1) });
+    expect(await trainer.fit(data, { epochs: 2, from: 6 })).toBeUndefined();
+    const failing = { ...data, window: () => expect.fail('no more data') };
+    await expect(trainer.fit(failing, { epochs: 1 })).rejects.toThrow('no more data');
+    expect((await trainer.fit(data, { epochs: 1 }))!.update).toBe(3);
+  });
+
+  it('checks its options at the call', () => {
+    const { data } = record(() => ({}));
+    expect(() => createTrainer().fit(data, { epochs: 0 })).toThrow(/"epochs"/);
+  });
+
+  it('has the parameters to itself', async () => {
+    const { data } = record(() => ({}));
+    const trainer = createTrainer();
+    const { inputs, targets } = data.window(0);
+    const snapshot = trainer.snapshot();
+    const parameters = trainer.model.stateDict();
+    const [run, waiting] = [trainer.fit(data, { epochs: 1 }), trainer.fit(data, { epochs: 1 })];
+    for await (const { update } of run) {
+      const changes: (() => unknown)[] = [
+        () => trainer.trainOn(inputs, targets),
+        () => trainer.restore(snapshot),
+        () => trainer.model.loadStateDict(parameters),
+        () => trainer.fit(data, { epochs: 1 }),
+      ];
+      for (const change of changes) expect(change).toThrow(/a run of fit\(\) is under way/);
+      if (update === 1) await expect(waiting.next()).rejects.toThrow(/fit\(\) is under way/);
+      trainer.evaluate(data);
+      if (update === 2) break;
+    }
+    trainer.restore(snapshot);
+    trainer.trainOn(inputs, targets);
+    expect(trainer.updates).toBe(1);
+  });
+});
+
+it('backward() goes over no forward() of other parameters', () => {
+  const { data } = record(() => ({}));
+  const trainer = createTrainer();
+  const { inputs } = data.window(0);
+  const output = new Float32Array(BATCH * STEPS).fill(1);
+  trainer.forward(inputs);
+  trainer.model.loadStateDict(trainer.model.stateDict());
+  expect(() => trainer.backward({ output })).toThrow(/parameters have changed since forward/);
+  trainer.forward(inputs);
+  trainer.backward({ output });
+  trainer.update();
 });

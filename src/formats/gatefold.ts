@@ -5,6 +5,7 @@ import { Model, storeOf } from '../model/model.ts';
 import { below } from '../graph/parameters.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { BEST } from '../training/options.ts';
+import { FORMAT_NUMBER } from '../training/snapshot.ts';
 import type { Snapshot } from '../training/options.ts';
 import type { ModelDescription, StateDict, Tensor } from '../ops/specs.ts';
 import { parametersOf, savedTensors, unitsOf } from '../ops/units.ts';
@@ -18,6 +19,7 @@ import { writeSafetensors } from './safetensors/write.ts';
 const DESCRIPTION = 'gatefold.model';
 const TRAINER = 'gatefold.trainer';
 const CHECKSUM = 'gatefold.checksum';
+const FORMAT = 'gatefold.format';
 /** Prefixes of a trainer's file: of the model's parameters (`Trainer.snapshot` gives it), and of what the caller adds. */
 const PARAMETERS = 'model.';
 const EXTRA = 'extra.';
@@ -58,6 +60,19 @@ function checkMetadata(metadata: Readonly<Record<string, string>>): void {
   );
 }
 
+/** Refuses a file of another format rather than reading half of it. */
+function checkFormat(metadata: Readonly<Record<string, string>>): void {
+  const number = metadata[FORMAT] ?? '1';
+  if (metadata[DESCRIPTION] === undefined || number === FORMAT_NUMBER) return;
+  const isOlder = Number(number) < Number(FORMAT_NUMBER);
+  foreign(
+    `it has format ${number.slice(0, 20)}, and this version reads format ${FORMAT_NUMBER}`,
+    isOlder
+      ? 'it was written by an older version: build the model anew and give its tensors to loadStateDict'
+      : 'it was written by a newer version: update this package',
+  );
+}
+
 function parseOwn(text: string | undefined, key: string, fix: string): unknown {
   if (text === undefined) foreign(`its metadata has no "${key}"`, fix);
   if (text.length > 2 ** 20 || scanJson(text, MAX_JSON_DEPTH, isPlain) !== undefined) {
@@ -81,12 +96,17 @@ export function saveModel(
   checkMetadata(metadata);
   const description = JSON.stringify(model.description);
   const tensors = storeOf(model).readSaved();
-  return writeSafetensors(tensors, { [DESCRIPTION]: description, ...metadata });
+  return writeSafetensors(tensors, {
+    [FORMAT]: FORMAT_NUMBER,
+    [DESCRIPTION]: description,
+    ...metadata,
+  });
 }
 
 /** The model of a file that `saveModel` or `saveTrainer` wrote; of a run that keeps its best parameters, with those. */
 export function loadModel(engine: Engine, source: Source): Model {
   const { tensors, metadata } = open(source);
+  checkFormat(metadata);
   const fix =
     'name one that saveModel or saveTrainer wrote, or build the model and call loadPytorch';
   const description = parseOwn(metadata[DESCRIPTION], DESCRIPTION, fix) as ModelDescription;
@@ -170,6 +190,7 @@ export function saveTrainer(
   const tensors: StateDict = new Map(snapshot.tensors);
   for (const [name, tensor] of own ?? []) tensors.set(EXTRA + name, tensor);
   const texts = {
+    [FORMAT]: FORMAT_NUMBER,
     [DESCRIPTION]: JSON.stringify(trainer.model.description),
     [TRAINER]: JSON.stringify(snapshot.metadata),
     ...metadata,
@@ -185,6 +206,7 @@ export function readTrainer(
   source: Source,
 ): Required<Extras> & { snapshot: Snapshot } {
   const { tensors, metadata: texts } = open(source);
+  checkFormat(texts);
   const fix = 'name one that saveTrainer wrote';
   const kept = parseOwn(texts[TRAINER], TRAINER, fix);
   const isText = (value: unknown): boolean => typeof value === 'string';

@@ -40,6 +40,8 @@ export class Store {
   readonly pooledFrom: number;
   /** Whether matrices have weights of 8 bits: for inference alone. */
   readonly int8: boolean;
+  /** Whether a run of `fit` is under way, which alone may change the parameters. */
+  isHeld = false;
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   readonly #bias = new Map<Unit, Slot>();
@@ -301,6 +303,13 @@ export class Store {
     if (!this.int8) return;
     const message = 'int8 weights have no gradient: use the float32 model that they come from';
     throw new GatefoldError('ERR_UNSUPPORTED', message);
+  }
+
+  /** Refuses a change while a run of `fit` is under way. */
+  checkFree(): void {
+    if (!this.isHeld) return;
+    const message = 'a run of fit() is under way: await it, or leave its loop, first';
+    throw new GatefoldError('ERR_STATE', message);
   }
 
   checkAlive(): void {

@@ -13,6 +13,7 @@ export type {
   FitEvent,
   FitOptions,
   FitProgress,
+  FitRun,
   TrainingData,
   TrainingWindow,
 } from '../training/fit-options.ts';

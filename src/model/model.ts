@@ -162,6 +162,7 @@ export class Model {
     const checked = storeOf(this).check(tensors);
     // Whatever the caller's getters have done by now.
     const store = storeOf(this);
+    store.checkFree();
     store.write(store.values, checked);
     store.prepare();
     store.version++;

@@ -99,3 +99,7 @@ export interface FitProgress extends StepReport {
   /** What the validation has changed. */
   readonly events?: readonly FitEvent[];
 }
+
+/** A run: awaited, it goes to its end and gives the last report, if there was an update; iterated, it tells of every update. */
+export interface FitRun
+  extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}

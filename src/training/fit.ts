@@ -3,6 +3,7 @@ import { Course } from './fit-run.ts';
 import type {
   FitOptions,
   FitProgress,
+  FitRun,
   Learner,
   TrainingData,
   TrainingWindow,
@@ -28,25 +29,66 @@ const KEYS = [
 /** Measures some data window by window. */
 type Measuring = (data: TrainingData, metrics: readonly Metric[]) => Generator<void, Measures>;
 
+/** What a run works on. */
+interface Subject {
+  readonly trainer: Learner;
+  readonly data: TrainingData;
+  readonly measuring: Measuring;
+  /** Whose parameters the run has to itself: always but in its own calls. */
+  readonly guard: { isHeld: boolean; checkFree(): void };
+}
+
 /** See `Trainer.fit`. */
-export async function* fit(
-  trainer: Learner,
-  data: TrainingData,
-  given: FitOptions,
-  measuring: Measuring,
-): AsyncGenerator<FitProgress, void, undefined> {
+export function fit(subject: Subject, given: FitOptions): FitRun {
+  const { trainer, data } = subject;
   const options = readOptions('options', given, KEYS);
   const { length: windows } = data;
   const epochs = checkInteger('epochs', options.epochs, 1);
   const updates = epochs * checkInteger('data.length', windows, 1);
   const from = checkInteger('from', options.from ?? 0, 0, options.resume ? 0 : updates);
-  const yieldEvery = checkInteger('yieldEvery', options.yieldEvery ?? 50, 0);
-  const { signal, validation, learningRate, metrics = [], checkpoint, resume } = options;
+  const breathe = turns(checkInteger('yieldEvery', options.yieldEvery ?? 50, 0));
+  const { metrics = [], checkpoint, resume } = options;
   const every = checkInteger('checkpoint.every', checkpoint?.every ?? windows, 1);
   if (metrics.length) checkMetrics(metrics, lossOptions(trainer.options.loss!));
   const course = new Course(trainer, options);
-  const breathe = turns(yieldEvery);
-  let update = resume ? course.restore(resume, windows) : from;
+  const first = resume ? course.restore(resume, windows) : from;
+  const plan = { windows, epochs, updates, first, every, course, breathe };
+  const run = updatesOf(subject, options, plan);
+  return Object.assign(run, { then: awaiting(run) });
+}
+
+/** Goes to the end of a run; what `await` calls. */
+function awaiting(run: AsyncGenerator<FitProgress, void, undefined>): FitRun['then'] {
+  const last = async (): Promise<FitProgress | undefined> => {
+    let report: FitProgress | undefined;
+    for (;;) {
+      const { done, value } = await run.next();
+      if (done) return report;
+      report = value;
+    }
+  };
+  return (onDone, onFailed) => last().then(onDone, onFailed);
+}
+
+/** A checked run. */
+interface Plan {
+  readonly windows: number;
+  readonly epochs: number;
+  readonly updates: number;
+  /** Updates that are done before it. */
+  readonly first: number;
+  /** Updates from checkpoint to checkpoint. */
+  readonly every: number;
+  readonly course: Course;
+  readonly breathe: () => Promise<void>;
+}
+
+async function* updatesOf(
+  { trainer, data, measuring, guard }: Subject,
+  { signal, validation, learningRate, metrics = [], checkpoint, resume }: FitOptions,
+  { windows, epochs, updates, first, every, course, breathe }: Plan,
+): AsyncGenerator<FitProgress, void, undefined> {
+  let update = first;
   let saved = resume ? update : -1;
   const save = async (): Promise<void> => {
     saved = update;
@@ -59,6 +101,8 @@ export async function* fit(
     return { validationLoss: loss, metrics: measures, best: course.best, events };
   };
   let isSound = false;
+  guard.checkFree();
+  guard.isHeld = true;
   try {
     while (update < updates && !signal?.aborted && !course.isOver) {
       const index = update % windows;
@@ -71,7 +115,9 @@ export async function* fit(
       const window = data.window(index, epoch);
       if (index === 0 || window.fresh) trainer.resetState();
       const { inputs, targets, steps, lengths, targetLengths } = window;
+      guard.isHeld = false;
       const report = trainer.trainOn(inputs, targets, { steps, lengths, targetLengths });
+      guard.isHeld = true;
       update++;
       const isLast = index === windows - 1;
       const progress = {
@@ -93,8 +139,12 @@ export async function* fit(
     }
     isSound = true;
   } finally {
-    if (isSound && saved < update) await save();
-    course.finish();
+    try {
+      if (isSound && saved < update) await save();
+    } finally {
+      guard.isHeld = false;
+      course.finish();
+    }
   }
 }
 

@@ -1,10 +1,17 @@
 import type { Carry } from './tbptt.ts';
 import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { below, ownTensors, sizeOf } from '../graph/parameters.ts';
 import type { Store } from '../graph/parameters.ts';
 import type { Snapshot } from './options.ts';
 import type { StateDict } from '../ops/specs.ts';
 import type { Updater } from './optim/updater.ts';
+
+/**
+ * The format of files and snapshots that this version writes and reads. It rises with every change that an older version would misread:
+ * 2 has other names of options in descriptions and says its number, which 1 did not.
+ */
+export const FORMAT_NUMBER = '2';
 
 /** What a trainer goes on from. */
 export interface Kept {
@@ -25,6 +32,7 @@ export function takeSnapshot(kept: Kept, passes: number, simd: string): Snapshot
     tensors.set(name, { shape, data });
   }
   const metadata = {
+    format: FORMAT_NUMBER,
     updates: String(updater.updates),
     passes: String(passes),
     learningRate: String(updater.rate),
@@ -45,6 +53,10 @@ export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number
   const given = readOptions('snapshot', snapshot, ['tensors', 'metadata']);
   const tensors = ownTensors(given.tensors);
   const metadata = { ...given.metadata };
+  if (metadata.format !== FORMAT_NUMBER) {
+    const message = `"snapshot" has format ${metadata.format ?? 1}, and this version reads format ${FORMAT_NUMBER}: go on with the version that took it`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
   const count = (name: string, most = Number.MAX_SAFE_INTEGER): number =>
     checkInteger(name, Number(metadata[name]), 0, most);
   const replay = count('replay', replayed);

@@ -6,7 +6,7 @@ import { disposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { fit } from './fit.ts';
-import type { FitOptions, FitProgress, TrainingData } from './fit-options.ts';
+import type { FitOptions, FitRun, TrainingData } from './fit-options.ts';
 import { readFlow } from './gradient-flow.ts';
 import { lossOptions } from './losses/loss.ts';
 import type { LossRows } from './losses/row-loss.ts';
@@ -55,6 +55,8 @@ type Target = Values | Labels;
 
 /** What `backward` goes back over, and the lengths whose last outputs were repeated. */
 interface Forwarded {
+  /** The version of the parameters that it ran with. */
+  readonly version: number;
   readonly stretch: Stretch;
   readonly repeated: Int32Array | undefined;
 }
@@ -73,6 +75,11 @@ const WINDOW_KEYS = ['steps', 'lengths', 'targetLengths'] as const;
 
 function goneForward(): GatefoldError {
   const message = 'backward() goes over the last forward() once: call forward() first';
+  return new GatefoldError('ERR_STATE', message);
+}
+
+function changedSince(): GatefoldError {
+  const message = 'the parameters have changed since forward(): call forward() again';
   return new GatefoldError('ERR_STATE', message);
 }
 
@@ -202,7 +209,8 @@ export class Trainer {
     this.#drawMasks();
     workspace.forward();
     const repeats = padding === 'repeat' && !this.model.pooled;
-    this.#forwarded = { stretch, repeated: repeats ? lengths : undefined };
+    const { version } = this.#store;
+    this.#forwarded = { version, stretch, repeated: repeats ? lengths : undefined };
     const { outputRow: row, outputs: width } = this.#store.units.at(-1)!;
     const rows = { slot: workspace.output, row, width };
     takeRows(this.#kernels, workspace, rows, output, workspace.outputStretch(stretch));
@@ -242,6 +250,7 @@ export class Trainer {
   backward(gradients: OutputGradients): InputGradients {
     this.#checkAlive();
     const forwarded = this.#requireForward();
+    if (forwarded.version !== this.#store.version) throw changedSince();
     const { stretch, repeated } = forwarded;
     const { total: steps, batchFirst, extent } = stretch;
     const { batch } = this.options;
@@ -319,6 +328,7 @@ export class Trainer {
    */
   trainOn(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
+    this.#store.checkFree();
     const { steps: most, bptt } = this.options;
     const window = this.#checkWindow(this.#training, x, target, options, bptt?.every ?? most);
     const { steps } = window;
@@ -445,11 +455,16 @@ export class Trainer {
   }
 
   /**
-   * Trains on consecutive windows, epoch after epoch, and tells of every update. The event loop gets a turn in between, and the
-   * caller may stop at any update: by `break`, or by the signal.
+   * Trains on consecutive windows, epoch after epoch. The options are checked at the call. Awaited, the run goes to its end and gives the
+   * last report; iterated, it tells of every update. The event loop gets a turn in between, and the caller may stop at any update: by
+   * `break`, or by the signal. While it runs, `trainOn`, `restore`, `loadStateDict` and another `fit` are `ERR_STATE`.
    */
-  fit(data: TrainingData, options: FitOptions): AsyncGenerator<FitProgress, void, undefined> {
-    return fit(this, data, options, (own, metrics) => this.#measuring(own, metrics));
+  fit(data: TrainingData, options: FitOptions): FitRun {
+    this.#checkAlive();
+    this.#store.checkFree();
+    const measuring = (own: TrainingData, metrics: readonly Metric[]): Generator<void, Measures> =>
+      this.#measuring(own, metrics);
+    return fit({ trainer: this, data, measuring, guard: this.#store }, options);
   }
 
   /** Mean loss and metrics over all targets of some data, from zero states; training is not touched. */
@@ -491,6 +506,7 @@ export class Trainer {
   /** Goes on from a snapshot of a trainer of the same model and options. Everything is checked before anything changes. */
   restore(snapshot: Snapshot): void {
     this.#checkAlive();
+    this.#store.checkFree();
     const { bptt } = this.options;
     const replayed = bptt ? bptt.back - bptt.every : 0;
     this.#passes = restoreSnapshot(this.#kept, snapshot, replayed);

@@ -24,7 +24,9 @@ const BYTES = { F32: 4, F16: 2, I8: 1 } as const;
 /** A file that describes a model, and has these tensors. */
 function model(description: object | string, tensors: readonly Entry[] = []): Uint8Array {
   const text = typeof description === 'string' ? description : JSON.stringify(description);
-  const header: Record<string, unknown> = { __metadata__: { 'gatefold.model': text } };
+  const header: Record<string, unknown> = {
+    __metadata__: { 'gatefold.format': '2', 'gatefold.model': text },
+  };
   let end = 0;
   for (const [name, dtype, ...shape] of tensors) {
     const begin = end;

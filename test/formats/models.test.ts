@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   loadModel,
@@ -246,4 +247,40 @@ describe('loadPytorch', () => {
   function addMany(all: Map<string, Tensor>): void {
     for (let i = 0; i < 100; i++) add(`lstm.x${i}`)(all);
   }
+});
+
+describe('a file of format', () => {
+  const bytes = (number: number): Uint8Array =>
+    readFileSync(new URL(`../golden/format-${number}.safetensors`, import.meta.url));
+
+  it('1 is refused with what wrote it and what to do', () => {
+    expect(() => loadModel(engine, bytes(1))).toThrow(
+      /has format 1, .* reads format 2; it was written by an older version: .* loadStateDict/,
+    );
+  });
+
+  it('2 is read, all of it', () => {
+    const model = loadModel(engine, bytes(2));
+    const [layer] = model.description.layers;
+    expect(layer).toMatchObject({ type: 'gru', hiddenSize: 3, merge: 'mean', clip: 3 });
+    const { tensors } = readSafetensors(bytes(2));
+    expect(tensors.size).toBe(model.stateDict().size);
+    for (const [name, { data }] of model.stateDict()) expect(data).toEqual(tensors.get(name)!.data);
+    model.dispose();
+  });
+
+  it('1 is refused in snapshots, too', () => {
+    const model = Model.create(engine, { layers: [{ type: 'gru', inputSize: 2, hiddenSize: 3 }] });
+    const trainer = Trainer.create(model, { batch: 1, steps: 2, loss: 'mse' });
+    const snapshot = trainer.snapshot();
+    delete snapshot.metadata.format;
+    expect(() => trainer.restore(snapshot)).toThrow(/"snapshot" has format 1, .* reads format 2/);
+    model.dispose();
+  });
+
+  it('of the future is refused', () => {
+    const { tensors, metadata } = readSafetensors(bytes(2));
+    const later = writeSafetensors(tensors, { ...metadata, 'gatefold.format': '3' });
+    expect(() => loadModel(engine, later)).toThrow(/has format 3, .* update this package/);
+  });
 });
