@@ -1,19 +1,19 @@
 /** What JavaScript can call. Numbers only; pointers are bytes, counts are elements. Nothing here allocates, throws or logs. */
 
-import './abort';
-import * as dense from './dense';
-import * as gemm from './gemm';
-import { Dense, Product, Sequence, Update } from './layout';
-import * as optim from './optim';
-import * as parts from './parts';
-import * as sequence from './sequence';
+import './base/abort';
+import * as dense from './layers/dense';
+import * as gemm from './matrix/gemm';
+import { Dense, Product, Sequence, Update } from './base/structs';
+import * as optim from './training/optim';
+import * as parts from './threads';
+import * as sequence from './recurrent/sequence';
 
 export {
   embeddingBackward as embedding_backward,
   embeddingForward as embedding_forward,
-} from './dense';
-export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './ctc';
-export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './elementwise';
+} from './layers/dense';
+export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
+export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './base/elementwise';
 export {
   crossEntropy as loss_cross_entropy,
   softmax as softmax_f32,
@@ -21,23 +21,27 @@ export {
   score as loss_score,
   total as loss_total,
   totalWeight as loss_weight,
-} from './loss';
-export { addsExactly as int8_exact, packRow as int8_pack, unpackRow as int8_unpack } from './int8';
-export { fillMask as mask_fill, maskRows as rows_mask } from './masks';
+} from './training/loss';
+export {
+  addsExactly as int8_exact,
+  packRow as int8_pack,
+  unpackRow as int8_unpack,
+} from './matrix/int8';
+export { fillMask as mask_fill, maskRows as rows_mask } from './layers/masks';
 export {
   clampValues as values_clamp,
   scaleValues as values_scale,
   sumOfSquares as gradient_squares,
-} from './optim';
-export { rearrange as panels_rearrange, transposeTable as panels_of_table } from './pack';
-export { poolBackward as pool_backward, poolForward as pool_forward } from './pool';
+} from './training/optim';
+export { rearrange as panels_rearrange, transposeTable as panels_of_table } from './matrix/panels';
+export { poolBackward as pool_backward, poolForward as pool_forward } from './layers/pool';
 export {
   addGatheredRows as rows_add_gathered,
   copyRows as rows_copy,
   gatherRows as rows_gather,
   mergeBackward as merge_backward,
   mergeForward as merge_forward,
-} from './rows';
+} from './layers/rows';
 
 /** First byte that the host may use. */
 export const heap_base: usize = __heap_base;

@@ -1,6 +1,6 @@
 /** Build only: the offsets of every descriptor as exported numbers, from which build/layout.mjs writes src/engine/generated/layout.ts. */
 
-import * as layout from './layout';
+import * as layout from './base/structs';
 
 export enum Product {
   SIZE = offsetof<layout.Product>(),

@@ -21,7 +21,7 @@ async function buildWasm() {
   await Promise.all([
     compile('baseline', 'assembly/index.ts'),
     compile('relaxed', 'assembly/index.ts'),
-    compile('debug', 'assembly/index.ts', 'assembly/abort.ts'),
+    compile('debug', 'assembly/index.ts', 'assembly/base/abort.ts'),
     compile('layout', 'assembly/layout.entry.ts'),
   ]);
   const out = (file) => readFile(`build/out/${file}`);

@@ -5,7 +5,7 @@
  * @type {{ name: string, file: string, edits: [string, string][] }[]}
  */
 export const mutants = [
-  ...mutantsOf('assembly/int8.ts', {
+  ...mutantsOf('assembly/matrix/int8.ts', {
     'int8: sums of a wide matrix overflow': [
       ['<f32>max(1, min(8191, (i32.MAX_VALUE >> 7) / depth))', '<f32>8191'],
     ],
@@ -27,7 +27,7 @@ export const mutants = [
       ],
     ],
   }),
-  ...mutantsOf('assembly/options.ts', {
+  ...mutantsOf('assembly/recurrent/general.ts', {
     'zoneout keeps what it should renew': [
       [
         'mixed = flush(madd(share, change, before))',
@@ -56,16 +56,16 @@ export const mutants = [
       ],
     ],
   }),
-  ...mutantsOf('assembly/policy.ts', {
+  ...mutantsOf('assembly/cells/cell.ts', {
     'gradients of gates are not bounded': [
       ['return clamp(gradient, s.gradientLimit);', 'return gradient;'],
     ],
   }),
-  ...mutantsOf('assembly/norm.ts', {
+  ...mutantsOf('assembly/layers/norm.ts', {
     'unbiased variance': [['squares / count + EPSILON', 'squares / (count - 1) + EPSILON']],
     'no gradient through the variance': [[' - <f64>load<f32>(h + at) * slope', '']],
   }),
-  ...mutantsOf('assembly/activation.ts', {
+  ...mutantsOf('assembly/cells/activation.ts', {
     'gradients of gates with options are not bounded': [
       [
         'return clamp(v128.and(passed, within(x, limit)), s.gradientLimit);',
@@ -81,7 +81,7 @@ export const mutants = [
       ['f32x4.pmin(madd(a, x, b), one)', 'f32x4.pmin(madd(f32x4.splat(1 / 6), x, b), one)'],
     ],
   }),
-  ...mutantsOf('assembly/lstm.ts', {
+  ...mutantsOf('assembly/cells/lstm.ts', {
     'cell clip has a gradient outside of its bound': [
       ['dc = v128.andnot(dc, f32x4.ge(f32x4.abs(c1), f32x4.splat(o.cellClip)));', ''],
     ],
@@ -183,7 +183,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/gru.ts', {
+  ...mutantsOf('assembly/cells/gru.ts', {
     'z and 1 - z swapped': [
       ['madd(z, f32x4.sub(previous, n), n)', 'madd(z, f32x4.sub(n, previous), previous)'],
     ],
@@ -237,7 +237,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/rnn.ts', {
+  ...mutantsOf('assembly/cells/rnn.ts', {
     'tanh not differentiated': [['return d_tanh(y);', 'return f32x4.splat(1);']],
     'relu passes every gradient': [
       ['return v128.and(f32x4.gt(y, v128.load(ZEROS)), v128.load(ONE));', 'return v128.load(ONE);'],
@@ -245,7 +245,7 @@ export const mutants = [
     'dh of the step after is counted twice': [['v128.store(s.dh + h + v, v128.load(ZEROS));', '']],
   }),
 
-  ...mutantsOf('assembly/ctc.ts', {
+  ...mutantsOf('assembly/training/ctc.ts', {
     'a label may follow its like at once': [
       ['classAt(labels, s, blank) != classAt(labels, s - 2, blank)', 'true'],
     ],
@@ -257,7 +257,7 @@ export const mutants = [
     'the logarithm without its exponent': [['<f64>((bits >> 52) - 1023) * LN2 + 2', '2']],
   }),
 
-  ...mutantsOf('assembly/sequence.ts', {
+  ...mutantsOf('assembly/recurrent/sequence.ts', {
     'peephole form cell: products see h': [
       [
         'const a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;',
@@ -301,7 +301,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/gemm.ts', {
+  ...mutantsOf('assembly/matrix/gemm.ts', {
     'a wide tile counts as a narrow one': [['isWhole ? 4 : 2', '2']],
     'wide tiles of five rows have four': [['product_5x1x4(g, depth', 'product_4x1x4(g, depth']],
     'second block of the depth starts anew': [['g.i = g.c;', '']],
@@ -315,7 +315,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/dense.ts', {
+  ...mutantsOf('assembly/layers/dense.ts', {
     'bias dropped': [['const bias = d.bias ? d.bias : ZEROS;', 'const bias = ZEROS;']],
     'gradient of the bias dropped': [
       ['if (d.bias) columnSums(d.dBias + at, y, d.yRow, d.rows, vectors);', ''],
@@ -325,7 +325,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/loss.ts', {
+  ...mutantsOf('assembly/training/loss.ts', {
     'cross-entropy without the target in its gradient': [
       ['store<f32>(target, load<f32>(target) - slope);', ''],
     ],
@@ -334,7 +334,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/loss.ts', {
+  ...mutantsOf('assembly/training/loss.ts', {
     'class weights do not reach the gradient': [
       ['const slope = scale * weight;', 'const slope = scale;'],
     ],
@@ -352,7 +352,7 @@ export const mutants = [
     'binary cross-entropy without its logarithm': [['+ Mathf.log(1 + e);', ';']],
   }),
 
-  ...mutantsOf('assembly/rows.ts', {
+  ...mutantsOf('assembly/layers/rows.ts', {
     'backward half of a merge dropped': [
       ['memory.copy(db, dOut + width, width);', 'memory.copy(db, dOut, width);'],
     ],
@@ -367,7 +367,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/pool.ts', {
+  ...mutantsOf('assembly/layers/pool.ts', {
     'last step where all rows are as long': [
       [
         'mode == codes.POOL_LAST ? max(0, length - 1) : 0',
@@ -394,7 +394,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/pack.ts', {
+  ...mutantsOf('assembly/matrix/panels.ts', {
     'gradient of a tied weight counts again at the next update': [['store<f32>(inner, 0);', '']],
     'gradient of a tied weight takes the place of that of the table': [
       [
@@ -431,7 +431,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/sequence.ts', {
+  ...mutantsOf('assembly/recurrent/sequence.ts', {
     'states before a step where all rows are as long': [
       ['return t ? q.batch + firstRow(q, t - 1) : 0;', 'return t * q.batch;'],
     ],
@@ -443,7 +443,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/optim.ts', {
+  ...mutantsOf('assembly/training/optim.ts', {
     'nesterov looks ahead where it must not, and not where it must': [
       [
         'u.nesterov ? madd(f32x4.splat(u.decayFirst), b, g) : b',
@@ -494,7 +494,7 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/math.ts', {
+  ...mutantsOf('assembly/base/math.ts', {
     'tanh with a coefficient missing': [['p = madd(p, x2, v128.load(K.TANH_A3));', '']],
     'sigmoid of -x': [['return share(exponent, ', 'x = f32x4.neg(x);\n  return share(exponent, ']],
     'three sigmoids with the exponent of one': [['fractionOf(y, ey, 1)', 'fractionOf(y, ex, 1)']],
@@ -618,7 +618,7 @@ export const mutants = [
     'bias correction is one step ahead': [['power(beta2, taken + 1)', 'power(beta2, taken + 2)']],
   }),
 
-  ...mutantsOf('assembly/parts.ts', {
+  ...mutantsOf('assembly/threads.ts', {
     'threads: dc of another row': [['  mine.dc += rows;\n', '']],
     'threads: the mask of another row': [['  if (o.recurrentMask) o.recurrentMask += rows;\n', '']],
     'threads: scratch of normalised cells is shared': [['  o.dCell += rows;\n', '']],
@@ -655,11 +655,11 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('assembly/bounds.ts', {
+  ...mutantsOf('assembly/base/bounds.ts', {
     'kernels trust an index of the caller': [['if (<u32>index >= <u32>count) unreachable();', '']],
   }),
 
-  ...mutantsOf('assembly/ctc.ts', {
+  ...mutantsOf('assembly/training/ctc.ts', {
     'the size of scratch wraps at 32 bits': [
       [
         'return (2 * <f64>steps + 2) * (2 * <f64>count + 1);',

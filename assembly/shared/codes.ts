@@ -64,7 +64,7 @@ export const POOL_FIRST = 1;
 export const POOL_MEAN = 2;
 export const POOL_MAX = 3;
 
-/** What threads share out; see assembly/parts.ts. */
+/** What threads share out; see assembly/threads.ts. */
 export const PART_INPUTS = 0;
 export const PART_WEIGHTS = 1;
 export const PART_INPUTS_BACK = 2;

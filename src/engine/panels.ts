@@ -1,7 +1,7 @@
 import { CELL_NONE } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
 
-/** How the numbers of a parameter lie in the engine; see `assembly/pack.ts`. */
+/** How the numbers of a parameter lie in the engine; see `assembly/matrix/panels.ts`. */
 export interface Panels {
   readonly cell: number;
   readonly gates: number;
@@ -11,7 +11,7 @@ export interface Panels {
   readonly vectors: number;
 }
 
-/** How many columns of 16 the panels of a matrix with weights of 8 bits have, and the fours of its depth; see `assembly/int8.ts`. */
+/** How many columns of 16 the panels of a matrix with weights of 8 bits have, and the fours of its depth; see `assembly/matrix/int8.ts`. */
 export function int8Size({ gates, padded, depth }: Panels): { columns: number; words: number } {
   return { columns: roundUp(gates * padded, 16), words: Math.ceil(depth / 4) };
 }

@@ -5,7 +5,7 @@ import type { Descriptor, Plan, Slot } from '../engine/plan.ts';
 import type { Store } from './parameters.ts';
 import type { RecurrentUnit, Role } from '../ops/units.ts';
 
-/** Buffers of what a layer has beyond its cell; see `Options` in assembly/layout.ts. */
+/** Buffers of what a layer has beyond its cell; see `Options` in assembly/base/structs.ts. */
 export interface OptionBuffers {
   readonly descriptor: Descriptor<'Options'>;
   readonly activations: readonly Descriptor<'Activation'>[];

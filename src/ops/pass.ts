@@ -3,7 +3,7 @@ import { GatefoldError } from '../base/errors.ts';
 
 /**
  * Which rows a pass over a batch has at which step. Where lengths differ, rows are sorted, longest first, and only valid rows are there:
- * see `Sequence` in assembly/layout.ts.
+ * see `Sequence` in assembly/base/structs.ts.
  */
 export interface Extent {
   /** T: steps of the longest row, at least 1. */

@@ -24,7 +24,7 @@ interface Shared {
   readonly call: SharedCall;
 }
 
-/** A phase of assembly/parts.ts over a descriptor, but for steps. */
+/** A phase of assembly/threads.ts over a descriptor, but for steps. */
 function takePhase(run: Run, phase: number, descriptor: number, scratch: number, seat: Seat): void {
   seat.inPieces(run.part_work(phase, descriptor), (part, count) =>
     run.part_run(phase, descriptor, scratch, seat.share, part, count),

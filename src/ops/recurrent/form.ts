@@ -7,7 +7,7 @@ export interface ActivationCode {
   readonly beta: number;
 }
 
-/** What a layer has beyond its cell, resolved; see `Options` in assembly/layout.ts. */
+/** What a layer has beyond its cell, resolved; see `Options` in assembly/base/structs.ts. */
 export interface CellOptions {
   readonly kind: number;
   readonly coupled: boolean;

@@ -6,18 +6,18 @@
  *   h_new = m, or clip(m W_hr^T)            h = h' + k (h_new - h'),  k = 0 or 1 by the mask of zoneout, 1 - p without one
  */
 
-import { productOfPanels, productOverRows } from './gemm';
-import { gruCandidate, gruCandidateBackward, gruGates, gruResetBackward } from './gru';
-import { Options, Sequence } from './layout';
-import { lstmBackward, lstmForward } from './lstm';
-import { normBackward, standardise, stretch } from './norm';
-import { transposePanels } from './pack';
-import { incoming } from './policy';
-import { recurrentProduct, throughRecurrent } from './recurrent';
-import { rnnBackward, rnnForward } from './rnn';
-import * as codes from './shared/codes';
-import { clamp, flush, madd } from './simd';
-import { ZEROS } from './tables';
+import { productOfPanels, productOverRows } from '../matrix/gemm';
+import { gruCandidate, gruCandidateBackward, gruGates, gruResetBackward } from '../cells/gru';
+import { Options, Sequence } from '../base/structs';
+import { lstmBackward, lstmForward } from '../cells/lstm';
+import { normBackward, standardise, stretch } from '../layers/norm';
+import { transposePanels } from '../matrix/panels';
+import { incoming } from '../cells/cell';
+import { recurrentProduct, throughRecurrent } from './products';
+import { rnnBackward, rnnForward } from '../cells/rnn';
+import * as codes from '../shared/codes';
+import { clamp, flush, madd } from '../base/simd';
+import { ZEROS } from '../base/tables';
 
 /** Whether the recurrent product stands apart from that of the input until the cell's update. */
 function isApart(o: Options): bool {

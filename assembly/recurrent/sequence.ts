@@ -3,12 +3,12 @@
  * cell's update; backwards the cell's update and the product with R^T, then the gradients of the weights as products over all steps.
  */
 
-import { columnSums, productOfPanels, productOverRows } from './gemm';
-import { GruAfter, GruCandidate, GruGates } from './gru';
-import { productInt8 } from './int8';
-import { Sequence } from './layout';
-import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from './lstm';
-import { sumOfSquares } from './optim';
+import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
+import { GruAfter, GruCandidate, GruGates } from '../cells/gru';
+import { productInt8 } from '../matrix/int8';
+import { Sequence } from '../base/structs';
+import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from '../cells/lstm';
+import { sumOfSquares } from '../training/optim';
 import {
   hasOwnGradients,
   normaliseInputs,
@@ -16,13 +16,13 @@ import {
   optionsPrepare,
   optionsStep,
   optionsStepBack,
-} from './options';
-import { addBiases, transposePanels } from './pack';
-import { Cell } from './policy';
-import { panelVectors, recurrentProduct, throughRecurrent } from './recurrent';
-import { Relu, Rnn, Tanh } from './rnn';
-import * as codes from './shared/codes';
-import { ZEROS } from './tables';
+} from './general';
+import { addBiases, transposePanels } from '../matrix/panels';
+import { Cell } from '../cells/cell';
+import { panelVectors, recurrentProduct, throughRecurrent } from './products';
+import { Relu, Rnn, Tanh } from '../cells/rnn';
+import * as codes from '../shared/codes';
+import { ZEROS } from '../base/tables';
 
 /** Bytes of gates that one chunk of steps may fill before the steps use them: half of a second-level cache. */
 const CHUNK_BYTES: i32 = 1 << 20;

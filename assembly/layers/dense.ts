@@ -4,12 +4,12 @@
  *   dW += x^T dy      db += sum of dy over the rows      dx = dy W
  */
 
-import { within } from './bounds';
-import { columnSums, productOfPanels, productOverRows } from './gemm';
-import { productInt8 } from './int8';
-import { Dense } from './layout';
-import { transposePanels } from './pack';
-import { ZEROS } from './tables';
+import { within } from '../base/bounds';
+import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
+import { productInt8 } from '../matrix/int8';
+import { Dense } from '../base/structs';
+import { transposePanels } from '../matrix/panels';
+import { ZEROS } from '../base/tables';
 
 /** y of `rows` rows from row `first` on. */
 export function denseOutputs(d: Dense, first: i32, rows: i32): void {

@@ -19,11 +19,11 @@
  */
 
 import { int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
-import { Int8Product } from './layout';
-import { columnOf } from './pack';
-import { TINY } from './shared/codes';
-import { HAS_DIGITS, dot, largest } from './simd';
-import { ZEROS } from './tables';
+import { Int8Product } from '../base/structs';
+import { columnOf } from './panels';
+import { TINY } from '../shared/codes';
+import { HAS_DIGITS, dot, largest } from '../base/simd';
+import { ZEROS } from '../base/tables';
 
 /** Bytes of the scale of a row of operands, and what lies before its numbers. */
 const HEAD: usize = 16;

@@ -7,11 +7,11 @@
  *   thresholdedRelu   x, or 0 below a        softplus    log(1 + e^x)
  */
 
-import { Activation, Step } from './layout';
-import { d_sigmoid, d_tanh, exponential, sigmoid, tanh } from './math';
-import * as codes from './shared/codes';
-import { clamp, madd } from './simd';
-import { ONE, ZEROS } from './tables';
+import { Activation, Step } from '../base/structs';
+import { d_sigmoid, d_tanh, exponential, sigmoid, tanh } from '../base/math';
+import * as codes from '../shared/codes';
+import { clamp, madd } from '../base/simd';
+import { ONE, ZEROS } from '../base/tables';
 
 /** All bits where |x| is at most `limit`. */
 export function within(x: v128, limit: f32): v128 {

@@ -7,7 +7,7 @@
  *   dL/dx_t(k) = p_t(k) - (1 / P) (sum of a_t(s) b_t(s) over the s with l'_s = k)
  */
 
-import { within } from './bounds';
+import { within } from '../base/bounds';
 import { exponentials, multiply, prepareRow } from './loss';
 
 const NEVER: f64 = -Infinity;

@@ -9,12 +9,12 @@
  */
 
 import { gate, gateBackward } from './activation';
-import { Options, Sequence, Step } from './layout';
-import { d_tanh, tanh } from './math';
-import { Cell, held, incoming } from './policy';
-import * as codes from './shared/codes';
-import { flush, madd } from './simd';
-import { ONE, ZEROS } from './tables';
+import { Options, Sequence, Step } from '../base/structs';
+import { d_tanh, tanh } from '../base/math';
+import { Cell, held, incoming } from './cell';
+import * as codes from '../shared/codes';
+import { flush, madd } from '../base/simd';
+import { ONE, ZEROS } from '../base/tables';
 
 /** An activation whose derivative follows from its output y. */
 @unmanaged

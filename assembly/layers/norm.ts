@@ -5,7 +5,7 @@
  *   dx = (g - mean(g) - x^ mean(g x^)) / sqrt(var + 1e-5),  g = dy gamma        dgamma += dy x^
  */
 
-import { madd } from './simd';
+import { madd } from '../base/simd';
 
 const EPSILON: f64 = 1e-5;
 

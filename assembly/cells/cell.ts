@@ -2,8 +2,8 @@
  * A cell as a type: never instantiated, called through `changetype<C>(0)`, so that each loop over it compiles to code of its own.
  */
 
-import { Step } from './layout';
-import { clamp, flush } from './simd';
+import { Step } from '../base/structs';
+import { clamp, flush } from '../base/simd';
 
 
 @unmanaged

@@ -31,8 +31,8 @@ import {
   product_6x1x4,
   product_6x2x1,
 } from './gen/tiles';
-import { Product } from './layout';
-import { ZEROS } from './tables';
+import { Product } from '../base/structs';
+import { ZEROS } from '../base/tables';
 
 /** Depth of a block: 512 rows of half a panel are as many lines, 32 KB, which stay in the first-level cache with the rows of A. */
 const DEPTH_BLOCK: i32 = 512;

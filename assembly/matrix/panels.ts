@@ -8,7 +8,7 @@
  *   others             in order:                     g * Hp + u
  */
 
-import * as codes from './shared/codes';
+import * as codes from '../shared/codes';
 
 /** The column of a gate of a unit. */
 export function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {

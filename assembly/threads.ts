@@ -11,9 +11,9 @@
  * pieces, as parts of a finer cut.
  */
 
-import { denseInputs, denseOutputs, densePanels, denseWeights } from './dense';
-import { Dense, Options, Product, Sequence, Update } from './layout';
-import { update } from './optim';
+import { denseInputs, denseOutputs, densePanels, denseWeights } from './layers/dense';
+import { Dense, Options, Product, Sequence, Update } from './base/structs';
+import { update } from './training/optim';
 import {
   hasUnits,
   inputGradients,
@@ -25,7 +25,7 @@ import {
   stepsForward,
   unitsForward,
   weightGradients,
-} from './sequence';
+} from './recurrent/sequence';
 import * as codes from './shared/codes';
 
 /**

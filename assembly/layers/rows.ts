@@ -1,6 +1,6 @@
 /** Rows on their way between layers: in another order, and two directions as one. Strides and widths in bytes. */
 
-import * as codes from './shared/codes';
+import * as codes from '../shared/codes';
 
 /** Copies `outer` x `inner` rows of `width` bytes between buffers whose rows lie apart, e.g. [T, B, Hp] to [B, T, H]. */
 export function copyRows(

@@ -3,7 +3,7 @@
  * and a sum into one rounding, the baseline build does the two that every machine does alike.
  */
 
-import { TINY } from './shared/codes';
+import { TINY } from '../shared/codes';
 import { TINY_LIMIT } from './tables';
 
 /** a * b + c */

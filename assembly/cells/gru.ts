@@ -13,11 +13,11 @@
  */
 
 import { gate, gateBackward } from './activation';
-import { Options, Sequence, Step } from './layout';
-import { d_sigmoid, d_tanh, sigmoids, tanh } from './math';
-import { Cell, held, incoming } from './policy';
-import * as codes from './shared/codes';
-import { flush, madd } from './simd';
+import { Options, Sequence, Step } from '../base/structs';
+import { d_sigmoid, d_tanh, sigmoids, tanh } from '../base/math';
+import { Cell, held, incoming } from './cell';
+import * as codes from '../shared/codes';
+import { flush, madd } from '../base/simd';
 
 /** n + z (h' - n) */
 // @ts-ignore: decorator

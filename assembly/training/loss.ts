@@ -11,10 +11,10 @@
  *   binary          max(x, 0) - x target + log(1 + e^-|x|)                  s(x) - target
  */
 
-import { within } from './bounds';
-import { exponential, sigmoid } from './math';
-import * as codes from './shared/codes';
-import { flush, largest, sum } from './simd';
+import { within } from '../base/bounds';
+import { exponential, sigmoid } from '../base/math';
+import * as codes from '../shared/codes';
+import { flush, largest, sum } from '../base/simd';
 
 /** Sum of n numbers in float64, one after the other. */
 export function total(values: usize, n: i32): f64 {

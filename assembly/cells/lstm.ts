@@ -18,12 +18,12 @@
  */
 
 import { activate, gate, gateBackward, slope } from './activation';
-import { Options, Sequence, Step } from './layout';
-import { d_sigmoid, d_tanh, sigmoid, sigmoids, tanh } from './math';
-import { normBackward, standardise } from './norm';
-import { Cell, held, incoming } from './policy';
-import { clamp, flush, madd, nmadd } from './simd';
-import { ZEROS } from './tables';
+import { Options, Sequence, Step } from '../base/structs';
+import { d_sigmoid, d_tanh, sigmoid, sigmoids, tanh } from '../base/math';
+import { normBackward, standardise } from '../layers/norm';
+import { Cell, held, incoming } from './cell';
+import { clamp, flush, madd, nmadd } from '../base/simd';
+import { ZEROS } from '../base/tables';
 
 /** p[0..3] += x y */
 // @ts-ignore: decorator

@@ -11,9 +11,9 @@
  * What PyTorch's and Keras' forms make of these numbers is in src/training/optim/optimizer.ts. Moments below 1e-30 become zero.
  */
 
-import { Update } from './layout';
-import { flush, madd, nmadd } from './simd';
-import * as codes from './shared/codes';
+import { Update } from '../base/structs';
+import { flush, madd, nmadd } from '../base/simd';
+import * as codes from '../shared/codes';
 
 /** Sum of squares of n numbers (a multiple of four) in float64. */
 export function sumOfSquares(values: usize, n: i32): f64 {

@@ -1,10 +1,10 @@
 /** The recurrent product of a step, and the way of a gradient back through it. */
 
-import { productOfPanels } from './gemm';
-import { productInt8 } from './int8';
-import { Sequence } from './layout';
-import * as codes from './shared/codes';
-import { ZEROS } from './tables';
+import { productOfPanels } from '../matrix/gemm';
+import { productInt8 } from '../matrix/int8';
+import { Sequence } from '../base/structs';
+import * as codes from '../shared/codes';
+import { ZEROS } from '../base/tables';
 
 /** Vectors of a panel of gates. */
 export function panelVectors(cell: i32): i32 {

@@ -7,7 +7,7 @@
  *   max           y = max of x_t, element by element      dx_t = dy at the first t with x_t = y, 0 elsewhere
  */
 
-import * as codes from './shared/codes';
+import * as codes from '../shared/codes';
 
 /** Where row `place` is at step t, or -1 behind its valid steps. */
 // @ts-ignore: decorator
