@@ -15,6 +15,11 @@ export {
 export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
 export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './base/elementwise';
 export {
+  clampValues as values_clamp,
+  scaleValues as values_scale,
+  sumOfSquares as gradient_squares,
+} from './base/vectors';
+export {
   crossEntropy as loss_cross_entropy,
   softmax as softmax_f32,
   elementLoss as loss_elements,
@@ -28,11 +33,6 @@ export {
   unpackRow as int8_unpack,
 } from './matrix/int8';
 export { fillMask as mask_fill, maskRows as rows_mask } from './layers/masks';
-export {
-  clampValues as values_clamp,
-  scaleValues as values_scale,
-  sumOfSquares as gradient_squares,
-} from './training/optim';
 export { rearrange as panels_rearrange, transposeTable as panels_of_table } from './matrix/panels';
 export { poolBackward as pool_backward, poolForward as pool_forward } from './layers/pool';
 export {

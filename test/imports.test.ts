@@ -35,7 +35,7 @@ const KERNEL_ROOMS: Readonly<Record<string, readonly string[]>> = {
   layers: ['matrix'],
   cells: ['layers'],
   training: ['base'],
-  recurrent: ['cells', 'training'],
+  recurrent: ['cells'],
   threads: ['recurrent', 'training'],
   index: ['threads'],
   'layout.entry': ['base'],

@@ -9,7 +9,7 @@
  *   after:    r- = n- q r (1 - r)          q- = n- r            dh' += [r- z- q-] R^T
  *   before:   e = n- R_n^T                 r- = e h' r (1 - r)  dh' += e r + [r- z-] R^T
  *
- * With options (layout.ts) the sums are clipped, s and tanh become other activations, and q may be normalised.
+ * With options (base/structs.ts) the sums are clipped, s and tanh become other activations, and q may be normalised.
  */
 
 import { gate, gateBackward } from './activation';

@@ -10,7 +10,7 @@
  *   i- = di i (1 - i)       f- = df f (1 - f)                g- = dg (1 - g^2)
  *   dc' = dc f + P_i i- + P_f f-           dP_i += i- c'     dP_f += f- c'           dP_o += o- c
  *
- * With options (layout.ts) the sums are clipped, s and tanh become other activations, c is clipped as well, and LN(c) may stand for c
+ * With options (base/structs.ts) the sums are clipped, s and tanh become other activations, c is clipped as well, and LN(c) may stand for c
  * in h; m is what o h(c) makes, which is h itself unless it is projected.
  *
  * `x-` is the gradient of a pre-activation, held to the bound of every step; it takes the gate's place. The gradient of h' is the product of these with R^T, which

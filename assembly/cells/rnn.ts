@@ -5,7 +5,7 @@
  *
  *   x- = dh a'(h)  with a' = 1 - h^2, or 1 where h > 0
  *
- * With options (layout.ts) the sums are clipped and a is any activation; with independent units (IndRNN, Li et al. 2018) R is a vector.
+ * With options (base/structs.ts) the sums are clipped and a is any activation; with independent units (IndRNN, Li et al. 2018) R is a vector.
  */
 
 import { gate, gateBackward } from './activation';

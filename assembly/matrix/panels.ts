@@ -1,5 +1,5 @@
 /**
- * Between the order that people know (gates one after the other, `[G * H, K]` row-major, PyTorch's) and the panels of layout.ts.
+ * Between the order that people know (gates one after the other, `[G * H, K]` row-major, PyTorch's) and the panels of base/structs.ts.
  *
  * Column j of the gates holds gate g of unit u:
  *

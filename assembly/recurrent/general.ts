@@ -1,5 +1,5 @@
 /**
- * The step of a layer with options (`Options` in layout.ts): around the pointwise passes of the cell what they need of matrix products,
+ * The step of a layer with options (`Options` in base/structs.ts): around the pointwise passes of the cell what they need of matrix products,
  * masks, normalisation, projection and zoneout. Speed is secondary here: every option is a test at run time.
  *
  *   a = mask h' (recurrent dropout)         sums = W x + b + a R,  or LN(W x) + b + LN(a R)

@@ -8,7 +8,7 @@ import { GruAfter, GruCandidate, GruGates } from '../cells/gru';
 import { productInt8 } from '../matrix/int8';
 import { Sequence } from '../base/structs';
 import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from '../cells/lstm';
-import { sumOfSquares } from '../training/optim';
+import { sumOfSquares } from '../base/vectors';
 import {
   hasOwnGradients,
   normaliseInputs,

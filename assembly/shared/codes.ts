@@ -11,7 +11,7 @@ export const CELL_GRU_AFTER = 6;
 export const CELL_GRU_BEFORE = 7;
 /** Not a cell: the columns of a plain matrix, in order. */
 export const CELL_NONE = 8;
-/** A cell with options: see `Options` in layout.ts. */
+/** A cell with options: see `Options` in base/structs.ts. */
 export const CELL_OPTIONS = 9;
 /** A kind of `Options` alone: a network whose units see no state but their own. */
 export const CELL_INDEPENDENT = 10;

@@ -15,38 +15,6 @@ import { Update } from '../base/structs';
 import { flush, madd, nmadd } from '../base/simd';
 import * as codes from '../shared/codes';
 
-/** Sum of squares of n numbers (a multiple of four) in float64. */
-export function sumOfSquares(values: usize, n: i32): f64 {
-  let low = f64x2.splat(0);
-  let high = f64x2.splat(0);
-  for (let k = 0; k < n; k += 4) {
-    const x = v128.load(values + (k << 2));
-    const a = f64x2.promote_low_f32x4(x);
-    const b = f64x2.promote_low_f32x4(v128.shuffle<f64>(x, x, 1, 1));
-    low = f64x2.add(low, f64x2.mul(a, a));
-    high = f64x2.add(high, f64x2.mul(b, b));
-  }
-  const both = f64x2.add(low, high);
-  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
-}
-
-/** values [n] *= factor */
-export function scaleValues(values: usize, n: i32, factor: f32): void {
-  const x = f32x4.splat(factor);
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
-    v128.store(values + k, f32x4.mul(x, v128.load(values + k)));
-  }
-}
-
-/** values [n], each brought into [-limit, limit] */
-export function clampValues(values: usize, n: i32, limit: f32): void {
-  const high = f32x4.splat(limit);
-  const low = f32x4.splat(-limit);
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
-    v128.store(values + k, f32x4.pmax(f32x4.pmin(v128.load(values + k), high), low));
-  }
-}
-
 /** Vector k of the gradients, scaled, with its share of the parameters. */
 // @ts-ignore: decorator
 @inline
