@@ -5,7 +5,7 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { printBytes, printExports } from './embed.mjs';
-import { printLayout } from './layout.mjs';
+import { printEntry, printLayout, structsOf } from './layout.mjs';
 import { printLicences } from './licences.mjs';
 import { filesOf, replace, step, tool } from './steps.mjs';
 
@@ -18,15 +18,17 @@ const SHIPPED = { baseline: 'gatefold.wasm', relaxed: 'gatefold-relaxed.wasm' };
 async function buildWasm() {
   const compile = (target, ...files) =>
     tool('assemblyscript/bin/asc.js', ...files, '--target', target);
+  const structs = structsOf(await readFile('assembly/base/structs.ts', 'utf8'));
+  await replace('build/out/layout.ts', printEntry(structs));
   await Promise.all([
     compile('baseline', 'assembly/index.ts'),
     compile('relaxed', 'assembly/index.ts'),
     compile('debug', 'assembly/index.ts', 'assembly/base/abort.ts'),
-    compile('layout', 'assembly/layout.entry.ts'),
+    compile('layout', 'build/out/layout.ts'),
   ]);
   const out = (file) => readFile(`build/out/${file}`);
   const [baseline, relaxed] = [await out('baseline.wasm'), await out('relaxed.wasm')];
-  await replace(`${GENERATED}/layout.ts`, printLayout(await out('layout.wasm')));
+  await replace(`${GENERATED}/layout.ts`, printLayout(structs, await out('layout.wasm')));
   await replace(`${GENERATED}/wasm-bytes.ts`, printBytes({ baseline, relaxed }));
   await replace(`${GENERATED}/exports.ts`, printExports(String(await out('baseline.d.ts'))));
 }

@@ -1,14 +1,60 @@
-// Prints src/engine/generated/layout.ts: where the fields of the kernels' descriptors lie, as the compiler of the kernels laid them out.
+// From assembly/base/structs.ts, the one description of the kernels' descriptors, to
+// src/engine/generated/layout.ts. Names and types are read from the source; the compiler of the
+// kernels says where the fields lie.
 import { demangle } from '@assemblyscript/loader';
 
-/** `wasm` exports one immutable global a field, `Struct.field`; `Struct.SIZE` is the number of bytes. */
-export function printLayout(wasm) {
+const SOURCE = 'assembly/base/structs.ts';
+
+/** The classes of the source: the fields of each, after those of the class that it extends. */
+export function structsOf(source) {
+  const code = source.replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
+  const structs = new Map();
+  const classes = /\bclass (\w+)(?: extends (\w+))? \{([^}]*)\}/g;
+  for (const [, name, parent, body] of code.matchAll(classes)) {
+    const lines = body.split('\n').map((line) => line.trim());
+    const own = lines.filter(Boolean).map((line) => fieldOf(line, name, structs));
+    structs.set(name, [...(structs.get(parent) ?? []), ...own]);
+  }
+  return structs;
+}
+
+function fieldOf(line, struct, structs) {
+  const [, name, type] = /^(\w+): (\w+);$/.exec(line) ?? [];
+  // Kernels.write knows no other width than these.
+  if (['i32', 'f32', 'usize'].includes(type) || structs.has(type)) return { name, type };
+  const rule = 'a field is "name: type;" with the type i32, f32, usize or a class above';
+  throw new Error(`${SOURCE}: ${rule}; ${struct} has "${line}"`);
+}
+
+/** A module to compile: it exports the offset of every field, and the size of every struct. */
+export function printEntry(structs) {
+  const enums = [...structs].map(([name, fields]) => {
+    const offsets = fields.map(
+      (field) => `${field.name} = offsetof<structs.${name}>('${field.name}')`,
+    );
+    const size = `SIZE = offsetof<structs.${name}>()`;
+    return `export enum ${name} {\n  ${[size, ...offsets].join(',\n  ')},\n}\n`;
+  });
+  return `import * as structs from '../../${SOURCE.replace('.ts', '')}';\n\n${enums.join('\n')}`;
+}
+
+/** `wasm` is the compiled entry: one immutable global a field, `Struct.field`. */
+export function printLayout(structs, wasm) {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
-  const structs = Object.entries(demangle(exports)).filter(([, struct]) => struct?.SIZE);
-  if (structs.length === 0) throw new Error('assembly/layout.entry.ts exports no layout');
+  const compiled = demangle(exports);
   const print = ([name, fields]) => {
-    const lines = Object.entries(fields).map(([field, { value }]) => `  ${field}: ${value},`);
-    return `export const ${name} = {\n${lines.join('\n')}\n} as const;\n`;
+    const offsets = fields.map(
+      (field) => `    ${field.name}: ${compiled[name][field.name].value},\n`,
+    );
+    const floats = fields.filter(({ type }) => type === 'f32').map((field) => `'${field.name}'`);
+    return [
+      `export const ${name} = {`,
+      `  bytes: ${compiled[name].SIZE.value},`,
+      `  offsets: {\n${offsets.join('')}  },`,
+      `  floats: [${floats.join(', ')}],`,
+      '} as const;\n',
+    ].join('\n');
   };
-  return `// Generated from assembly/layout.entry.ts by build/layout.mjs; do not edit.\n\n${structs.map(print).join('\n')}`;
+  const head = `// Generated from ${SOURCE} by build/layout.mjs; do not edit.\n`;
+  return [head, ...[...structs].map(print)].join('\n');
 }

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
+// @ts-expect-error a script of the build
+import { structsOf } from '../build/layout.mjs';
 import * as layout from '../src/engine/generated/layout.ts';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
@@ -75,9 +77,39 @@ test('the debug build traps where an assertion fails, without an import of its o
 });
 
 test.each(Object.entries(layout))('the layout of %s has no gap', (_, struct) => {
-  const { SIZE, ...fields } = struct;
-  const offsets = Object.values(fields).sort((a, b) => a - b);
+  const offsets = Object.values(struct.offsets).sort((a, b) => a - b);
   // Every field is an i32, an f32 or a pointer, so a forgotten one would leave a hole of four bytes.
   expect(offsets).toEqual(offsets.map((_offset, index) => 4 * index));
-  expect(SIZE).toBe(4 * offsets.length);
+  expect(struct.bytes).toBe(4 * offsets.length);
+});
+
+describe('the build reads the structs', () => {
+  test('name and type of every field, after those of the class that is extended', () => {
+    const source = `
+      /** Not { a: field }. */
+      export class Below {
+        a: i32; // nor b: f32;
+        rate: f32;
+      }
+      export class Above extends Below {
+        /* c: i32; */
+        below: Below;
+        to: usize;
+      }`;
+    const own = [
+      { name: 'a', type: 'i32' },
+      { name: 'rate', type: 'f32' },
+    ];
+    expect([...structsOf(source)]).toEqual([
+      ['Below', own],
+      ['Above', [...own, { name: 'below', type: 'Below' }, { name: 'to', type: 'usize' }]],
+    ]);
+  });
+
+  test.each(['a: f64;', 'a: i16;', 'a: Later;', 'a: i32 = 1;', 'a: i32; b: i32;', '@lazy a: i32;'])(
+    'and refuses %j',
+    (line) => {
+      expect(() => structsOf(`class Odd {\n  ${line}\n}`)).toThrow(`Odd has "${line}"`);
+    },
+  );
 });

@@ -38,7 +38,6 @@ const KERNEL_ROOMS: Readonly<Record<string, readonly string[]>> = {
   recurrent: ['cells'],
   threads: ['recurrent', 'training'],
   index: ['threads'],
-  'layout.entry': ['base'],
 };
 
 function sources(folder: string): string[] {

@@ -3,34 +3,21 @@ import type { KernelExports } from './generated/exports.ts';
 import { Arena } from './arena.ts';
 import type { Descriptor, Slot, StructName } from './plan.ts';
 
-type Structs = typeof layout;
-/** Values of the fields of a descriptor: numbers as they are, slots by their address. */
+/** The fields of a descriptor, by name. */
+type Field<S extends StructName> = keyof (typeof layout)[S]['offsets'];
+/** Those that are whole numbers or addresses. */
+type WholeField<S extends StructName> = Exclude<Field<S>, (typeof layout)[S]['floats'][number]>;
+/** Values of fields: numbers as they are, slots by their address. */
 export type Fields<S extends StructName> = Partial<
-  Record<Exclude<keyof Structs[S], 'SIZE'>, number | Slot | Descriptor<StructName>>
+  Record<Field<S>, number | Slot | Descriptor<StructName>>
 >;
 
-/** Fields of a descriptor that are f32; all others are integers or addresses. */
-const FLOAT_FIELDS: ReadonlySet<string> = new Set([
-  'alpha',
-  'beta',
-  'preactClip',
-  'cellClip',
-  'projClip',
-  'renewed',
-  'gradientLimit',
-  'scale',
-  'rate',
-  'decayFirst',
-  'weightFirst',
-  'decaySecond',
-  'weightSecond',
-  'epsilon',
-  'epsilonInside',
-  'weightDecay',
-  'keep',
-  'correctionFirst',
-  'correctionSecond',
-]);
+/** What is generated of a descriptor. */
+interface Layout {
+  readonly offsets: Readonly<Record<string, number>>;
+  /** Fields that are f32; all others are integers or addresses. */
+  readonly floats: readonly string[];
+}
 
 /** The compiled kernels bound to one memory. No other file sees an address. */
 export class Kernels {
@@ -72,22 +59,18 @@ export class Kernels {
   }
 
   /** Writes one whole number of a descriptor, allocating nothing: for what changes with every call. */
-  set<S extends StructName>(
-    descriptor: Descriptor<S>,
-    field: Exclude<keyof Structs[S], 'SIZE'>,
-    value: number,
-  ): void {
-    const offset = layout[descriptor.struct][field as never] as number;
-    this.arena.integers[(descriptor.address + offset) / 4] = value;
+  set<S extends StructName>(descriptor: Descriptor<S>, field: WholeField<S>, value: number): void {
+    const { offsets }: Layout = layout[descriptor.struct];
+    this.arena.integers[(descriptor.address + offsets[field as string]!) / 4] = value;
   }
 
   /** Writes fields of a descriptor; slots by their address. */
   write<S extends StructName>(descriptor: Descriptor<S>, fields: Fields<S>): void {
-    const offsets = layout[descriptor.struct] as Readonly<Record<string, number>>;
+    const { offsets, floats }: Layout = layout[descriptor.struct];
     for (const [field, value] of Object.entries(fields) as [string, number | Slot][]) {
       const index = (descriptor.address + offsets[field]!) / 4;
       if (typeof value !== 'number') this.arena.integers[index] = value.address;
-      else if (FLOAT_FIELDS.has(field)) this.arena.floats[index] = value;
+      else if (floats.includes(field)) this.arena.floats[index] = value;
       else this.arena.integers[index] = value;
     }
   }

@@ -10,8 +10,7 @@ export interface Slot {
   readonly length: number;
 }
 
-export type StructName =
-  'Product' | 'Int8Product' | 'Sequence' | 'Options' | 'Activation' | 'Dense' | 'Update';
+export type StructName = keyof typeof layout;
 
 /** A descriptor in the engine's memory. */
 export interface Descriptor<S extends StructName> {
@@ -44,7 +43,7 @@ export class Plan {
   }
 
   descriptor<S extends StructName>(struct: S): Descriptor<S> {
-    const slot = this.reserve(layout[struct].SIZE / 4) as { address: number; length: number };
+    const slot = this.reserve(layout[struct].bytes / 4) as { address: number; length: number };
     return Object.assign(slot, { struct });
   }
 
