@@ -9,19 +9,37 @@ export function encodeBytes(bytes) {
   }).join('');
 }
 
+/** A memory `env.memory` among the imports; the flags of its limits follow. */
+const MEMORY_IMPORT = Buffer.from('\x03env\x06memory\x02', 'latin1');
+
+/** Where a module has the flags of its imported memory: bit 0 for a maximum, bit 1 for shared. */
+function memoryFlagsAt(bytes) {
+  const module = Buffer.from(bytes);
+  const at = module.indexOf(MEMORY_IMPORT);
+  const flags = at + MEMORY_IMPORT.length;
+  if (at < 0 || at !== module.lastIndexOf(MEMORY_IMPORT) || module[flags] !== 1)
+    throw new Error('the kernels do not import one memory "env.memory" that has a maximum');
+  return flags;
+}
+
 /** Bytes of one variant before it is the other's turn: both are in reach of gzip, which looks back 32 KB. */
 const STRIPE = 8192;
 
 /** src/engine/generated/wasm-bytes.ts: stripes of both variants by turns. */
 export function printBytes({ baseline, relaxed }) {
+  const [at, atRelaxed] = [baseline, relaxed].map(memoryFlagsAt);
+  if (at !== atRelaxed) throw new Error(`the flags of the memory are at ${at} and ${atRelaxed}`);
   const stripes = [];
-  for (let at = 0; at < Math.max(baseline.length, relaxed.length); at += STRIPE) {
+  for (let from = 0; from < Math.max(baseline.length, relaxed.length); from += STRIPE) {
     for (const bytes of [baseline, relaxed]) {
-      stripes.push(`  "${encodeBytes(bytes.subarray(at, at + STRIPE))}",`);
+      stripes.push(`  "${encodeBytes(bytes.subarray(from, from + STRIPE))}",`);
     }
   }
   return [
     '// Generated from build/out/*.wasm by build/embed.mjs; do not edit.',
+    '',
+    '/** Where both variants have the flags of their imported memory. */',
+    `export const MEMORY_FLAGS_AT = ${at};`,
     '',
     '/** Stripes of the baseline at even places, of the relaxed variant at odd ones. */',
     'export const KERNELS: readonly string[] = [',

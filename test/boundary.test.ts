@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error a script of the build
+import { printBytes } from '../build/embed.mjs';
+// @ts-expect-error a script of the build
 import { structsOf } from '../build/layout.mjs';
 import * as layout from '../src/engine/generated/layout.ts';
+import { MEMORY_FLAGS_AT } from '../src/engine/generated/wasm-bytes.ts';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
@@ -48,6 +51,17 @@ describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
     expect(exportsOf(variant).filter((name) => !/^[a-z][a-z0-9_]*$/.test(name))).toEqual([]);
   });
 
+  test('imports a shared memory where bit 1 of its flags is set', () => {
+    const bytes = new Uint8Array(output(`${variant}.wasm`));
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const instantiate = (): WebAssembly.Instance =>
+      new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { wide: 0, memory } });
+    expect(instantiate).toThrow(WebAssembly.LinkError);
+    expect(bytes[MEMORY_FLAGS_AT]).toBe(1);
+    bytes[MEMORY_FLAGS_AT] = 3;
+    expect(instantiate).not.toThrow();
+  });
+
   test(`takes at most ${MAX_WASM_BYTES} bytes`, () => {
     expect(output(`${variant}.wasm`).length).toBeLessThanOrEqual(MAX_WASM_BYTES);
   });
@@ -81,6 +95,17 @@ test.each(Object.entries(layout))('the layout of %s has no gap', (_, struct) => 
   // Every field is an i32, an f32 or a pointer, so a forgotten one would leave a hole of four bytes.
   expect(offsets).toEqual(offsets.map((_offset, index) => 4 * index));
   expect(struct.bytes).toBe(4 * offsets.length);
+});
+
+test('the build refuses kernels whose memory cannot be made shared at one place', () => {
+  const baseline = output('baseline.wasm');
+  const print = (relaxed: Buffer) => () => printBytes({ baseline, relaxed });
+  expect(print(baseline)).not.toThrow();
+  expect(print(baseline.subarray(0, MEMORY_FLAGS_AT - 1))).toThrow('"env.memory"');
+  expect(print(Buffer.concat([baseline, baseline]))).toThrow('"env.memory"');
+  expect(print(Buffer.concat([baseline.subarray(0, 1), baseline]))).toThrow(
+    `at ${MEMORY_FLAGS_AT} and ${MEMORY_FLAGS_AT + 1}`,
+  );
 });
 
 describe('the build reads the structs', () => {

@@ -131,8 +131,8 @@ describe('boundaries in src', () => {
     expect(users(/generated\/(layout|exports)\.ts/)).toEqual(['engine/kernels', 'engine/plan']);
   });
 
-  test('the bytes of the kernels are known to the default entry alone', () => {
-    expect(users(/generated\/wasm-bytes\.ts/)).toEqual(['hosts/wasm/inline']);
+  test('the bytes of the kernels are known to the default entry and to the threads alone', () => {
+    expect(users(/generated\/wasm-bytes\.ts/)).toEqual(['hosts/wasm/inline', 'threads/engine']);
     expect(users(/wasm\/inline\.ts/)).toEqual(['hosts/default']);
   });
 

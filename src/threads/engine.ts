@@ -1,4 +1,5 @@
 import { Engine, createMemory, kernelsOf } from '../engine/engine.ts';
+import { MEMORY_FLAGS_AT } from '../engine/generated/wasm-bytes.ts';
 import { importsOf } from '../engine/imports.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import { CALLS } from './calls.ts';
@@ -82,17 +83,9 @@ function sharedCalls(run: Kernels['run'], team: Team): Partial<Kernels['run']> {
   return Object.fromEntries(calls) as Partial<Kernels['run']>;
 }
 
-/**
- * `env.memory` of the imports, and the flags of its limits: bit 0 for a maximum, bit 1 for shared.
- */
-const MEMORY_IMPORT = [3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2, 1];
-
-/** The same kernels for a memory that is shared: one bit of their import says so. */
+/** The same kernels for a memory that is shared: bit 1 of the flags of their import says so. */
 export function forSharedMemory(module: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const bytes = module.slice();
-  const at = bytes.findIndex((_, from) =>
-    MEMORY_IMPORT.every((byte, k) => bytes[from + k] === byte),
-  );
-  bytes[at + MEMORY_IMPORT.length - 1] = 3;
+  bytes[MEMORY_FLAGS_AT]! |= 2;
   return bytes;
 }
