@@ -3,10 +3,7 @@
  * so that every host and every order of work draws the same.
  */
 
-const M0: u64 = 0xd2511f53;
-const M1: u64 = 0xcd9e8d57;
-const W0: u32 = 0x9e3779b9;
-const W1: u32 = 0xbb67ae85;
+import { M0, M1, ROUNDS, W0, W1 } from '../shared/philox';
 
 /** 2^24 times a uniform number from a random word. */
 // @ts-ignore: decorator
@@ -37,15 +34,15 @@ export function fillMask(
     let c3: u32 = 1;
     let k0 = key0;
     let k1 = key1;
-    for (let round = 0; round < 10; round++) {
-      const a = M0 * <u64>c0;
-      const b = M1 * <u64>c2;
+    for (let round = 0; round < ROUNDS; round++) {
+      const a = <u64>M0 * <u64>c0;
+      const b = <u64>M1 * <u64>c2;
       c0 = (<u32>(b >> 32)) ^ c1 ^ k0;
       c1 = <u32>b;
       c2 = (<u32>(a >> 32)) ^ c3 ^ k1;
       c3 = <u32>a;
-      k0 += W0;
-      k1 += W1;
+      k0 += <u32>W0;
+      k1 += <u32>W1;
     }
     const to = mask + (k << 2);
     draw(to, c0, threshold, value);

@@ -22,10 +22,8 @@ import { Cell } from '../cells/cell';
 import { panelVectors, recurrentProduct, throughRecurrent } from './products';
 import { Relu, Rnn, Tanh } from '../cells/rnn';
 import * as codes from '../shared/codes';
+import { CHUNK_BYTES, CHUNK_STEPS } from '../shared/tuning';
 import { ZEROS } from '../base/tables';
-
-/** Bytes of gates that one chunk of steps may fill before the steps use them: half of a second-level cache. */
-const CHUNK_BYTES: i32 = 1 << 20;
 
 /** The first row of step t in the buffers of all steps. */
 // @ts-ignore: decorator
@@ -172,7 +170,7 @@ export function stepsForward(q: Sequence, first: i32, end: i32): void {
 
 /** The states of every step and the gates, from x and the initial state. */
 export function sequenceForward(q: Sequence): void {
-  const chunk = max(8, CHUNK_BYTES / (q.batch * q.gateRow));
+  const chunk = max(CHUNK_STEPS, CHUNK_BYTES / (q.batch * q.gateRow));
   for (let first = 0; first < q.steps; first += chunk) {
     const end = min(first + chunk, q.steps);
     const row = firstRow(q, first);

@@ -5,12 +5,7 @@
  * same numbers in every host and in any order of work, and a stopped run resumes from a plain count of what it has drawn.
  */
 
-/** Multipliers and the Weyl increments of the key, from the paper's reference implementation. */
-const M0 = 0xd2511f53;
-const M1 = 0xcd9e8d57;
-const W0 = 0x9e3779b9;
-const W1 = 0xbb67ae85;
-const ROUNDS = 10;
+import { M0, M1, ROUNDS, W0, W1 } from '../../assembly/shared/philox.ts';
 
 /** 64 bits: low word, high word. */
 export type PhiloxKey = readonly [number, number];

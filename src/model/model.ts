@@ -1,3 +1,4 @@
+import { CHUNK_BYTES, CHUNK_STEPS } from '../../assembly/shared/tuning.ts';
 import { newFloats } from '../base/arrays.ts';
 import { checkChoice, checkInteger, frozenCopy, readOptions } from '../base/check.ts';
 import { complete, inputSizeOf, outputSizeOf } from '../ops/description.ts';
@@ -39,9 +40,6 @@ export interface ModelOptions {
   /** Seed of the fresh parameters; default 0. */
   readonly seed?: number;
 }
-
-/** Bytes of gates that one chunk of an inference may take: half of a second-level cache. */
-const CHUNK_FLOATS = 2 ** 18;
 
 /** Products after which V8 has compiled what runs again and again for the second time. */
 const WARM_WORK = 1e8;
@@ -266,7 +264,8 @@ export class Model {
       (sum, unit) => sum + (unit.kind === 'recurrent' ? unit.columns : 0) + unit.outputRow,
       0,
     );
-    const chunk = Math.min(256, Math.max(8, Math.floor(CHUNK_FLOATS / (batch * width))));
+    const fitting = Math.floor(CHUNK_BYTES / (4 * batch * width));
+    const chunk = Math.min(256, Math.max(CHUNK_STEPS, fitting));
     const steps = inChunks ? chunk : total;
     this.#workspace = new Workspace(
       store,

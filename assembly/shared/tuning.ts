@@ -1,0 +1,6 @@
+// Sizes that both halves cut their work by: asc and tsc read this file as it is.
+
+/** Bytes that one chunk of steps may fill before they are used: half of a second-level cache. */
+export const CHUNK_BYTES = 1048576;
+/** A chunk has at least that many steps, whatever they fill. */
+export const CHUNK_STEPS = 8;
