@@ -816,6 +816,18 @@ export const mutants = [
     'parameters go with the model of their owner': [['kept: parameters,', 'kept: room,']],
   }),
 
+  ...mutantsOf('src/threads/engine.ts', {
+    'the kernels of threads do not ask for a shared memory': [
+      ['bytes[MEMORY_FLAGS_AT]! |= 2;', ''],
+    ],
+  }),
+
+  ...mutantsOf('src/engine/kernels.ts', {
+    'numbers that are f32 are written as whole ones': [
+      ['else if (floats.includes(field)) this.arena.floats[index] = value;', ''],
+    ],
+  }),
+
   ...mutantsOf('src/threads/team.ts', {
     'any message of a worker says that it is ready': [['if (message !== task.number) return;', '']],
     'a call that failed in a thread is one that did not': [
