@@ -1,4 +1,7 @@
-/** What JavaScript can call. Numbers only; pointers are bytes, counts are elements. Nothing here allocates, throws or logs. */
+/**
+ * What JavaScript can call. Numbers only; pointers are bytes, counts are elements. Nothing here
+ * allocates, throws or logs.
+ */
 
 import './base/abort';
 import * as dense from './layers/dense';

@@ -1,5 +1,5 @@
-// From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and declarations -> dist/.
-// `--wasm` stops before dist/, which the tests of the sources do not need.
+// From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and
+// declarations -> dist/. `--wasm` stops before dist/, which the tests of the sources do not need.
 import { readFile, rm } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +49,10 @@ const ENTRIES = {
   cli: 'src/cli/index.ts',
 };
 
-/** CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import gives. */
+/**
+ * CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import
+ * gives.
+ */
 const builtins = {
   name: 'builtins',
   setup({ onResolve, onLoad }) {

@@ -1,4 +1,5 @@
-// Prints the compiled kernels as TypeScript: their bytes for the entries that carry them, their types for the file that calls them.
+// Prints the compiled kernels as TypeScript: their bytes for the entries that carry them, their
+// types for the file that calls them.
 
 /** The inverse of src/hosts/wasm/text.ts. */
 export function encodeBytes(bytes) {
@@ -22,7 +23,10 @@ function memoryFlagsAt(bytes) {
   return flags;
 }
 
-/** Bytes of one variant before it is the other's turn: both are in reach of gzip, which looks back 32 KB. */
+/**
+ * Bytes of one variant before it is the other's turn: both are in reach of gzip, which looks back
+ * 32 KB.
+ */
 const STRIPE = 8192;
 
 /** src/engine/generated/wasm-bytes.ts: stripes of both variants by turns. */
@@ -49,7 +53,10 @@ export function printBytes({ baseline, relaxed }) {
   ].join('\n');
 }
 
-/** src/engine/generated/exports.ts: the `declare namespace __AdaptedExports` of asc's raw bindings as an interface. */
+/**
+ * src/engine/generated/exports.ts: the `declare namespace __AdaptedExports` of asc's raw bindings
+ * as an interface.
+ */
 export function printExports(declarations) {
   const body = /declare namespace __AdaptedExports \{\n([^]*?)\n\}/.exec(declarations)?.[1];
   if (!body) throw new Error('the bindings of asc no longer declare __AdaptedExports');

@@ -1,7 +1,9 @@
-// Writes assembly/matrix/gen/tiles.ts: the inner loops, which differ only in how many registers they fill. `--check` compares instead.
+// Writes assembly/matrix/gen/tiles.ts: the inner loops, which differ only in how many registers
+// they fill. `--check` compares instead.
 //
-// A tile of R rows, P panels and V vectors keeps R * P * V sums in registers while it walks the depth of a product.
-// V8 leaves 15 of 16 xmm registers: sums + one vector of B (or P * V for several rows of single vectors) + one broadcast must fit.
+// A tile of R rows, P panels and V vectors keeps R * P * V sums in registers while it walks the
+// depth of a product. V8 leaves 15 of 16 xmm registers: sums + one vector of B (or P * V for
+// several rows of single vectors) + one broadcast must fit.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 
@@ -28,7 +30,9 @@ const TILES = [
   [1, 1, 3],
   [1, 1, 1],
 ];
-/** Rows and vectors of products with weights of 8 bits, each element of which takes two registers. */
+/**
+ * Rows and vectors of products with weights of 8 bits, each element of which takes two registers.
+ */
 const INT8_TILES = [
   [3, 2],
   [2, 2],
@@ -42,7 +46,10 @@ const sumsOf = (rows, panels, vectors) =>
   );
 const offset = (bytes) => (bytes ? `, ${bytes}` : '');
 
-/** The loop over the depth: every load once, each vector of B used by all rows as soon as it is there. */
+/**
+ * The loop over the depth: every load once, each vector of B used by all rows as soon as it is
+ * there.
+ */
 function loop(rows, panels, vectors, rowOffsets) {
   const splats = range(rows).map(
     (r) => `const s${r} = v128.load32_splat(a${r ? ` + ${rowOffsets(r)}` : ''});`,
@@ -67,9 +74,10 @@ function loop(rows, panels, vectors, rowOffsets) {
 }
 
 /**
- * How often a loop is written out. What streams its weights from the second-level cache has to ask for lines well before they are used:
- * a processor foresees a load from the distance to where the same instruction loaded last, and so the further, the more of them there are.
- * Between the copies the loop may end, which keeps V8 from mixing them.
+ * How often a loop is written out. What streams its weights from the second-level cache has to ask
+ * for lines well before they are used: a processor foresees a load from the distance to where the
+ * same instruction loaded last, and so the further, the more of them there are. Between the copies
+ * the loop may end, which keeps V8 from mixing them.
  */
 const copiesOf = (rows, panels) => (rows === 1 && panels > 1 ? 6 : 1);
 
@@ -88,7 +96,7 @@ function tile([R, P, V]) {
   const copies = copiesOf(R, P);
   const block = `{ ${step} }\n if (!--k) break;`;
   return `
-/** ${R} rows x ${P * V} vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** ${R} rows x ${P * V} vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_${R}x${P}x${V}(g: Product, k: i32, a: usize, ${pointers('b')}, ${pointers('i')}, ${pointers('c')}): void {
   const ak = g.aDepth, bk = g.bDepth;
   ${R > 1 ? 'const ar = g.aRow, ir = g.iRow, cr = g.cRow;' : ''}
@@ -128,7 +136,7 @@ function int8Tile([R, V]) {
           ]),
         ];
   return `
-/** ${R} x ${V} vectors${R === 1 ? ' or fewer' : ''} with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
+/** ${R} x ${V} vectors${R === 1 ? ' or fewer' : ''}, weights of 8 bits, from column byte j on: C = I + A W^T. */
 export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: usize, ${R === 1 ? 'vectors: i32, ' : ''}i: usize, c: usize): void {
   const none = v128.load(ZEROS);
   ${R > 1 ? 'const ar = g.operandRow, ir = g.iRow, cr = g.cRow;' : ''}

@@ -8,7 +8,8 @@
  *
  * The errors are the worst of 286 million numbers (test/slow/activations.slow.test.ts).
  *
- * NaN gives NaN: `pmin(x, limit)` and `pmax(x, limit)` return their first operand when it is not a number.
+ * NaN gives NaN: `pmin(x, limit)` and `pmax(x, limit)` return their first operand when it is not a
+ * number.
  */
 
 import { madd, nmadd } from './simd';
@@ -30,7 +31,8 @@ function exponentOf(x: v128): v128 {
 }
 
 /**
- * p(r) of the same, in [1, 2]. A sigmoid needs no second part of ln 2: n 2e-9, the error of one, is as small as the sigmoid is flat.
+ * p(r) of the same, in [1, 2]. A sigmoid needs no second part of ln 2: n 2e-9, the error of one, is
+ * as small as the sigmoid is flat.
  */
 // @ts-ignore: decorator
 @inline
@@ -55,7 +57,8 @@ function powerOf(exponent: v128): v128 {
 }
 
 /**
- * e^x. With x = n ln 2 + r the result is 2^n p(r). Each operation rises with x, p is held to [1, 2], so the whole is monotone.
+ * e^x. With x = n ln 2 + r the result is 2^n p(r). Each operation rises with x, p is held to [1,
+ * 2], so the whole is monotone.
  */
 // @ts-ignore: decorator
 @inline
@@ -83,7 +86,10 @@ export function sigmoid(x: v128): v128 {
   return share(exponent, fractionOf(x, exponent, 1));
 }
 
-/** The same of three, stored at a, b and c. They advance together, because one alone is a chain of 20 operations that each wait for the last. */
+/**
+ * The same of three, stored at a, b and c. They advance together, because one alone is a chain of
+ * 20 operations that each wait for the last.
+ */
 // @ts-ignore: decorator
 @inline
 export function sigmoids(x: v128, y: v128, z: v128, a: usize, b: usize, c: usize): void {

@@ -1,6 +1,7 @@
 /**
- * The vector vocabulary. The only file that asks which instruction set the build has: the relaxed build contracts a product
- * and a sum into one rounding, the baseline build does the two that every machine does alike.
+ * The vector vocabulary. The only file that asks which instruction set the build has: the relaxed
+ * build contracts a product and a sum into one rounding, the baseline build does the two that every
+ * machine does alike.
  */
 
 import { TINY } from '../shared/codes';
@@ -65,14 +66,17 @@ export function clamp(x: v128, limit: f32): v128 {
   return f32x4.pmax(f32x4.pmin(x, high), f32x4.neg(high));
 }
 
-/** Whether the activations of a product with weights of 8 bits are two digits of 7 bits, rather than one number of 16. */
+/**
+ * Whether the activations of a product with weights of 8 bits are two digits of 7 bits, rather than
+ * one number of 16.
+ */
 // @ts-ignore: decorator
 @inline
 export const HAS_DIGITS: bool = ASC_FEATURE_RELAXED_SIMD;
 
 /**
- * x + w d: four sums of four products of signed bytes and digits from 0 to 127, which every CPU does exactly; in the baseline build of
- * two products of 16 bits.
+ * x + w d: four sums of four products of signed bytes and digits from 0 to 127, which every CPU
+ * does exactly; in the baseline build of two products of 16 bits.
  */
 // @ts-ignore: decorator
 @inline
@@ -81,7 +85,10 @@ export function dot(w: v128, d: v128, x: v128): v128 {
   return i32x4.add(x, i32x4.dot_i16x8_s(w, d));
 }
 
-/** i + (scale u) (128 x + y), or (baseline) pairs of x and y: the end of such a sum. Two roundings in both builds. */
+/**
+ * i + (scale u) (128 x + y), or (baseline) pairs of x and y: the end of such a sum. Two roundings
+ * in both builds.
+ */
 // @ts-ignore: decorator
 @inline
 export function scaled(i: v128, x: v128, y: v128, scale: v128, u: v128): v128 {

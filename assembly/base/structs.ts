@@ -1,20 +1,26 @@
 /**
- * What the facade hands to a kernel: one descriptor a call, every pointer with its shape and its role.
+ * What the facade hands to a kernel: one descriptor a call, every pointer with its shape and its
+ * role.
  *
  *   T steps   B batch   I inputs   H hidden units   Hp = H rounded up to whole panels   N = columns of the gates (G * Hp)
  *
- * Matrices that are multiplied from the right lie in panels of V vectors (V * 4 columns), all rows of one panel together:
+ * Matrices that are multiplied from the right lie in panels of V vectors (V * 4 columns), all rows
+ * of one panel together:
  *
  *   ╒═══════ panel 0 ═══════╕╒═══════ panel 1 ═══════╕
  *   │ row 0: 4 V columns    ││ row 0                 │ ...    LSTM, V = 4: i0..3 f0..3 g0..3 o0..3 | i4..7 f4..7 ...
  *   │ row 1                 ││ row 1                 │        GRU,  V = 3: r0..3 z0..3 n0..3 | ...
  *   └ ... row K - 1 ────────┘└───────────────────────┘        others, V = 4: 16 columns in their order
  *
- * Columns are in the same order in the gates' buffers, row after row, so that four registers hold all gates of four units.
- * Padding units have zero weights; their states and gradients stay exactly zero.
+ * Columns are in the same order in the gates' buffers, row after row, so that four registers hold
+ * all gates of four units. Padding units have zero weights; their states and gradients stay exactly
+ * zero.
  */
 
-/** C = I + A B: C and I [rows, columns], A [rows, depth], B [depth, columns]. Every element is one sum in the order of the depth. */
+/**
+ * C = I + A B: C and I [rows, columns], A [rows, depth], B [depth, columns]. Every element is one
+ * sum in the order of the depth.
+ */
 @unmanaged
 export class Product {
   rows: i32;
@@ -31,7 +37,10 @@ export class Product {
   b: usize;
   bDepth: i32;
   bPanel: i32;
-  /** in; where the sums start; may be c. Row r, panel p at i + r * iRow + p * iPanel. Overwritten by long products. */
+  /**
+   * in; where the sums start; may be c. Row r, panel p at i + r * iRow + p * iPanel. Overwritten by
+   * long products.
+   */
   i: usize;
   iRow: i32;
   iPanel: i32;
@@ -42,8 +51,8 @@ export class Product {
 }
 
 /**
- * C = I + A W^T with weights of 8 bits (int8.ts): C and I [rows, N], A [rows, K] f32. W lies in panels of 16 columns, four of K at a
- * time, one column's four next to the other's.
+ * C = I + A W^T with weights of 8 bits (int8.ts): C and I [rows, N], A [rows, K] f32. W lies in
+ * panels of 16 columns, four of K at a time, one column's four next to the other's.
  */
 @unmanaged
 export class Int8Product {
@@ -64,12 +73,21 @@ export class Int8Product {
   cRow: i32;
 }
 
-/** One time step of one layer: where its rows are. The buffers of a sequence, moved along by its loop. */
+/**
+ * One time step of one layer: where its rows are. The buffers of a sequence, moved along by its
+ * loop.
+ */
 @unmanaged
 export class Step {
-  /** [B, N] inout: pre-activations W x + b, then the gates; in the backward pass the gates, then their gradients. */
+  /**
+   * [B, N] inout: pre-activations W x + b, then the gates; in the backward pass the gates, then
+   * their gradients.
+   */
   gates: usize;
-  /** GRU, reset after: [B, N] R h + b; backward: gradient of the recurrent product. Before: [B, Hp] r * h. */
+  /**
+   * GRU, reset after: [B, N] R h + b; backward: gradient of the recurrent product. Before: [B, Hp]
+   * r * h.
+   */
   products: usize;
   /** [B, Hp] in */
   hPrevious: usize;
@@ -79,12 +97,18 @@ export class Step {
   cPrevious: usize;
   /** [B, Hp] out, LSTM only */
   c: usize;
-  /** [B, Hp] in: gradient of h from above, or 0 for none. Its rows are as far apart as those of the state. */
+  /**
+   * [B, Hp] in: gradient of h from above, or 0 for none. Its rows are as far apart as those of the
+   * state.
+   */
   dy: usize;
   /** Bytes from row to row. */
   gateRow: i32;
   stateRow: i32;
-  /** Hp * 4 bytes: from gate to gate of a peephole, half of the way to the `new` columns of a GRU with reset before. */
+  /**
+   * Hp * 4 bytes: from gate to gate of a peephole, half of the way to the `new` columns of a GRU
+   * with reset before.
+   */
   hiddenBytes: i32;
   /** [N] in: bias of the recurrent product, which that of the GRU with reset after starts from. */
   biasHidden: usize;
@@ -112,8 +136,9 @@ export class Activation {
 }
 
 /**
- * What a layer of `CELL_OPTIONS` has beyond its cell. Its gates lie one behind the other, each Hp wide. S: the width of h, P with a
- * projection; rows of all states are as far apart as those of c. [M, *] has a row for every row of every step.
+ * What a layer of `CELL_OPTIONS` has beyond its cell. Its gates lie one behind the other, each Hp
+ * wide. S: the width of h, P with a projection; rows of all states are as far apart as those of c.
+ * [M, *] has a row for every row of every step.
  */
 @unmanaged
 export class Options {
@@ -131,23 +156,33 @@ export class Options {
   projClip: f32;
   /** Share of a new h that counts where there is no mask: 1 - zoneout. */
   renewed: f32;
-  /** [M, N] out for the backward pass: the sums that the gates' activations saw, before their clip. 0: not wanted. */
+  /**
+   * [M, N] out for the backward pass: the sums that the gates' activations saw, before their clip.
+   * 0: not wanted.
+   */
   sums: usize;
   /** [M, S] in: 1 where h is renewed, 0 where it stays. 0: no mask. */
   zoneMask: usize;
-  /** [B, S] in: what h (or c) is multiplied by on its way into the recurrent product. 0: no mask. */
+  /**
+   * [B, S] in: what h (or c) is multiplied by on its way into the recurrent product. 0: no mask.
+   */
   recurrentMask: usize;
   /** [B + M, S] out: h so multiplied; [B, S] scratch of the backward pass. */
   operands: usize;
   dOperand: usize;
-  /** P, or 0: h = W m with m = o h(c) [M, Hp]. Panels [H, P], and [P, H] derived; [B, Hp] scratch. */
+  /**
+   * P, or 0: h = W m with m = o h(c) [M, Hp]. Panels [H, P], and [P, H] derived; [B, Hp] scratch.
+   */
   projected: i32;
   projection: usize;
   projectionTransposed: usize;
   dProjection: usize;
   unprojected: usize;
   dUnprojected: usize;
-  /** Layer normalisation of W x and R h: gammas [N], 0 for none, standardised products [M, N], 1 / deviations [M]. */
+  /**
+   * Layer normalisation of W x and R h: gammas [N], 0 for none, standardised products [M, N], 1 /
+   * deviations [M].
+   */
   gammaInput: usize;
   gammaHidden: usize;
   dGammaInput: usize;
@@ -166,9 +201,10 @@ export class Options {
 }
 
 /**
- * One recurrent layer over a sequence. Where rows of a batch differ in length, they are sorted, longest first, and only the valid rows
- * of every step are there, one step after the other: step t has `offsets[t + 1] - offsets[t]` rows, the first ones of the step before.
- * [T, B, *] below stands for these M = offsets[T] rows. T = 0 is not allowed.
+ * One recurrent layer over a sequence. Where rows of a batch differ in length, they are sorted,
+ * longest first, and only the valid rows of every step are there, one step after the other: step t
+ * has `offsets[t + 1] - offsets[t]` rows, the first ones of the step before. [T, B, *] below stands
+ * for these M = offsets[T] rows. T = 0 is not allowed.
  *
  *     lengths 3 2 1:   step 0: rows 0 1 2 │ step 1: rows 0 1 │ step 2: row 0        offsets 0 3 5 6
  */
@@ -205,7 +241,10 @@ export class Sequence extends Step {
   dxRow: i32;
   /** [T, B, I] in */
   x: usize;
-  /** [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`, whose rows are so many bytes apart. */
+  /**
+   * [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`, whose rows are so many bytes
+   * apart.
+   */
   gatesAll: usize;
   productsAll: usize;
   productRow: i32;
@@ -216,13 +255,19 @@ export class Sequence extends Step {
   dyAll: usize;
   /** [T, B, I] out, or 0 where it is not wanted. */
   dx: usize;
-  /** [T, 2] f64 out where `dhSeen` is there: the norms of dL/dh and dL/dc of every step, over all its rows. */
+  /**
+   * [T, 2] f64 out where `dhSeen` is there: the norms of dL/dh and dL/dc of every step, over all
+   * its rows.
+   */
   norms: usize;
   /** Panels [I, N] and [H, N] (`depth` rows); vectors [N]. Zero where there is no bias. */
   w: usize;
   r: usize;
   biasInput: usize;
-  /** [N] what the input product starts from: derived, the sum of both biases, or `biasInput` where they may not be summed. */
+  /**
+   * [N] what the input product starts from: derived, the sum of both biases, or `biasInput` where
+   * they may not be summed.
+   */
   bias: usize;
   /** Panels [N, I] and [N, H] derived: the transposes that the backward pass multiplies by. */
   wTransposed: usize;

@@ -1,9 +1,12 @@
 /**
- * Constants of the vector functions, whole vectors in memory: V8 rebuilds a `v128.const` at every use (three micro-ops), whereas a
- * load from the first-level cache is one, its address part of it.
+ * Constants of the vector functions, whole vectors in memory: V8 rebuilds a `v128.const` at every
+ * use (three micro-ops), whereas a load from the first-level cache is one, its address part of it.
  */
 
-/** tanh(x) = x P(x^2) / Q(x^2) reaches 1 here; where, depends on how often a product and a sum are rounded. */
+/**
+ * tanh(x) = x P(x^2) / Q(x^2) reaches 1 here; where, depends on how often a product and a sum are
+ * rounded.
+ */
 const TANH_LIMIT: f32 = ASC_FEATURE_RELAXED_SIMD ? 7.9807181358 : 7.8522667885;
 
 // prettier-ignore
@@ -11,7 +14,8 @@ const TABLE: usize = memory.data<f32>([
   1e-30, 1e-30, 1e-30, 1e-30,
   1.0, 1.0, 1.0, 1.0,
   2.0, 2.0, 2.0, 2.0,
-  // The rational tanh 9/8 (coefficients of XNNPACK's f32-vtanh-rational-9-8): odd numerator, even denominator.
+  // The rational tanh 9/8 (coefficients of XNNPACK's f32-vtanh-rational-9-8): odd numerator, even
+  // denominator.
   TANH_LIMIT, TANH_LIMIT, TANH_LIMIT, TANH_LIMIT,
   -TANH_LIMIT, -TANH_LIMIT, -TANH_LIMIT, -TANH_LIMIT,
   1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1,
@@ -22,22 +26,24 @@ const TABLE: usize = memory.data<f32>([
   2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2,
   3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4,
   8.136594829e-7, 8.136594829e-7, 8.136594829e-7, 8.136594829e-7,
-  // exp: range, -1 / ln 2, and ln 2 in two parts, the first so short that its product with an exponent is exact; and in one.
+  // exp: range, -1 / ln 2, and ln 2 in two parts, the first so short that its product with an
+  // exponent is exact; and in one.
   87.0, 87.0, 87.0, 87.0,
   -87.0, -87.0, -87.0, -87.0,
   -1.44269504, -1.44269504, -1.44269504, -1.44269504,
   0.693359375, 0.693359375, 0.693359375, 0.693359375,
   -2.12194440e-4, -2.12194440e-4, -2.12194440e-4, -2.12194440e-4,
   0.6931471806, 0.6931471806, 0.6931471806, 0.6931471806,
-  // exp(r) on [0, ln 2] = 1 + c1 r + ... + c5 r^5, relative error 8.3e-8 (minimax fit with the first coefficient fixed).
-  // All are positive, so that each operation of the Horner scheme, and with it the sum, rises with r.
+  // exp(r) on [0, ln 2] = 1 + c1 r + ... + c5 r^5, relative error 8.3e-8 (minimax fit with the
+  // first coefficient fixed). All are positive, so that each operation of the Horner scheme, and
+  // with it the sum, rises with r.
   1.0000059604644775, 1.0000059604644775, 1.0000059604644775, 1.0000059604644775,
   0.49987083673477173, 0.49987083673477173, 0.49987083673477173, 0.49987083673477173,
   0.16755490005016327, 0.16755490005016327, 0.16755490005016327, 0.16755490005016327,
   0.03906264528632164, 0.03906264528632164, 0.03906264528632164, 0.03906264528632164,
   0.011669368483126163, 0.011669368483126163, 0.011669368483126163, 0.011669368483126163,
-  // Of y + this and the next, the whole number below y is left in the lowest bits, as a biased exponent: 1.5 * 2^23 + 127, and a little less
-  // than a half, so that a whole y stays.
+  // Of y + this and the next, the whole number below y is left in the lowest bits, as a biased
+  // exponent: 1.5 * 2^23 + 127, and a little less than a half, so that a whole y stays.
   -0.49999997, -0.49999997, -0.49999997, -0.49999997,
   12583039.0, 12583039.0, 12583039.0, 12583039.0,
 ], 16);

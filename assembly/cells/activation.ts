@@ -96,13 +96,19 @@ export function slope(by: Activation, x: v128, y: v128): v128 {
   }
 }
 
-/** The activation of a sum that is held to [-limit, limit]; the sum itself is kept at `kept`, unless that is 0. */
+/**
+ * The activation of a sum that is held to [-limit, limit]; the sum itself is kept at `kept`, unless
+ * that is 0.
+ */
 export function gate(by: Activation, x: v128, limit: f32, kept: usize): v128 {
   if (kept) v128.store(kept, x);
   return activate(by, clamp(x, limit));
 }
 
-/** dL/dx of the same, held to the bound of the step: `d` is dL/dy, `y` what it was, `kept` where its sum is. */
+/**
+ * dL/dx of the same, held to the bound of the step: `d` is dL/dy, `y` what it was, `kept` where its
+ * sum is.
+ */
 export function gateBackward(
   s: Step,
   by: Activation,

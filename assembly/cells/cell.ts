@@ -1,5 +1,6 @@
 /**
- * A cell as a type: never instantiated, called through `changetype<C>(0)`, so that each loop over it compiles to code of its own.
+ * A cell as a type: never instantiated, called through `changetype<C>(0)`, so that each loop over
+ * it compiles to code of its own.
  */
 
 import { Step } from '../base/structs';
@@ -13,13 +14,17 @@ export abstract class Cell {
   /** Bytes of the state that one panel covers. */
   abstract span(): i32;
   /**
-   * The pointwise forward pass of one panel of one row, whose finished sums become gates: z, h and u are offsets in a row block of gates,
-   * in one of states, and in a row of the state. First the gates that need nothing of this step, for all panels of a row: what waits for
-   * one waits for all. Then the state.
+   * The pointwise forward pass of one panel of one row, whose finished sums become gates: z, h and
+   * u are offsets in a row block of gates, in one of states, and in a row of the state. First the
+   * gates that need nothing of this step, for all panels of a row: what waits for one waits for
+   * all. Then the state.
    */
   abstract gates(s: Step, z: usize, h: usize, u: usize): void;
   abstract state(s: Step, z: usize, h: usize, u: usize): void;
-  /** The pointwise backward pass of the same: gates become their gradients; dh, dc become what does not pass through a product. */
+  /**
+   * The pointwise backward pass of the same: gates become their gradients; dh, dc become what does
+   * not pass through a product.
+   */
   abstract backward(s: Step, z: usize, h: usize, u: usize): void;
 }
 

@@ -9,7 +9,8 @@
  *   after:    r- = n- q r (1 - r)          q- = n- r            dh' += [r- z- q-] R^T
  *   before:   e = n- R_n^T                 r- = e h' r (1 - r)  dh' += e r + [r- z-] R^T
  *
- * With options (base/structs.ts) the sums are clipped, s and tanh become other activations, and q may be normalised.
+ * With options (base/structs.ts) the sums are clipped, s and tanh become other activations, and q
+ * may be normalised.
  */
 
 import { gate, gateBackward } from './activation';
@@ -26,7 +27,10 @@ function blend(n: v128, z: v128, previous: v128): v128 {
   return flush(madd(z, f32x4.sub(previous, n), n));
 }
 
-/** Reset after the product: panels r z n of four units, the sums of the input in gates, those of the state in products. */
+/**
+ * Reset after the product: panels r z n of four units, the sums of the input in gates, those of the
+ * state in products.
+ */
 @final
 @unmanaged
 export class GruAfter extends Cell {
@@ -87,7 +91,10 @@ export class GruAfter extends Cell {
   }
 }
 
-/** Reset before the product, first half: panels of eight units r, then the same eight z; leaves r h' for the second product. */
+/**
+ * Reset before the product, first half: panels of eight units r, then the same eight z; leaves r h'
+ * for the second product.
+ */
 @final
 @unmanaged
 export class GruGates extends Cell {
@@ -151,7 +158,10 @@ export class GruCandidate extends Cell {
     return 64;
   }
 
-  /** Where the update gate of four units is, from where their n is: 64 bytes for eight units, the z behind the r. */
+  /**
+   * Where the update gate of four units is, from where their n is: 64 bytes for eight units, the z
+   * behind the r.
+   */
   @inline
   gate(s: Step, z: usize, u: usize, v: i32): usize {
     const row = s.gates + z - 2 * s.hiddenBytes - u;
@@ -191,8 +201,9 @@ export class GruCandidate extends Cell {
 }
 
 /**
- * r and z of one row of a layer with options. After: from the sums of the input in gates and the recurrent ones in products.
- * Before: from whole sums; r a takes its place in products, a being what the recurrent product reads.
+ * r and z of one row of a layer with options. After: from the sums of the input in gates and the
+ * recurrent ones in products. Before: from whole sums; r a takes its place in products, a being
+ * what the recurrent product reads.
  */
 export function gruGates(q: Sequence, o: Options, row: i32, a: usize): void {
   const wide = q.hiddenBytes;
@@ -228,7 +239,10 @@ export function gruCandidate(q: Sequence, o: Options, row: i32, m: usize): void 
   }
 }
 
-/** Backwards, first: gates of n and z become gradients of their sums, dh gets dm z; after: r and the products too. */
+/**
+ * Backwards, first: gates of n and z become gradients of their sums, dh gets dm z; after: r and the
+ * products too.
+ */
 export function gruCandidateBackward(q: Sequence, o: Options, row: i32, dm: usize): void {
   const wide = q.hiddenBytes;
   const gates = q.gates + row * q.gateRow;
@@ -260,7 +274,10 @@ export function gruCandidateBackward(q: Sequence, o: Options, row: i32, dm: usiz
   }
 }
 
-/** Backwards with reset before, then: e = dL/d(r a) becomes the gradient of a, and r that of its sum. */
+/**
+ * Backwards with reset before, then: e = dL/d(r a) becomes the gradient of a, and r that of its
+ * sum.
+ */
 export function gruResetBackward(q: Sequence, o: Options, row: i32, a: usize, e: usize): void {
   const gates = q.gates + row * q.gateRow;
   const kept = o.sums + (q.row + row) * q.gateRow;

@@ -1,5 +1,6 @@
 /**
- * Long short-term memory (Hochreiter & Schmidhuber 1997, with Gers' forget gate), one panel of four units at a time.
+ * Long short-term memory (Hochreiter & Schmidhuber 1997, with Gers' forget gate), one panel of four
+ * units at a time.
  *
  *   i = s(W_i x + R_i h' + P_i c' + b_i)      f = s(W_f x + R_f h' + P_f c' + b_f), or 1 - i with coupled gates
  *   g = tanh(W_g x + R_g h' + b_g)            c = f c' + i g
@@ -10,11 +11,13 @@
  *   i- = di i (1 - i)       f- = df f (1 - f)                g- = dg (1 - g^2)
  *   dc' = dc f + P_i i- + P_f f-           dP_i += i- c'     dP_f += f- c'           dP_o += o- c
  *
- * With options (base/structs.ts) the sums are clipped, s and tanh become other activations, c is clipped as well, and LN(c) may stand for c
- * in h; m is what o h(c) makes, which is h itself unless it is projected.
+ * With options (base/structs.ts) the sums are clipped, s and tanh become other activations, c is
+ * clipped as well, and LN(c) may stand for c in h; m is what o h(c) makes, which is h itself unless
+ * it is projected.
  *
- * `x-` is the gradient of a pre-activation, held to the bound of every step; it takes the gate's place. The gradient of h' is the product of these with R^T, which
- * the time loop adds: nothing else reaches h'.
+ * `x-` is the gradient of a pre-activation, held to the bound of every step; it takes the gate's
+ * place. The gradient of h' is the product of these with R^T, which the time loop adds: nothing
+ * else reaches h'.
  */
 
 import { activate, gate, gateBackward, slope } from './activation';
@@ -32,7 +35,10 @@ function accumulate(p: usize, x: v128, y: v128): void {
   v128.store(p, madd(x, y, v128.load(p)));
 }
 
-/** All gates of a panel but an output gate that sees c: input, forget, cell, output; coupled: input, cell, output. */
+/**
+ * All gates of a panel but an output gate that sees c: input, forget, cell, output; coupled: input,
+ * cell, output.
+ */
 // @ts-ignore: decorator
 @inline
 function openGates(s: Step, z: usize, h: usize, u: usize, coupled: bool, diagonal: bool): void {
@@ -297,7 +303,10 @@ function outgoing(q: Sequence, o: Options, c: usize, hat: usize, u: usize): v128
   return madd(v128.load(o.gammaCell + u), v128.load(hat + u), beta);
 }
 
-/** The same backwards: dm is dL/dm of the row; gates become the gradients of their sums, dc that of the step before. */
+/**
+ * The same backwards: dm is dL/dm of the row; gates become the gradients of their sums, dc that of
+ * the step before.
+ */
 export function lstmBackward(q: Sequence, o: Options, row: i32, dm: usize): void {
   const wide = q.hiddenBytes;
   const gates = q.gates + row * q.gateRow;

@@ -5,7 +5,8 @@
  *
  *   x- = dh a'(h)  with a' = 1 - h^2, or 1 where h > 0
  *
- * With options (base/structs.ts) the sums are clipped and a is any activation; with independent units (IndRNN, Li et al. 2018) R is a vector.
+ * With options (base/structs.ts) the sums are clipped and a is any activation; with independent
+ * units (IndRNN, Li et al. 2018) R is a vector.
  */
 
 import { gate, gateBackward } from './activation';
@@ -97,7 +98,10 @@ export class Rnn<A extends Nonlinearity> extends Cell {
   }
 }
 
-/** The new state m of one row of a layer with options, from the sums in its gates; a is what the recurrent product reads. */
+/**
+ * The new state m of one row of a layer with options, from the sums in its gates; a is what the
+ * recurrent product reads.
+ */
 export function rnnForward(q: Sequence, o: Options, row: i32, a: usize, m: usize): void {
   const gates = q.gates + row * q.gateRow;
   const kept = o.sums ? o.sums + (q.row + row) * q.gateRow : 0;
@@ -110,7 +114,10 @@ export function rnnForward(q: Sequence, o: Options, row: i32, a: usize, m: usize
   }
 }
 
-/** The same backwards: gates become gradients of their sums; of independent units `da` takes that of a. */
+/**
+ * The same backwards: gates become gradients of their sums; of independent units `da` takes that of
+ * a.
+ */
 export function rnnBackward(
   q: Sequence,
   o: Options,

@@ -1,6 +1,7 @@
 /**
- * Random masks of training from Philox4x32-10 (Salmon et al. 2011), the generator of src/base/random.ts: a pure function of seed and place,
- * so that every host and every order of work draws the same.
+ * Random masks of training from Philox4x32-10 (Salmon et al. 2011), the generator of
+ * src/base/random.ts: a pure function of seed and place, so that every host and every order of work
+ * draws the same.
  */
 
 import { M0, M1, ROUNDS, W0, W1 } from '../shared/philox';
@@ -13,8 +14,8 @@ function draw(to: usize, word: u32, threshold: u32, value: f32): void {
 }
 
 /**
- * mask [n, rounded up to four] = `value` with probability 1 - threshold / 2^24, else 0: from blocks `block`, `block + 1`, ... of the
- * counters (block, pass, stream, 1).
+ * mask [n, rounded up to four] = `value` with probability 1 - threshold / 2^24, else 0: from blocks
+ * `block`, `block + 1`, ... of the counters (block, pass, stream, 1).
  */
 export function fillMask(
   mask: usize,
@@ -53,8 +54,8 @@ export function fillMask(
 }
 
 /**
- * to = x times mask, row by row of all steps; of a fixed mask a row for each row of the batch. Widths and strides in bytes; whole
- * vectors are read and written.
+ * to = x times mask, row by row of all steps; of a fixed mask a row for each row of the batch.
+ * Widths and strides in bytes; whole vectors are read and written.
  */
 export function maskRows(
   to: usize,

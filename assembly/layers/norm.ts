@@ -1,5 +1,6 @@
 /**
- * Layer normalisation (Ba et al. 2016) of rows: `blocks` blocks of n numbers each, all of them together, padding between them left out.
+ * Layer normalisation (Ba et al. 2016) of rows: `blocks` blocks of n numbers each, all of them
+ * together, padding between them left out.
  *
  *   x^ = (x - mean) / sqrt(var + 1e-5)        y = gamma x^ + beta
  *   dx = (g - mean(g) - x^ mean(g x^)) / sqrt(var + 1e-5),  g = dy gamma        dgamma += dy x^
@@ -9,7 +10,10 @@ import { madd } from '../base/simd';
 
 const EPSILON: f64 = 1e-5;
 
-/** hat [rows, N] = x^, inverse [rows] = 1 / sqrt(var + 1e-5). Rows of both are `row` bytes apart, blocks `block` bytes. */
+/**
+ * hat [rows, N] = x^, inverse [rows] = 1 / sqrt(var + 1e-5). Rows of both are `row` bytes apart,
+ * blocks `block` bytes.
+ */
 export function standardise(
   hat: usize,
   inverse: usize,
@@ -69,7 +73,9 @@ export function stretch(
   }
 }
 
-/** d [rows, N]: dL/dy, then dL/dx. Adds to dgamma and, unless it is 0, dbeta; the last row first. */
+/**
+ * d [rows, N]: dL/dy, then dL/dx. Adds to dgamma and, unless it is 0, dbeta; the last row first.
+ */
 export function normBackward(
   d: usize,
   hat: usize,

@@ -1,6 +1,7 @@
 /**
- * Many to one: the valid steps of every row as one row. Rows of all steps are packed as in `Sequence` (base/structs.ts); a row without a
- * valid step becomes zero. Strides and widths in bytes, widths of whole vectors.
+ * Many to one: the valid steps of every row as one row. Rows of all steps are packed as in
+ * `Sequence` (base/structs.ts); a row without a valid step becomes zero. Strides and widths in
+ * bytes, widths of whole vectors.
  *
  *   last, first   y = x_t of the last, the first step     dx_t = dy there, 0 elsewhere
  *   mean          y = (x_0 + ... + x_(n-1)) / n           dx_t = dy / n

@@ -1,8 +1,14 @@
-/** Rows on their way between layers: in another order, and two directions as one. Strides and widths in bytes. */
+/**
+ * Rows on their way between layers: in another order, and two directions as one. Strides and widths
+ * in bytes.
+ */
 
 import * as codes from '../shared/codes';
 
-/** Copies `outer` x `inner` rows of `width` bytes between buffers whose rows lie apart, e.g. [T, B, Hp] to [B, T, H]. */
+/**
+ * Copies `outer` x `inner` rows of `width` bytes between buffers whose rows lie apart, e.g. [T, B,
+ * Hp] to [B, T, H].
+ */
 export function copyRows(
   to: usize,
   toOuter: i32,
@@ -56,8 +62,8 @@ export function addGatheredRows(
 }
 
 /**
- * out = both directions as one, row by row: one behind the other, or a + b, a b, (a + b) / 2. Rows of a and b are whole vectors, `width`
- * bytes of them count.
+ * out = both directions as one, row by row: one behind the other, or a + b, a b, (a + b) / 2. Rows
+ * of a and b are whole vectors, `width` bytes of them count.
  */
 export function mergeForward(
   mode: i32,

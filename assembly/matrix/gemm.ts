@@ -1,6 +1,7 @@
 /**
- * The drivers of the matrix products. Every element of C is one sum in the order of the depth, whatever tile computes it, so that
- * neither the number of rows nor a cut through the depth changes a bit of the result.
+ * The drivers of the matrix products. Every element of C is one sum in the order of the depth,
+ * whatever tile computes it, so that neither the number of rows nor a cut through the depth changes
+ * a bit of the result.
  */
 
 import {
@@ -34,16 +35,27 @@ import {
 import { Product } from '../base/structs';
 import { ZEROS } from '../base/tables';
 
-/** Depth of a block: 512 rows of half a panel are as many lines, 32 KB, which stay in the first-level cache with the rows of A. */
+/**
+ * Depth of a block: 512 rows of half a panel are as many lines, 32 KB, which stay in the
+ * first-level cache with the rows of A.
+ */
 const DEPTH_BLOCK: i32 = 512;
-/** Where A is read by columns: 64 stretches of 96 numbers are 24 KB, which stay in the first-level cache for all columns of B. */
+/**
+ * Where A is read by columns: 64 stretches of 96 numbers are 24 KB, which stay in the first-level
+ * cache for all columns of B.
+ */
 const COLUMNS_BLOCK: i32 = 64;
 /** Rows of a block: 96 rows of A, 512 deep, are 192 KB of the second-level cache. */
 const ROW_BLOCK: i32 = 96;
-/** Rows of the tallest tile: 12 sums, and a register more for the product where it is not one with its sum. */
+/**
+ * Rows of the tallest tile: 12 sums, and a register more for the product where it is not one with
+ * its sum.
+ */
 const TALLEST: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 
-/** Whether V8 joins neighbouring vectors, so that a tile of twice the width fits into the registers. */
+/**
+ * Whether V8 joins neighbouring vectors, so that a tile of twice the width fits into the registers.
+ */
 // @ts-ignore: decorator
 @external('env', 'wide')
 declare const WIDE: bool;
@@ -70,8 +82,8 @@ export function product(g: Product): void {
 }
 
 /**
- * Three rows or more in tiles of nearly the same height, two vectors of columns at a time, or a panel of four. Where panels have three
- * vectors, a pair may straddle two of them.
+ * Three rows or more in tiles of nearly the same height, two vectors of columns at a time, or a
+ * panel of four. Where panels have three vectors, a pair may straddle two of them.
  */
 function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   const width = g.panelVectors;
@@ -218,7 +230,10 @@ function flatBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   }
 }
 
-/** How many of the panels that are left one tile takes: three, unless that would leave a single one for the next. */
+/**
+ * How many of the panels that are left one tile takes: three, unless that would leave a single one
+ * for the next.
+ */
 // @ts-ignore: decorator
 @inline
 function panelsTogether(left: i32): i32 {
@@ -226,8 +241,8 @@ function panelsTogether(left: i32): i32 {
 }
 
 /**
- * C += A^T B over the rows of a sequence, the last row first: gradients of weights. A [rows, depth of the weights],
- * B [rows, columns], C panels.
+ * C += A^T B over the rows of a sequence, the last row first: gradients of weights. A [rows, depth
+ * of the weights], B [rows, columns], C panels.
  */
 export function productOverRows(
   g: Product,
@@ -261,8 +276,9 @@ export function productOverRows(
 }
 
 /**
- * C = I + A W for rows that lie one after the other; W in panels [depth, columns]. `initial` is a row, used for all rows (iRow 0),
- * or C itself. `backwards` takes whole panels from the last to the first.
+ * C = I + A W for rows that lie one after the other; W in panels [depth, columns]. `initial` is a
+ * row, used for all rows (iRow 0), or C itself. `backwards` takes whole panels from the last to the
+ * first.
  */
 export function productOfPanels(
   g: Product,

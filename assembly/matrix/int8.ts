@@ -5,10 +5,12 @@
  *   A[r, k] = u[r] v[r, k]     v whole, |v| <= L       u[r] = max over k of |A[r, k]| / L     L = min(8191, floor((2^31 - 1) / (128 K)))
  *   C[r, j] = I[r, j] + (s[j] u[r]) (sum over k of w[j, k] v[r, k])
  *
- * v takes 14 bits, so that only the weights lose anything; reading these is what such a product takes its time for. L bounds the sum by 32 bits:
- * it is exact, and C the same in both builds and on every machine.
+ * v takes 14 bits, so that only the weights lose anything; reading these is what such a product
+ * takes its time for. L bounds the sum by 32 bits: it is exact, and C the same in both builds and
+ * on every machine.
  *
- * The relaxed build multiplies signed bytes by 7 bits, which is all that its dot product says of its second operand: v + 8192 = 128 d + e
+ * The relaxed build multiplies signed bytes by 7 bits, which is all that its dot product says of
+ * its second operand: v + 8192 = 128 d + e
  * with digits d, e from 0 to 127, and  sum w v = 128 (sum w d - 64 sum w) + sum w e.  The baseline build multiplies 16 bits by 16.
  *
  * Operands of a row:  u as f32, 12 bytes, then for every four of K 8 bytes: four d and four e, or (baseline) four v of 16 bits.
@@ -49,7 +51,10 @@ function loadRest(a: usize, count: i32): v128 {
   return count == 2 ? two : v128.load_lane<f32>(a + 8, two, 2);
 }
 
-/** A row of A as operands. One that is not finite becomes zeros times infinity or NaN, and all its products NaN. */
+/**
+ * A row of A as operands. One that is not finite becomes zeros times infinity or NaN, and all its
+ * products NaN.
+ */
 function quantizeRow(to: usize, a: usize, depth: i32, limit: f32): void {
   const end = a + ((depth & ~3) << 2);
   const rest = depth & 3 ? loadRest(end, depth & 3) : v128.load(ZEROS);
@@ -99,7 +104,10 @@ function panel(
   }
 }
 
-/** C = I + A W^T for `vectors` vectors of columns from panel `first` on. `i` may be C, or a row for all (iRow 0), or ZEROS. */
+/**
+ * C = I + A W^T for `vectors` vectors of columns from panel `first` on. `i` may be C, or a row for
+ * all (iRow 0), or ZEROS.
+ */
 export function productInt8(
   g: Int8Product,
   rows: i32,
@@ -136,7 +144,10 @@ export function productInt8(
   }
 }
 
-/** Whether this host adds to what is there: the baseline compiler of V8 11 (Node 20, behind a flag) loses it. */
+/**
+ * Whether this host adds to what is there: the baseline compiler of V8 11 (Node 20, behind a flag)
+ * loses it.
+ */
 export function addsExactly(): bool {
   const sum = dot(i8x16.splat(-3), i8x16.splat(5), i32x4.splat(1000));
   return !HAS_DIGITS || i32x4.extract_lane(sum, 0) == 1000 - 4 * 3 * 5;
@@ -157,8 +168,9 @@ function depthOffset(k: i32): i32 {
 }
 
 /**
- * One row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers, become a column of the panels [K, N] at
- * `weights`, behind which are N scales and N corrections. Gives the scale.
+ * One row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers,
+ * become a column of the panels [K, N] at `weights`, behind which are N scales and N corrections.
+ * Gives the scale.
  */
 export function packRow(
   weights: usize,

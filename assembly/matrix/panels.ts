@@ -1,5 +1,6 @@
 /**
- * Between the order that people know (gates one after the other, `[G * H, K]` row-major, PyTorch's) and the panels of base/structs.ts.
+ * Between the order that people know (gates one after the other, `[G * H, K]` row-major, PyTorch's)
+ * and the panels of base/structs.ts.
  *
  * Column j of the gates holds gate g of unit u:
  *
@@ -37,8 +38,8 @@ function panelAddress(panels: usize, k: i32, j: i32, depth: i32, vectors: i32): 
 }
 
 /**
- * panels [K, N] = plain [G * H, K] transposed, with gates interleaved. `pack` false goes the other way. Padding is not touched.
- * A vector of biases is the case K = 1.
+ * panels [K, N] = plain [G * H, K] transposed, with gates interleaved. `pack` false goes the other
+ * way. Padding is not touched. A vector of biases is the case K = 1.
  */
 export function rearrange(
   panels: usize,
@@ -65,8 +66,8 @@ export function rearrange(
 }
 
 /**
- * Between a table [rows, width] whose rows are `rowBytes` apart and its transpose in panels of four vectors: panels = table, or `back`
- * table += panels, which become zero. Padding is not touched.
+ * Between a table [rows, width] whose rows are `rowBytes` apart and its transpose in panels of four
+ * vectors: panels = table, or `back` table += panels, which become zero. Padding is not touched.
  */
 export function transposeTable(
   panels: usize,
@@ -91,7 +92,10 @@ export function transposeTable(
   }
 }
 
-/** out [N, K] in panels of four vectors = in [K, N] in panels of V vectors, transposed. K is padded to whole vectors with zeros. */
+/**
+ * out [N, K] in panels of four vectors = in [K, N] in panels of V vectors, transposed. K is padded
+ * to whole vectors with zeros.
+ */
 export function transposePanels(
   out: usize,
   source: usize,

@@ -1,6 +1,7 @@
 /**
- * The step of a layer with options (`Options` in base/structs.ts): around the pointwise passes of the cell what they need of matrix products,
- * masks, normalisation, projection and zoneout. Speed is secondary here: every option is a test at run time.
+ * The step of a layer with options (`Options` in base/structs.ts): around the pointwise passes of
+ * the cell what they need of matrix products, masks, normalisation, projection and zoneout. Speed
+ * is secondary here: every option is a test at run time.
  *
  *   a = mask h' (recurrent dropout)         sums = W x + b + a R,  or LN(W x) + b + LN(a R)
  *   h_new = m, or clip(m W_hr^T)            h = h' + k (h_new - h'),  k = 0 or 1 by the mask of zoneout, 1 - p without one
@@ -56,7 +57,10 @@ export function normaliseInputs(q: Sequence, row: i32, rows: i32): void {
   stretch(z, hat, q.gateRow, rows, q.columns << 2, o.gammaInput, q.bias);
 }
 
-/** The whole sums in the gates; of a GRU with reset after those of the input there, the others in the products. */
+/**
+ * The whole sums in the gates; of a GRU with reset after those of the input there, the others in
+ * the products.
+ */
 function sums(q: Sequence, o: Options, a: usize): void {
   if (o.kind == codes.CELL_INDEPENDENT) return;
   if (o.kind == codes.CELL_GRU_BEFORE) {
@@ -144,8 +148,8 @@ function zoneout(q: Sequence, o: Options): void {
 }
 
 /**
- * Where the projection was clipped. Inference mixes h with the old one, so that the new one is known up to rounding only: within 1e-5 of
- * its bound it counts as clipped.
+ * Where the projection was clipped. Inference mixes h with the old one, so that the new one is
+ * known up to rounding only: within 1e-5 of its bound it counts as clipped.
  */
 function wasClipped(q: Sequence, o: Options, k: i32): v128 {
   const h = v128.load(q.h + k);
@@ -157,8 +161,9 @@ function wasClipped(q: Sequence, o: Options, k: i32): v128 {
 }
 
 /**
- * dL/dh of the step, split: what the new state gets to `dUnprojected` (of a projection, through it), what the old one keeps to dh.
- * The gradient of a projected h stays in the place of dL/dy, for the gradient of the projection.
+ * dL/dh of the step, split: what the new state gets to `dUnprojected` (of a projection, through
+ * it), what the old one keeps to dh. The gradient of a projected h stays in the place of dL/dy, for
+ * the gradient of the projection.
  */
 function arriving(q: Sequence, o: Options): usize {
   const zones = o.zoneMask != 0 || o.renewed != 1;
@@ -245,7 +250,10 @@ export function optionsStepBack(q: Sequence): void {
   }
 }
 
-/** What is left once all steps have been gone back over: the input's normalisation, after the biases, and the projection. */
+/**
+ * What is left once all steps have been gone back over: the input's normalisation, after the
+ * biases, and the projection.
+ */
 export function optionsFinish(q: Sequence, rows: i32): void {
   const o = q.options;
   if (o.gammaInput) {

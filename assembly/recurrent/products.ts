@@ -16,9 +16,10 @@ export function panelVectors(cell: i32): i32 {
 }
 
 /**
- * sums [B, columns] = initial + a R, for columns from `first` on; `initial` is a row for all, or the sums themselves. Steps take the panels
- * from the first to the last and from the last to the first in turn: where R is larger than a cache, what a step has read at its end is
- * still there when the next one begins with it.
+ * sums [B, columns] = initial + a R, for columns from `first` on; `initial` is a row for all, or
+ * the sums themselves. Steps take the panels from the first to the last and from the last to the
+ * first in turn: where R is larger than a cache, what a step has read at its end is still there
+ * when the next one begins with it.
  */
 export function recurrentProduct(
   q: Sequence,

@@ -1,6 +1,7 @@
 /**
- * The time loop that all cells share: the input product of all steps at once, then step after step the recurrent product and the
- * cell's update; backwards the cell's update and the product with R^T, then the gradients of the weights as products over all steps.
+ * The time loop that all cells share: the input product of all steps at once, then step after step
+ * the recurrent product and the cell's update; backwards the cell's update and the product with
+ * R^T, then the gradients of the weights as products over all steps.
  */
 
 import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
@@ -32,7 +33,9 @@ function firstRow(q: Sequence, t: i32): i32 {
   return load<i32>(q.offsets + (t << 2));
 }
 
-/** The row of the states before step t: behind those of the initial state lie those of every step. */
+/**
+ * The row of the states before step t: behind those of the initial state lie those of every step.
+ */
 function previousRow(q: Sequence, t: i32): i32 {
   return t ? q.batch + firstRow(q, t - 1) : 0;
 }
@@ -55,7 +58,10 @@ function moveTo(q: Sequence, t: i32): void {
   q.dy = q.dyAll ? q.dyAll + row * q.stateRow : 0;
 }
 
-/** The pointwise pass of panels `first` to `end`, counted from byte z of a row of gates on, for all rows. */
+/**
+ * The pointwise pass of panels `first` to `end`, counted from byte z of a row of gates on, for all
+ * rows.
+ */
 function everyPanel<C extends Cell>(q: Sequence, z: i32, first: i32, end: i32, back: bool): void {
   const cell = changetype<C>(0);
   const span = cell.span();
@@ -74,8 +80,8 @@ function everyPanel<C extends Cell>(q: Sequence, z: i32, first: i32, end: i32, b
 }
 
 /**
- * The pointwise pass over the units of panels `first` to `end`, forward or back; of a GRU with reset before over all units, that of its
- * candidate, or else of its gates.
+ * The pointwise pass over the units of panels `first` to `end`, forward or back; of a GRU with
+ * reset before over all units, that of its candidate, or else of its gates.
  */
 function pointwise(q: Sequence, first: i32, end: i32, candidate: bool, back: bool): void {
   switch (q.cell) {
@@ -121,7 +127,10 @@ function step(q: Sequence, first: i32, end: i32): void {
   pointwise(q, first, end, /* candidate */ true, /* back */ false);
 }
 
-/** Whether a step may be taken by parts of its units: a part reads of this step nothing that another one writes. */
+/**
+ * Whether a step may be taken by parts of its units: a part reads of this step nothing that another
+ * one writes.
+ */
 export function hasUnits(q: Sequence): bool {
   return q.cell != codes.CELL_OPTIONS && q.cell != codes.CELL_GRU_BEFORE;
 }
@@ -202,9 +211,9 @@ function isReset(q: Sequence): bool {
 }
 
 /**
- * dR += (states before every step)^T (gradients of its gates), the last step first, for `vectors` vectors of columns from panel `panel`
- * on. A stretch of steps whose rows and whose states before them follow each other is one product: the whole sequence, unless lengths
- * differ.
+ * dR += (states before every step)^T (gradients of its gates), the last step first, for `vectors`
+ * vectors of columns from panel `panel` on. A stretch of steps whose rows and whose states before
+ * them follow each other is one product: the whole sequence, unless lengths differ.
  */
 function recurrentWeights(q: Sequence, gradients: usize, panel: i32, vectors: i32): void {
   const isMasked = q.cell == codes.CELL_OPTIONS && q.options.recurrentMask != 0;
@@ -270,7 +279,8 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
   if (q.bias) {
     const dBiasHidden = q.dBiasHidden + at;
     columnSums(q.dBiasInput + at, z, zRow, rows, vectors);
-    // Where the recurrent sums are normalised, their steps have seen to their bias: it is added behind that.
+    // Where the recurrent sums are normalised, their steps have seen to their bias: it is added
+    // behind that.
     const isNormalised = hasOptions && q.options.gammaHidden != 0;
     if (!isNormalised) columnSums(dBiasHidden, recurrent + at, zRow, rows, vectors);
     else if (q.options.kind == codes.CELL_LSTM) columnSums(dBiasHidden, z, zRow, rows, vectors);
@@ -326,7 +336,10 @@ export function rowsOf(q: Sequence): i32 {
   return firstRow(q, q.steps);
 }
 
-/** Where the rows of the batch end before which lie `share` of the rows of all steps, counted in blocks of `block`. */
+/**
+ * Where the rows of the batch end before which lie `share` of the rows of all steps, counted in
+ * blocks of `block`.
+ */
 export function rowAt(q: Sequence, share: i32, block: i32): i32 {
   let row = 0;
   for (let rows = 0; rows < share && row < q.batch;) {
@@ -344,8 +357,8 @@ export function panelsOf(q: Sequence): i32 {
 }
 
 /**
- * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial state (left in dh, dc).
- * Uses up the gates that the forward pass left.
+ * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial
+ * state (left in dh, dc). Uses up the gates that the forward pass left.
  */
 export function sequenceBackward(q: Sequence): void {
   stepsBackward(q, 0, q.steps);
@@ -353,7 +366,10 @@ export function sequenceBackward(q: Sequence): void {
   inputGradients(q, 0, rowsOf(q));
 }
 
-/** Derives the sum of the biases and, where there is room for them, the transposes, from the parameters. */
+/**
+ * Derives the sum of the biases and, where there is room for them, the transposes, from the
+ * parameters.
+ */
 export function sequencePrepare(q: Sequence): void {
   const vectors = panelVectors(q.cell);
   const columnVectors = q.columns >> 2;
@@ -366,7 +382,10 @@ export function sequencePrepare(q: Sequence): void {
   if (q.cell == codes.CELL_OPTIONS) optionsPrepare(q);
 }
 
-/** The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in gates, the other's in products. */
+/**
+ * The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in
+ * gates, the other's in products.
+ */
 export function cellForward(q: Sequence): void {
   pointwise(q, 0, q.padded >> 2, /* candidate */ false, /* back */ false);
 }

@@ -29,7 +29,10 @@ export const ACTIVATION_ELU = 8;
 export const ACTIVATION_SOFTSIGN = 9;
 export const ACTIVATION_SOFTPLUS = 10;
 
-/** Which state the recurrent product of a layer multiplies: the hidden one, or the cell state (`peephole: 'cell'`). */
+/**
+ * Which state the recurrent product of a layer multiplies: the hidden one, or the cell state
+ * (`peephole: 'cell'`).
+ */
 export const OPERAND_HIDDEN = 0;
 export const OPERAND_CELL = 1;
 
@@ -42,7 +45,9 @@ export const OPTIMIZER_ADAM = 2;
 export const LANES = 4;
 export const ALIGN = 64;
 
-/** Below this a state, a moment or a gate's gradient is taken as zero: denormals cost a hundredfold. */
+/**
+ * Below this a state, a moment or a gate's gradient is taken as zero: denormals cost a hundredfold.
+ */
 export const TINY = 1e-30;
 
 /** How the two directions of a layer become one output. */

@@ -1,5 +1,6 @@
 /**
- * Connectionist temporal classification (Graves et al. 2006) of one row of a batch, in float64 logarithms.
+ * Connectionist temporal classification (Graves et al. 2006) of one row of a batch, in float64
+ * logarithms.
  *
  *   l' = blank l_1 blank l_2 ... l_U blank, S = 2 U + 1 places        p_t = softmax of the logits of step t
  *   a_t(s) = p_t(l'_s) (a_t-1(s) + a_t-1(s-1) + [l'_s is no blank, nor l'_s-2] a_t-1(s-2))
@@ -13,7 +14,10 @@ import { exponentials, multiply, prepareRow } from './loss';
 const NEVER: f64 = -Infinity;
 const LN2: f64 = 0.6931471805599453;
 
-/** e^x for x <= 0 in float64: 2^n times the Taylor series of what is left, |r| <= ln 2 / 2. The language's own brings tables of 6 KB. */
+/**
+ * e^x for x <= 0 in float64: 2^n times the Taylor series of what is left, |r| <= ln 2 / 2. The
+ * language's own brings tables of 6 KB.
+ */
 function exponential(x: f64): f64 {
   if (x < -700) return 0;
   const n = nearest<f64>(x / LN2);
@@ -60,8 +64,9 @@ export function ctcScratch(steps: i32, count: i32): f64 {
 }
 
 /**
- * The loss of row `place`, which has `steps` steps (1 or more) and `count` labels; `scale` times its gradient takes the place of the
- * logits. A row whose labels do not fit into its steps has an infinite loss and no gradient.
+ * The loss of row `place`, which has `steps` steps (1 or more) and `count` labels; `scale` times
+ * its gradient takes the place of the logits. A row whose labels do not fit into its steps has an
+ * infinite loss and no gradient.
  */
 export function ctc(
   y: usize,

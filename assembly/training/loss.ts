@@ -1,6 +1,6 @@
 /**
- * Losses of M rows of outputs, and their gradients in the place of the outputs. Rows are padded to whole vectors; the padding's
- * gradient is zero.
+ * Losses of M rows of outputs, and their gradients in the place of the outputs. Rows are padded to
+ * whole vectors; the padding's gradient is zero.
  *
  *   cross-entropy   L = w_target (log(sum of e^(x_j - m)) + m - x_target)   dL/dx_j = w_target (e^(x_j - m) / sum - [j = target])
  *                   with m = max x, and w = 1 or the weights of the classes; rows of the ignored target count for nothing
@@ -23,7 +23,10 @@ export function total(values: usize, n: i32): f64 {
   return x;
 }
 
-/** The largest of n numbers; NaN if one of them is. The padding behind them is set so low that its exponentials vanish. */
+/**
+ * The largest of n numbers; NaN if one of them is. The padding behind them is set so low that its
+ * exponentials vanish.
+ */
 export function prepareRow(row: usize, n: i32): f32 {
   const padded = (n + 3) & ~3;
   for (let k = n; k < padded; k++) store<f32>(row + (k << 2), -f32.MAX_VALUE);
@@ -60,7 +63,10 @@ export function softmax(row: usize, n: i32, beta: f32): void {
   multiply(row, n, 1 / exponentials(row, n, high, beta));
 }
 
-/** `x` and the weights of all targets: what the mean of `crossEntropy` is over. `weights` [n], or 0 for none. */
+/**
+ * `x` and the weights of all targets: what the mean of `crossEntropy` is over. `weights` [n], or 0
+ * for none.
+ */
 export function totalWeight(
   targets: usize,
   rows: i32,
@@ -77,7 +83,10 @@ export function totalWeight(
   return x;
 }
 
-/** losses [M] and, in the place of the logits y [M, n], `scale` times the gradient of their sum. `weights` [n], or 0 for none. */
+/**
+ * losses [M] and, in the place of the logits y [M, n], `scale` times the gradient of their sum.
+ * `weights` [n], or 0 for none.
+ */
 export function crossEntropy(
   y: usize,
   yRow: i32,
@@ -133,7 +142,10 @@ function element(kind: i32, x: f32, target: f32, delta: f32, slope: usize, scale
   return kind == codes.LOSS_HUBER ? delta * (size - <f32>0.5 * delta) : size;
 }
 
-/** losses [M] and, in the place of y [M, n], `scale` times the gradient of their sum. Targets [M, n] are dense. */
+/**
+ * losses [M] and, in the place of y [M, n], `scale` times the gradient of their sum. Targets [M, n]
+ * are dense.
+ */
 export function elementLoss(
   kind: i32,
   y: usize,
@@ -160,7 +172,9 @@ export function elementLoss(
   }
 }
 
-/** Whether logit `chosen` is the first of the largest of n; never where it, or one of them, is NaN. */
+/**
+ * Whether logit `chosen` is the first of the largest of n; never where it, or one of them, is NaN.
+ */
 function isLikeliest(y: usize, chosen: i32, n: i32): bool {
   const value = load<f32>(y + (within(chosen, n) << 2));
   for (let k = 0; k < n; k++) {
@@ -171,8 +185,8 @@ function isLikeliest(y: usize, chosen: i32, n: i32): bool {
 }
 
 /**
- * `x` and what outputs y [M, n] are worth: classes found among logits, logits on the right side of 0 (targets of the binary loss beyond 1/2
- * want them above), or |y - target| of all elements.
+ * `x` and what outputs y [M, n] are worth: classes found among logits, logits on the right side of
+ * 0 (targets of the binary loss beyond 1/2 want them above), or |y - target| of all elements.
  */
 export function score(
   kind: i32,

@@ -1,5 +1,6 @@
 /**
- * Optimizers over parameters p as one vector. Every gradient is scaled first (clipping) and gets weight decay added, or p is shrunk instead:
+ * Optimizers over parameters p as one vector. Every gradient is scaled first (clipping) and gets
+ * weight decay added, or p is shrunk instead:
  * g = scale g + decay p,  p = keep p.
  *
  *   sgd       b = mu b + w g                        p -= rate b, Nesterov: p -= rate (g + mu b)
@@ -8,7 +9,8 @@
  *   adam      m = b1 m + w g                        p -= rate c1 m / (sqrt(c2 v) + eps)
  *             v = b2 v + w2 g^2
  *
- * What PyTorch's and Keras' forms make of these numbers is in src/training/optim/optimizer.ts. Moments below 1e-30 become zero.
+ * What PyTorch's and Keras' forms make of these numbers is in src/training/optim/optimizer.ts.
+ * Moments below 1e-30 become zero.
  */
 
 import { Update } from '../base/structs';

@@ -11,7 +11,10 @@ export interface Panels {
   readonly vectors: number;
 }
 
-/** How many columns of 16 the panels of a matrix with weights of 8 bits have, and the fours of its depth; see `assembly/matrix/int8.ts`. */
+/**
+ * How many columns of 16 the panels of a matrix with weights of 8 bits have, and the fours of its
+ * depth; see `assembly/matrix/int8.ts`.
+ */
 export function int8Size({ gates, padded, depth }: Panels): { columns: number; words: number } {
   return { columns: roundUp(gates * padded, 16), words: Math.ceil(depth / 4) };
 }

@@ -3,7 +3,7 @@ import { Int8Product, Product } from '../../base/structs';
 import { HAS_DIGITS, dot, madd, scaled } from '../../base/simd';
 import { ZEROS } from '../../base/tables';
 
-/** 6 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 6 rows x 4 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_6x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -102,7 +102,7 @@ export function product_6x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 5, x503, 48);
 }
 
-/** 6 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 6 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_6x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -163,7 +163,7 @@ export function product_6x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 5, x501, 16);
 }
 
-/** 6 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 6 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_6x2x1(
   g: Product,
   k: i32,
@@ -235,7 +235,7 @@ export function product_6x2x1(
   v128.store(c1 + cr * 5, x510);
 }
 
-/** 6 rows x 1 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 6 rows x 1 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_6x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -277,7 +277,7 @@ export function product_6x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 5, x500);
 }
 
-/** 5 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 5 rows x 4 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_5x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -362,7 +362,7 @@ export function product_5x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 4, x403, 48);
 }
 
-/** 5 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 5 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_5x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -415,7 +415,7 @@ export function product_5x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 4, x401, 16);
 }
 
-/** 5 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 5 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_5x2x1(
   g: Product,
   k: i32,
@@ -479,7 +479,7 @@ export function product_5x2x1(
   v128.store(c1 + cr * 4, x410);
 }
 
-/** 5 rows x 1 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 5 rows x 1 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_5x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -516,7 +516,7 @@ export function product_5x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 4, x400);
 }
 
-/** 4 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 4 rows x 4 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_4x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -587,7 +587,7 @@ export function product_4x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 3, x303, 48);
 }
 
-/** 4 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 4 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_4x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -632,7 +632,7 @@ export function product_4x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 3, x301, 16);
 }
 
-/** 4 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 4 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_4x2x1(
   g: Product,
   k: i32,
@@ -688,7 +688,7 @@ export function product_4x2x1(
   v128.store(c1 + cr * 3, x310);
 }
 
-/** 4 rows x 1 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 4 rows x 1 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_4x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -720,7 +720,7 @@ export function product_4x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 3, x300);
 }
 
-/** 3 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 3 rows x 4 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_3x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -777,7 +777,7 @@ export function product_3x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 2, x203, 48);
 }
 
-/** 3 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 3 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_3x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -814,7 +814,7 @@ export function product_3x1x2(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 2, x201, 16);
 }
 
-/** 3 rows x 2 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 3 rows x 2 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_3x2x1(
   g: Product,
   k: i32,
@@ -862,7 +862,7 @@ export function product_3x2x1(
   v128.store(c1 + cr * 2, x210);
 }
 
-/** 3 rows x 1 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 3 rows x 1 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_3x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -889,7 +889,7 @@ export function product_3x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 2, x200);
 }
 
-/** 2 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 2 rows x 4 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_2x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -933,7 +933,7 @@ export function product_2x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 1, x103, 48);
 }
 
-/** 2 rows x 3 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 2 rows x 3 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_2x1x3(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -970,7 +970,7 @@ export function product_2x1x3(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 1, x102, 32);
 }
 
-/** 2 rows x 1 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 2 rows x 1 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_2x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -993,7 +993,7 @@ export function product_2x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0 + cr * 1, x100);
 }
 
-/** 1 rows x 12 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 1 rows x 12 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_1x3x4(
   g: Product,
   k: i32,
@@ -1231,7 +1231,7 @@ export function product_1x3x4(
   v128.store(c2, x023, 48);
 }
 
-/** 1 rows x 8 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 1 rows x 8 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_1x2x4(
   g: Product,
   k: i32,
@@ -1404,7 +1404,7 @@ export function product_1x2x4(
   v128.store(c1, x013, 48);
 }
 
-/** 1 rows x 4 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 1 rows x 4 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_1x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -1432,7 +1432,7 @@ export function product_1x1x4(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0, x003, 48);
 }
 
-/** 1 rows x 9 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 1 rows x 9 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_1x3x3(
   g: Product,
   k: i32,
@@ -1628,7 +1628,7 @@ export function product_1x3x3(
   v128.store(c2, x022, 32);
 }
 
-/** 1 rows x 6 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 1 rows x 6 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_1x2x3(
   g: Product,
   k: i32,
@@ -1773,7 +1773,7 @@ export function product_1x2x3(
   v128.store(c1, x012, 32);
 }
 
-/** 1 rows x 3 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 1 rows x 3 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_1x1x3(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -1797,7 +1797,7 @@ export function product_1x1x3(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0, x002, 32);
 }
 
-/** 1 rows x 1 vectors: C = I + A B at the given places; row r of C and I is r strides further. */
+/** 1 rows x 1 vectors: C = I + A B; row r of C and I is r strides further. */
 export function product_1x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize, c0: usize): void {
   const ak = g.aDepth,
     bk = g.bDepth;
@@ -1813,7 +1813,7 @@ export function product_1x1x1(g: Product, k: i32, a: usize, b0: usize, i0: usize
   v128.store(c0, x000);
 }
 
-/** 3 x 2 vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
+/** 3 x 2 vectors, weights of 8 bits, from column byte j on: C = I + A W^T. */
 export function int8_3x2(
   g: Int8Product,
   k: i32,
@@ -1921,7 +1921,7 @@ export function int8_3x2(
   );
 }
 
-/** 2 x 2 vectors with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
+/** 2 x 2 vectors, weights of 8 bits, from column byte j on: C = I + A W^T. */
 export function int8_2x2(
   g: Int8Product,
   k: i32,
@@ -1997,7 +1997,7 @@ export function int8_2x2(
   );
 }
 
-/** 1 x 4 vectors or fewer with weights of 8 bits, from column byte j on: C = I + A W^T at the given places. */
+/** 1 x 4 vectors or fewer, weights of 8 bits, from column byte j on: C = I + A W^T. */
 export function int8_1x4(
   g: Int8Product,
   k: i32,
