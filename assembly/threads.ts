@@ -4,8 +4,9 @@
  * that any number of threads makes the same bits.
  *
  *   forward    the products of the input by rows of all steps, then the steps by rows of the batch
- *   backward   the steps by rows of the batch, then weights by columns, then dx by rows of all steps: where a linear layer
- *              stands below, dx takes the place of x, which the weights read
+ *   backward   the steps by rows of the batch, then weights by columns, then dx by rows of all
+ *              steps: where a linear layer stands below, dx takes the place of x, which the
+ *              weights read
  *
  * A phase begins when all shares of the one before have ended. A thread may run its share in
  * pieces, as parts of a finer cut.

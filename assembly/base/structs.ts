@@ -2,15 +2,19 @@
  * What the facade hands to a kernel: one descriptor a call, every pointer with its shape and its
  * role.
  *
- *   T steps   B batch   I inputs   H hidden units   Hp = H rounded up to whole panels   N = columns of the gates (G * Hp)
+ *   T steps   B batch   I inputs   H hidden units   Hp = H rounded up to whole panels
+ *   N = columns of the gates (G * Hp)
  *
  * Matrices that are multiplied from the right lie in panels of V vectors (V * 4 columns), all rows
  * of one panel together:
  *
  *   ╒═══════ panel 0 ═══════╕╒═══════ panel 1 ═══════╕
- *   │ row 0: 4 V columns    ││ row 0                 │ ...    LSTM, V = 4: i0..3 f0..3 g0..3 o0..3 | i4..7 f4..7 ...
- *   │ row 1                 ││ row 1                 │        GRU,  V = 3: r0..3 z0..3 n0..3 | ...
- *   └ ... row K - 1 ────────┘└───────────────────────┘        others, V = 4: 16 columns in their order
+ *   │ row 0: 4 V columns    ││ row 0                 │ ...
+ *   │ row 1                 ││ row 1                 │
+ *   └ ... row K - 1 ────────┘└───────────────────────┘
+ *
+ *   LSTM, V = 4: i0..3 f0..3 g0..3 o0..3 | i4..7 f4..7 ...    GRU, V = 3: r0..3 z0..3 n0..3 | ...
+ *   others, V = 4: 16 columns in their order
  *
  * Columns are in the same order in the gates' buffers, row after row, so that four registers hold
  * all gates of four units. Padding units have zero weights; their states and gradients stay exactly

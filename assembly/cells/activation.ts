@@ -1,10 +1,12 @@
 /**
  * The activations that ONNX lets a gate have, four numbers at once, with their slopes.
  *
- *   relu              max(x, 0)              leakyRelu   x, or a x below 0         affine        a x + b
- *   tanh              tanh x                 elu         x, or a (e^x - 1) below 0 scaledTanh    a tanh(b x)
- *   sigmoid           1 / (1 + e^-x)         softsign    x / (1 + |x|)             hardSigmoid   a x + b, held to [0, 1]
- *   thresholdedRelu   x, or 0 below a        softplus    log(1 + e^x)
+ *   relu              max(x, 0)              leakyRelu     x, or a x below 0
+ *   tanh              tanh x                 elu           x, or a (e^x - 1) below 0
+ *   sigmoid           1 / (1 + e^-x)         softsign      x / (1 + |x|)
+ *   thresholdedRelu   x, or 0 below a        softplus      log(1 + e^x)
+ *   affine            a x + b                hardSigmoid   a x + b, held to [0, 1]
+ *   scaledTanh        a tanh(b x)
  */
 
 import { Activation, Step } from '../base/structs';

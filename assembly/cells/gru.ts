@@ -2,10 +2,10 @@
  * Gated recurrent unit (Cho et al. 2014), in its two readings; z keeps the old state in both.
  *
  *   r = s(W_r x + R_r h' + b_r)     z = s(W_z x + R_z h' + b_z)     h = n + z (h' - n)
- *   after:    n = tanh(W_n x + b_n + r q),  q = R_n h' + b_qn            (PyTorch, Keras, cuDNN)
- *   before:   n = tanh(W_n x + R_n (r h') + b_n)                         (Cho et al., ONNX by default)
+ *   after:    n = tanh(W_n x + b_n + r q),  q = R_n h' + b_qn         (PyTorch, Keras, cuDNN)
+ *   before:   n = tanh(W_n x + R_n (r h') + b_n)                      (Cho et al., ONNX by default)
  *
- *   dn = dh (1 - z)    dz = dh (h' - n)    n- = dn (1 - n^2)    z- = dz z (1 - z)    dh' = dh z + ...
+ *   dn = dh (1 - z)   dz = dh (h' - n)   n- = dn (1 - n^2)   z- = dz z (1 - z)   dh' = dh z + ...
  *   after:    r- = n- q r (1 - r)          q- = n- r            dh' += [r- z- q-] R^T
  *   before:   e = n- R_n^T                 r- = e h' r (1 - r)  dh' += e r + [r- z-] R^T
  *

@@ -2,9 +2,10 @@
  * Long short-term memory (Hochreiter & Schmidhuber 1997, with Gers' forget gate), one panel of four
  * units at a time.
  *
- *   i = s(W_i x + R_i h' + P_i c' + b_i)      f = s(W_f x + R_f h' + P_f c' + b_f), or 1 - i with coupled gates
+ *   i = s(W_i x + R_i h' + P_i c' + b_i)      f = s(W_f x + R_f h' + P_f c' + b_f), coupled: 1 - i
  *   g = tanh(W_g x + R_g h' + b_g)            c = f c' + i g
- *   o = s(W_o x + R_o h' + P_o c + b_o)       h = o tanh(c)                       (h', c': the step before; P: diagonal peephole)
+ *   o = s(W_o x + R_o h' + P_o c + b_o)       h = o tanh(c)
+ *   (h', c': the step before; P: diagonal peephole)
  *
  *   do = dh tanh(c)         dc += dh o (1 - tanh(c)^2)       o- = do o (1 - o)       dc += P_o o-
  *   di = dc g   (coupled: dc (g - c'))     df = dc c'        dg = dc i

@@ -5,7 +5,8 @@
  *
  *   last, first   y = x_t of the last, the first step     dx_t = dy there, 0 elsewhere
  *   mean          y = (x_0 + ... + x_(n-1)) / n           dx_t = dy / n
- *   max           y = max of x_t, element by element      dx_t = dy at the first t with x_t = y, 0 elsewhere
+ *   max           y = max of x_t, element by element      dx_t = dy at the first t with x_t = y,
+ *                                                         0 elsewhere
  */
 
 import * as codes from '../shared/codes';

@@ -2,7 +2,8 @@
  * Products with weights of 8 bits, for inference: C = I + A W^T, W [N, K], A [rows, K].
  *
  *   W[j, k] = s[j] w[j, k]     w whole, |w| <= 127     s[j] = max over k of |W[j, k]| / 127
- *   A[r, k] = u[r] v[r, k]     v whole, |v| <= L       u[r] = max over k of |A[r, k]| / L     L = min(8191, floor((2^31 - 1) / (128 K)))
+ *   A[r, k] = u[r] v[r, k]     v whole, |v| <= L       u[r] = max over k of |A[r, k]| / L
+ *                                                  L = min(8191, floor((2^31 - 1) / (128 K)))
  *   C[r, j] = I[r, j] + (s[j] u[r]) (sum over k of w[j, k] v[r, k])
  *
  * v takes 14 bits, so that only the weights lose anything; reading these is what such a product
@@ -10,10 +11,13 @@
  * on every machine.
  *
  * The relaxed build multiplies signed bytes by 7 bits, which is all that its dot product says of
- * its second operand: v + 8192 = 128 d + e
- * with digits d, e from 0 to 127, and  sum w v = 128 (sum w d - 64 sum w) + sum w e.  The baseline build multiplies 16 bits by 16.
+ * its second operand. So v + 8192 is split into digits d, e from 0 to 127. The baseline build
+ * multiplies 16 bits by 16.
  *
- * Operands of a row:  u as f32, 12 bytes, then for every four of K 8 bytes: four d and four e, or (baseline) four v of 16 bits.
+ *   v + 8192 = 128 d + e     sum w v = 128 (sum w d - 64 sum w) + sum w e
+ *
+ * Operands of a row:  u as f32, 12 bytes, then for every four of K 8 bytes:
+ *                     four d and four e, or (baseline) four v of 16 bits
  *
  * Panels of weights:  ╒═══════════════ panel 0 ═══════════════╕╒═ panel 1 ═
  *                     │ k = 0..3 of column 0, of 1, ... of 15 ││           ...

@@ -4,7 +4,8 @@
  * is secondary here: every option is a test at run time.
  *
  *   a = mask h' (recurrent dropout)         sums = W x + b + a R,  or LN(W x) + b + LN(a R)
- *   h_new = m, or clip(m W_hr^T)            h = h' + k (h_new - h'),  k = 0 or 1 by the mask of zoneout, 1 - p without one
+ *   h_new = m, or clip(m W_hr^T)            h = h' + k (h_new - h')
+ *   k = 0 or 1 by the mask of zoneout, 1 - p without one
  */
 
 import { productOfPanels, productOverRows } from '../matrix/gemm';

@@ -2,9 +2,9 @@
  * Connectionist temporal classification (Graves et al. 2006) of one row of a batch, in float64
  * logarithms.
  *
- *   l' = blank l_1 blank l_2 ... l_U blank, S = 2 U + 1 places        p_t = softmax of the logits of step t
+ *   l' = blank l_1 blank l_2 ... l_U blank, S = 2 U + 1 places    p_t = softmax of logits t
  *   a_t(s) = p_t(l'_s) (a_t-1(s) + a_t-1(s-1) + [l'_s is no blank, nor l'_s-2] a_t-1(s-2))
- *   b_t(s) = the same towards the end, without p_t                    L = -log P, P = a_T(S) + a_T(S-1)
+ *   b_t(s) = the same towards the end, without p_t                L = -log P, P = a_T(S) + a_T(S-1)
  *   dL/dx_t(k) = p_t(k) - (1 / P) (sum of a_t(s) b_t(s) over the s with l'_s = k)
  */
 

@@ -2,8 +2,10 @@
  * Losses of M rows of outputs, and their gradients in the place of the outputs. Rows are padded to
  * whole vectors; the padding's gradient is zero.
  *
- *   cross-entropy   L = w_target (log(sum of e^(x_j - m)) + m - x_target)   dL/dx_j = w_target (e^(x_j - m) / sum - [j = target])
- *                   with m = max x, and w = 1 or the weights of the classes; rows of the ignored target count for nothing
+ *   cross-entropy   L = w_target (log(sum of e^(x_j - m)) + m - x_target)
+ *                   dL/dx_j = w_target (e^(x_j - m) / sum - [j = target])
+ *                   with m = max x, and w = 1 or the weights of the classes;
+ *                   rows of the ignored target count for nothing
  *   elementwise, with d = x - target:
  *   squared         d^2                                                     2 d
  *   absolute        |d|                                                     sign d, 0 at 0

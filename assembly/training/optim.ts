@@ -1,12 +1,11 @@
 /**
  * Optimizers over parameters p as one vector. Every gradient is scaled first (clipping) and gets
- * weight decay added, or p is shrunk instead:
- * g = scale g + decay p,  p = keep p.
+ * weight decay added, or p is shrunk instead: g = scale g + decay p,  p = keep p.
  *
- *   sgd       b = mu b + w g                        p -= rate b, Nesterov: p -= rate (g + mu b)
- *   rmsprop   v = a v + w2 g^2                      p -= rate g / (sqrt(v + inside) + eps), with momentum
- *   adagrad   a = w2 = 1                            b = mu b + w g / (...),  p -= rate b
- *   adam      m = b1 m + w g                        p -= rate c1 m / (sqrt(c2 v) + eps)
+ *   sgd       b = mu b + w g                  p -= rate b, Nesterov: p -= rate (g + mu b)
+ *   rmsprop   v = a v + w2 g^2                p -= rate g / (sqrt(v + inside) + eps), with momentum
+ *   adagrad   a = w2 = 1                      b = mu b + w g / (...),  p -= rate b
+ *   adam      m = b1 m + w g                  p -= rate c1 m / (sqrt(c2 v) + eps)
  *             v = b2 v + w2 g^2
  *
  * What PyTorch's and Keras' forms make of these numbers is in src/training/optim/optimizer.ts.
