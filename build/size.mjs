@@ -7,9 +7,9 @@ const KB = 1024;
 
 /** Budgets in bytes: of a .wasm as it is, of an entry with everything it imports, gzipped. */
 const BUDGETS = [
-  { file: 'wasm/gatefold.wasm', raw: 64 * KB },
-  { file: 'wasm/gatefold-relaxed.wasm', raw: 64 * KB },
-  { file: 'index.js', gzip: 60 * KB },
+  { file: 'wasm/gatefold.wasm', raw: 68 * KB },
+  { file: 'wasm/gatefold-relaxed.wasm', raw: 68 * KB },
+  { file: 'index.js', gzip: 67 * KB },
   { file: 'core.js', gzip: 34 * KB },
   { file: 'worklet.js', gzip: 38 * KB },
   { file: 'workerd.js', gzip: 34 * KB },

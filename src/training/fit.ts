@@ -54,6 +54,8 @@ export function fit(subject: Subject, given: FitOptions): FitRun {
   const first = resume ? course.restore(resume, windows) : from;
   const plan = { windows, epochs, updates, first, every, course, breathe };
   const run = updatesOf(subject, options, plan);
+  // A run is meant to be awaited.
+  // oxlint-disable-next-line unicorn/no-thenable
   return Object.assign(run, { then: awaiting(run) });
 }
 
