@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build, type BuildOptions } from 'esbuild';
@@ -210,13 +210,18 @@ describe('the README, CONTRIBUTING and the pages', () => {
     expect(refused(/[`'](gatefold(?:\/[\w./-]+)?)[`']/g, exists)).toEqual([]);
   });
 
-  test('name tests that exist', () => {
-    const names = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' });
-    const exists = (name: string): boolean =>
-      names.some((path) => path.endsWith(`${basename(name)}.test.ts`));
-    const seconds = /`([\w/-]+)` \([\d.]+\)/g;
-    expect(read('CONTRIBUTING.md')).toMatch(seconds);
-    expect(refused(seconds, exists)).toEqual([]);
+  test('name sources and tests that exist', () => {
+    const files = ['assembly', 'build', 'docs', 'src', 'test'].flatMap((room) =>
+      readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map(
+        (path) => `/${room}/${path}`,
+      ),
+    );
+    const exists = (name: string, page: string): boolean =>
+      page === 'README.md' || files.some((path) => path.endsWith(`/${name}`));
+    expect(refused(/`([\w./-]+\.(?:ts|mjs))`/g, exists)).toEqual([]);
+    const withSeconds = /`([\w/-]+)` \([\d.]+\)/g;
+    expect(read('CONTRIBUTING.md')).toMatch(withSeconds);
+    expect(refused(withSeconds, (name, page) => exists(`${name}.test.ts`, page))).toEqual([]);
   });
 
   test('have no placeholder left', () => {
