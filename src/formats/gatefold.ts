@@ -68,7 +68,7 @@ function checkFormat(metadata: Readonly<Record<string, string>>): void {
   foreign(
     `it has format ${number.slice(0, 20)}, and this version reads format ${FORMAT_NUMBER}`,
     isOlder
-      ? 'it was written by an older version: build the model anew and give its tensors to loadStateDict'
+      ? 'it was written by an older version: build the model again and give its tensors to loadStateDict'
       : 'it was written by a newer version: update this package',
   );
 }
