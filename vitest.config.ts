@@ -4,7 +4,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The files that take longest, longest first. */
 const HEAVY = ['property', 'training', 'gradcheck', 'threads', 'cli', 'examples', 'wide', 'tfjs'];
 
-/** Starts heavy files first: one that started last would run on alone while other cores are idle. */
+/**
+ * Starts heavy files first: one that started last would run on alone while other cores are idle.
+ */
 class HeavyFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
@@ -15,7 +17,10 @@ class HeavyFirst extends BaseSequencer {
   }
 }
 
-/** `--mode slow`: campaigns too long for every run. `--mode hosts`: the packed package in every host it promises. */
+/**
+ * `--mode slow`: campaigns too long for every run. `--mode hosts`: the packed package in every host
+ * it promises.
+ */
 const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
   const special = mode === 'slow' || mode === 'hosts';
   return {

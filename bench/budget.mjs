@@ -1,6 +1,7 @@
 /**
- * What a budget of memory costs full backpropagation through time: a character model of 64 units, N = 1, trained over all its steps at
- * once and under budgets. Prints the engine's bytes, the time of an update, and whether the parameters are the same bits.
+ * What a budget of memory costs full backpropagation through time: a character model of 64 units, N
+ * = 1, trained over all its steps at once and under budgets. Prints the engine's bytes, the time of
+ * an update, and whether the parameters are the same bits.
  *
  *     npm run build && node bench/start.mjs budget.mjs
  */

@@ -6,7 +6,8 @@
  * - stream: the next T steps of a running sequence, as a block of audio arrives.
  * - sequence, batch: whole sequences from a zero state, outputs and final state as fresh arrays.
  * - ragged: a batch of sequences of 1 to T steps.
- * - int8: sequences of a model with weights of 8 bits, against those of float32 models, ours among them.
+ * - int8: sequences of a model with weights of 8 bits, against those of float32 models, ours among
+ * them.
  * - stack: sequences through two layers of both directions.
  * - training: forward, backpropagation through all T steps, clipping by global norm, Adam.
  * - ragged-training: the same over sequences of 1 to T steps.
@@ -52,7 +53,8 @@ const CELLS = { lstm: 4, gru: 3 };
 function createCase(cell, kind, batch, steps, sizes) {
   const [inputSize, hiddenSize] = sizes.split('/').map(Number);
   const isStack = kind === 'stack';
-  // Of the one direction of the one layer, or of two of each, the second with both outputs of the first.
+  // Of the one direction of the one layer, or of two of each, the second with both outputs of the
+  // first.
   const columns = isStack ? 2 * (inputSize + hiddenSize + 3 * hiddenSize) : inputSize + hiddenSize;
   const lengths = kind.startsWith('ragged') ? raggedLengths(batch, steps) : undefined;
   const rows = lengths ? lengths.reduce((a, b) => a + b) : batch * steps;

@@ -1,4 +1,7 @@
-/** One case: all peers prepared, compared with us, warmed up and timed in turn. Runs in Node and in pages. */
+/**
+ * One case: all peers prepared, compared with us, warmed up and timed in turn. Runs in Node and in
+ * pages.
+ */
 import { createData, largestError, timeRound, warmUp } from './harness.mjs';
 
 /** Outputs are compared over a few calls, so that the state carried from one to the next is too. */
@@ -7,9 +10,9 @@ const COMPARED_CALLS = 3;
 const COMPARED_MS = 1000;
 
 /**
- * Relative to the largest output. Peers approximate tanh and sigmoid, weights of 8 bits the model. In training only losses are
- * compared, and peers with one bias where we have two take a smaller step: the exact comparison is
- * in `test/peers`.
+ * Relative to the largest output. Peers approximate tanh and sigmoid, weights of 8 bits the model.
+ * In training only losses are compared, and peers with one bias where we have two take a smaller
+ * step: the exact comparison is in `test/peers`.
  */
 const TOLERANCE = {
   step: 1e-5,
@@ -70,7 +73,10 @@ async function preparePeers(benchCase, peers) {
   return { contenders, notes };
 }
 
-/** Warms up, and gives the function that times a round: the peer's own where it runs in another process. */
+/**
+ * Warms up, and gives the function that times a round: the peer's own where it runs in another
+ * process.
+ */
 async function timer({ run, timeRound: own }, warmUpMs) {
   if (own) {
     await own(warmUpMs);
@@ -80,7 +86,9 @@ async function timer({ run, timeRound: own }, warmUpMs) {
   return (roundMs) => timeRound(warm, roundMs);
 }
 
-/** `{ id, times, notes }`: milliseconds by peer and round, and what stands in the way of the others. */
+/**
+ * `{ id, times, notes }`: milliseconds by peer and round, and what stands in the way of the others.
+ */
 export async function runCase(benchCase, peers, { rounds, roundMs, warmUpMs }) {
   const { contenders, notes } = await preparePeers(benchCase, peers);
   for (const contender of contenders) {

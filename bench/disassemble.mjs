@@ -3,9 +3,9 @@
  * vectors, with how often each touches the stack: a loop without spills keeps all its vectors in
  * registers. On x64 only. Ends with status 1 when there are spills.
  *
- * Tiles that are four vectors wide and taller than two run in the fast lane alone, where two vectors
- * share a register; `--fast` reads the code of that lane. Elsewhere they
- * are left out, and V8 inlines nothing, so that they can be told from the others.
+ * Tiles that are four vectors wide and taller than two run in the fast lane alone, where two
+ * vectors share a register; `--fast` reads the code of that lane. Elsewhere they are left out, and
+ * V8 inlines nothing, so that they can be told from the others.
  *
  *     node bench/start.mjs disassemble.mjs [--fast] [baseline|relaxed] [PATTERN]
  */

@@ -1,4 +1,7 @@
-/** What is not a case: cold start, memory, download, threads, and how time grows. Each in fresh processes, or with data of its own. */
+/**
+ * What is not a case: cold start, memory, download, threads, and how time grows. Each in fresh
+ * processes, or with data of its own.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +14,10 @@ const COLD_RUNS = 9;
 
 const node = (...args) => execFileSync(process.execPath, args, { encoding: 'utf8' });
 
-/** Milliseconds from the first import to the first output of 100 steps of an LSTM of 64/64, and the memory it took, in fresh processes. */
+/**
+ * Milliseconds from the first import to the first output of 100 steps of an LSTM of 64/64, and the
+ * memory it took, in fresh processes.
+ */
 function coldStart() {
   const names = ['gatefold', 'onnxruntime-web'];
   const runs = Array.from({ length: COLD_RUNS }, () =>

@@ -1,6 +1,6 @@
 /**
- * The most memory that one peer takes for one case in a process of its own, beyond Node and the data of the case, in MB; `-` where it lacks
- * something: `node memory.mjs PEER CASE`. Linux only.
+ * The most memory that one peer takes for one case in a process of its own, beyond Node and the
+ * data of the case, in MB; `-` where it lacks something: `node memory.mjs PEER CASE`. Linux only.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cases } from './cases.mjs';

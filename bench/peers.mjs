@@ -1,8 +1,9 @@
 import { OURS } from './cases.mjs';
 
 /**
- * What is timed together, in one process. Backends and numbers of threads are global in some packages, flags of V8 in the process: those
- * stand apart, with us among them again. `renamed` is what we are called there, `isFast` where the process takes the fast lane.
+ * What is timed together, in one process. Backends and numbers of threads are global in some
+ * packages, flags of V8 in the process: those stand apart, with us among them again. `renamed` is
+ * what we are called there, `isFast` where the process takes the fast lane.
  */
 export const WORLDS = [
   {
@@ -27,11 +28,15 @@ export const PEER_NAMES = WORLDS.flatMap(({ peers, renamed }) => [
 ]);
 
 /**
- * A peer is a module `peers/NAME.mjs` that exports - `name` and `version`; - `lacks(case)`: what it
- * has not of that case in a few words, or undefined; - `prepare(case, data)`: `{ run, result,
- * dispose }`, or a promise of it; - `isComparable`: false where it computes something else. `run()` is what is timed (it is awaited when it gives a
- *   promise; where `prepare` gives `timeRound(ms)` too, that is asked instead for the median of a call, as of a peer in a process of its
- *   own), `result()` gives the numbers of the last run for the comparison.
+ * A peer is a module `peers/NAME.mjs` that exports
+ * - `name` and `version`;
+ * - `lacks(case)`: what it has not of that case in a few words, or undefined;
+ * - `prepare(case, data)`: `{ run, result, dispose }`, or a promise of it;
+ * - `isComparable`: false where it computes something else.
+ *
+ * `run()` is what is timed; it is awaited when it gives a promise. Where `prepare` gives
+ * `timeRound(ms)` too, that is asked instead for the median of a call, as of a peer in a process of
+ * its own. `result()` gives the numbers of the last run for the comparison.
  *
  * One that cannot be loaded here, such as a native package on a platform it has no binary for, is
  * left out and named.

@@ -1,4 +1,7 @@
-/** The page `RESULTS.md` and its chart, out of what the bench has measured: written by the bench, never by hand. */
+/**
+ * The page `RESULTS.md` and its chart, out of what the bench has measured: written by the bench,
+ * never by hand.
+ */
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { OURS } from './cases.mjs';
@@ -8,7 +11,10 @@ const times = (value) => `${value.toFixed(2)}x`;
 const percent = (value) => `${(100 * value).toFixed(0)} %`;
 const kilobytes = (bytes) => `${(bytes / 1024).toFixed(1)} KB`;
 
-/** What the project means to reach: [what, against, at least, how the figure follows from the report]. */
+/**
+ * What the project means to reach: [what, against, at least, how the figure follows from the
+ * report].
+ */
 const REACH = [
   ...each('onnxruntime-web', [['lstm/step/n1-t1-i64-h64', 12]]),
   ...each('onnxruntime-node', [['lstm/step/n1-t1-i64-h64', 6]]),

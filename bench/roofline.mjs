@@ -1,4 +1,7 @@
-/** What one thread of WebAssembly SIMD can do at most on this machine, measured in the process that times the cases. */
+/**
+ * What one thread of WebAssembly SIMD can do at most on this machine, measured in the process that
+ * times the cases.
+ */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +26,10 @@ function compile() {
 const ROUNDS = 7;
 const ROUND_MS = 15;
 
-/** The best of a few rounds of calls that count `work` each, in units of 1e9 a second. Calls are short, so that the code tiers up. */
+/**
+ * The best of a few rounds of calls that count `work` each, in units of 1e9 a second. Calls are
+ * short, so that the code tiers up.
+ */
 function rate(call, work) {
   for (const end = performance.now() + 100; performance.now() < end;) call();
   let best = 0;

@@ -1,6 +1,7 @@
 /**
- * How much faster training, and one large sequence, are on two threads (or as many as the argument says) than on one: both in this
- * process, by turns; parameters and outputs are compared bit by bit.
+ * How much faster training, and one large sequence, are on two threads (or as many as the argument
+ * says) than on one: both in this process, by turns; parameters and outputs are compared bit by
+ * bit.
  *
  *     npm run build && node bench/start.mjs threads.mjs [threads]
  */
@@ -17,7 +18,10 @@ const CASES = [
   { kind: 'sequence', batch: 1, steps: 100, inputSize: 1024, hiddenSize: 1024, rounds: 15 },
   { kind: 'sequence', batch: 32, steps: 100, inputSize: 64, hiddenSize: 128, rounds: 15 },
 ];
-/** A turn is as many calls one after the other: between two the workers are awake, as they are in training. */
+/**
+ * A turn is as many calls one after the other: between two the workers are awake, as they are in
+ * training.
+ */
 const CALLS = 4;
 const threads = Number(process.argv[2] ?? 2);
 const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];

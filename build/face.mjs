@@ -1,6 +1,6 @@
 // Writes docs/face.d.ts: every declaration that the entries of package.json reach, in one text, so
-// that each change of the public face is a change of that file. Reads dist/; `npm run face` builds it.
-// `--check` only says whether the file is as it would be written.
+// that each change of the public face is a change of that file. Reads dist/; `npm run face` builds
+// it. `--check` only says whether the file is as it would be written.
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,9 @@ import { format, resolveConfig } from 'prettier';
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const FACE = 'docs/face.d.ts';
 
-/** A statement of a declaration file as tsc prints it: at the margin only its first and last lines. */
+/**
+ * A statement of a declaration file as tsc prints it: at the margin only its first and last lines.
+ */
 const STATEMENT = /^[a-z][^]*?(?=^[a-z]|(?![^]))/gm;
 const COMMENT = /\/\*[^]*?\*\/|^\s*\/\/.*$/gm;
 const PRIVATE = /^ +(#private|private (?!constructor)\b.*);\n/gm;

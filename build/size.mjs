@@ -1,4 +1,5 @@
-// What the package weighs, as a table; fails where something is over its budget. Run after the build.
+// What the package weighs, as a table; fails where something is over its budget. Run after the
+// build.
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';

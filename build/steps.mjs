@@ -1,4 +1,5 @@
-// What a build needs of a build system: tools that are run, files that are replaced whole, steps that are skipped.
+// What a build needs of a build system: tools that are run, files that are replaced whole, steps
+// that are skipped.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';

@@ -13,7 +13,10 @@ export const CELL_TITLES: Readonly<Record<Cell, string>> = {
 };
 
 const GATES: Readonly<Record<Cell, number>> = { elman: 1, lstm: 4, peephole: 4, gru: 3 };
-/** Gates by their place in PyTorch's order, and the sign with which they start: keeping the old state, and letting in little of the new. */
+/**
+ * Gates by their place in PyTorch's order, and the sign with which they start: keeping the old
+ * state, and letting in little of the new.
+ */
 const LSTM_START = [
   [0, -1],
   [1, 1],
@@ -25,7 +28,10 @@ const GATE_START: Readonly<Record<Cell, readonly (readonly [gate: number, sign: 
   gru: [[1, 1]],
 };
 
-/** Parameters of a net of so many units: weights, both biases, peepholes, and the linear layer behind. */
+/**
+ * Parameters of a net of so many units: weights, both biases, peepholes, and the linear layer
+ * behind.
+ */
 function parameters(cell: Cell, hidden: number, inputs: number, outputs: number): number {
   const peepholes = cell === 'peephole' ? 3 * hidden : 0;
   return GATES[cell] * hidden * (inputs + hidden + 2) + peepholes + outputs * hidden + outputs;
@@ -45,7 +51,10 @@ export function parametersOf(cell: Cell, task: Task): number {
   return parameters(cell, hiddenOf(cell, task), task.inputs, task.outputs);
 }
 
-/** A fresh net of a task: Keras' start (Glorot, orthogonal, zero biases), and the gate that keeps the state open by `remember`. */
+/**
+ * A fresh net of a task: Keras' start (Glorot, orthogonal, zero biases), and the gate that keeps
+ * the state open by `remember`.
+ */
 export function createModel(engine: Engine, task: Task, cell: Cell, seed: number): Model {
   const sizes = { inputSize: task.inputs, hiddenSize: hiddenOf(cell, task), name: 'cell' };
   const recurrent: LayerSpec =

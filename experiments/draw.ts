@@ -1,6 +1,9 @@
 import { fillUniform } from '../src/base/random.ts';
 
-/** Philox numbers in order. Streams from here on belong to data; those below to a model's fresh parameters. */
+/**
+ * Philox numbers in order. Streams from here on belong to data; those below to a model's fresh
+ * parameters.
+ */
 export const FIRST_STREAM: number = 2 ** 16;
 const BLOCK = 4096;
 

@@ -49,7 +49,10 @@ function meanByLag(runs: readonly (readonly number[])[], steps: number): [number
   });
 }
 
-/** Norms of dL/dh, and of LSTMs dL/dc, against the distance from the loss, over the steps that all sequences have. */
+/**
+ * Norms of dL/dh, and of LSTMs dL/dc, against the distance from the loss, over the steps that all
+ * sequences have.
+ */
 export function drawFlow(
   results: readonly Result[],
   when: 'fresh' | 'trained',

@@ -10,7 +10,9 @@ import type { Task } from './tasks/task.ts';
 import type { Result } from './train.ts';
 
 const PICTURES = 'experiments';
-/** The task whose gradients are drawn, and on which LSTM and Elman net are set against each other. */
+/**
+ * The task whose gradients are drawn, and on which LSTM and Elman net are set against each other.
+ */
 const FLOW_TASK = 'adding-200';
 const FLOW_STEPS = 200;
 
@@ -92,7 +94,9 @@ function verdict(results: readonly Result[]): string {
   );
 }
 
-/** Gated cells that failed, and Elman nets that did not: what the papers would not have us expect. */
+/**
+ * Gated cells that failed, and Elman nets that did not: what the papers would not have us expect.
+ */
 function surprises(results: readonly Result[]): string[] {
   return TASKS.flatMap((task) =>
     CELLS.flatMap((cell) => {

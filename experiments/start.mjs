@@ -1,4 +1,5 @@
-// Bundles the experiments with the sources of the package, as `npm run build` bundles the package, and starts them.
+// Bundles the experiments with the sources of the package, as `npm run build` bundles the package,
+// and starts them.
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 

@@ -5,7 +5,10 @@ import type { Cell } from './cells.ts';
 import { Draw } from './draw.ts';
 import type { Batch, Task } from './tasks/task.ts';
 
-/** Streams of a seed: training draws from one, every test from another of its own, so that its sequences are fresh. */
+/**
+ * Streams of a seed: training draws from one, every test from another of its own, so that its
+ * sequences are fresh.
+ */
 const TRAINING = 0;
 const FLOW = 1;
 const FIRST_TEST = 2;
@@ -63,7 +66,10 @@ function measure(model: Model, task: Task, draw: Draw, count: number): number {
   return sum / total;
 }
 
-/** How strong the gradient of the last step's loss is on its way back, over one batch of sequences of equal length. */
+/**
+ * How strong the gradient of the last step's loss is on its way back, over one batch of sequences
+ * of equal length.
+ */
 function measureFlow(trainer: Trainer, given: Batch): FlowByLag {
   const { steps, x, target, lengths } = given;
   trainer.forward(x, { steps, ...(lengths && { lengths }) });
@@ -140,7 +146,10 @@ export function train(
   return result;
 }
 
-/** The shorter sequences of a batch lengthened to the longest, by steps of zeros before their first: the loss is at the same step for all. */
+/**
+ * The shorter sequences of a batch lengthened to the longest, by steps of zeros before their first:
+ * the loss is at the same step for all.
+ */
 function sameLength(given: Batch): Batch {
   const { steps, x, lengths } = given;
   if (!lengths) return given;

@@ -1,5 +1,6 @@
 /**
- * tanh and sigmoid over the whole range of float32, through `gatefold/kernels`, in both SIMD variants.
+ * tanh and sigmoid over the whole range of float32, through `gatefold/kernels`, in both SIMD
+ * variants.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
@@ -15,7 +16,10 @@ import { createEngine, variants } from './support/engines.ts';
 import { fromBits, wholeRange } from './support/floats.ts';
 import { createRandom } from './support/random.ts';
 
-/** More than 2 million numbers over every exponent of both signs, and a million where the functions bend. */
+/**
+ * More than 2 million numbers over every exponent of both signs, and a million where the functions
+ * bend.
+ */
 const everywhere = wholeRange(4200, 1234567);
 const bend = createRandom(1).vector(1_000_000, 20);
 const inBend = Float32Array.from(bend).sort();

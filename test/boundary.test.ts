@@ -67,7 +67,8 @@ describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
   });
 
   test('calls nothing where it multiplies matrices', () => {
-    // A walk down the depth of a product keeps its sums in registers; a pointwise loop stores what it makes.
+    // A walk down the depth of a product keeps its sums in registers; a pointwise loop stores what
+    // it makes.
     const walks = innermostLoops(variant).filter(
       (body) =>
         /v128\.load32_splat[^]*(?:f32x4\.mul|relaxed_madd)/.test(body) &&
@@ -92,7 +93,8 @@ test('the debug build traps where an assertion fails, without an import of its o
 
 test.each(Object.entries(layout))('the layout of %s has no gap', (_, struct) => {
   const offsets = Object.values(struct.offsets).sort((a, b) => a - b);
-  // Every field is an i32, an f32 or a pointer, so a forgotten one would leave a hole of four bytes.
+  // Every field is an i32, an f32 or a pointer, so a forgotten one would leave a hole of four
+  // bytes.
   expect(offsets).toEqual(offsets.map((_offset, index) => 4 * index));
   expect(struct.bytes).toBe(4 * offsets.length);
 });

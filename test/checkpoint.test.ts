@@ -1,5 +1,6 @@
 /**
- * Runs of `fit` that are interrupted and go on from a file, against the same run without a break: every report, every bit.
+ * Runs of `fit` that are interrupted and go on from a file, against the same run without a break:
+ * every report, every bit.
  */
 import { spawn } from 'node:child_process';
 import {

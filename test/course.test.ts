@@ -1,5 +1,6 @@
 /**
- * What validation decides over a run of `fit`: scripted losses against a plain simulation of the rules.
+ * What validation decides over a run of `fit`: scripted losses against a plain simulation of the
+ * rules.
  */
 import { describe, expect, it } from 'vitest';
 import {

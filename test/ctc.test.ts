@@ -1,5 +1,6 @@
 /**
- * CTC against a sum over all alignments and against the float64 recursion, whose gradient is proved by differences.
+ * CTC against a sum over all alignments and against the float64 recursion, whose gradient is proved
+ * by differences.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Model, Trainer, greedyCtc, labelErrorRate, type Engine } from '../src/hosts/default.ts';
@@ -129,7 +130,8 @@ describe.each(variants)('the kernel, %s SIMD', (variant) => {
     const x = Float32Array.from({ length: 2000 * classes }, (_, k) => (k % classes === 0 ? 60 : 0));
     const labels = Int32Array.from({ length: 20 }, (_, k) => 1 + (k % 2));
     const loss = trainer.evaluateWindow(x, labels, { targetLengths: [20] });
-    // The blank everywhere but at 20 chosen steps, or a label held longer: (2000 over 20) ways to leading order.
+    // The blank everywhere but at 20 chosen steps, or a label held longer: (2000 over 20) ways to
+    // leading order.
     let ways = 0;
     for (let k = 0; k < 20; k++) ways += Math.log((2000 - k) / (k + 1));
     expect(Math.abs(loss * 20 - (1200 - ways))).toBeLessThan(1e-3);

@@ -1,4 +1,7 @@
-/** The examples as people start them, on small settings: they must end, say what they promise, and learn something. */
+/**
+ * The examples as people start them, on small settings: they must end, say what they promise, and
+ * learn something.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** The data of `npm run experiments` against what the papers say of them, and the experiments themselves at a small size. */
+/**
+ * The data of `npm run experiments` against what the papers say of them, and the experiments
+ * themselves at a small size.
+ */
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -90,7 +93,8 @@ describe('data', () => {
   });
 
   it('embedded Reber: strings and what may follow are those of the grammar', () => {
-    // The grammar as a regular expression, which knows nothing of nodes, tried on strings of the literature.
+    // The grammar as a regular expression, which knows nothing of nodes, tried on strings of the
+    // literature.
     const tail = '(?:T*VPX)*T*V(?:V|PS)';
     const inner = `B(?:TS*X(?:S|X${tail})|P${tail})E`;
     for (const text of [
@@ -110,7 +114,8 @@ describe('data', () => {
     const draw = new Draw(3, 0);
     const strings = Array.from({ length: 3000 }, () => reberString(draw));
     for (const { text } of strings) expect(text).toMatch(grammar);
-    // With so many strings, everything that may follow a prefix of up to five letters has been seen to.
+    // With so many strings, everything that may follow a prefix of up to five letters has been seen
+    // to.
     const followers = new Map<string, Set<string>>();
     for (const { text } of strings) {
       for (let t = 0; t < 5; t++) {

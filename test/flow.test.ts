@@ -1,6 +1,7 @@
 /**
- * The norms of the gradients on their way back, against float64: dL/dh and dL/dc after step t are the gradients of the initial state of
- * the rest of the sequence, and what the output of step t itself adds.
+ * The norms of the gradients on their way back, against float64: dL/dh and dL/dc after step t are
+ * the gradients of the initial state of the rest of the sequence, and what the output of step t
+ * itself adds.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, gradientFlow } from '../src/hosts/default.ts';
@@ -31,7 +32,10 @@ function exactParameters(model: Model): Parameters {
   );
 }
 
-/** The state after step t of one row of 3 inputs, and the gradient of it that the steps behind it send back. */
+/**
+ * The state after step t of one row of 3 inputs, and the gradient of it that the steps behind it
+ * send back.
+ */
 function around(
   description: ModelDescription,
   parameters: Parameters,
@@ -180,7 +184,8 @@ describe.each(variants)('gradientFlow, %s SIMD', (variant) => {
   afterAll(() => engine.dispose());
 
   it('is the chain rule, worked out by hand', () => {
-    // h' = relu(0.5 h + x), and the mean square leaves 2 (h - target) / T at the only step that misses its target.
+    // h' = relu(0.5 h + x), and the mean square leaves 2 (h - target) / T at the only step that
+    // misses its target.
     const model = Model.create(engine, {
       layers: [{ type: 'rnn', inputSize: 1, hiddenSize: 1, nonlinearity: 'relu', bias: false }],
     });

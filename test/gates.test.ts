@@ -1,5 +1,6 @@
 /**
- * The gates over time explain the states: with them alone, each cell's formula gives the outputs of the model again.
+ * The gates over time explain the states: with them alone, each cell's formula gives the outputs of
+ * the model again.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Model, type LayerSpec } from '../src/hosts/default.ts';

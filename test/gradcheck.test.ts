@@ -1,6 +1,6 @@
 /**
- * The float64 reference against central differences, at PyTorch's gradcheck defaults (eps 1e-6, atol 1e-5, rtol 1e-3): the
- * gradients that other suites trust are proved here.
+ * The float64 reference against central differences, at PyTorch's gradcheck defaults (eps 1e-6,
+ * atol 1e-5, rtol 1e-3): the gradients that other suites trust are proved here.
  */
 import { describe, expect, it } from 'vitest';
 import { crossEntropy, mse } from './reference/loss.ts';
@@ -18,7 +18,10 @@ import {
 import { createProblem, gradientsOf, lossOf } from './support/problem.ts';
 import { createRandom } from './support/random.ts';
 
-/** A directional derivative has less noise than the sum of its terms: far tighter, so that a vanished term shows. */
+/**
+ * A directional derivative has less noise than the sum of its terms: far tighter, so that a
+ * vanished term shows.
+ */
 const ATOL_DIRECTION = 1e-7;
 
 describeGradcheck(30, 3);
@@ -89,7 +92,8 @@ describe('directional derivatives of the reference at full size', () => {
         { scale: (columns) => 1.5 / Math.sqrt(columns) },
       );
       for (const { name: what, value, gradient } of gradientsOf(problem)) {
-        // The step is measured along the direction, so the loss moves by about 1e-6 of a unit step whatever the length.
+        // The step is measured along the direction, so the loss moves by about 1e-6 of a unit step
+        // whatever the length.
         const direction = random.vector(value.length, 1);
         const length = Math.hypot(...direction);
         const kept = value.slice();

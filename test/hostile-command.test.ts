@@ -1,4 +1,6 @@
-/** The command on files that somebody else has made: what it opens, and what reaches the terminal. */
+/**
+ * The command on files that somebody else has made: what it opens, and what reaches the terminal.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

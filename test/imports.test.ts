@@ -6,7 +6,8 @@ import { describe, expect, test } from 'vitest';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * The rooms of src/, from the ground up: a room imports from itself and from rooms before it. A new file needs no edit here.
+ * The rooms of src/, from the ground up: a room imports from itself and from rooms before it. A new
+ * file needs no edit here.
  */
 const ROOMS = [
   'base',
@@ -51,7 +52,10 @@ function text(folder: string, file: string): string {
   return readFileSync(join(root, folder, `${file}.ts`), 'utf8');
 }
 
-/** Files of the folder that a file names, of types too, and those it names from outside of the folder. */
+/**
+ * Files of the folder that a file names, of types too, and those it names from outside of the
+ * folder.
+ */
 function importsOf(folder: string, file: string): { inside: string[]; outside: string[] } {
   const statements = text(folder, file).matchAll(
     /^(?:import|export)\s+(?:[^;'"]*?\bfrom\s+)?['"](\.[^'"]+)['"]/gm,

@@ -1,5 +1,6 @@
 /**
- * Models with weights of 8 bits: their arithmetic is that of the formula, both builds do the same, and what it costs in accuracy is bounded.
+ * Models with weights of 8 bits: their arithmetic is that of the formula, both builds do the same,
+ * and what it costs in accuracy is bounded.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
@@ -27,7 +28,8 @@ import {
 } from './support/product.ts';
 import { createRandom } from './support/random.ts';
 
-// Node 20 has relaxed SIMD only behind a flag, and a baseline compiler that loses what the dot product adds to.
+// Node 20 has relaxed SIMD only behind a flag, and a baseline compiler that loses what the dot
+// product adds to.
 const isWrong = Number.parseInt(process.versions.v8) < 12;
 const able = isWrong ? (['baseline'] as const) : variants;
 const engines = Object.fromEntries(able.map((variant) => [variant, createEngine(variant)]));
@@ -45,7 +47,9 @@ function refusal(act: () => unknown): string {
   throw new Error('nothing was refused');
 }
 
-/** A linear layer alone, whose inputs are exact: y = b + (s u) sum, with the roundings of float32. */
+/**
+ * A linear layer alone, whose inputs are exact: y = b + (s u) sum, with the roundings of float32.
+ */
 function linear(inputs: number, outputs: number, rows: number, seed: number) {
   const random = createRandom(seed);
   const floats = (length: number, scale: number): Float32Array =>
@@ -159,7 +163,9 @@ describe('products', () => {
   });
 });
 
-/** Worst difference of one configuration from the float64 reference, in units of the largest output. */
+/**
+ * Worst difference of one configuration from the float64 reference, in units of the largest output.
+ */
 function disagreement(
   description: ModelDescription,
   dims: { steps: number; batch: number },
@@ -196,8 +202,9 @@ describe('cells', () => {
     { inputSize: 33, hiddenSize: 70 },
     { inputSize: 300, hiddenSize: 16 },
   ];
-  // One step from given states: all that is quantised is exact. But r h of a GRU with reset before is computed, and may fall on the other
-  // side of a half, which is worth one part in 8191 of one product.
+  // One step from given states: all that is quantised is exact. But r h of a GRU with reset before
+  // is computed, and may fall on the other side of a half, which is worth one part in 8191 of one
+  // product.
   it.each(forms)('%s: one step is that of the formula', (name, form) => {
     for (const sizes of widths) {
       for (const batch of [1, 5]) {
@@ -209,7 +216,8 @@ describe('cells', () => {
     }
   });
 
-  // From then on every state is computed and may fall on the other side: a few such steps of 1 / 8191, of products of size 1 / sqrt(H).
+  // From then on every state is computed and may fall on the other side: a few such steps of 1 /
+  // 8191, of products of size 1 / sqrt(H).
   it.each(forms)('%s: many steps, layers and directions', (_, form) => {
     const description: ModelDescription = {
       layers: [

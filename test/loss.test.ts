@@ -1,4 +1,7 @@
-/** Every loss and its gradient against float64 written from the formulas, on random rows; the gradient also by differences. */
+/**
+ * Every loss and its gradient against float64 written from the formulas, on random rows; the
+ * gradient also by differences.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
 import { createEngine, variants } from './support/engines.ts';
@@ -77,7 +80,9 @@ const cases: [
 describe.each(variants)('losses, %s SIMD', (variant) => {
   const engine = createEngine(variant);
   afterAll(() => engine.dispose());
-  /** y = x through an identity, so that the bias' gradient is the column sums of the loss' gradient. */
+  /**
+   * y = x through an identity, so that the bias' gradient is the column sums of the loss' gradient.
+   */
   const identity = (): Model => {
     const model = Model.create(engine, {
       layers: [{ type: 'linear', inFeatures: outputs, outFeatures: outputs }],

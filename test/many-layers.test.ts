@@ -1,4 +1,7 @@
-/** Models of as many layers as there may be, and of one more. `test/slow` measures every kind at its limit. */
+/**
+ * Models of as many layers as there may be, and of one more. `test/slow` measures every kind at its
+ * limit.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine, GatefoldError, Model, Trainer, gradientFlow } from '../src/hosts/default.ts';
 import type { LayerSpec, ModelDescription } from '../src/hosts/default.ts';

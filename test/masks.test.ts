@@ -1,6 +1,7 @@
 /**
- * Which numbers training masks, seen through layers that copy: units that are their input (W = 1, R = 0), or their state (R = 1).
- * The oracle is Philox as src/base/random.ts has it, at the counters that the documentation names.
+ * Which numbers training masks, seen through layers that copy: units that are their input (W = 1, R
+ * = 0), or their state (R = 1). The oracle is Philox as src/base/random.ts has it, at the counters
+ * that the documentation names.
  */
 import { describe, expect, test } from 'vitest';
 import { Model, Trainer } from '../src/hosts/default.ts';
@@ -27,7 +28,9 @@ function copying(layer: Partial<LayerSpec>, input: number, recurrent: number): M
   return model;
 }
 
-/** Whether unit u of row b at step t is let through, by the generator of the package's other half. */
+/**
+ * Whether unit u of row b at step t is let through, by the generator of the package's other half.
+ */
 function passes(
   rate: number,
   { stream, pass, t, b, u }: Record<'stream' | 'pass' | 't' | 'b' | 'u', number>,

@@ -1,6 +1,7 @@
 /**
- * Who owns which bytes: nothing grows where nothing may, nobody writes into a neighbour's memory, nothing of a former owner
- * is seen, disposed things refuse work, and states that decay end in 0, never in denormal numbers.
+ * Who owns which bytes: nothing grows where nothing may, nobody writes into a neighbour's memory,
+ * nothing of a former owner is seen, disposed things refuse work, and states that decay end in 0,
+ * never in denormal numbers.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type Engine } from '../src/hosts/default.ts';
@@ -108,7 +109,8 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
   it('10,000 cycles of create and dispose stay flat', { timeout: 120_000 }, () => {
     const growth = churn(engine, 10_000);
     expect(growth.engine).toBe(0);
-    // The smallest object that could leak takes 12 bytes; what the compiler keeps of its own stays below this.
+    // The smallest object that could leak takes 12 bytes; what the compiler keeps of its own stays
+    // below this.
     expect(growth.heap).toBeLessThan(2 ** 20);
   });
 

@@ -1,6 +1,6 @@
 /**
- * Metrics of whole data sets, against sums in float64 over the outputs of `model.forward`: one mean over all targets that count, however
- * they are spread over windows, rows and steps.
+ * Metrics of whole data sets, against sums in float64 over the outputs of `model.forward`: one mean
+ * over all targets that count, however they are spread over windows, rows and steps.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import {

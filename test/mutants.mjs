@@ -1,6 +1,6 @@
 /**
- * Faults that people really make in recurrent networks, as edits of the sources. Each `[from, to]` must match its file
- * exactly once.
+ * Faults that people really make in recurrent networks, as edits of the sources. Each `[from, to]`
+ * must match its file exactly once.
  *
  * @type {{ name: string, file: string, edits: [string, string][] }[]}
  */

@@ -104,7 +104,9 @@ function run(cwd, ...args) {
   });
 }
 
-/** The text with every edit applied; each must find its place exactly once, or it is out of date. */
+/**
+ * The text with every edit applied; each must find its place exactly once, or it is out of date.
+ */
 function mutate(text, { name, file, edits }) {
   for (const [from, to] of edits) {
     const places = text.split(from).length - 1;
@@ -116,8 +118,8 @@ function mutate(text, { name, file, edits }) {
 }
 
 /**
- * Compiles the kernels of a copy into its src/engine/generated. In this process, where the compiler is warm,
- * and with few optimisations: neither changes a bit of a result.
+ * Compiles the kernels of a copy into its src/engine/generated. In this process, where the compiler
+ * is warm, and with few optimisations: neither changes a bit of a result.
  */
 async function compile(copy) {
   const variants = {};

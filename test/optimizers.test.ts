@@ -1,6 +1,6 @@
 /**
- * Optimizers against float64 written from their documentation and against TensorFlow.js, gradient by gradient, with rates that change;
- * and parameters in groups.
+ * Optimizers against float64 written from their documentation and against TensorFlow.js, gradient
+ * by gradient, with rates that change; and parameters in groups.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
@@ -81,7 +81,9 @@ describe.each(variants)('optimizers, %s SIMD', (variant) => {
     return { model, trainer };
   }
 
-  /** One update of the trainer on gradients of an output drawn at random; those gradients, by name. */
+  /**
+   * One update of the trainer on gradients of an output drawn at random; those gradients, by name.
+   */
   function update(
     trainer: Trainer,
     random: ReturnType<typeof createRandom>,

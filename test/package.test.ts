@@ -36,7 +36,10 @@ const compiledWasm: Plugin = {
   },
 };
 
-/** An entry with everything it imports as one text, and what it exports: Node cannot import the entries of other hosts. */
+/**
+ * An entry with everything it imports as one text, and what it exports: Node cannot import the
+ * entries of other hosts.
+ */
 async function bundle(
   file: string,
   options: BuildOptions = {},
@@ -211,7 +214,10 @@ describe('the entries for bare hosts', () => {
   const GLOBALS =
     'fetch atob btoa TextDecoder TextEncoder URL Blob performance self window document navigator process Buffer require crypto';
 
-  /** An entry with everything it imports, in which every free reference to one of the globals has the name FORBIDDEN_... */
+  /**
+   * An entry with everything it imports, in which every free reference to one of the globals has
+   * the name FORBIDDEN_...
+   */
   const codeOf = (entry: string): Promise<string> =>
     bundle(`dist/${entry}`, {
       define: Object.fromEntries(GLOBALS.split(' ').map((name) => [name, `FORBIDDEN_${name}`])),

@@ -1,6 +1,6 @@
 /**
- * Many to one: the pooled outputs of ragged batches against every row alone in float64, for all directions; training on them; a pair of
- * models that hands on its state.
+ * Many to one: the pooled outputs of ragged batches against every row alone in float64, for all
+ * directions; training on them; a pair of models that hands on its state.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
@@ -64,7 +64,8 @@ function pooledRow(
         run.backward(poolBackward(mode, run.output, dy, dims), zeros(), gradients).input,
     };
   }
-  // The final outputs are the final states of the top sub-layer: no way through time is needed to find them.
+  // The final outputs are the final states of the top sub-layer: no way through time is needed to
+  // find them.
   const [a, b] = run.last.slice(-ways).map(({ h }) => h);
   const { merge } = layer;
   const join: Record<RowLayer['merge'], (p: Vec, q: Vec) => Vec> = {
@@ -111,7 +112,8 @@ function requireClose(
   want: Vec,
   label: string,
 ): void {
-  // As in test/sequences.test.ts: outputs by the largest, gradients by norm, with the same floors and limits.
+  // As in test/sequences.test.ts: outputs by the largest, gradients by norm, with the same floors
+  // and limits.
   const norm = (x: Vec): number => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
   const error =
     kind === 'forward'

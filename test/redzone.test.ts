@@ -1,4 +1,7 @@
-/** Random calls of everything on a memory with guarded gaps: see test/redzone/campaign.mjs. 50,000 are in test/slow. */
+/**
+ * Random calls of everything on a memory with guarded gaps: see test/redzone/campaign.mjs. 50,000
+ * are in test/slow.
+ */
 import { expect, it } from 'vitest';
 import { runCampaign } from './support/redzone.ts';
 

@@ -1,5 +1,6 @@
 /**
- * Backpropagation under a memory budget: the plan against all plans, and every bit of training against the run that has all memory.
+ * Backpropagation under a memory budget: the plan against all plans, and every bit of training
+ * against the run that has all memory.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import {

@@ -1,5 +1,6 @@
 /**
- * Rows of differing lengths, layers that read backwards or both ways, and their combinations, against every row alone in float64.
+ * Rows of differing lengths, layers that read backwards or both ways, and their combinations,
+ * against every row alone in float64.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
@@ -20,7 +21,8 @@ const worst = { forward: 0, gradient: 0, cases: 0 };
 
 function requireClose(got: Float32Array, want: Float64Array, label: string): void {
   expect(got.length, label).toBe(want.length);
-  // A relu puts out sums of terms of the order of one; where those nearly cancel, the largest output is no measure of them.
+  // A relu puts out sums of terms of the order of one; where those nearly cancel, the largest
+  // output is no measure of them.
   const scale = want.reduce((most, x) => Math.max(most, Math.abs(x)), 0.1);
   const error = want.reduce((most, x, k) => Math.max(most, Math.abs(x - got[k]!)), 0) / scale;
   worst.forward = Math.max(worst.forward, error);
@@ -30,7 +32,8 @@ function requireClose(got: Float32Array, want: Float64Array, label: string): voi
 function requireCloseGradient(got: Float32Array, want: Float64Array, label: string): void {
   expect(got.length, label).toBe(want.length);
   const norm = (x: Float64Array): number => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
-  // Sums of terms of the order of one that nearly cancel have no relative accuracy: the floor is one such term.
+  // Sums of terms of the order of one that nearly cancel have no relative accuracy: the floor is
+  // one such term.
   const error = norm(want.map((x, k) => x - got[k]!)) / Math.max(norm(want), 1e-2);
   worst.gradient = Math.max(worst.gradient, error);
   expect(error, label).toBeLessThanOrEqual(GRADIENT);

@@ -26,7 +26,9 @@ const shapes = fc
     }),
   );
 
-/** The input steps of each row of each batch of a pass, checked number by number against the series. */
+/**
+ * The input steps of each row of each batch of a pass, checked number by number against the series.
+ */
 function walk(series: Float32Array, options: SeriesOptions, epoch?: number): number[][][] {
   const { features = 1, horizon = 1, last = false, targets: columns = [0] } = options;
   const horizons = [horizon].flat() as number[];

@@ -1,4 +1,7 @@
-/** Sizes are exact where they are computed, refused where no memory has them, and given back where a call fails. */
+/**
+ * Sizes are exact where they are computed, refused where no memory has them, and given back where a
+ * call fails.
+ */
 import { describe, expect, it } from 'vitest';
 import { kernelsOf } from '../src/engine/engine.ts';
 import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';

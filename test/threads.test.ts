@@ -1,5 +1,6 @@
 /**
- * Threads change the time that a call takes and nothing else: every bit against an engine without them.
+ * Threads change the time that a call takes and nothing else: every bit against an engine without
+ * them.
  */
 import fc from 'fast-check';
 import { execFileSync } from 'node:child_process';

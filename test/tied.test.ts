@@ -1,4 +1,7 @@
-/** A linear layer that shares the table of the embedding: against the same model with two matrices, and against float64. */
+/**
+ * A linear layer that shares the table of the embedding: against the same model with two matrices,
+ * and against float64.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadModel, loadPytorch, saveModel, writeSafetensors } from '../src/formats/safetensors.ts';
 import { Model, Trainer } from '../src/hosts/default.ts';

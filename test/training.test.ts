@@ -1,6 +1,7 @@
 /**
- * Training in float32 against training in the float64 reference, update for update: every cell with every optimizer,
- * truncated backpropagation, clipping, and what happens when numbers are not finite.
+ * Training in float32 against training in the float64 reference, update for update: every cell with
+ * every optimizer, truncated backpropagation, clipping, and what happens when numbers are not
+ * finite.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type TrainerOptions } from '../src/hosts/default.ts';
@@ -33,7 +34,9 @@ const optimizers: Readonly<Record<string, Options['optimizer']>> = {
 
 const worst = { loss: 0, norm: 0, parameters: 0, courses: 0 };
 
-/** A language model of 5 letters, so that embedding, cell, linear and cross-entropy are all in it. */
+/**
+ * A language model of 5 letters, so that embedding, cell, linear and cross-entropy are all in it.
+ */
 function letters(form: CellForm): ModelDescription {
   return {
     layers: [
@@ -155,7 +158,8 @@ describe.each(variants)('training, %s SIMD', (variant) => {
   );
 
   it('clipping reports the norm before it and scales as PyTorch does', () => {
-    // A limit that every gradient is above, and one that some are below: those must stay as they are.
+    // A limit that every gradient is above, and one that some are below: those must stay as they
+    // are.
     for (const [norm, every] of [
       [0.05, true],
       [0.3, false],

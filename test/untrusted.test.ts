@@ -1,6 +1,6 @@
 /**
- * What callers and files give is copied, checked and only then used: a refused call leaves parameters, states and outputs as they were,
- * and nobody's number reaches a neighbour's memory.
+ * What callers and files give is copied, checked and only then used: a refused call leaves
+ * parameters, states and outputs as they were, and nobody's number reaches a neighbour's memory.
  */
 import { describe, expect, it } from 'vitest';
 import { LOSS_CLASSES } from '../assembly/shared/codes.ts';
@@ -230,7 +230,8 @@ describe('options of callers', () => {
     expect(() => Object.assign(model, { outputSize: 4000 })).toThrow(TypeError);
     expect(() => Object.assign(model.stream(), { batch: 4000 })).toThrow(TypeError);
     expect(() => Object.assign(model.description.layers, { 0: {} })).toThrow(TypeError);
-    // A window of the steps that were changed is refused, as is a snapshot that would replay as many.
+    // A window of the steps that were changed is refused, as is a snapshot that would replay as
+    // many.
     expect(codeOf(() => trainer.trainOn(floats(160), floats(160)))).toBe('ERR_SHAPE');
     trainer.trainOn(floats(80), floats(80));
     const snapshot = trainer.snapshot();

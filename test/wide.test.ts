@@ -1,6 +1,7 @@
 /**
- * Tiles for vectors of 256 bits, which `enableFastLane` asks for: the same bits as of the others. Here V8 joins no vectors, and they are
- * slow; what it makes of them where it does is tested in `test/hosts`.
+ * Tiles for vectors of 256 bits, which `enableFastLane` asks for: the same bits as of the others.
+ * Here V8 joins no vectors, and they are slow; what it makes of them where it does is tested in
+ * `test/hosts`.
  */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

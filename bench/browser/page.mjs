@@ -1,4 +1,7 @@
-/** The cases of the bench in a page, against the peers that run in one. `?start` begins at once, `?report` posts what came of it. */
+/**
+ * The cases of the bench in a page, against the peers that run in one. `?start` begins at once,
+ * `?report` posts what came of it.
+ */
 import { OURS, cases } from '../cases.mjs';
 import { runCase } from '../contest.mjs';
 import { duration, mergeResults } from '../report.mjs';

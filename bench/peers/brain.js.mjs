@@ -1,4 +1,7 @@
-/** brain.js. Its LSTM has no cell state, so that it computes something else, and nothing is compared; one sequence an update, plain gradients. */
+/**
+ * brain.js. Its LSTM has no cell state, so that it computes something else, and nothing is
+ * compared; one sequence an update, plain gradients.
+ */
 import { createRequire } from 'node:module';
 import { lacksKind } from '../cases.mjs';
 

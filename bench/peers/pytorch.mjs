@@ -1,10 +1,16 @@
-/** Native PyTorch, one thread, in a process of its own that does the timing: where a python3 on this machine has it. */
+/**
+ * Native PyTorch, one thread, in a process of its own that does the timing: where a python3 on this
+ * machine has it.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { lacksKind, training } from '../cases.mjs';
 
-/** What `PYTHON` names, what comes first on the path, Debian's: whose PyTorch multiplies without an optimised BLAS, ten times slower. */
+/**
+ * What `PYTHON` names, what comes first on the path, Debian's: whose PyTorch multiplies without an
+ * optimised BLAS, ten times slower.
+ */
 const PYTHONS = [process.env.PYTHON, 'python3', '/usr/bin/python3'].filter(Boolean);
 
 const [python, version] = find();

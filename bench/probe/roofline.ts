@@ -1,5 +1,6 @@
 /**
- * What one core can do at most, with all numbers in registers, or streaming from memory. Compiled by `roofline.mjs`.
+ * What one core can do at most, with all numbers in registers, or streaming from memory. Compiled
+ * by `roofline.mjs`.
  */
 
 /** From memory: V8 builds a constant anew wherever it is used. */

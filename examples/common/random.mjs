@@ -1,4 +1,7 @@
-/** Random numbers by seed: mulberry32, for made-up data. What the library itself draws is seeded by options of its own. */
+/**
+ * Random numbers by seed: mulberry32, for made-up data. What the library itself draws is seeded by
+ * options of its own.
+ */
 export function createRandom(seed) {
   let state = seed >>> 0;
   /** Uniform in [0, 1). */

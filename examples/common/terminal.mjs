@@ -2,10 +2,12 @@
 import { parseArgs } from 'node:util';
 
 /**
- * The options of the command line; `--help` prints `usage` and ends the program, so does an option that is wrong.
+ * The options of the command line; `--help` prints `usage` and ends the program, so does an option
+ * that is wrong.
  *
  * @param {string} usage
- * @param {Record<string, string | number | boolean>} full Defaults by name. The kind of a default is the kind of its option.
+ * @param {Record<string, string | number | boolean>} full Defaults by name. The kind of a default
+ *   is the kind of its option.
  * @param {Record<string, string | number | boolean>} quick Those that are others with `--quick`.
  */
 export function readOptions(usage, full, quick) {
@@ -41,7 +43,9 @@ function converted(name, given, fallback) {
   throw new Error(`--${name} expected a number of at least 0, got '${given}'`);
 }
 
-/** A line that keeps changing on a terminal; elsewhere a line every few seconds, and the last one. */
+/**
+ * A line that keeps changing on a terminal; elsewhere a line every few seconds, and the last one.
+ */
 export class Progress {
   #shownMs = -Infinity;
   #line = '';

@@ -1,4 +1,5 @@
-// What will the meter say tomorrow? Windows of a series, many steps ahead at once, against the same hour of last week.
+// What will the meter say tomorrow? Windows of a series, many steps ahead at once, against the same
+// hour of last week.
 import asciichart from 'asciichart';
 import { Engine, Model, Trainer, cosineDecay } from 'gatefold';
 import { Normalizer, SeriesWindows, splitSeries } from 'gatefold/data';
@@ -46,7 +47,10 @@ const values = options.csv
   ? readSeries(options.csv, options.column)
   : generateSeries({ weeks: options.weeks, seed });
 
-/** Of every step the mean over the season that ends there: what a drift moves. The first season has that of its end. */
+/**
+ * Of every step the mean over the season that ends there: what a drift moves. The first season has
+ * that of its end.
+ */
 function levelsOf() {
   let sum = values.subarray(0, season).reduce((total, value) => total + value, 0);
   const levels = new Float64Array(values.length).fill(sum / season);

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createRandom } from '../common/random.mjs';
 
 /**
- * What a power meter of an office says every hour: days and weeks, less on some days off, a drift, and noise that lasts for hours.
+ * What a power meter of an office says every hour: days and weeks, less on some days off, a drift,
+ * and noise that lasts for hours.
  *
  * @returns {Float32Array} One number an hour.
  */

@@ -59,10 +59,12 @@ const PLACES = ['harbour', 'market', 'village', 'mill', 'bridge'];
 const TIMES = ['in the morning', 'at noon', 'every evening', 'on sundays', 'after the rain'];
 
 /**
- * A made-up text in which words far apart belong together: the verb agrees with a person who was named up to ten words before, and so does
- * the thing that the verb is about. Counting neighbours of words cannot see that.
+ * A made-up text in which words far apart belong together: the verb agrees with a person who was
+ * named up to ten words before, and so does the thing that the verb is about. Counting neighbours
+ * of words cannot see that.
  *
- * @returns The text, and the perplexity that nobody can stay below: that of the choices it was made by.
+ * @returns The text, and the perplexity that nobody can stay below: that of the choices it was made
+ *   by.
  */
 export function makeText({ words, seed }) {
   const random = createRandom(seed);
@@ -103,7 +105,10 @@ export function makeText({ words, seed }) {
   return { text: sentences.join('\n'), floor: Math.exp(nats / count) };
 }
 
-/** Perplexity of a bigram model with interpolated counts (Jelinek and Mercer): what counting pairs of words achieves. */
+/**
+ * Perplexity of a bigram model with interpolated counts (Jelinek and Mercer): what counting pairs
+ * of words achieves.
+ */
 export function bigramPerplexity(training, held, size) {
   const single = new Float64Array(size);
   const pairs = new Map();

@@ -1,4 +1,5 @@
-// Sequence to sequence: a GRU reads the typed letters, its last state is the first state of another GRU, which writes the word.
+// Sequence to sequence: a GRU reads the typed letters, its last state is the first state of another
+// GRU, which writes the word.
 import { Model, Trainer } from 'gatefold';
 
 /** 0 ends a word (and starts one), a is 1, b 2, ... */
@@ -15,10 +16,13 @@ export class Corrector {
   #batch;
   #longest;
 
-  /** @param longest letters of the longest word; a correction may have one more than it, its end. */
+  /**
+   * @param longest letters of the longest word; a correction may have one more than it, its end.
+   */
   constructor(engine, { hidden, batch, steps, longest, seed, lr }) {
     const embedding = { type: 'embedding', numEmbeddings: LETTERS, embeddingDim: 24 };
-    // What was read last is remembered best, and the first letter is wanted first: the encoder reads backwards.
+    // What was read last is remembered best, and the first letter is wanted first: the encoder
+    // reads backwards.
     const reader = { type: 'gru', name: 'reader', hiddenSize: hidden, direction: 'backward' };
     const writer = { type: 'gru', name: 'writer', hiddenSize: hidden };
     const letters = { type: 'linear', outFeatures: LETTERS };
@@ -68,7 +72,9 @@ export class Corrector {
     return back.loss;
   }
 
-  /** What the decoder reads, END and the word, and what it is to say, the word and END, both [T, B]. */
+  /**
+   * What the decoder reads, END and the word, and what it is to say, the word and END, both [T, B].
+   */
   #shift(labels, labelLengths) {
     const batch = this.#batch;
     const longest = labels.length / batch;

@@ -1,4 +1,5 @@
-// A spelling corrector that has read no dictionary: it learns from words and typos of them to write the word that was meant.
+// A spelling corrector that has read no dictionary: it learns from words and typos of them to write
+// the word that was meant.
 import { readFileSync } from 'node:fs';
 import { Engine, cosineDecay } from 'gatefold';
 import { SequenceBuckets } from 'gatefold/data';

@@ -39,7 +39,9 @@ function slip(word, random) {
   }
 }
 
-/** The word as somebody may type it: now and then right, mostly with one slip, sometimes with two. */
+/**
+ * The word as somebody may type it: now and then right, mostly with one slip, sometimes with two.
+ */
 export function mistype(word, random) {
   const slips = random.pick([0, 1, 1, 1, 1, 1, 1, 1, 2, 2]);
   let typed = word;

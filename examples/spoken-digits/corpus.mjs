@@ -3,7 +3,9 @@ import { Normalizer } from 'gatefold/data';
 import { createRandom } from '../common/random.mjs';
 import { BANDS, logMel, resample } from './features.mjs';
 
-/** Takes of known speakers that nothing is learned from, and speakers of whom nothing is learned. */
+/**
+ * Takes of known speakers that nothing is learned from, and speakers of whom nothing is learned.
+ */
 export function split(recordings, hold) {
   const speakers = [...new Set(recordings.map(({ speaker }) => speaker))].sort();
   const held = hold ? hold.split(',') : speakers.slice(-2);
@@ -20,7 +22,10 @@ export function split(recordings, hold) {
   };
 }
 
-/** The features of a sound as it is, and of `copies` that sound like other speakers and rooms: faster or slower, another throat, noise. */
+/**
+ * The features of a sound as it is, and of `copies` that sound like other speakers and rooms:
+ * faster or slower, another throat, noise.
+ */
 function variants(samples, copies, random) {
   const altered = Array.from({ length: copies }, () => {
     const noise = 10 ** random.between(-4, -2);

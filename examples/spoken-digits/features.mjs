@@ -71,7 +71,10 @@ const WINDOW = COSINES.map((cosine) => 0.5 - 0.5 * cosine);
 const mel = (hz) => 1127 * Math.log(1 + hz / 700);
 const hertz = (m) => 700 * (Math.exp(m / 1127) - 1);
 
-/** Triangles over the spectrum, equally wide to the ear: first line and weights of each. `warp` shifts them as a longer throat would. */
+/**
+ * Triangles over the spectrum, equally wide to the ear: first line and weights of each. `warp`
+ * shifts them as a longer throat would.
+ */
 function melBands(warp) {
   const step = (mel(HIGH_HZ) - mel(LOW_HZ)) / (BANDS + 1);
   const edges = Array.from({ length: BANDS + 2 }, (_, k) =>
@@ -90,7 +93,8 @@ function melBands(warp) {
 }
 
 /**
- * Log-mel spectra [T, BANDS] of a sound, less their mean over time: what a room and a microphone add stays out.
+ * Log-mel spectra [T, BANDS] of a sound, less their mean over time: what a room and a microphone
+ * add stays out.
  *
  * @param {number} warp 1 as it is; 0.9 to 1.1 sounds like another speaker.
  */

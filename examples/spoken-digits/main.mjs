@@ -1,4 +1,5 @@
-// Which digits were that? Sequences that differ in length, from features of sound to a class, or to a string of labels.
+// Which digits were that? Sequences that differ in length, from features of sound to a class, or to
+// a string of labels.
 import { Engine } from 'gatefold';
 import { readOptions } from '../common/terminal.mjs';
 import { classify } from './classify.mjs';

@@ -1,4 +1,5 @@
-// Where the spoken digits come from: recordings in a folder, or a synthesiser that needs no download.
+// Where the spoken digits come from: recordings in a folder, or a synthesiser that needs no
+// download.
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRandom } from '../common/random.mjs';
@@ -19,7 +20,9 @@ export function loadRecordings(folder) {
   );
 }
 
-/** Sounds of the digits: formants in Hz, and how loud the voice and the hiss around `hiss` Hz are. */
+/**
+ * Sounds of the digits: formants in Hz, and how loud the voice and the hiss around `hiss` Hz are.
+ */
 const SOUNDS = {
   i: { formants: [300, 2250, 2950], voice: 1 },
   I: { formants: [400, 1950, 2550], voice: 1 },
@@ -65,7 +68,10 @@ function resonator() {
   };
 }
 
-/** A digit as one of many speakers might say it: a train of pulses and a hiss through three resonators that glide from sound to sound. */
+/**
+ * A digit as one of many speakers might say it: a train of pulses and a hiss through three
+ * resonators that glide from sound to sound.
+ */
 function speak(digit, voice, random) {
   const pace = voice.pace * random.between(0.85, 1.15);
   const plan = DIGITS[digit].map(([sound, ms]) => ({

@@ -1,4 +1,5 @@
-// Several digits in one sound, and nobody says where one ends: connectionist temporal classification (CTC).
+// Several digits in one sound, and nobody says where one ends: connectionist temporal
+// classification (CTC).
 import { Model, Trainer, cosineDecay, greedyCtc, labelErrorRate } from 'gatefold';
 import { SequenceBuckets } from 'gatefold/data';
 import { createRandom } from '../common/random.mjs';

@@ -2,9 +2,10 @@ import type { Draw } from '../draw.ts';
 import type { Batch, Settings, Task } from './task.ts';
 
 /**
- * Hochreiter & Schmidhuber 1997, experiment 4: pairs of a number in [-1, 1] and a marker. One of the first ten pairs and one of the first
- * T/2 - 1 others are marked by 1; the first and last pair by -1, all others by 0. Lengths are T to T + T/10. Where the first pair is
- * drawn, its number is 0.
+ * Hochreiter & Schmidhuber 1997, experiment 4: pairs of a number in [-1, 1] and a marker. One of
+ * the first ten pairs and one of the first T/2 - 1 others are marked by 1; the first and last pair
+ * by -1, all others by 0. Lengths are T to T + T/10. Where the first pair is drawn, its number is
+ * 0.
  */
 function generate(draw: Draw, lag: number, batch: number): Batch {
   const lengths = Int32Array.from({ length: batch }, () =>

@@ -6,7 +6,10 @@ export const LETTERS = 'BTPSXVE';
 /** Longer strings (fewer than one in a million) are drawn anew. */
 const LONGEST = 64;
 
-/** Reber 1967, as Fahlman 1991 and the LSTM paper draw it: from each node two arcs, each a letter and the node that it leads to. */
+/**
+ * Reber 1967, as Fahlman 1991 and the LSTM paper draw it: from each node two arcs, each a letter
+ * and the node that it leads to.
+ */
 const ARCS: readonly (readonly (readonly [letter: string, node: number])[])[] = [
   [
     ['T', 1],

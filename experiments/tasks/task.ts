@@ -7,21 +7,29 @@ export interface Batch {
   readonly steps: number;
   /** [T, B, I] */
   readonly x: Float32Array;
-  /** As the loss of the task wants it: [B] or [B, O] of a task that answers once a sequence, [T, B] or [T, B, O] of others. */
+  /**
+   * As the loss of the task wants it: [B] or [B, O] of a task that answers once a sequence, [T, B]
+   * or [T, B, O] of others.
+   */
   readonly target: Float32Array | Int32Array;
   readonly lengths?: Int32Array;
 }
 
 /** What all cells of a task share. */
 export interface Settings {
-  /** H of the LSTM; the other cells get as many units as come closest to its number of parameters. */
+  /**
+   * H of the LSTM; the other cells get as many units as come closest to its number of parameters.
+   */
   readonly hidden: number;
   readonly batch: number;
   /** Of Adam, without a schedule. */
   readonly rate: number;
   /** Bound of the norm of all gradients. */
   readonly clip: number;
-  /** Start of the bias of the LSTM's forget gate and the GRU's update gate: how long a fresh cell remembers. */
+  /**
+   * Start of the bias of the LSTM's forget gate and the GRU's update gate: how long a fresh cell
+   * remembers.
+   */
   readonly remember: number;
   /** Most sequences that a run may see. */
   readonly cap: number;
@@ -63,7 +71,10 @@ export interface Test {
   readonly fromLoss?: number;
 }
 
-/** [T, B, symbols], all zero but for the symbol of each step; `symbols` has a list of numbers for every sequence. */
+/**
+ * [T, B, symbols], all zero but for the symbol of each step; `symbols` has a list of numbers for
+ * every sequence.
+ */
 export function oneHot(sequences: readonly (readonly number[])[], symbols: number): Float32Array {
   const batch = sequences.length;
   const steps = Math.max(...sequences.map(({ length }) => length));

@@ -1,6 +1,7 @@
 /**
- * Typed arrays of callers. What they are is read from their internal slots by the language's own getters: a subclass, a proxy or an
- * array of another realm cannot say one thing to a check and another to the copy that follows it.
+ * Typed arrays of callers. What they are is read from their internal slots by the language's own
+ * getters: a subclass, a proxy or an array of another realm cannot say one thing to a check and
+ * another to the copy that follows it.
  */
 
 import { GatefoldError } from './errors.ts';
@@ -71,7 +72,10 @@ export function viewOf<K extends Kind>(kind: K, array: Kinds[K]): Kinds[K] {
   return length ? new View(bufferOf(array), offsetOf(array), length) : new View();
 }
 
-/** The elements where nobody can change them before they have been used: in a copy where threads share the buffer. */
+/**
+ * The elements where nobody can change them before they have been used: in a copy where threads
+ * share the buffer.
+ */
 export function owned<K extends Kind>(kind: K, array: Kinds[K]): Kinds[K] {
   const view = viewOf(kind, array);
   return isShared(view) ? (view.slice() as Kinds[K]) : view;
@@ -83,8 +87,9 @@ export function copyInto(to: Float32Array | Int32Array, from: Float32Array | Int
 }
 
 /**
- * Whether writing `to` in order, each step after `from` has been read up to it, destroys elements of `from` that are still to be read:
- * both lie in one buffer, and `to` is ahead of `from` somewhere.
+ * Whether writing `to` in order, each step after `from` has been read up to it, destroys elements
+ * of `from` that are still to be read: both lie in one buffer, and `to` is ahead of `from`
+ * somewhere.
  */
 export function overtakes(to: ArrayBufferView, from: ArrayBufferView): boolean {
   if (bufferOf(to) !== bufferOf(from)) return false;

@@ -169,7 +169,8 @@ export function checkKeys(name: string, value: unknown, keys: readonly string[])
 }
 
 /**
- * A copy of a caller's options, each read once: what has been checked cannot change, whatever stands behind a name.
+ * A copy of a caller's options, each read once: what has been checked cannot change, whatever
+ * stands behind a name.
  *
  * @param keys those that exist.
  */
@@ -192,7 +193,10 @@ export function readOptions<T extends object>(
 const MAX_VALUES = 2 ** 20;
 const MAX_DEPTH = 8;
 
-/** A deep copy of plain data, each value read once, that nobody can change; typed arrays become lists. */
+/**
+ * A deep copy of plain data, each value read once, that nobody can change; typed arrays become
+ * lists.
+ */
 export function frozenCopy<T>(name: string, value: T): T {
   let left = MAX_VALUES;
   const refuse = (at: string, what: string): never => {

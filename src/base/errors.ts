@@ -16,7 +16,10 @@ export type ErrorCode =
   | 'ERR_UNSUPPORTED'
   /** A call in the wrong order. */
   | 'ERR_STATE'
-  /** A thread of the engine ended, failed or stood still in the middle of a call. The engine goes on on one thread. */
+  /**
+   * A thread of the engine ended, failed or stood still in the middle of a call. The engine goes on
+   * on one thread.
+   */
   | 'ERR_THREADS';
 
 /** What a terminal obeys or reorders rather than shows, what ends a line, and what XML forbids. */

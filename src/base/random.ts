@@ -1,8 +1,10 @@
 /**
- * Philox4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
+ * Philox4x32-10, the counter-based generator of Salmon et al., "Parallel random numbers: as easy as
+ * 1, 2, 3" (SC 2011).
  *
- * There is no state: block `counter` of the stream `key` is a pure function of the two. So weights, sampling and shuffles draw the
- * same numbers in every host and in any order of work, and a stopped run resumes from a plain count of what it has drawn.
+ * There is no state: block `counter` of the stream `key` is a pure function of the two. So weights,
+ * sampling and shuffles draw the same numbers in every host and in any order of work, and a stopped
+ * run resumes from a plain count of what it has drawn.
  */
 
 import { M0, M1, ROUNDS, W0, W1 } from '../../assembly/shared/philox.ts';
@@ -59,8 +61,8 @@ export function philoxKey(seed: number): PhiloxKey {
 }
 
 /**
- * Numbers `start`, `start + 1`, ... of stream `stream` of a seed, uniform in [0, 1) with 24 bits, so that each is exact in f32. Any
- * range of a stream can be drawn alone.
+ * Numbers `start`, `start + 1`, ... of stream `stream` of a seed, uniform in [0, 1) with 24 bits,
+ * so that each is exact in f32. Any range of a stream can be drawn alone.
  */
 export function fillUniform(out: Float32Array, seed: number, stream: number, start = 0): void {
   const key = philoxKey(seed);

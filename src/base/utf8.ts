@@ -1,5 +1,6 @@
 /**
- * Strict UTF-8 by hand: an AudioWorklet has neither `TextDecoder` nor `TextEncoder`, and a model must load there too.
+ * Strict UTF-8 by hand: an AudioWorklet has neither `TextDecoder` nor `TextEncoder`, and a model
+ * must load there too.
  */
 
 /** Code units per `String.fromCharCode` call: far below every engine's limit on arguments. */

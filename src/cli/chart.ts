@@ -1,8 +1,9 @@
 import { printable } from '../base/errors.ts';
 
 /**
- * Charts as one SVG file: line charts and heat maps, one below the other. No scripts and no outside fonts; the colours of paper and ink
- * follow the reader's light or dark scheme. `experiments/` draws with it, too.
+ * Charts as one SVG file: line charts and heat maps, one below the other. No scripts and no outside
+ * fonts; the colours of paper and ink follow the reader's light or dark scheme. `experiments/`
+ * draws with it, too.
  */
 
 export interface Line {

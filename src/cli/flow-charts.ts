@@ -85,7 +85,9 @@ function printReach({ layer, state, norms }: Reach, decades: readonly [number, n
   return ['', `${layer}, |dL/d${state}|`, chart, axis];
 }
 
-/** The mean over units at each character as a bar; of values on both sides of 0 that of their sizes. */
+/**
+ * The mean over units at each character as a bar; of values on both sides of 0 that of their sizes.
+ */
 function printGates({ layer, gates }: LayerGates, characters: readonly string[]): string[] {
   const lines = gates.map(({ name, rows }) => {
     const { low, high } = rangeOf(rows);

@@ -64,8 +64,8 @@ function gatesOf(gates: Gates, flow: GradientFlow, steps: number, shown: number)
 }
 
 /**
- * Follows the loss of the last character of some windows, spread over the text, back through them: how far does an error reach? And the
- * gates at the end of the last window.
+ * Follows the loss of the last character of some windows, spread over the text, back through them:
+ * how far does an error reach? And the gates at the end of the last window.
  */
 function look(model: Model, vocabulary: Vocabulary, text: string, most: number): Seen {
   const characters = [...text];

@@ -1,6 +1,7 @@
 /**
- * The yardstick of a character model: counts of each character after the two before it, with one added to every count. Returns its
- * mean loss on `tokens` in bits per character, first two characters left out for want of a context.
+ * The yardstick of a character model: counts of each character after the two before it, with one
+ * added to every count. Returns its mean loss on `tokens` in bits per character, first two
+ * characters left out for want of a context.
  */
 export function trigramBits(training: Int32Array, tokens: Int32Array, characters: number): number {
   // A map of what occurs: characters^3 counts of a large vocabulary would not fit anywhere.

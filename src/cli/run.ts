@@ -23,7 +23,10 @@ export const CELLS = {
 } as const;
 export type CellName = keyof typeof CELLS;
 
-/** What makes a run: the same settings on the same text give the same model, on the deterministic variant to the last bit. */
+/**
+ * What makes a run: the same settings on the same text give the same model, on the deterministic
+ * variant to the last bit.
+ */
 export interface Settings {
   readonly cell: CellName;
   readonly hidden: number;
@@ -56,7 +59,9 @@ export const MAX_CLIP = 1e9;
 /** A run that was saved, all but the trainer. */
 export interface SavedRun {
   readonly settings: Settings;
-  /** Names of the files it learns from, to be shown and never opened; none for the project's own. */
+  /**
+   * Names of the files it learns from, to be shown and never opened; none for the project's own.
+   */
   readonly files: readonly string[];
   readonly fingerprint: string;
   readonly simd: string;

@@ -5,8 +5,9 @@ import type { Kernels } from '../kernels/index.ts';
 const LEAST_TEMPERATURE = 1e-6;
 
 /**
- * Draws a token from softmax(logits / temperature) with `uniform` in [0, 1); temperature 0 takes the likeliest. Never `UNKNOWN`, which
- * has no character to write. The softmax is the product's own: `Math.exp` has other bits in other JavaScript engines.
+ * Draws a token from softmax(logits / temperature) with `uniform` in [0, 1); temperature 0 takes
+ * the likeliest. Never `UNKNOWN`, which has no character to write. The softmax is the product's
+ * own: `Math.exp` has other bits in other JavaScript engines.
  */
 export function drawToken(
   kernels: Pick<Kernels, 'softmax'>,

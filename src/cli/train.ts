@@ -35,7 +35,9 @@ const MAX_DEFAULT_EPOCHS = 50;
 export const DEFAULT_LR = 0.008;
 /** For the cell whose state nothing bounds: at twice that it ran away. */
 export const DEFAULT_LR_OPEN = 0.004;
-/** Closes a gate to 2 %; at -2 the cell state still ran away (measured on the project's sources). */
+/**
+ * Closes a gate to 2 %; at -2 the cell state still ran away (measured on the project's sources).
+ */
 const CLOSED_FORGET_BIAS = -4;
 /** Updates that the shown loss is the mean of. */
 const LOSS_WINDOW = 25;
@@ -111,8 +113,9 @@ function planRun(named: readonly string[], options: TrainOptions): Plan {
 }
 
 /**
- * Fresh parameters. Where the gates see the cell state through full matrices nothing bounds it: gates that stay open count it up by one a
- * step, until no gradient passes any more. There the forget gates start closed.
+ * Fresh parameters. Where the gates see the cell state through full matrices nothing bounds it:
+ * gates that stay open count it up by one a step, until no gradient passes any more. There the
+ * forget gates start closed.
  */
 function createModel(engine: Engine, settings: Settings, characters: number): Model {
   const { cell, hidden, seed } = settings;
@@ -144,13 +147,17 @@ async function whileStoppable(
   const onSignal = (name: NodeJS.Signals): void => controller.abort(name);
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   await work(controller.signal);
-  // A stopped run keeps listening: a terminal's Ctrl-C under npm arrives twice, and the second must not kill it.
+  // A stopped run keeps listening: a terminal's Ctrl-C under npm arrives twice, and the second must
+  // not kill it.
   if (controller.signal.aborted) return controller.signal.reason as NodeJS.Signals;
   process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   return undefined;
 }
 
-/** A run at work: its trainer, the loss of each update in nats, and the update of the best validation. */
+/**
+ * A run at work: its trainer, the loss of each update in nats, and the update of the best
+ * validation.
+ */
 interface Run {
   readonly trainer: Trainer;
   readonly losses: number[];
@@ -175,7 +182,9 @@ function fitOptions(plan: Plan, run: Run, signal: AbortSignal): FitOptions {
   };
 }
 
-/** Trains to the end of the plan, or to a signal; saves the run after every epoch, and at the end. */
+/**
+ * Trains to the end of the plan, or to a signal; saves the run after every epoch, and at the end.
+ */
 async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
   const progress = new Progress(process.stdout);
   const startedMs = performance.now();

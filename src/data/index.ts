@@ -1,4 +1,6 @@
-/** Sequences cut into batches for `Trainer.fit`: the same seed gives the same order in every host. */
+/**
+ * Sequences cut into batches for `Trainer.fit`: the same seed gives the same order in every host.
+ */
 
 export { Normalizer } from './normalizer.ts';
 export { SequenceBuckets } from './sequences.ts';

@@ -1,7 +1,10 @@
 import { checkInteger } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 
-/** Brings each feature to mean 0 and deviation 1, as it was in the data that the normalizer was fitted to: the training part. */
+/**
+ * Brings each feature to mean 0 and deviation 1, as it was in the data that the normalizer was
+ * fitted to: the training part.
+ */
 export class Normalizer {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
@@ -39,7 +42,10 @@ export class Normalizer {
     return rows.map((value, i) => (value - mean[i % mean.length]!) / deviation[i % mean.length]!);
   }
 
-  /** The copy that `apply` would have made this of. `columns` are the features that a row of it has; default all. */
+  /**
+   * The copy that `apply` would have made this of. `columns` are the features that a row of it has;
+   * default all.
+   */
   undo(rows: Float32Array, columns?: readonly number[]): Float32Array {
     const { mean, deviation } = this;
     const own = columns ?? [...mean.keys()];

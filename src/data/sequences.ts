@@ -7,7 +7,10 @@ import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 export interface LabelledSequence {
   /** Features [T, F], or tokens [T]. */
   readonly input: Float32Array | Int32Array;
-  /** A class; labels in their order, as many as there are (CTC); or numbers. With `per: 'step'` labels [T] or numbers [T, O]. */
+  /**
+   * A class; labels in their order, as many as there are (CTC); or numbers. With `per: 'step'`
+   * labels [T] or numbers [T, O].
+   */
   readonly target: number | Int32Array | Float32Array;
 }
 
@@ -18,7 +21,10 @@ export interface BucketOptions {
   readonly features?: number;
   /** What has a target: each `sequence` as a whole (default), or each `step` of it. */
   readonly per?: 'sequence' | 'step';
-  /** Batches whose sequences are sorted by length together: more pad less, fewer mix better. Default 16. */
+  /**
+   * Batches whose sequences are sorted by length together: more pad less, fewer mix better. Default
+   * 16.
+   */
   readonly pool?: number;
   /** Of the order; default 0. */
   readonly seed?: number;
@@ -52,9 +58,9 @@ interface TargetForm {
 }
 
 /**
- * Sequences of different lengths in batches of similar ones, so that little is padded. In every pass each sequence comes once: all are
- * shuffled, sorted by length within pools of some batches, cut into batches, and the batches are shuffled. Without a pass (validation)
- * they come sorted.
+ * Sequences of different lengths in batches of similar ones, so that little is padded. In every
+ * pass each sequence comes once: all are shuffled, sorted by length within pools of some batches,
+ * cut into batches, and the batches are shuffled. Without a pass (validation) they come sorted.
  */
 export class SequenceBuckets {
   readonly batch: number;
@@ -89,7 +95,10 @@ export class SequenceBuckets {
     );
   }
 
-  /** Batch `index`, of pass `epoch`; without one, of the sequences sorted by length. Its arrays are overwritten by the next call. */
+  /**
+   * Batch `index`, of pass `epoch`; without one, of the sequences sorted by length. Its arrays are
+   * overwritten by the next call.
+   */
   window(index: number, epoch?: number): SequenceBatch {
     checkInteger('index', index, 0, this.length - 1);
     const { batch } = this;

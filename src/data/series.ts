@@ -9,18 +9,26 @@ export interface SeriesOptions {
   readonly steps: number;
   /** F: numbers that the series has at every step; default 1. */
   readonly features?: number;
-  /** How many steps ahead the targets are; of several, the targets stand side by side. Default 1. */
+  /**
+   * How many steps ahead the targets are; of several, the targets stand side by side. Default 1.
+   */
   readonly horizon?: number | readonly number[];
   /** The features that are to be predicted; default all. */
   readonly targets?: readonly number[];
-  /** Whether only the last step of a window has targets, as a model that ends in a pool wants them; default false. */
+  /**
+   * Whether only the last step of a window has targets, as a model that ends in a pool wants them;
+   * default false.
+   */
   readonly last?: boolean;
   /**
-   * `contiguous` (default): B long pieces whose windows follow one another, so that the state is carried on. `shuffled`: windows that start
-   * from zero states, in another order in every pass.
+   * `contiguous` (default): B long pieces whose windows follow one another, so that the state is
+   * carried on. `shuffled`: windows that start from zero states, in another order in every pass.
    */
   readonly order?: 'contiguous' | 'shuffled';
-  /** Steps from the start of a shuffled window to the next, at most `steps`, which is the default: no two have a step in common. */
+  /**
+   * Steps from the start of a shuffled window to the next, at most `steps`, which is the default:
+   * no two have a step in common.
+   */
   readonly stride?: number;
   /** Of the order; default 0. */
   readonly seed?: number;
@@ -30,7 +38,10 @@ export interface SeriesOptions {
 export interface SeriesWindow {
   /** [T, B, F] */
   readonly inputs: Float32Array;
-  /** [T, B, K O]: of each input, the O predicted features at the first of K horizons, then at the next; with `last` [B, K O]. */
+  /**
+   * [T, B, K O]: of each input, the O predicted features at the first of K horizons, then at the
+   * next; with `last` [B, K O].
+   */
   readonly targets: Float32Array;
   readonly steps: number;
   /** Of shuffled windows that are shorter, or of rows that have none (0). */
@@ -68,8 +79,9 @@ export function stepsOf(series: Float32Array, features: number): number {
 }
 
 /**
- * A time series cut into windows: inputs, and what the series was some steps later. Every step whose targets the series still holds is in
- * one window (with a `stride` below `steps`, in several); of contiguous windows, fewer than B steps at the end stay unused.
+ * A time series cut into windows: inputs, and what the series was some steps later. Every step
+ * whose targets the series still holds is in one window (with a `stride` below `steps`, in
+ * several); of contiguous windows, fewer than B steps at the end stay unused.
  */
 export class SeriesWindows {
   readonly batch: number;
@@ -114,7 +126,10 @@ export class SeriesWindows {
     this.#targets = new Float32Array((this.#last ? 1 : this.steps) * this.batch * this.targetSize);
   }
 
-  /** Batch `index`, of pass `epoch` when shuffled; without one, in the order of time. Its arrays are overwritten by the next call. */
+  /**
+   * Batch `index`, of pass `epoch` when shuffled; without one, in the order of time. Its arrays are
+   * overwritten by the next call.
+   */
   window(index: number, epoch?: number): SeriesWindow {
     checkInteger('index', index, 0, this.length - 1);
     const { batch } = this;

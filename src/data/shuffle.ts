@@ -11,7 +11,10 @@ export function checkSeed(seed: number | undefined): number {
   return checkInteger('seed', seed ?? 0, 0, MAX_SEED);
 }
 
-/** 0, 1, ... count - 1, in an order that is a function of seed, pass and purpose alone (Fisher and Yates). */
+/**
+ * 0, 1, ... count - 1, in an order that is a function of seed, pass and purpose alone (Fisher and
+ * Yates).
+ */
 export function shuffled(count: number, seed: number, epoch: number, purpose: number): Int32Array {
   const items = Int32Array.from({ length: count }, (_, i) => i);
   const key = philoxKey(seed);

@@ -18,8 +18,8 @@ export interface SeriesSplitOptions extends Pick<SeriesOptions, 'steps' | 'featu
 }
 
 /**
- * The past of a series and its future, views both. The steps between them are in neither: no window of the one shares an input or a
- * target with a window of the other, or follows it at once.
+ * The past of a series and its future, views both. The steps between them are in neither: no window
+ * of the one shares an input or a target with a window of the other, or follows it at once.
  */
 export function splitSeries(
   series: Float32Array,
@@ -49,7 +49,10 @@ export function splitSeries(
 export interface SequenceSplitOptions<T> {
   /** Share of the sequences (about, where they are in groups) that is learned from; default 0.8. */
   readonly training?: number;
-  /** What must stay on one side of the split, such as the speaker of a recording; default each sequence by itself. */
+  /**
+   * What must stay on one side of the split, such as the speaker of a recording; default each
+   * sequence by itself.
+   */
   readonly group?: (sequence: T, index: number) => string | number;
   /** Of the choice; default 0. */
   readonly seed?: number;

@@ -8,8 +8,9 @@ export interface TextWindow {
 }
 
 /**
- * A text cut for truncated backpropagation through time. Each of B rows is one contiguous piece of the text, and window w + 1 goes on
- * where window w ended, in every row: the state after one is the state before the next.
+ * A text cut for truncated backpropagation through time. Each of B rows is one contiguous piece of
+ * the text, and window w + 1 goes on where window w ended, in every row: the state after one is the
+ * state before the next.
  *
  *     row 0  │ window 0 │ window 1 │ ... │ last, maybe shorter │
  *     row 1  │ window 0 │ window 1 │ ... │ last, maybe shorter │
@@ -24,7 +25,10 @@ export class TextBatches {
   readonly #inputs: Int32Array;
   readonly #targets: Int32Array;
 
-  /** `steps` is the length of every window but the last. Fewer than `batch` tokens at the end of the text stay unused. */
+  /**
+   * `steps` is the length of every window but the last. Fewer than `batch` tokens at the end of the
+   * text stay unused.
+   */
   constructor(tokens: Int32Array, options: { batch: number; steps: number }) {
     const { batch, steps } = options;
     this.#rowLength = Math.floor((tokens.length - 1) / batch);

@@ -9,7 +9,10 @@ export interface Block {
   readonly bytes: number;
 }
 
-/** A number of bytes that was computed: refuses one that is no exact count, before it becomes an address. */
+/**
+ * A number of bytes that was computed: refuses one that is no exact count, before it becomes an
+ * address.
+ */
 export function checkBytes(bytes: number, purpose: string): number {
   if (Number.isSafeInteger(bytes) && bytes >= 0) return bytes;
   throw new GatefoldError(
@@ -38,8 +41,9 @@ export function endOf({ address, bytes }: Block): number {
 }
 
 /**
- * The only owner of an engine's linear memory: hands out blocks, takes them back and joins them, grows the memory, and remakes the
- * views that growing detaches. Blocks whose owner is collected without `dispose()` come back by themselves.
+ * The only owner of an engine's linear memory: hands out blocks, takes them back and joins them,
+ * grows the memory, and remakes the views that growing detaches. Blocks whose owner is collected
+ * without `dispose()` come back by themselves.
  */
 export class Arena {
   readonly memory: WebAssembly.Memory;

@@ -25,9 +25,15 @@ export function kernelsOf(engine: Engine): Kernels {
   return kernels;
 }
 
-/** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
+/**
+ * One WebAssembly instance with its memory: the only owner of what models, streams and trainers
+ * hold.
+ */
 export class Engine {
-  /** Which kernels run: `relaxed` rounds a product and a sum once, `baseline` gives the same bits on every machine. */
+  /**
+   * Which kernels run: `relaxed` rounds a product and a sum once, `baseline` gives the same bits on
+   * every machine.
+   */
   readonly variant: 'relaxed' | 'baseline';
   /** Most bytes of linear memory. */
   readonly maxBytes: number;

@@ -6,7 +6,10 @@ export interface KernelImports {
 /** 1 where V8 joins neighbouring vectors of this process to 256 bits. */
 let wide = 0;
 
-/** From here on, kernels multiply in tiles for vectors of 256 bits. Elsewhere these would not fit into the registers. */
+/**
+ * From here on, kernels multiply in tiles for vectors of 256 bits. Elsewhere these would not fit
+ * into the registers.
+ */
 export function widen(): void {
   wide = 1;
 }

@@ -6,7 +6,10 @@ import type { Slot } from './plan.ts';
 import { int8Size } from './panels.ts';
 import type { Panels } from './panels.ts';
 
-/** Most rows whose activations are quantised at once: 96 rows of 1024 take 200 KB of the second-level cache. */
+/**
+ * Most rows whose activations are quantised at once: 96 rows of 1024 take 200 KB of the
+ * second-level cache.
+ */
 const ROWS = 96;
 
 /** Refuses a host that would get wrong numbers. */
@@ -42,7 +45,9 @@ export function int8Operands(
   return { operandRows, operandRow, length: (operandRows * operandRow) / 4 };
 }
 
-/** Rows of a matrix in their plain order, quantised; with `scales` they are whole numbers already. */
+/**
+ * Rows of a matrix in their plain order, quantised; with `scales` they are whole numbers already.
+ */
 export function packInt8(
   { run }: Kernels,
   panels: Panels,
@@ -60,7 +65,10 @@ export function packInt8(
   }
 }
 
-/** The other way: into `data`, whose whole numbers get their scale where it is f32. Gives the scales. */
+/**
+ * The other way: into `data`, whose whole numbers get their scale where it is f32. Gives the
+ * scales.
+ */
 export function unpackInt8(
   kernels: Kernels,
   panels: Panels,

@@ -58,7 +58,9 @@ export class Kernels {
     this.arena.floats.fill(0, start, start + length);
   }
 
-  /** Writes one whole number of a descriptor, allocating nothing: for what changes with every call. */
+  /**
+   * Writes one whole number of a descriptor, allocating nothing: for what changes with every call.
+   */
   set<S extends StructName>(descriptor: Descriptor<S>, field: WholeField<S>, value: number): void {
     const { offsets }: Layout = layout[descriptor.struct];
     this.arena.integers[(descriptor.address + offsets[field as string]!) / 4] = value;

@@ -3,7 +3,9 @@ import { checkBytes } from './arena.ts';
 import type { Block } from './arena.ts';
 import * as layout from './generated/layout.ts';
 
-/** Where an array of f32 or i32 lies in the engine: an address that only this file makes sense of. */
+/**
+ * Where an array of f32 or i32 lies in the engine: an address that only this file makes sense of.
+ */
 export interface Slot {
   readonly address: number;
   /** Elements. */
@@ -33,7 +35,10 @@ export class Plan {
     return this.#bytes;
   }
 
-  /** `length` f32 or i32 (a safe integer of at least 0), on a cache line of their own. The slot is valid after `place`. */
+  /**
+   * `length` f32 or i32 (a safe integer of at least 0), on a cache line of their own. The slot is
+   * valid after `place`.
+   */
   reserve(length: number): Slot {
     const slot = { address: 0, length: checkBytes(length, PURPOSE) };
     const offset = this.#bytes;

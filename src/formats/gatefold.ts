@@ -20,7 +20,10 @@ const DESCRIPTION = 'gatefold.model';
 const TRAINER = 'gatefold.trainer';
 const CHECKSUM = 'gatefold.checksum';
 const FORMAT = 'gatefold.format';
-/** Prefixes of a trainer's file: of the model's parameters (`Trainer.snapshot` gives it), and of what the caller adds. */
+/**
+ * Prefixes of a trainer's file: of the model's parameters (`Trainer.snapshot` gives it), and of
+ * what the caller adds.
+ */
 const PARAMETERS = 'model.';
 const EXTRA = 'extra.';
 const MAX_JSON_DEPTH = 64;
@@ -86,8 +89,9 @@ function parseOwn(text: string | undefined, key: string, fix: string): unknown {
 }
 
 /**
- * A model as a safetensors file: parameters by PyTorch's names, the description as JSON in the metadata. Matrices with int8 weights are I8,
- * their scales F32 under the same name with `_scale` behind it.
+ * A model as a safetensors file: parameters by PyTorch's names, the description as JSON in the
+ * metadata. Matrices with int8 weights are I8, their scales F32 under the same name with `_scale`
+ * behind it.
  */
 export function saveModel(
   model: Model,
@@ -103,7 +107,10 @@ export function saveModel(
   });
 }
 
-/** The model of a file that `saveModel` or `saveTrainer` wrote; of a run that keeps its best parameters, with those. */
+/**
+ * The model of a file that `saveModel` or `saveTrainer` wrote; of a run that keeps its best
+ * parameters, with those.
+ */
 export function loadModel(engine: Engine, source: Source): Model {
   const { tensors, metadata } = open(source);
   checkFormat(metadata);
@@ -133,7 +140,9 @@ function misfit(): never {
   foreign('its tensors are not those of the model it describes', 'save the model again');
 }
 
-/** Refuses a file without exactly the tensors that it describes, before the engine takes any memory. */
+/**
+ * Refuses a file without exactly the tensors that it describes, before the engine takes any memory.
+ */
 function checkTensors(description: ModelDescription, tensors: SafetensorsFile['tensors']): void {
   let wanted: SavedTensor[];
   try {
@@ -161,8 +170,9 @@ function refuseInt8(tensors: SafetensorsFile['tensors']): void {
 }
 
 /**
- * FNV-1a over words of 32 bits: of everything in a trainer's file, since a bit that flips in a moment would show in nothing else. Every
- * step can be undone, so that no change of a single word goes unseen.
+ * FNV-1a over words of 32 bits: of everything in a trainer's file, since a bit that flips in a
+ * moment would show in nothing else. Every step can be undone, so that no change of a single word
+ * goes unseen.
  */
 function checksumOf(tensors: StateDict, metadata: Readonly<Record<string, string>>): string {
   let hash = 0x811c9dc5;
@@ -181,7 +191,10 @@ function checksumOf(tensors: StateDict, metadata: Readonly<Record<string, string
   return String(hash >>> 0);
 }
 
-/** Everything of a trainer, its model too: `loadModel` reads the file as well. `snapshot` stands for the trainer as it was then. */
+/**
+ * Everything of a trainer, its model too: `loadModel` reads the file as well. `snapshot` stands for
+ * the trainer as it was then.
+ */
 export function saveTrainer(
   trainer: Trainer,
   { tensors: own, metadata = {}, snapshot = trainer.snapshot() }: TrainerExtras = {},
@@ -232,8 +245,8 @@ export function readTrainer(
 }
 
 /**
- * Puts a trainer, created like the saved one, into the saved state: it goes on bit for bit where that one stopped (on another SIMD
- * variant, to rounding). Gives back the extras.
+ * Puts a trainer, created like the saved one, into the saved state: it goes on bit for bit where
+ * that one stopped (on another SIMD variant, to rounding). Gives back the extras.
  */
 export function loadTrainer(trainer: Trainer, source: Source): Required<Extras> {
   const { snapshot, ...extras } = readTrainer(trainer, source);
@@ -269,7 +282,10 @@ function hintFor(unexpected: readonly string[], missing: readonly string[]): str
   return 'name the layers as the modules of the state_dict, and pass { prefix } for a part of it';
 }
 
-/** A module that is itself the one layer of the model has entries without a layer's name: they get it. */
+/**
+ * A module that is itself the one layer of the model has entries without a layer's name: they get
+ * it.
+ */
 function nameBare(found: StateDict, model: Model): StateDict {
   const { layers } = model.description;
   const own = `${layers[0]!.name}.`;
@@ -277,7 +293,10 @@ function nameBare(found: StateDict, model: Model): StateDict {
   return new Map([...found].map(([name, tensor]) => [own + name, tensor]));
 }
 
-/** A tied weight has two names in PyTorch; a file has it under both or one of them. It is kept under that of the table. */
+/**
+ * A tied weight has two names in PyTorch; a file has it under both or one of them. It is kept under
+ * that of the table.
+ */
 function untie(found: StateDict, model: Model): StateDict {
   const kept = new Map(found);
   for (const layer of model.description.layers) {
@@ -296,8 +315,9 @@ function untie(found: StateDict, model: Model): StateDict {
 }
 
 /**
- * Loads the `state_dict` of a PyTorch module whose `nn.RNN`, `nn.LSTM`, `nn.GRU`, `nn.Linear` and `nn.Embedding` bear the names of the
- * model's layers (written with `safetensors.torch.save_file`). With `prefix`, only the entries whose names begin with it, without it.
+ * Loads the `state_dict` of a PyTorch module whose `nn.RNN`, `nn.LSTM`, `nn.GRU`, `nn.Linear` and
+ * `nn.Embedding` bear the names of the model's layers (written with `safetensors.torch.save_file`).
+ * With `prefix`, only the entries whose names begin with it, without it.
  */
 export function loadPytorch(model: Model, source: Source, options: { prefix?: string } = {}): void {
   const { tensors } = open(source);

@@ -22,7 +22,9 @@ export interface Buffers {
   readonly lastC: Slot;
   readonly gates: Slot;
   readonly products: Slot;
-  /** [M, row]: outputs of other units; of a reverse one its outputs at the places of their inputs. */
+  /**
+   * [M, row]: outputs of other units; of a reverse one its outputs at the places of their inputs.
+   */
   readonly rows: Slot;
   /** [M, I] of a reverse unit: its inputs from the end, and their gradient. */
   readonly reversed: Slot;
@@ -35,7 +37,10 @@ export interface Buffers {
   readonly row: number;
   /** [M, row]: gradient of the outputs; a linear unit's takes the place of the outputs. */
   readonly gradient: Slot;
-  /** [M, row]: of a reverse unit the same in its own order, of other recurrent ones that very gradient. */
+  /**
+   * [M, row]: of a reverse unit the same in its own order, of other recurrent ones that very
+   * gradient.
+   */
   readonly stepGradient: Slot;
   /** [B, Hp]: gradient of the last, then of the initial state. */
   readonly dh: Slot;

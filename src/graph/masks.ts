@@ -34,8 +34,8 @@ export interface Mask {
 }
 
 /**
- * Draws a mask: a function of seed, pass, stream, step, row of the caller's batch and unit alone, so neither lengths nor the cut of a
- * sequence into passes change it.
+ * Draws a mask: a function of seed, pass, stream, step, row of the caller's batch and unit alone,
+ * so neither lengths nor the cut of a sequence into passes change it.
  */
 export function drawMask(
   kernels: Kernels,

@@ -27,7 +27,10 @@ export interface SharedParameters {
   readonly release: () => void;
 }
 
-/** The parameters of a model in an engine's memory: one flat vector, in the order and layout that the kernels read. */
+/**
+ * The parameters of a model in an engine's memory: one flat vector, in the order and layout that
+ * the kernels read.
+ */
 export class Store {
   readonly kernels: Kernels;
   readonly units: readonly Unit[];
@@ -36,7 +39,10 @@ export class Store {
   readonly values: Slot;
   /** Whether every output depends on steps before it alone. */
   readonly causal: boolean;
-  /** Index of the first unit whose outputs are one row a sequence, behind the last one where there is none. */
+  /**
+   * Index of the first unit whose outputs are one row a sequence, behind the last one where there
+   * is none.
+   */
   readonly pooledFrom: number;
   /** Whether matrices have weights of 8 bits: for inference alone. */
   readonly int8: boolean;
@@ -45,7 +51,9 @@ export class Store {
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   readonly #bias = new Map<Unit, Slot>();
-  /** The weight of all tied units in panels: a model has one table at most. The unit is any of them. */
+  /**
+   * The weight of all tied units in panels: a model has one table at most. The unit is any of them.
+   */
   readonly #tied: { readonly unit: LinearUnit; readonly panels: Slot } | undefined;
   readonly #roles = new Map<Unit, Map<Parameter['role'], Parameter>>();
   readonly #descriptors: Descriptor<'Sequence'>[] = [];
@@ -131,7 +139,9 @@ export class Store {
     return 'int8' in form ? int8Fields(form.int8, part(this.values, offset)) : undefined;
   }
 
-  /** Brings the table to the panels of the units that are tied to it. Those of 8 bits never change. */
+  /**
+   * Brings the table to the panels of the units that are tied to it. Those of 8 bits never change.
+   */
   prepareTied(): void {
     if (this.int8 || !this.#tied) return;
     this.moveTied(this.#tied.unit, this.#tied.panels, this.values, false);
@@ -195,8 +205,8 @@ export class Store {
   }
 
   /**
-   * The tensors, of exactly the names and shapes of the parameters, where nobody can change them; refuses all others. `saved` says
-   * whether they are as `readSaved` gives them.
+   * The tensors, of exactly the names and shapes of the parameters, where nobody can change them;
+   * refuses all others. `saved` says whether they are as `readSaved` gives them.
    */
   check(tensors: ReadonlyMap<string, Tensor>, saved = false): CheckedTensors {
     const given = ownTensors(tensors);

@@ -30,7 +30,10 @@ export interface Sequence {
 /** Options of a call over a sequence, but for those of its outputs. */
 export const SEQUENCE_KEYS = ['steps', 'batch', 'batchFirst', 'state', 'lengths'] as const;
 
-/** Checks a call against the model, before it takes any memory. What it returns nobody else can change. */
+/**
+ * Checks a call against the model, before it takes any memory. What it returns nobody else can
+ * change.
+ */
 export function checkSequence(store: Store, x: Input, options: SequenceOptions): Sequence {
   const { state: given = {}, lengths: valid, ...rest } = options;
   const total = checkInteger('steps', rest.steps, 1);
@@ -101,7 +104,10 @@ export function addRows(
   });
 }
 
-/** Rows in the engine, in the order of the extent, to their places in the caller's array. Others of it are not touched. */
+/**
+ * Rows in the engine, in the order of the extent, to their places in the caller's array. Others of
+ * it are not touched.
+ */
 export function takeRows(
   kernels: Kernels,
   { batch, staging }: Workspace,
@@ -142,7 +148,10 @@ export function eachRow(
   }
 }
 
-/** Repeats the last valid output of every row behind it, in a caller's array whose other rows are zero. */
+/**
+ * Repeats the last valid output of every row behind it, in a caller's array whose other rows are
+ * zero.
+ */
 export function repeatLast(
   out: Float32Array,
   width: number,

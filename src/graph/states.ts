@@ -125,7 +125,10 @@ export function copyState(
   }
 }
 
-/** The same where one side has its rows in another order: row `order[place]` of it is the other side's row `place`. */
+/**
+ * The same where one side has its rows in another order: row `order[place]` of it is the other
+ * side's row `place`.
+ */
 export function reorderState(
   kernels: Kernels,
   from: readonly StatePlace[],

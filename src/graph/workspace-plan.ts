@@ -11,11 +11,16 @@ export interface WorkspaceOptions {
   readonly batch: number;
   /** Most steps of one pass. */
   readonly steps: number;
-  /** A vector like the parameters that gradients are added to; the workspace then keeps what the backward pass needs. */
+  /**
+   * A vector like the parameters that gradients are added to; the workspace then keeps what the
+   * backward pass needs.
+   */
   readonly gradients?: Slot;
   /** Bound of the gradient of every gate's sum at every step. */
   readonly gradientLimit?: number;
-  /** Whether every step is the last one for now, so that a pool hands on what it reads: for streams. */
+  /**
+   * Whether every step is the last one for now, so that a pool hands on what it reads: for streams.
+   */
   readonly everyStep?: boolean;
 }
 

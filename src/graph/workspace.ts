@@ -32,13 +32,19 @@ const MAX_EXTENTS = 4;
 /** A call for so many rows. */
 type KernelCall = (rows: number) => void;
 
-/** A recurrent unit, and its gates [G, H] at a row of its last pass, in a view that lives until the next row. */
+/**
+ * A recurrent unit, and its gates [G, H] at a row of its last pass, in a view that lives until the
+ * next row.
+ */
 export interface GateRows {
   readonly unit: RecurrentUnit;
   read(place: number): Float32Array;
 }
 
-/** Room for passes over a model: the buffers and descriptors of every unit, for a batch and a number of steps fixed at creation. */
+/**
+ * Room for passes over a model: the buffers and descriptors of every unit, for a batch and a number
+ * of steps fixed at creation.
+ */
 export class Workspace {
   readonly batch: number;
   readonly steps: number;
@@ -71,7 +77,10 @@ export class Workspace {
   readonly #forward: readonly KernelCall[];
   readonly #masks: readonly Mask[];
   #extent: Extent;
-  /** Extents of whole batches by their steps, the last few: a stream goes back and forth between two. */
+  /**
+   * Extents of whole batches by their steps, the last few: a stream goes back and forth between
+   * two.
+   */
   readonly #uniform = new Map<number, Extent>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
@@ -155,7 +164,10 @@ export class Workspace {
     return index < this.#pooledFrom ? this.#extent.rows : this.batch;
   }
 
-  /** The same for steps `first` to `first + steps` of rows of these lengths; false where there is no row. */
+  /**
+   * The same for steps `first` to `first + steps` of rows of these lengths; false where there is no
+   * row.
+   */
   arrangeLengths(lengths: Int32Array, first: number, steps: number): boolean {
     const empty = this.pooled ? emptyExtent(this.batch) : undefined;
     const extent = raggedExtent(lengths, first, steps) ?? empty;
@@ -289,7 +301,10 @@ export class Workspace {
     }
   }
 
-  /** Runs the arranged rows from the inputs and initial states in place, or so far that all states are there. Allocates nothing. */
+  /**
+   * Runs the arranged rows from the inputs and initial states in place, or so far that all states
+   * are there. Allocates nothing.
+   */
   forward(statesOnly = false): void {
     const end = statesOnly ? this.#statesAt : this.#forward.length;
     for (let i = 0; i < end; i++) this.#forward[i]!(this.#rowsOf(i));
@@ -343,7 +358,10 @@ export class Workspace {
     run.rows_mask(to, toRow, x, xRow, mask.address, row, fixed, offsets, steps, unit.outputRow * 4);
   }
 
-  /** Draws the masks of the pass to come; without a draw nothing is masked. To be called after `arrange`. */
+  /**
+   * Draws the masks of the pass to come; without a draw nothing is masked. To be called after
+   * `arrange`.
+   */
   mask(draw?: Draw): void {
     for (const mask of this.#masks) {
       if (draw) drawMask(this.#kernels, mask, this.#extent, draw);
@@ -378,7 +396,10 @@ export class Workspace {
     }
   }
 
-  /** The norms [T, 2] of dL/dh and dL/dc of every step of each recurrent unit, in its own order, after a measured `backward`. */
+  /**
+   * The norms [T, 2] of dL/dh and dL/dc of every step of each recurrent unit, in its own order,
+   * after a measured `backward`.
+   */
   flow(): { unit: RecurrentUnit; norms: Float64Array }[] {
     return this.#recurrent.map(({ unit, norms }) => ({
       unit: unit as RecurrentUnit,
@@ -393,7 +414,10 @@ export class Workspace {
     }
   }
 
-  /** Adds what tied weights have gathered to the gradients of their tables; to be called when all of a gradient is there. */
+  /**
+   * Adds what tied weights have gathered to the gradients of their tables; to be called when all of
+   * a gradient is there.
+   */
   finish(): void {
     for (const { unit, dTied } of this.#buffers) {
       if (dTied !== NONE) this.#store.moveTied(unit as LinearUnit, dTied, this.#gradients!, true);
@@ -453,7 +477,8 @@ export class Workspace {
     if (reverse && !paired) {
       run.rows_gather(dx.address, dxRow, own.address, ownRow, mirror, count, width);
     }
-    // The reverse unit of a pair comes first on the way back; its share is added once the forward one has written its own.
+    // The reverse unit of a pair comes first on the way back; its share is added once the forward
+    // one has written its own.
     if (!reverse && paired) {
       const partner = this.#reads(this.#buffers[index + 1]!);
       run.rows_add_gathered(

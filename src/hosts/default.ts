@@ -13,7 +13,10 @@ function choose(options: EngineOptions): CoreEngineOptions {
   return options.maxBytes === undefined ? { module } : { module, maxBytes: options.maxBytes };
 }
 
-/** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
+/**
+ * One WebAssembly instance with its memory: the only owner of what models, streams and trainers
+ * hold.
+ */
 export class Engine extends CoreEngine {
   static override async create(options: EngineOptions = {}): Promise<Engine> {
     return super.create(choose(options));
@@ -25,7 +28,10 @@ export class Engine extends CoreEngine {
   }
 }
 
-/** The kernels that an engine with these options would run here: to send to a worker or worklet, as `module` of its engine. */
+/**
+ * The kernels that an engine with these options would run here: to send to a worker or worklet, as
+ * `module` of its engine.
+ */
 export function wasmBytes(options: Pick<EngineOptions, 'simd'> = {}): Uint8Array<ArrayBuffer> {
   return inlineBytes(options);
 }

@@ -1,6 +1,7 @@
 /**
- * The entry for edge runtimes of the `?module` convention (Vercel, Nitro). It brings the baseline kernels only: an import that does
- * not validate ends the whole program, and `next dev` on Node 20 would refuse relaxed SIMD.
+ * The entry for edge runtimes of the `?module` convention (Vercel, Nitro). It brings the baseline
+ * kernels only: an import that does not validate ends the whole program, and `next dev` on Node 20
+ * would refuse relaxed SIMD.
  */
 
 import { Engine as CoreEngine } from '../engine/engine.ts';
@@ -20,7 +21,10 @@ function choose(options: EngineOptions): CoreEngineOptions {
   return { maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES, module: baseline };
 }
 
-/** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
+/**
+ * One WebAssembly instance with its memory: the only owner of what models, streams and trainers
+ * hold.
+ */
 export class Engine extends CoreEngine {
   static override async create(options: EngineOptions = {}): Promise<Engine> {
     return super.create(choose(options));

@@ -1,4 +1,7 @@
-/** The entry for Cloudflare Workers, which compile no bytes at run time: the kernels are modules of the deployment. */
+/**
+ * The entry for Cloudflare Workers, which compile no bytes at run time: the kernels are modules of
+ * the deployment.
+ */
 
 import { Engine as CoreEngine } from '../engine/engine.ts';
 import type { CoreEngineOptions } from '../engine/engine.ts';
@@ -18,7 +21,10 @@ function choose(options: EngineOptions): CoreEngineOptions {
   return { maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES, module };
 }
 
-/** One WebAssembly instance with its memory: the only owner of what models, streams and trainers hold. */
+/**
+ * One WebAssembly instance with its memory: the only owner of what models, streams and trainers
+ * hold.
+ */
 export class Engine extends CoreEngine {
   static override async create(options: EngineOptions = {}): Promise<Engine> {
     return super.create(choose(options));

@@ -1,6 +1,6 @@
 /**
- * The entry for an AudioWorkletGlobalScope, which has no `fetch`, `atob`, `TextDecoder`, `URL` or `performance`: `core`, and the
- * models that the page sends as bytes.
+ * The entry for an AudioWorkletGlobalScope, which has no `fetch`, `atob`, `TextDecoder`, `URL` or
+ * `performance`: `core`, and the models that the page sends as bytes.
  */
 
 export * from './core.ts';

@@ -1,4 +1,7 @@
-/** `gatefold/kernels`: the package's own primitives on typed arrays, for those who build something else on them. */
+/**
+ * `gatefold/kernels`: the package's own primitives on typed arrays, for those who build something
+ * else on them.
+ */
 
 export { Kernels } from './primitives.ts';
 export type * from './primitives.ts';

@@ -23,7 +23,10 @@ export interface GruCellResult {
   readonly gates: Float32Array;
 }
 
-/** The package's own primitives on typed arrays. Each call copies its arrays into the engine and the result out. */
+/**
+ * The package's own primitives on typed arrays. Each call copies its arrays into the engine and the
+ * result out.
+ */
 export interface Kernels {
   /** [m, k] x [k, n] = [m, n]. */
   matmul(
@@ -34,7 +37,9 @@ export interface Kernels {
     n: number,
     out?: Float32Array,
   ): Float32Array;
-  /** Of every element; within 4e-7 of the exact value, in [0, 1], never falling. `out` may be `x`. */
+  /**
+   * Of every element; within 4e-7 of the exact value, in [0, 1], never falling. `out` may be `x`.
+   */
   sigmoid(x: Float32Array, out?: Float32Array): Float32Array;
   /** Of every element; within 6 units in the last place. `out` may be `x`. */
   tanh(x: Float32Array, out?: Float32Array): Float32Array;
@@ -43,13 +48,16 @@ export interface Kernels {
   /**
    * c' = f c + i g, h = o tanh(c'): the cell update of an LSTM from pre-activations.
    *
-   * @param gates [B, 4H] pre-activations input, forget, cell, output. @param c [B, H] before the step. @param hidden H.
+   * @param gates [B, 4H] pre-activations input, forget, cell, output. @param c [B, H] before the
+   *   step. @param hidden H.
    */
   lstmCell(gates: Float32Array, c: Float32Array, hidden: number): LstmCellResult;
   /**
-   * The gradients of `lstmCell`: of the pre-activations [B, 4H] and of the cell state before the step [B, H].
+   * The gradients of `lstmCell`: of the pre-activations [B, 4H] and of the cell state before the
+   * step [B, H].
    *
-   * @param result what `lstmCell` returned. @param c what it was given. @param dh dL/dh [B, H]. @param dc dL/dc' [B, H].
+   * @param result what `lstmCell` returned. @param c what it was given. @param dh dL/dh [B, H].
+   * @param dc dL/dc' [B, H].
    */
   lstmCellBackward(
     result: LstmCellResult,
@@ -61,13 +69,16 @@ export interface Kernels {
   /**
    * h' = n + z (h - n): the cell update of a GRU whose reset gate acts after the recurrent product.
    *
-   * @param x [B, 3H] W x + b of reset, update, new. @param product [B, 3H] R h + b of the same. @param h [B, H] before the step.
+   * @param x [B, 3H] W x + b of reset, update, new. @param product [B, 3H] R h + b of the same.
+   * @param h [B, H] before the step.
    */
   gruCell(x: Float32Array, product: Float32Array, h: Float32Array, hidden: number): GruCellResult;
   /**
-   * The gradients of `gruCell`: of x and product [B, 3H], and of h [B, H] but for what reaches it through the product.
+   * The gradients of `gruCell`: of x and product [B, 3H], and of h [B, H] but for what reaches it
+   * through the product.
    *
-   * @param result what `gruCell` returned. @param product, h what it was given. @param dh dL/dh' [B, H].
+   * @param result what `gruCell` returned. @param product, h what it was given. @param dh dL/dh'
+   *   [B, H].
    */
   gruCellBackward(
     result: GruCellResult,

@@ -11,9 +11,10 @@ export const PRESETS: readonly Preset[] = ['pytorch', 'keras'];
 /**
  * Fresh parameters from a seed, the same in every host.
  *
- *   pytorch   recurrent layers U(-1/sqrt(H), 1/sqrt(H)) for every tensor, linear U(-1/sqrt(I), 1/sqrt(I)), embedding N(0, 1)
- *   keras     input weights Glorot uniform on (I, G H), recurrent weights orthogonal on (H, G H), biases 0 but 1 in an LSTM's
- *             forget gate, embedding U(-0.05, 0.05)
+ *   pytorch   recurrent layers U(-1/sqrt(H), 1/sqrt(H)) for every tensor,
+ *             linear U(-1/sqrt(I), 1/sqrt(I)), embedding N(0, 1)
+ *   keras     input weights Glorot uniform on (I, G H), recurrent weights orthogonal on (H, G H),
+ *             biases 0 but 1 in an LSTM's forget gate, embedding U(-0.05, 0.05)
  */
 export function initialise(store: Store, preset: Preset, seed: number): void {
   const tensors: StateDict = new Map();
@@ -65,7 +66,10 @@ function keras(parameter: Parameter, seed: number, stream: number): Float32Array
   return data;
 }
 
-/** N(0, 1) to about 1e-3 as the sum of twelve uniform numbers less six: only exact operations, so that every host agrees. */
+/**
+ * N(0, 1) to about 1e-3 as the sum of twelve uniform numbers less six: only exact operations, so
+ * that every host agrees.
+ */
 function gaussian(length: number, seed: number, stream: number): Float32Array {
   const draws = new Float32Array(12 * length);
   fillUniform(draws, seed, stream);
@@ -76,7 +80,10 @@ function gaussian(length: number, seed: number, stream: number): Float32Array {
   });
 }
 
-/** [rows, columns], rows >= columns, of orthonormal columns: modified Gram-Schmidt on Gaussian numbers. */
+/**
+ * [rows, columns], rows >= columns, of orthonormal columns: modified Gram-Schmidt on Gaussian
+ * numbers.
+ */
 function orthogonalColumns(
   rows: number,
   columns: number,

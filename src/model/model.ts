@@ -35,7 +35,10 @@ import { unitsOf } from '../ops/units.ts';
 import { Workspace } from '../graph/workspace.ts';
 
 export interface ModelOptions {
-  /** Whose defaults the fresh parameters follow; default `pytorch`. `zeros` where they will be loaded. */
+  /**
+   * Whose defaults the fresh parameters follow; default `pytorch`. `zeros` where they will be
+   * loaded.
+   */
   readonly init?: Preset | 'zeros';
   /** Seed of the fresh parameters; default 0. */
   readonly seed?: number;
@@ -104,7 +107,10 @@ export class Model {
     Object.freeze(this);
   }
 
-  /** A model of fresh parameters. Throws `ERR_ARGUMENT` or `ERR_SHAPE` for a description that does not fit together. */
+  /**
+   * A model of fresh parameters. Throws `ERR_ARGUMENT` or `ERR_SHAPE` for a description that does
+   * not fit together.
+   */
   static create(engine: Engine, description: ModelDescription, options: ModelOptions = {}): Model {
     const given = readOptions('options', options, ['init', 'seed']);
     const init = checkChoice('init', given.init ?? 'pytorch', [...PRESETS, 'zeros']);
@@ -128,9 +134,9 @@ export class Model {
   }
 
   /**
-   * The same model with matrices in 8 bits, in the same engine: for inference alone, about a quarter of the memory, and faster where that
-   * decides. Each row of the input, recurrent and linear weights becomes whole numbers from -127 to 127 times a scale; activations keep
-   * 14 bits.
+   * The same model with matrices in 8 bits, in the same engine: for inference alone, about a
+   * quarter of the memory, and faster where that decides. Each row of the input, recurrent and
+   * linear weights becomes whole numbers from -127 to 127 times a scale; activations keep 14 bits.
    */
   quantize(): Model {
     const { layers, weights } = this.description;
@@ -153,8 +159,8 @@ export class Model {
   }
 
   /**
-   * Replaces all parameters. Names and shapes must be exactly those of `stateDict()`; otherwise nothing changes. A model with int8 weights
-   * takes float32 ones and quantises them.
+   * Replaces all parameters. Names and shapes must be exactly those of `stateDict()`; otherwise
+   * nothing changes. A model with int8 weights takes float32 ones and quantises them.
    */
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void {
     const checked = storeOf(this).check(tensors);
@@ -167,8 +173,8 @@ export class Model {
   }
 
   /**
-   * Outputs of every step, and the last states. Works through the sequence in chunks, so that any length takes the same memory, but for
-   * a model that reads backwards or pools.
+   * Outputs of every step, and the last states. Works through the sequence in chunks, so that any
+   * length takes the same memory, but for a model that reads backwards or pools.
    *
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
    */
@@ -190,9 +196,10 @@ export class Model {
   }
 
   /**
-   * The activated gates of every step, by layer and gate: `input, forget, cell, output` of an LSTM, `reset, update, new` of a GRU, and
-   * of an Elman network `hidden`, its state. Each array is [L, T, B, H], with `batchFirst` [L, B, T, H]; of a bidirectional layer 2L,
-   * forward before backward. Zero behind the valid steps of a row.
+   * The activated gates of every step, by layer and gate: `input, forget, cell, output` of an LSTM,
+   * `reset, update, new` of a GRU, and of an Elman network `hidden`, its state. Each array is [L,
+   * T, B, H], with `batchFirst` [L, B, T, H]; of a bidirectional layer 2L, forward before backward.
+   * Zero behind the valid steps of a row.
    *
    * @param x as of `forward`.
    */
@@ -204,8 +211,9 @@ export class Model {
   }
 
   /**
-   * Runs the model on zeros, in memory of its own, until its kernels are worth an engine's optimising compiler: at least `WARM_WORK`
-   * products, some tens of milliseconds. Call it before the first call that somebody waits for; states and outputs do not change.
+   * Runs the model on zeros, in memory of its own, until its kernels are worth an engine's
+   * optimising compiler: at least `WARM_WORK` products, some tens of milliseconds. Call it before
+   * the first call that somebody waits for; states and outputs do not change.
    *
    * @param options.batch, options.steps of the calls to come; default 1.
    */
@@ -237,7 +245,10 @@ export class Model {
     return { ...sequence, order, workspace, initial };
   }
 
-  /** Runs chunk after chunk, and gives each before the next; leaves the last states as the initial ones. */
+  /**
+   * Runs chunk after chunk, and gives each before the next; leaves the last states as the initial
+   * ones.
+   */
   *#chunks(sequence: RunningSequence): Generator<Stretch> {
     const { kernels } = storeOf(this);
     const { x, total, batch, batchFirst, lengths, workspace, initial } = sequence;
@@ -253,7 +264,10 @@ export class Model {
     }
   }
 
-  /** The workspace of `forward`: kept for the batch size of the last call, and the steps where the sequence is needed at once. */
+  /**
+   * The workspace of `forward`: kept for the batch size of the last call, and the steps where the
+   * sequence is needed at once.
+   */
   #workspaceFor(store: Store, batch: number, total: number): Workspace {
     const kept = this.#workspace;
     const inChunks = store.causal && !this.pooled;

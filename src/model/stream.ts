@@ -33,7 +33,10 @@ interface StreamOwner {
 /** Steps that one call of the kernels may work through. */
 const BLOCK = 16;
 
-/** The state of a running sequence over a model; behind a `pool` of mode `last` every step is the last so far. `step` and `run` allocate nothing. */
+/**
+ * The state of a running sequence over a model; behind a `pool` of mode `last` every step is the
+ * last so far. `step` and `run` allocate nothing.
+ */
 export class Stream {
   /** B */
   readonly batch: number;
@@ -105,7 +108,8 @@ export class Stream {
     if (isOfTokens) checkIntegers('x', x, frames * batch, 'steps x batch');
     else checkFloats('x', x, frames * batch * unit.inputs, 'steps x batch x features');
     checkFloats('out', out, frames * batch * this.#outputs, 'frames x batch x outputs');
-    // Nobody may change what has been checked, nor may an output overwrite an input that is still to be read.
+    // Nobody may change what has been checked, nor may an output overwrite an input that is still
+    // to be read.
     const mayChange = isShared(x) || (frames > 1 && overtakes(out, x));
     const given = mayChange ? copyOf(x) : x;
     if (isOfTokens) checkTokens('x', given as Int32Array, frames * batch, unit.tokens);

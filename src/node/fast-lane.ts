@@ -1,16 +1,25 @@
-/** Flags of V8 that make the kernels faster, for processes that may set them: Node 24 and newer on x64. */
+/**
+ * Flags of V8 that make the kernels faster, for processes that may set them: Node 24 and newer on
+ * x64.
+ */
 
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
 import { widen } from '../engine/imports.ts';
 
-/** Joins neighbouring vectors of 128 bits to 256; and skips the baseline compiler, in which a first call would stay. */
+/**
+ * Joins neighbouring vectors of 128 bits to 256; and skips the baseline compiler, in which a first
+ * call would stay.
+ */
 const FLAGS: readonly string[] = ['--experimental-wasm-revectorize', '--no-liftoff'];
 
 /** What `enableFastLane` got. */
 export interface FastLane {
   readonly enabled: boolean;
-  /** Flags that V8 was given, for all modules that are compiled from here on; it does not tell what it made of them. */
+  /**
+   * Flags that V8 was given, for all modules that are compiled from here on; it does not tell what
+   * it made of them.
+   */
   readonly flags: readonly string[];
   readonly node: string;
   readonly v8: string;
@@ -19,9 +28,10 @@ export interface FastLane {
 }
 
 /**
- * Lets V8 compile kernels to vectors of 256 bits, and at once by its optimising compiler. To be called before the first engine; it holds
- * for all of the process, other modules of WebAssembly among them. V8 calls the first of these flags experimental. Results of
- * `simd: 'deterministic'` stay the same bits. Where the host has no such flags nothing is changed, and nothing is thrown.
+ * Lets V8 compile kernels to vectors of 256 bits, and at once by its optimising compiler. To be
+ * called before the first engine; it holds for all of the process, other modules of WebAssembly
+ * among them. V8 calls the first of these flags experimental. Results of `simd: 'deterministic'`
+ * stay the same bits. Where the host has no such flags nothing is changed, and nothing is thrown.
  */
 export function enableFastLane(): FastLane {
   const { node = '', v8 = '' } = process.versions;

@@ -38,8 +38,8 @@ export interface CheckpointFile extends Checkpoint {
 }
 
 /**
- * The file that a run of `trainer.fit` is kept in, and goes on from bit for bit. `loadModelFile` reads it too: the best parameters where
- * `keepBest` knows them, the last ones elsewhere.
+ * The file that a run of `trainer.fit` is kept in, and goes on from bit for bit. `loadModelFile`
+ * reads it too: the best parameters where `keepBest` knows them, the last ones elsewhere.
  */
 export function checkpointFile(
   path: string,

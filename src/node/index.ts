@@ -1,4 +1,7 @@
-/** The default entry and files, for Node, Deno and Bun: written beside and renamed, so that a file is always whole, the old one or the new one. */
+/**
+ * The default entry and files, for Node, Deno and Bun: written beside and renamed, so that a file
+ * is always whole, the old one or the new one.
+ */
 
 import { readFile } from 'node:fs/promises';
 import type { Engine } from '../engine/engine.ts';

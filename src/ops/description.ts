@@ -38,7 +38,10 @@ const KEYS: Readonly<Record<LayerSpec['type'], readonly string[]>> = {
   pool: ['type', 'name', 'mode', 'inputSize'],
 };
 
-/** Checks a description and fills in its defaults: sizes from the layer before, names from the types. */
+/**
+ * Checks a description and fills in its defaults: sizes from the layer before, names from the
+ * types.
+ */
 export function complete(description: ModelDescription): readonly CompleteLayer[] {
   checkKeys('description', description, ['layers', 'weights']);
   checkChoice('description.weights', description.weights ?? 'float32', ['float32', 'int8']);

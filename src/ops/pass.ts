@@ -2,8 +2,8 @@ import { checkInteger } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 
 /**
- * Which rows a pass over a batch has at which step. Where lengths differ, rows are sorted, longest first, and only valid rows are there:
- * see `Sequence` in assembly/base/structs.ts.
+ * Which rows a pass over a batch has at which step. Where lengths differ, rows are sorted, longest
+ * first, and only valid rows are there: see `Sequence` in assembly/base/structs.ts.
  */
 export interface Extent {
   /** T: steps of the longest row, at least 1. */
@@ -59,7 +59,10 @@ export function raggedOrder(lengths: Int32Array): Int32Array {
   return rows.sort((a, b) => lengths[b]! - lengths[a]! || a - b);
 }
 
-/** The part of steps `first` to `first + steps` of rows of the given lengths; `undefined` where it has no row. */
+/**
+ * The part of steps `first` to `first + steps` of rows of the given lengths; `undefined` where it
+ * has no row.
+ */
 export function raggedExtent(
   lengths: Int32Array,
   first: number,
@@ -92,7 +95,9 @@ export function emptyExtent(batch: number): Extent {
   return { steps: 1, rows: 0, offsets: new Int32Array(2), lengths, order };
 }
 
-/** The row that mirrors each row in its own valid prefix: step t of a row and step length - 1 - t. */
+/**
+ * The row that mirrors each row in its own valid prefix: step t of a row and step length - 1 - t.
+ */
 export function reversal({ rows, steps, offsets, lengths }: Extent): Int32Array {
   const mirror = new Int32Array(rows);
   for (let t = 0; t < steps; t++) {

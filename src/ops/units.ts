@@ -25,7 +25,10 @@ export interface Parameter {
   readonly name: string;
   /** Its shape outside of the engine, PyTorch's. */
   readonly shape: readonly number[];
-  /** Where it starts in the flat vector of all parameters, in elements, and how many it takes there with its padding. */
+  /**
+   * Where it starts in the flat vector of all parameters, in elements, and how many it takes there
+   * with its padding.
+   */
   readonly offset: number;
   readonly length: number;
   /** Matrices and gate vectors lie in panels; a table or a peephole in rows of `row` numbers. */
@@ -65,7 +68,10 @@ export type Role =
 
 interface UnitBase {
   readonly name: string;
-  /** The unit whose outputs this one reads; -1 for the inputs of the model. Of a merge the forward one, the other follows it. */
+  /**
+   * The unit whose outputs this one reads; -1 for the inputs of the model. Of a merge the forward
+   * one, the other follows it.
+   */
   readonly source: number;
   readonly inputs: number;
   readonly outputs: number;
@@ -80,7 +86,9 @@ export interface RecurrentUnit extends UnitBase {
   readonly place: number;
   /** What its parameters' names end in: `_l0`, `_l0_reverse`. */
   readonly suffix: string;
-  /** Whether it reads its inputs from the end, and whether another unit reads them the other way. */
+  /**
+   * Whether it reads its inputs from the end, and whether another unit reads them the other way.
+   */
   readonly reverse: boolean;
   readonly paired: boolean;
   readonly form: CellForm;
@@ -107,7 +115,10 @@ export interface EmbeddingUnit extends UnitBase {
   readonly tokens: number;
 }
 
-/** Lets each number through with probability 1 - rate, grown by as much, in training; elsewhere all as they are. */
+/**
+ * Lets each number through with probability 1 - rate, grown by as much, in training; elsewhere all
+ * as they are.
+ */
 export interface DropoutUnit extends UnitBase {
   readonly kind: 'dropout';
   readonly rate: number;
@@ -127,7 +138,10 @@ export interface PoolUnit extends UnitBase {
   readonly mode: number;
 }
 
-/** What one kernel call works on: a layer, one direction of a sub-layer of a recurrent stack, or the merge of two. */
+/**
+ * What one kernel call works on: a layer, one direction of a sub-layer of a recurrent stack, or the
+ * merge of two.
+ */
 export type Unit = RecurrentUnit | LinearUnit | EmbeddingUnit | MergeUnit | PoolUnit | DropoutUnit;
 
 /** How many recurrent units each layer has, by its name. */
@@ -140,8 +154,8 @@ export function placesOf(units: readonly Unit[]): Map<string, number> {
 }
 
 /**
- * Rows that are a multiple of 1 KiB apart fall into a few sets of a first-level cache, and a walk down a column then evicts itself: such
- * rows get a cache line more.
+ * Rows that are a multiple of 1 KiB apart fall into a few sets of a first-level cache, and a walk
+ * down a column then evicts itself: such rows get a cache line more.
  */
 function rowOf(width: number): number {
   return width % 256 === 0 ? width + 16 : width;
@@ -177,7 +191,10 @@ export function unitsOf(layers: readonly CompleteLayer[]): Unit[] {
   return units;
 }
 
-/** Pools the last unit. The final outputs of two directions are at different ends: each is pooled, and these are merged. */
+/**
+ * Pools the last unit. The final outputs of two directions are at different ends: each is pooled,
+ * and these are merged.
+ */
 function addPool(units: Unit[], { name, mode }: Extract<CompleteLayer, { type: 'pool' }>): void {
   const pool = (source: number, suffix = ''): void => {
     const unit = units[source]!;
@@ -255,7 +272,10 @@ function addSubLayer(units: Unit[], layer: RecurrentLayer, depth: number): void 
   units.push(...both, { ...merge, source: source + 1, inputs: width, outputs, outputRow });
 }
 
-/** All parameters of the units, one after the other in one flat vector, each on a cache line of its own; with `int8` all matrices in 8 bits. */
+/**
+ * All parameters of the units, one after the other in one flat vector, each on a cache line of its
+ * own; with `int8` all matrices in 8 bits.
+ */
 export function parametersOf(
   units: readonly Unit[],
   int8: boolean,
@@ -370,7 +390,10 @@ function addOptions(
   add(unit, name('layer_norm_c'), 'normCell', [2, hidden], { row: padded }, 2 * padded);
 }
 
-/** Numbers that a parameter derives for the kernels: sums of biases now, transposes for the backward pass. */
+/**
+ * Numbers that a parameter derives for the kernels: sums of biases now, transposes for the backward
+ * pass.
+ */
 export function derivedLength(unit: Unit): {
   readonly bias: number;
   /** The weight of a tied layer in panels. */

@@ -4,7 +4,10 @@ import type { ReduceOnPlateau, Schedule } from './optim/schedules.ts';
 import type { Snapshot, StepReport, TrainerOptions, WindowOptions } from './options.ts';
 import type { Input } from '../ops/specs.ts';
 
-/** What a validation has changed: the lowest loss so far, a lower learning rate from here on, the end of the run. */
+/**
+ * What a validation has changed: the lowest loss so far, a lower learning rate from here on, the
+ * end of the run.
+ */
 export type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
 
 /** What a run of `fit` asks of its trainer. */
@@ -27,19 +30,28 @@ export interface TrainingWindow {
   readonly lengths?: ArrayLike<number>;
   /** Of the loss `ctc`: how many labels of each row count. */
   readonly targetLengths?: ArrayLike<number>;
-  /** Whether its rows start from zero states rather than from those that the window before left; default false. */
+  /**
+   * Whether its rows start from zero states rather than from those that the window before left;
+   * default false.
+   */
   readonly fresh?: boolean;
-  /** The targets in it, for reports; default its valid steps, or where a model pools its rows that have some. */
+  /**
+   * The targets in it, for reports; default its valid steps, or where a model pools its rows that
+   * have some.
+   */
   readonly count?: number;
 }
 
-/** Batches in a fixed number: the windows of long sequences, as `TextBatches` gives them, or sequences of their own. */
+/**
+ * Batches in a fixed number: the windows of long sequences, as `TextBatches` gives them, or
+ * sequences of their own.
+ */
 export interface TrainingData {
   /** Windows in one pass. */
   readonly length: number;
   /**
-   * Window `index` of pass `epoch`, which counts from 0 and may decide the order; absent outside of training. Its arrays may be used again
-   * by the next call.
+   * Window `index` of pass `epoch`, which counts from 0 and may decide the order; absent outside of
+   * training. Its arrays may be used again by the next call.
    */
   window(index: number, epoch?: number): TrainingWindow;
 }
@@ -55,18 +67,28 @@ export interface FitOptions {
   readonly validation?: TrainingData;
   /** What to report of it beside the loss. */
   readonly metrics?: readonly Metric[];
-  /** The learning rate of an update, counted from 0, or one that falls by the validation loss; default: that of the trainer stays. */
+  /**
+   * The learning rate of an update, counted from 0, or one that falls by the validation loss;
+   * default: that of the trainer stays.
+   */
   readonly learningRate?: Schedule | ReduceOnPlateau;
-  /** Ends after `patience` validations in a row whose loss was not lower than the best by more than `minDelta` (default 0). */
+  /**
+   * Ends after `patience` validations in a row whose loss was not lower than the best by more than
+   * `minDelta` (default 0).
+   */
   readonly earlyStopping?: { readonly patience: number; readonly minDelta?: number };
   /**
-   * Whether the model is left with the parameters of its lowest validation loss, however the iteration ends; default false. The trainer's
-   * own state stays the last one: checkpoints go on from there.
+   * Whether the model is left with the parameters of its lowest validation loss, however the
+   * iteration ends; default false. The trainer's own state stays the last one: checkpoints go on
+   * from there.
    */
   readonly keepBest?: boolean;
   /** What is given everything that going on later takes: `gatefold/node` has files. */
   readonly checkpoint?: Checkpoint;
-  /** Such a snapshot, to go on from bit for bit with the same data and options; absent to start anew. */
+  /**
+   * Such a snapshot, to go on from bit for bit with the same data and options; absent to start
+   * anew.
+   */
   readonly resume?: Snapshot;
   /** Milliseconds of work after which the event loop gets a turn; default 50. */
   readonly yieldEvery?: number;
@@ -74,7 +96,10 @@ export interface FitOptions {
 
 /** Keeps the state of a run. */
 export interface Checkpoint {
-  /** Updates from one to the next; default an epoch. One more follows when the iteration ends without an error. */
+  /**
+   * Updates from one to the next; default an epoch. One more follows when the iteration ends
+   * without an error.
+   */
   readonly every?: number;
   save(snapshot: Snapshot): void | Promise<void>;
 }
@@ -90,7 +115,10 @@ export interface FitProgress extends StepReport {
   /** Targets of this update. */
   readonly targetCount: number;
   readonly learningRate: number;
-  /** Mean loss over the validation data, after the last window of an epoch; the others below come with it. */
+  /**
+   * Mean loss over the validation data, after the last window of an epoch; the others below come
+   * with it.
+   */
   readonly validationLoss?: number;
   /** The same, and the metrics that were asked for. */
   readonly metrics?: Measures;
@@ -100,6 +128,9 @@ export interface FitProgress extends StepReport {
   readonly events?: readonly FitEvent[];
 }
 
-/** A run: awaited, it goes to its end and gives the last report, if there was an update; iterated, it tells of every update. */
+/**
+ * A run: awaited, it goes to its end and gives the last report, if there was an update; iterated,
+ * it tells of every update.
+ */
 export interface FitRun
   extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}

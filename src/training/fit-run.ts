@@ -82,7 +82,10 @@ export class Course {
     return { tensors, metadata };
   }
 
-  /** Goes on from a snapshot: gives the updates that are done. Everything is checked before anything changes. */
+  /**
+   * Goes on from a snapshot: gives the updates that are done. Everything is checked before anything
+   * changes.
+   */
   restore(snapshot: Snapshot, windows: number): number {
     const numbers = (snapshot.metadata.fit ?? '').split(',').map(Number);
     if (numbers.length !== NUMBERS || numbers.some(Number.isNaN)) {

@@ -166,7 +166,10 @@ function countOf(window: TrainingWindow, { model, options }: Learner): number {
   return all.reduce((sum, length) => sum + (model.pooled ? Math.min(length, 1) : length), 0);
 }
 
-/** What lets timers, input and painting in every so many milliseconds. An AudioWorklet has no timers, and nothing to let in. */
+/**
+ * What lets timers, input and painting in every so many milliseconds. An AudioWorklet has no
+ * timers, and nothing to let in.
+ */
 function turns(every: number): () => Promise<void> {
   let endsAt = Date.now() + every;
   return async () => {

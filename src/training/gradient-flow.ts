@@ -17,16 +17,20 @@ import { Workspace } from '../graph/workspace.ts';
 export interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
   /** As of `Model.forward`. */
   readonly x: Input;
-  /** Classes or values, one a row of the output and in its order. A target that `ignoreIndex` names sends no gradient back. */
+  /**
+   * Classes or values, one a row of the output and in its order. A target that `ignoreIndex` names
+   * sends no gradient back.
+   */
   readonly target: Float32Array | Int32Array;
   /** Any but `ctc`, for which `Trainer.backward` measures. */
   readonly loss: RowLossOptions['type'] | RowLossOptions;
 }
 
 /**
- * How strong the gradient is at every step of one recurrent layer: the norms of dL/dh and dL/dc over all rows of a step. Each array is
- * [L, T] (of a bidirectional layer [2L, T], as its states): T are the steps of the longest row, in the order in which the layer reads
- * them. `c` only for an LSTM; its gradient includes what reaches the loss through h of the same step.
+ * How strong the gradient is at every step of one recurrent layer: the norms of dL/dh and dL/dc
+ * over all rows of a step. Each array is [L, T] (of a bidirectional layer [2L, T], as its states):
+ * T are the steps of the longest row, in the order in which the layer reads them. `c` only for an
+ * LSTM; its gradient includes what reaches the loss through h of the same step.
  */
 export interface LayerFlow {
   readonly h: Float64Array;
@@ -59,8 +63,9 @@ export function readFlow(workspace: Workspace): GradientFlow {
 }
 
 /**
- * How strong the gradient of a loss is in every state: the norms of dL/dh and dL/dc at every step of every recurrent layer, over all
- * rows. Runs as in inference, without dropout. It takes memory for the whole batch and gives it back; parameters stay as they are.
+ * How strong the gradient of a loss is in every state: the norms of dL/dh and dL/dc at every step
+ * of every recurrent layer, over all rows. Runs as in inference, without dropout. It takes memory
+ * for the whole batch and gives it back; parameters stay as they are.
  */
 export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
   const store = storeOf(model);

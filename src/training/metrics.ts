@@ -3,8 +3,9 @@ import { GatefoldError } from '../base/errors.ts';
 import type { LossOptions } from './losses/loss.ts';
 
 /**
- * What a loss says in other words: the share of targets that are found (`accuracy`: the likeliest class; of `bce` the side of 1/2), e to the
- * mean cross-entropy, the same in bits, or the mean absolute error.
+ * What a loss says in other words: the share of targets that are found (`accuracy`: the likeliest
+ * class; of `bce` the side of 1/2), e to the mean cross-entropy, the same in bits, or the mean
+ * absolute error.
  */
 export type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 

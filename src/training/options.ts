@@ -13,29 +13,37 @@ export interface TrainerOptions {
   readonly batch: number;
   /** The most steps that one backward pass goes through; memory is taken for them once. */
   readonly steps: number;
-  /** The mean over all targets; only `trainOn`, `evaluateWindow`, `fit` and `backward({ target })` need it. */
+  /**
+   * The mean over all targets; only `trainOn`, `evaluateWindow`, `fit` and `backward({ target })`
+   * need it.
+   */
   readonly loss?: LossChoice;
   /** Default `{ type: 'adam', learningRate: 0.001 }`. */
   readonly optimizer?: OptimizerOptions;
   /** Parameters with a rate or a decay of their own, or frozen; a parameter may be in one group. */
   readonly groups?: readonly ParameterGroup[];
   /**
-   * Bounds of the gradients before an update: the norm of all as one vector (PyTorch's `clip_grad_norm_`), the norm of each parameter's
-   * (Keras' `clipnorm`), or each number's size. `step` instead bounds each number of the gradients of every gate's sum, at every step, before
+   * Bounds of the gradients before an update: the norm of all as one vector (PyTorch's
+   * `clip_grad_norm_`), the norm of each parameter's (Keras' `clipnorm`), or each number's size.
+   * `step` instead bounds each number of the gradients of every gate's sum, at every step, before
    * they go on to the step before: what explodes on the way back does not get there.
    */
   readonly gradClip?: GradClip;
   /**
-   * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back through `back` k2 >= k1 steps.
-   * Default: both the steps of the trainer.
+   * Truncated backpropagation through time: an update `every` k1 steps whose errors flow back
+   * through `back` k2 >= k1 steps. Default: both the steps of the trainer.
    */
   readonly bptt?: { readonly back: number; readonly every: number };
   /**
-   * Most bytes of the engine's memory that the trainer may take. Where all steps do not fit, `trainOn` and `evaluateWindow` run them in segments and
-   * each twice in training; losses and gradients are the same bits. Only for models that read forward and do not pool.
+   * Most bytes of the engine's memory that the trainer may take. Where all steps do not fit,
+   * `trainOn` and `evaluateWindow` run them in segments and each twice in training; losses and
+   * gradients are the same bits. Only for models that read forward and do not pool.
    */
   readonly maxBytes?: number;
-  /** What a loss or gradient that is not finite does: an error (default), or no update. Parameters stay as they were in both. */
+  /**
+   * What a loss or gradient that is not finite does: an error (default), or no update. Parameters
+   * stay as they were in both.
+   */
   readonly onNonFinite?: 'throw' | 'skip';
   /** Of the masks of dropout and zoneout; default 0. */
   readonly seed?: number;
@@ -75,7 +83,9 @@ export interface TrainingSequenceOptions {
   readonly state?: ModelState;
   /** Valid steps of every row, 0 to T, at least one of them above 0; all T where absent. */
   readonly lengths?: ArrayLike<number>;
-  /** What outputs behind the valid steps are: zero (the default), or the last valid output again. */
+  /**
+   * What outputs behind the valid steps are: zero (the default), or the last valid output again.
+   */
   readonly padding?: 'zero' | 'repeat';
 }
 
@@ -127,7 +137,10 @@ const KEYS = [
   'seed',
 ];
 
-/** A copy of the options that nobody can change, checked, or an error that names the one that is wrong. */
+/**
+ * A copy of the options that nobody can change, checked, or an error that names the one that is
+ * wrong.
+ */
 export function checkTrainerOptions(given: TrainerOptions): TrainerOptions {
   checkKeys('options', given, KEYS);
   const options = frozenCopy('options', given);

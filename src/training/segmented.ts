@@ -24,11 +24,13 @@ export interface LongWindow {
 }
 
 /**
- * Backpropagation through all steps of a window that is run in segments, from the states before each. Every sum of the kernels goes on
- * from segment to segment in the order in which it goes through the whole, so that every bit is the same.
+ * Backpropagation through all steps of a window that is run in segments, from the states before
+ * each. Every sum of the kernels goes on from segment to segment in the order in which it goes
+ * through the whole, so that every bit is the same.
  *
- *     forward    ├─ 0 ─┼─ 1 ─┼─ 2 ─┤   the states at every ┼ are kept, and what all targets weigh is summed
- *     backward   2, 1, 0               run again from its states (but for the last), loss, and back: dh and dc stay where they are
+ *     forward    ├─ 0 ─┼─ 1 ─┼─ 2 ─┤   keeps the states at every ┼, sums the weights of all targets
+ *     backward   2, 1, 0               runs again from its states (but for the last), takes the
+ *                                      loss and goes back: dh and dc stay where they are
  */
 export class SegmentedRun {
   readonly #kernels: Kernels;

@@ -1,14 +1,18 @@
 import { GatefoldError } from '../base/errors.ts';
 
-/** A window of backpropagation in pieces: `count` segments of `segment` steps, the last one maybe shorter. */
+/**
+ * A window of backpropagation in pieces: `count` segments of `segment` steps, the last one maybe
+ * shorter.
+ */
 export interface Segmentation {
   readonly segment: number;
   readonly count: number;
 }
 
 /**
- * The fewest segments whose bytes fit into a budget: a workspace for the steps of one, and the states before each, which outweigh it
- * where segments are shorter than about the square root of the steps.
+ * The fewest segments whose bytes fit into a budget: a workspace for the steps of one, and the
+ * states before each, which outweigh it where segments are shorter than about the square root of
+ * the steps.
  *
  * @param bytesOf what a segmentation takes.
  */

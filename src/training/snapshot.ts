@@ -8,8 +8,9 @@ import type { StateDict } from '../ops/specs.ts';
 import type { Updater } from './optim/updater.ts';
 
 /**
- * The format of files and snapshots that this version writes and reads. It rises with every change that an older version would misread:
- * 2 has other names of options in descriptions and says its number, which 1 did not.
+ * The format of files and snapshots that this version writes and reads. It rises with every change
+ * that an older version would misread: 2 has other names of options in descriptions and says its
+ * number, which 1 did not.
  */
 export const FORMAT_NUMBER = '2';
 

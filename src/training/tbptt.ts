@@ -7,8 +7,9 @@ import type { RecurrentUnit } from '../ops/units.ts';
 import type { Workspace } from '../graph/workspace.ts';
 
 /**
- * What goes over the cut between two windows of truncated backpropagation: the states, and the inputs that the next window replays
- * with the parameters of then, so that its errors flow back through more steps than are new.
+ * What goes over the cut between two windows of truncated backpropagation: the states, and the
+ * inputs that the next window replays with the parameters of then, so that its errors flow back
+ * through more steps than are new.
  *
  *     window n      ├── replayed ──┼──── new ────┤
  *     window n + 1                 ├── replayed ─┼──── new ────┤

@@ -155,7 +155,10 @@ export class Trainer {
     Object.freeze(this);
   }
 
-  /** Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine may not have it. */
+  /**
+   * Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine
+   * may not have it.
+   */
   static create(model: Model, options: TrainerOptions): Trainer {
     return new Trainer(model, checkTrainerOptions(options));
   }
@@ -234,7 +237,10 @@ export class Trainer {
     this.#workspace.mask({ ...this.#nextDraw(), first: 0 });
   }
 
-  /** Prepares the workspace for rows of these lengths, at most `steps`; where all are 0, for padding that nothing reads. */
+  /**
+   * Prepares the workspace for rows of these lengths, at most `steps`; where all are 0, for padding
+   * that nothing reads.
+   */
   #arrange(lengths: Int32Array | undefined, steps: number): void {
     if (lengths) this.#workspace.arrangeLengths(lengths, 0, steps);
     else this.#workspace.arrangeSteps(steps);
@@ -243,9 +249,11 @@ export class Trainer {
   /**
    * Goes back over the last `forward`, once, and adds to the gradients of the parameters.
    *
-   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where absent. With `target`, shaped as for `trainOn`
-   *   (in the order of `x`), the trainer's own loss is added. With `flow`, the norms of the gradients of all states are measured on the way.
-   * @returns dL/d(x), shaped like x (not for tokens), dL/d(initial states), the loss of the targets, and the norms.
+   * @param gradients dL/d(output), shaped like the output, and dL/d(last states); zero where
+   *   absent. With `target`, shaped as for `trainOn` (in the order of `x`), the trainer's own loss
+   *   is added. With `flow`, the norms of the gradients of all states are measured on the way.
+   * @returns dL/d(x), shaped like x (not for tokens), dL/d(initial states), the loss of the
+   *   targets, and the norms.
    */
   backward(gradients: OutputGradients): InputGradients {
     this.#checkAlive();
@@ -320,11 +328,12 @@ export class Trainer {
   }
 
   /**
-   * One update on a window of a longer sequence: from the states that the last one left, over `steps` new steps. A model with a `pool`
-   * takes whole sequences, each from zero states.
+   * One update on a window of a longer sequence: from the states that the last one left, over
+   * `steps` new steps. A model with a `pool` takes whole sequences, each from zero states.
    *
    * @param x [T, B, I] or tokens [T, B], time-major.
-   * @param target for `cross-entropy` classes [T, B], for other losses values [T, B, O]; behind a `pool` [B] and [B, O].
+   * @param target for `cross-entropy` classes [T, B], for other losses values [T, B, O]; behind a
+   *   `pool` [B] and [B, O].
    */
   trainOn(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
@@ -352,7 +361,10 @@ export class Trainer {
     return { loss, ...report };
   }
 
-  /** The mean loss of a window, from states of its own that go on from call to call until `resetEvaluation()`. */
+  /**
+   * The mean loss of a window, from states of its own that go on from call to call until
+   * `resetEvaluation()`.
+   */
   evaluateWindow(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): number {
     this.#checkAlive();
     const window = this.#checkWindow(this.#evaluation, x, target, options, this.options.steps);
@@ -366,13 +378,19 @@ export class Trainer {
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
   }
 
-  /** Keeps what the next window goes on from; where outputs are pooled, every window is a sequence of its own. */
+  /**
+   * Keeps what the next window goes on from; where outputs are pooled, every window is a sequence
+   * of its own.
+   */
   #keep(carry: Carry, steps: number): void {
     if (steps > this.#workspace.steps) this.#segmented!.keep(carry);
     else if (!this.model.pooled) carry.keep(this.#workspace);
   }
 
-  /** A window of which nothing can change any more: every refusal happens here, before anything else does. */
+  /**
+   * A window of which nothing can change any more: every refusal happens here, before anything else
+   * does.
+   */
   #checkWindow(
     carry: Carry,
     x: Input,
@@ -411,7 +429,10 @@ export class Trainer {
     );
   }
 
-  /** Replays what the carry asks for, then the new steps; returns their mean loss and leaves its gradient as that of the outputs. */
+  /**
+   * Replays what the carry asks for, then the new steps; returns their mean loss and leaves its
+   * gradient as that of the outputs.
+   */
   #runWindow(carry: Carry, { x, target, steps, lengths }: Window): number {
     const { batch } = this.options;
     const workspace = this.#workspace;
@@ -435,7 +456,10 @@ export class Trainer {
     return this.#loss(target, workspace.outputStretch(stretch), carry.replay * batch);
   }
 
-  /** Mean loss of a stretch of outputs, which stand behind `first` replayed rows; its gradient takes their place. */
+  /**
+   * Mean loss of a stretch of outputs, which stand behind `first` replayed rows; its gradient takes
+   * their place.
+   */
   #loss(target: Target, outputs: Stretch, first = 0): number {
     const workspace = this.#workspace;
     if ('labels' in target) return this.#ctc!.run(workspace, target);
@@ -455,9 +479,10 @@ export class Trainer {
   }
 
   /**
-   * Trains on consecutive windows, epoch after epoch. The options are checked at the call. Awaited, the run goes to its end and gives the
-   * last report; iterated, it tells of every update. The event loop gets a turn in between, and the caller may stop at any update: by
-   * `break`, or by the signal. While it runs, `trainOn`, `restore`, `loadStateDict` and another `fit` are `ERR_STATE`.
+   * Trains on consecutive windows, epoch after epoch. The options are checked at the call. Awaited,
+   * the run goes to its end and gives the last report; iterated, it tells of every update. The
+   * event loop gets a turn in between, and the caller may stop at any update: by `break`, or by the
+   * signal. While it runs, `trainOn`, `restore`, `loadStateDict` and another `fit` are `ERR_STATE`.
    */
   fit(data: TrainingData, options: FitOptions): FitRun {
     this.#checkAlive();
@@ -467,7 +492,9 @@ export class Trainer {
     return fit({ trainer: this, data, measuring, guard: this.#store }, options);
   }
 
-  /** Mean loss and metrics over all targets of some data, from zero states; training is not touched. */
+  /**
+   * Mean loss and metrics over all targets of some data, from zero states; training is not touched.
+   */
   evaluate(data: TrainingData, metrics: readonly Metric[] = []): Measures {
     const windows = this.#measuring(data, metrics);
     for (;;) {
@@ -497,13 +524,19 @@ export class Trainer {
     return measuresOf(tally, metrics);
   }
 
-  /** Everything that going on bit for bit needs: parameters, moments, carried states and inputs, counters. */
+  /**
+   * Everything that going on bit for bit needs: parameters, moments, carried states and inputs,
+   * counters.
+   */
   snapshot(): Snapshot {
     this.#checkAlive();
     return takeSnapshot(this.#kept, this.#passes, this.model.engine.variant);
   }
 
-  /** Goes on from a snapshot of a trainer of the same model and options. Everything is checked before anything changes. */
+  /**
+   * Goes on from a snapshot of a trainer of the same model and options. Everything is checked
+   * before anything changes.
+   */
   restore(snapshot: Snapshot): void {
     this.#checkAlive();
     this.#store.checkFree();

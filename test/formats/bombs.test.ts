@@ -1,6 +1,7 @@
 /**
- * Files of at most 1 MB that want to be costly: each is accepted or refused within 200 ms of processor time. The bounds leave
- * room for slow machines, on which the time must at least grow no faster than the file; the figures are printed.
+ * Files of at most 1 MB that want to be costly: each is accepted or refused within 200 ms of
+ * processor time. The bounds leave room for slow machines, on which the time must at least grow no
+ * faster than the file; the figures are printed.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/formats/safetensors.ts';

@@ -78,7 +78,10 @@ function apply(bytes: Uint8Array, { at, remove, insert }: Edit): Uint8Array {
   return Uint8Array.from([...bytes.slice(0, start), ...insert, ...bytes.slice(start + remove)]);
 }
 
-/** Sound and loose files with up to three edits; half of them get their header length mended, to reach the deeper checks. */
+/**
+ * Sound and loose files with up to three edits; half of them get their header length mended, to
+ * reach the deeper checks.
+ */
 export const mutated: fc.Arbitrary<Uint8Array> = fc
   .tuple(fc.oneof(soundFile, looseFile), fc.array(edit, { maxLength: 3 }), fc.boolean())
   .map(([bytes, edits, mend]) => {

@@ -26,7 +26,10 @@ function refusal(bytes: Uint8Array | ArrayBuffer, options?: ReadOptions): Gatefo
 
 const f32 = entry('F32', [2], 0, 8);
 
-/** One broken file for every check of the reader: [what, header, bytes of data, words of the message, code]. */
+/**
+ * One broken file for every check of the reader: [what, header, bytes of data, words of the
+ * message, code].
+ */
 const BROKEN: [string, string | object, number, RegExp, ErrorCode?][] = [
   ['a header that is no object', '[]', 0, /not a JSON object/],
   ['space before the header', ' {}', 0, /not a JSON object/],

@@ -10,7 +10,10 @@ const TYPES = {
   '.wasm': 'application/wasm',
 };
 
-/** The strictest policy under which a page may run WebAssembly: nothing may be fetched from scripts, not even `data:`. */
+/**
+ * The strictest policy under which a page may run WebAssembly: nothing may be fetched from scripts,
+ * not even `data:`.
+ */
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'none'";
 
 const PAGES = {

@@ -9,7 +9,10 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** A folder whose node_modules holds the package and nothing else; and the names of the files in the tarball. */
+/**
+ * A folder whose node_modules holds the package and nothing else; and the names of the files in the
+ * tarball.
+ */
 export async function installPackage() {
   const folder = await mkdtemp(join(tmpdir(), 'gatefold-hosts-'));
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', folder], {

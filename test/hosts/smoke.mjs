@@ -1,5 +1,6 @@
-// One program for every host: what a network computes here, as fingerprints of bits. Imports nothing and touches no global that a
-// worklet lacks; what it is given is what an entry exports, and an engine.
+// One program for every host: what a network computes here, as fingerprints of bits. Imports
+// nothing and touches no global that a worklet lacks; what it is given is what an entry exports,
+// and an engine.
 
 const MODELS = [
   {
@@ -94,7 +95,10 @@ function run({ Model, Trainer }, engine, { layers, trainer: options }) {
   return { parameters, forward, streamed, training, learns };
 }
 
-/** What this host computes: by model, fingerprints of fresh parameters, a forward pass, a stream and two training steps. */
+/**
+ * What this host computes: by model, fingerprints of fresh parameters, a forward pass, a stream and
+ * two training steps.
+ */
 export function smoke(entry, engine) {
   const results = MODELS.map((model) => [model.name, run(entry, engine, model)]);
   return { simd: engine.variant, ...Object.fromEntries(results) };

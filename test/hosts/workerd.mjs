@@ -57,7 +57,10 @@ async function ask(url, host) {
   }
 }
 
-/** What the package computes in workerd, bundled as wrangler does: the workerd condition, .wasm files as modules. */
+/**
+ * What the package computes in workerd, bundled as wrangler does: the workerd condition, .wasm
+ * files as modules.
+ */
 export async function smokeWorkerd({ folder }) {
   await writeFile(join(folder, 'worker.js'), WORKER);
   await build({

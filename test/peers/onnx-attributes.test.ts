@@ -1,7 +1,8 @@
 /**
- * Recurrent nodes with random attributes in onnxruntime-web: activations with alpha and beta, clip, directions, lengths, peepholes, coupled
- * gates, both GRUs, with and without biases and initial states. Lengths are at least 1: onnxruntime gives a row of length 0 zeros as its last
- * state rather than its initial one.
+ * Recurrent nodes with random attributes in onnxruntime-web: activations with alpha and beta, clip,
+ * directions, lengths, peepholes, coupled gates, both GRUs, with and without biases and initial
+ * states. Lengths are at least 1: onnxruntime gives a row of length 0 zeros as its last state
+ * rather than its initial one.
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { drawOptions, type OptionName } from '../support/options.ts';

@@ -15,7 +15,10 @@ import { encodeOnnx, type OnnxAttribute, type OnnxNode, type OnnxTensor } from '
 
 const OP_TYPES = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU' };
 
-/** Names, and the alpha and beta of those that have them where none are given: ONNX's, which are gatefold's. */
+/**
+ * Names, and the alpha and beta of those that have them where none are given: ONNX's, which are
+ * gatefold's.
+ */
 const ACTIVATIONS: Readonly<Record<ActivationName, readonly [string, number?, number?]>> = {
   relu: ['Relu'],
   tanh: ['Tanh'],
@@ -31,8 +34,8 @@ const ACTIVATIONS: Readonly<Record<ActivationName, readonly [string, number?, nu
 };
 
 /**
- * The lists of a node. onnxruntime takes a number from `activation_alpha` for each activation that needs one and for no other, and has
- * defaults of its own for some: all are given.
+ * The lists of a node. onnxruntime takes a number from `activation_alpha` for each activation that
+ * needs one and for no other, and has defaults of its own for some: all are given.
  */
 function activationAttributes(list: readonly Activation[]): Record<string, OnnxAttribute> {
   const numbers: [number[], number[]] = [[], []];

@@ -5,8 +5,8 @@
  */
 
 /**
- * A constant of the graph: `Float32Array` is written as FLOAT, `Int32Array` as INT32, `BigInt64Array` (axes, shapes) as
- * INT64.
+ * A constant of the graph: `Float32Array` is written as FLOAT, `Int32Array` as INT32,
+ * `BigInt64Array` (axes, shapes) as INT64.
  */
 export interface OnnxTensor {
   readonly name: string;
@@ -22,7 +22,9 @@ export interface OnnxInput {
   readonly dims: readonly (number | string)[];
 }
 
-/** Numbers are written as INT, `{ float }` as FLOAT, `Float32Array` as FLOATS, `Int32Array` as INTS. */
+/**
+ * Numbers are written as INT, `{ float }` as FLOAT, `Float32Array` as FLOATS, `Int32Array` as INTS.
+ */
 export type OnnxAttribute =
   number | string | readonly string[] | { readonly float: number } | Float32Array | Int32Array;
 

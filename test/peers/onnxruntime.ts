@@ -9,7 +9,10 @@ ort.env.wasm.numThreads = 1;
 // Otherwise it warns of every initializer that it folds.
 ort.env.logLevel = 'error';
 
-/** ONNX has neither independent units nor the form in which the cell state takes the place of the hidden state. */
+/**
+ * ONNX has neither independent units nor the form in which the cell state takes the place of the
+ * hidden state.
+ */
 export const onnxForms: [name: string, form: CellForm][] = Object.entries(cellForms).filter(
   ([, form]) => form.type !== 'indrnn' && !(form.type === 'lstm' && form.peephole === 'cell'),
 );
@@ -24,7 +27,10 @@ export interface LayerResult {
 
 type Feeds = Record<string, ort.Tensor>;
 
-/** Slices of an [L D, B, H] state as the inputs `h0_l0`, ..., each of the given dimensions [D, B, H]. */
+/**
+ * Slices of an [L D, B, H] state as the inputs `h0_l0`, ..., each of the given dimensions [D, B,
+ * H].
+ */
 function addState(feeds: Feeds, letter: 'h' | 'c', values: Float64Array, dims: number[]): void {
   const size = dims[0]! * dims[1]! * dims[2]!;
   for (let k = 0; k * size < values.length; k++) {
@@ -50,7 +56,9 @@ function concatenated(y: Float32Array, D: number, batch: number, H: number): Flo
   });
 }
 
-/** @param initial whether the graph gets initial states; those of the problem must be zero where not */
+/**
+ * @param initial whether the graph gets initial states; those of the problem must be zero where not
+ */
 export async function runOnnxruntime(
   problem: PeerProblem,
   initial: boolean = true,

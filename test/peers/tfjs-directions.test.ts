@@ -1,6 +1,7 @@
 /**
- * Random layers in gatefold and in TensorFlow.js: masks, which repeat the last output, `goBackwards`, `Bidirectional` with every merge mode,
- * and its activations; outputs, states and all gradients.
+ * Random layers in gatefold and in TensorFlow.js: masks, which repeat the last output,
+ * `goBackwards`, `Bidirectional` with every merge mode, and its activations; outputs, states and
+ * all gradients.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -98,7 +99,8 @@ describe('masks and directions in TensorFlow.js', () => {
         const drawn = createCase(form, manner, seed);
         if (!solved(drawn)) continue;
         left--;
-        // Reading backwards it has the initial state where gatefold has zeros or repeats: those outputs are left out.
+        // Reading backwards it has the initial state where gatefold has zeros or repeats: those
+        // outputs are left out.
         const wholly = manner === 'forward';
         const problem = wholly ? drawn : { ...drawn, doutput: valid(drawn.doutput, drawn) };
         const theirs = differentiateInTfjs(problem);

@@ -128,7 +128,8 @@ export function createTfjsLayers(
 
 /**
  * x: [B, T, I]; states: those of the first layer, then those of the next, each [B, H], h before c;
- * mask: [B, T], 0 where a step is not there. Gives [B, T, H] and the final states in the same order.
+ * mask: [B, T], 0 where a step is not there. Gives [B, T, H] and the final states in the same
+ * order.
  */
 export function applyTfjsLayers(
   layers: readonly TfjsLayer[],

@@ -1,4 +1,7 @@
-/** Many to one in gatefold and in TensorFlow.js: what Keras means by the output of a layer that returns no sequence, and its global pools. */
+/**
+ * Many to one in gatefold and in TensorFlow.js: what Keras means by the output of a layer that
+ * returns no sequence, and its global pools.
+ */
 import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, expect, it } from 'vitest';

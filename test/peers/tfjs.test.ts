@@ -1,6 +1,6 @@
 /**
- * Random layers in gatefold and in TensorFlow.js: outputs, all gradients, and training with SGD and Adam, on
- * whole batches and on masked ones.
+ * Random layers in gatefold and in TensorFlow.js: outputs, all gradients, and training with SGD and
+ * Adam, on whole batches and on masked ones.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -38,19 +38,26 @@ const GRADIENT_TOLERANCE = 5e-6;
 const TRAINING_CASES = 8;
 const UPDATES = 10;
 
-/** It has neither the GRU of Keras and PyTorch, nor peepholes, nor coupled gates, nor independent units. */
+/**
+ * It has neither the GRU of Keras and PyTorch, nor peepholes, nor coupled gates, nor independent
+ * units.
+ */
 const forms = Object.entries(cellForms).filter(
   ([, form]) => form.type !== 'indrnn' && !missingInTfjs(form as RecurrentLayer),
 );
 
-/** Both have the same formulas; `eps` is large enough for a gradient of nothing but rounding errors not to become a whole step. */
+/**
+ * Both have the same formulas; `eps` is large enough for a gradient of nothing but rounding errors
+ * not to become a whole step.
+ */
 const OPTIMIZERS = {
   sgd: {
     tolerance: { loss: OUTPUT_TOLERANCE, parameter: GRADIENT_TOLERANCE },
     ours: { type: 'sgd', lr: 0.1 },
     theirs: () => tf.train.sgd(0.1),
   },
-  // TensorFlow.js takes 1 - beta2^u in float32, where it is 6e-5 off at first, and with it the ten steps of 0.01.
+  // TensorFlow.js takes 1 - beta2^u in float32, where it is 6e-5 off at first, and with it the ten
+  // steps of 0.01.
   adam: {
     tolerance: { loss: 1e-5, parameter: 1e-5 },
     ours: { type: 'adam', lr: 0.01, betas: [0.9, 0.999], eps: 1e-4 },

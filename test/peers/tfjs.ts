@@ -132,9 +132,9 @@ export interface TfjsTraining {
 }
 
 /**
- * Trains with an optimizer, which is used up, on the problem's input as one window after another of an endless sequence, from a zero
- * state that is carried over, with the problem's `doutput` as the target. For layers without biases
- * only.
+ * Trains with an optimizer, which is used up, on the problem's input as one window after another of
+ * an endless sequence, from a zero state that is carried over, with the problem's `doutput` as the
+ * target. For layers without biases only.
  */
 export function trainInTfjs(
   problem: PeerProblem,

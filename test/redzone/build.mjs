@@ -33,7 +33,10 @@ async function bundle(out, name, plugins) {
   return import(outfile);
 }
 
-/** The package from its sources twice: with guarded gaps, and as it is. Campaigns may run side by side. */
+/**
+ * The package from its sources twice: with guarded gaps, and as it is. Campaigns may run side by
+ * side.
+ */
 export async function buildFaces() {
   const out = await mkdtemp(join(tmpdir(), 'gatefold-redzone-'));
   try {

@@ -1,14 +1,19 @@
-// Random calls of the whole public face, valid and invalid, on a build whose memory has guarded gaps and on a plain one beside it.
+// Random calls of the whole public face, valid and invalid, on a build whose memory has guarded
+// gaps and on a plain one beside it.
 //
 //   node test/redzone/campaign.mjs --from 0 --count 50000     calls 0 to 49,999
-//   node test/redzone/campaign.mjs --from 400 --count 200 --only 3,17     of an episode these calls alone
+// node test/redzone/campaign.mjs --from 400 --count 200 --only 3,17     of an episode these calls
+// alone
 //   node test/redzone/campaign.mjs --most 1     ends with the first failure
 import { inspect, parseArgs } from 'node:util';
 import { buildFaces } from './build.mjs';
 import { LENGTH, runEpisode } from './episode.mjs';
 import { publicFunctions } from './functions.mjs';
 
-/** Fewest calls of every public function in a thousand; of fewer than a million, chance may take most of them away. */
+/**
+ * Fewest calls of every public function in a thousand; of fewer than a million, chance may take
+ * most of them away.
+ */
 const leastOf = (calls) => Math.floor((calls / 1000) * (calls < 1e6 ? 0.25 : 1));
 /** Calls after which a long run says where it is. */
 const CHUNK = 50_000;

@@ -1,5 +1,6 @@
-// Do the red zones notice? Applies one fault after another that writes past a slot to a copy of the sources, builds the kernels where
-// it is one of theirs, and runs a short campaign there. Exit status 1 when one goes unnoticed.
+// Do the red zones notice? Applies one fault after another that writes past a slot to a copy of the
+// sources, builds the kernels where it is one of theirs, and runs a short campaign there. Exit
+// status 1 when one goes unnoticed.
 //
 //   node test/redzone/mutants.mjs           all
 //   node test/redzone/mutants.mjs pool      those whose name or file contains "pool"

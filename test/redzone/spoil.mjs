@@ -1,6 +1,7 @@
 /**
- * Arguments gone wrong. Every way gives a value (or, as `Each`, one for each build) and what the call must do with it: `bad`, refuse it
- * and leave everything as it was, or `either`, that or take it safely.
+ * Arguments gone wrong. Every way gives a value (or, as `Each`, one for each build) and what the
+ * call must do with it: `bad`, refuse it and leave everything as it was, or `either`, that or take
+ * it safely.
  */
 
 /** A value that each of the two builds gets one of its own of. */
@@ -276,7 +277,10 @@ export function replaced(args, [key, ...rest], value) {
   return copy;
 }
 
-/** One of the spots (path and kind) of some arguments, what is to stand there, and what has to come of it. */
+/**
+ * One of the spots (path and kind) of some arguments, what is to stand there, and what has to come
+ * of it.
+ */
 export function spoil(random, args, spots) {
   const usable = spots.filter(([path]) => valueAt(args, path) !== undefined);
   if (!usable.length) return undefined;

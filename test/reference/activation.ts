@@ -1,5 +1,6 @@
 /**
- * The activations of the gates as functions of their input, with derivatives and with the places where those jump.
+ * The activations of the gates as functions of their input, with derivatives and with the places
+ * where those jump.
  *
  *     relu             max(0, x)                    affine      alpha x + beta
  *     leakyRelu        x >= 0 ? x : alpha x         scaledTanh  alpha tanh(beta x)

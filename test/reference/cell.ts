@@ -8,7 +8,10 @@ import { rnnCell } from './rnn.ts';
 
 export type RecurrentSpec = Extract<LayerSpec, { hiddenSize: number }>;
 
-/** Parameters of one direction of one sub-layer, or their gradients. Rows of W and R: the gates in the order of the cell's file. */
+/**
+ * Parameters of one direction of one sub-layer, or their gradients. Rows of W and R: the gates in
+ * the order of the cell's file.
+ */
 export interface CellWeights {
   /** W [G*H, I], and [G*H] of its layer norm */
   readonly input: Factor;
@@ -26,7 +29,10 @@ export interface CellWeights {
   readonly projection?: Vec;
 }
 
-/** State of one row of the batch, or the gradient with respect to it: h [P], c [H] or empty for a cell without. P is H without a projection. */
+/**
+ * State of one row of the batch, or the gradient with respect to it: h [P], c [H] or empty for a
+ * cell without. P is H without a projection.
+ */
 export interface CellState {
   readonly h: Vec;
   readonly c: Vec;
@@ -35,13 +41,16 @@ export interface CellState {
 /** What every cell remembers of a step: how near it came to a place where a derivative jumps. */
 export interface StepTape {
   readonly kink: number;
-  /** How far apart the numbers of a normalised c were, in units of the largest; absent where nothing depends on it. */
+  /**
+   * How far apart the numbers of a normalised c were, in units of the largest; absent where nothing
+   * depends on it.
+   */
   readonly spread?: number;
 }
 
 /**
- * One time step of one row of the batch, and its exact derivative, up to an h of H numbers. What becomes of that (projection, zoneout) is
- * the same for all cells: see step.ts.
+ * One time step of one row of the batch, and its exact derivative, up to an h of H numbers. What
+ * becomes of that (projection, zoneout) is the same for all cells: see step.ts.
  */
 export interface Cell<Tape extends StepTape = StepTape> {
   /** G: how many blocks of H rows W and R have. */
@@ -61,7 +70,10 @@ export interface Cell<Tape extends StepTape = StepTape> {
     previous: CellState,
     mask?: Vec,
   ): { next: CellState; tape: Tape };
-  /** Adds to the gradients `dw`; `dnext` is dL/d(h_t, c_t), all of it: from the output and from the steps after. */
+  /**
+   * Adds to the gradients `dw`; `dnext` is dL/d(h_t, c_t), all of it: from the output and from the
+   * steps after.
+   */
   backward(
     w: CellWeights,
     dw: CellWeights,

@@ -1,6 +1,6 @@
 /**
- * CTC (Graves et al. 2006) in float64, twice: by its definition, a sum over every alignment, and by the recursion of the paper in plain
- * probabilities, whose gradient gradcheck proves.
+ * CTC (Graves et al. 2006) in float64, twice: by its definition, a sum over every alignment, and by
+ * the recursion of the paper in plain probabilities, whose gradient gradcheck proves.
  */
 import type { Vec } from './math.ts';
 
@@ -39,7 +39,9 @@ export function ctcByAlignments(
   return -Math.log(total);
 }
 
-/** Loss and its gradient by the logits, by forward and backward variables of plain probabilities. */
+/**
+ * Loss and its gradient by the logits, by forward and backward variables of plain probabilities.
+ */
 export function ctc(
   x: Vec,
   classes: number,

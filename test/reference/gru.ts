@@ -1,7 +1,8 @@
 /**
- * GRU. Rows: reset, update, new. The two forms differ in where the reset gate acts; b_hn is the recurrent bias of `new`. v = m (.) h_{t-1}
- * with m the mask of the recurrent product, 1 where there is none. Products with x and v may be layer-normalised, each over all 3H numbers,
- * in the form `after`.
+ * GRU. Rows: reset, update, new. The two forms differ in where the reset gate acts; b_hn is the
+ * recurrent bias of `new`. v = m (.) h_{t-1} with m the mask of the recurrent product, 1 where
+ * there is none. Products with x and v may be layer-normalised, each over all 3H numbers, in the
+ * form `after`.
  *
  *     r = f(a_r)    a_r = W_r x + b_ir + R_r v + b_hr
  *     z = f(a_z)    a_z = W_z x + b_iz + R_z v + b_hz

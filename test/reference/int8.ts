@@ -1,6 +1,7 @@
 /**
- * Products with weights of 8 bits, written from the formula of `Model.quantize`. Scales and roundings are those of float32 numbers
- * (`Math.fround` after every operation), sums of whole numbers are exact.
+ * Products with weights of 8 bits, written from the formula of `Model.quantize`. Scales and
+ * roundings are those of float32 numbers (`Math.fround` after every operation), sums of whole
+ * numbers are exact.
  *
  *     s = fround(max |W[j, k]| / 127)     w = round(fround(W[j, k] / s))     W' = s w
  *     u = fround(max |x[k]| / L)          v = round(fround(x[k] * fround(L / max |x[k]|)))     x' = u v

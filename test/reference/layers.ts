@@ -1,5 +1,6 @@
 /**
- * What a description says: the layers with names and sizes filled in, shapes of their parameters, states and masks.
+ * What a description says: the layers with names and sizes filled in, shapes of their parameters,
+ * states and masks.
  */
 import type { ModelDescription } from '../../src/ops/specs.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
@@ -76,7 +77,9 @@ function recurrentLayer(
   return { kind: 'recurrent', name, spec, inputSize, outputSize, ways };
 }
 
-/** The layers with names and sizes filled in; the gradient of every gate's sum is held to a limit. */
+/**
+ * The layers with names and sizes filled in; the gradient of every gate's sum is held to a limit.
+ */
 export function layersOf(description: ModelDescription, gradientLimit: number = Infinity): Layer[] {
   const seen = new Map<string, number>();
   let [width, firstRows, reversed] = [0, 0, false];
@@ -113,7 +116,10 @@ export function layersOf(description: ModelDescription, gradientLimit: number = 
   });
 }
 
-/** Shapes of the parameters of one direction of one sub-layer, in their order, by the first part of their names. */
+/**
+ * Shapes of the parameters of one direction of one sub-layer, in their order, by the first part of
+ * their names.
+ */
 function shapesOf(spec: RecurrentSpec, way: Way, inputSize: number): [string, number[]][] {
   const { cell, hiddenSize: size, outputSize } = way;
   const rows = cell.gates * size;

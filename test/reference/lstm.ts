@@ -1,8 +1,10 @@
 /**
- * LSTM in all its forms. v is what the gates see of the past: h_{t-1}, or c_{t-1} for the peephole form `cell`, times the mask m of the
- * recurrent product where there is one. P_i, P_f, P_o are the diagonal peepholes, zero without them. Rows: input, forget, cell, output.
- * f, g and h are the activations of the gates, of the candidate and of the cell state; k clamps to [-cellClip, cellClip], N is the layer
- * norm of c, and both are nothing without the option. W x and R v may be layer-normalised too, each over all rows.
+ * LSTM in all its forms. v is what the gates see of the past: h_{t-1}, or c_{t-1} for the peephole
+ * form `cell`, times the mask m of the recurrent product where there is one. P_i, P_f, P_o are the
+ * diagonal peepholes, zero without them. Rows: input, forget, cell, output. f, g and h are the
+ * activations of the gates, of the candidate and of the cell state; k clamps to [-cellClip,
+ * cellClip], N is the layer norm of c, and both are nothing without the option. W x and R v may be
+ * layer-normalised too, each over all rows.
  *
  *     i = f(a_i)    a_i = W_i x + R_i v + b_i + P_i (.) c_{t-1}
  *     f = f(a_f)    a_f = W_f x + R_f v + b_f + P_f (.) c_{t-1}     coupled gates: f = 1 - i, and no forget rows anywhere

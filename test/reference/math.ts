@@ -1,7 +1,8 @@
 /**
- * The few float64 helpers that every reference layer is written in. Matrices are row-major and their number of rows and
- * columns follows from the lengths of the vectors beside them. Everything accumulates (`+=`), so that a sum of products is
- * a sequence of calls, and a gradient is added to what is there.
+ * The few float64 helpers that every reference layer is written in. Matrices are row-major and
+ * their number of rows and columns follows from the lengths of the vectors beside them. Everything
+ * accumulates (`+=`), so that a sum of products is a sequence of calls, and a gradient is added to
+ * what is there.
  */
 export type Vec = Float64Array;
 

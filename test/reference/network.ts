@@ -1,6 +1,7 @@
 /**
- * A whole model in float64: the same description, parameter names and shapes as the product, none of its code. Training with masks gets
- * them from outside, so that it is a function like all others; without masks it is inference.
+ * A whole model in float64: the same description, parameter names and shapes as the product, none
+ * of its code. Training with masks gets them from outside, so that it is a function like all
+ * others; without masks it is inference.
  */
 import type { ModelDescription } from '../../src/ops/specs.ts';
 import type { CellWeights } from './cell.ts';
@@ -26,9 +27,10 @@ export type Parameters = Map<string, { readonly shape: readonly number[]; readon
 /** States by layer name; `c` is empty for a cell without. */
 export type State = Record<string, StackState>;
 /**
- * What training drew, by `<layer>.<place>.<kind>`: `recurrent` and `zoneout` at the place of the state that they work on, `input` and `dropout`
- * (of what a sub-layer hands on) at the number of the sub-layer. Of `zoneout` 1 where the old h is kept and else 0; of the others factors, 0 or
- * 1 / (1 - p).
+ * What training drew, by `<layer>.<place>.<kind>`: `recurrent` and `zoneout` at the place of the
+ * state that they work on, `input` and `dropout` (of what a sub-layer hands on) at the number of
+ * the sub-layer. Of `zoneout` 1 where the old h is kept and else 0; of the others factors, 0 or 1 /
+ * (1 - p).
  */
 export type Masks = ReadonlyMap<string, Vec>;
 
@@ -116,7 +118,10 @@ function linearWeights(
   return { weight: roundWeights(tensor), bias, round: roundActivations };
 }
 
-/** Calls back with the place of every row [T, B] behind the valid steps, and with that of the last valid one, if there is one. */
+/**
+ * Calls back with the place of every row [T, B] behind the valid steps, and with that of the last
+ * valid one, if there is one.
+ */
 function eachPadded(
   { steps, batch, lengths }: Dims,
   visit: (row: number, last: number | undefined) => void,
@@ -184,7 +189,10 @@ export function forward(
   return { output: x, state, tape: { dims, input, masks, layers: tapes, kink, spread } };
 }
 
-/** dL/d(output of the last layer): what stands behind the valid steps is added to where it was repeated from, or is nothing. */
+/**
+ * dL/d(output of the last layer): what stands behind the valid steps is added to where it was
+ * repeated from, or is nothing.
+ */
 function gathered(dims: Dims, doutput: Vec): Vec {
   const dy = doutput.slice();
   const width = dy.length / (dims.steps * dims.batch);
@@ -198,7 +206,10 @@ function gathered(dims: Dims, doutput: Vec): Vec {
   return dy;
 }
 
-/** From dL/d(output) and dL/d(final states); `input` is absent for tokens. Exact only without a limit. */
+/**
+ * From dL/d(output) and dL/d(final states); `input` is absent for tokens. Exact only without a
+ * limit.
+ */
 export function backward(
   description: ModelDescription,
   parameters: Parameters,

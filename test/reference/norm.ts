@@ -43,7 +43,10 @@ export function normBackward(
   return d.map((value, k) => (value - centre - normal[k]! * along) / deviation);
 }
 
-/** A matrix, and the gamma of its product's normalisation where it has one; or the gradients of both. */
+/**
+ * A matrix, and the gamma of its product's normalisation where it has one; or the gradients of
+ * both.
+ */
 export interface Factor {
   readonly matrix: Vec;
   readonly gamma?: Vec;

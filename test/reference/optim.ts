@@ -1,6 +1,7 @@
 /**
- * Optimizers and gradient clipping as the documentations of PyTorch and Keras give them. g is the gradient, p the parameter, u the number
- * of the update from 1, lr the rate of this update. PyTorch: with `weightDecay` wd all but AdamW begin with g += wd p.
+ * Optimizers and gradient clipping as the documentations of PyTorch and Keras give them. g is the
+ * gradient, p the parameter, u the number of the update from 1, lr the rate of this update.
+ * PyTorch: with `weightDecay` wd all but AdamW begin with g += wd p.
  *
  *     sgd      buf = g (u = 1), mu buf + (1 - dampening) g (later);  p -= lr (nesterov ? g + mu buf : buf)
  *     rmsprop  v = alpha v + (1 - alpha) g^2;  d = g / (sqrt(v) + eps);  buf = mu buf + d;  p -= lr buf
@@ -92,7 +93,10 @@ function keras(o: Optimizer, n: number): Rule {
   };
 }
 
-/** An optimizer over a fixed list of parameters; every call is one update, at the rate of its options or another. */
+/**
+ * An optimizer over a fixed list of parameters; every call is one update, at the rate of its
+ * options or another.
+ */
 export function createOptimizer(
   parameters: readonly Vec[],
   options: Optimizer,

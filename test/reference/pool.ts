@@ -1,5 +1,6 @@
 /**
- * Many to one over x [T, B, W], one number at a time, T being the valid steps of its row; 0 where there is none:
+ * Many to one over x [T, B, W], one number at a time, T being the valid steps of its row; 0 where
+ * there is none:
  *
  *     last:  y = x_(T-1)
  *     mean:  y = sum_t x_t / T

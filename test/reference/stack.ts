@@ -1,7 +1,8 @@
 /**
- * A recurrent layer over a whole batch of sequences, and backpropagation through time: the loop of the formulas, one sub-layer, one
- * direction, one row of the batch and one time step at a time. Rows of differing lengths are loops of differing lengths, and reading
- * backwards is a loop from the last valid step to the first.
+ * A recurrent layer over a whole batch of sequences, and backpropagation through time: the loop of
+ * the formulas, one sub-layer, one direction, one row of the batch and one time step at a time.
+ * Rows of differing lengths are loops of differing lengths, and reading backwards is a loop from
+ * the last valid step to the first.
  */
 import type { CellState, CellWeights } from './cell.ts';
 import { add, times, type Vec } from './math.ts';
@@ -19,7 +20,10 @@ export interface Dims {
   readonly padding?: 'zero' | 'repeat';
 }
 
-/** One direction of one sub-layer, with its masks: those of the input [B, I] and of the recurrent product [B, P or H], zoneout [T, B, P]. */
+/**
+ * One direction of one sub-layer, with its masks: those of the input [B, I] and of the recurrent
+ * product [B, P or H], zoneout [T, B, P].
+ */
 export interface Pass extends Unit {
   readonly reverse: boolean;
   readonly weights: CellWeights;
@@ -98,7 +102,10 @@ function passForward(
   return { tape, output };
 }
 
-/** Adds to `gradients`, changes the gradients of the states of the place from the last to the initial ones, and gives dx. */
+/**
+ * Adds to `gradients`, changes the gradients of the states of the place from the last to the
+ * initial ones, and gives dx.
+ */
 function passBackward(
   pass: Pass,
   gradients: CellWeights,
@@ -177,7 +184,10 @@ export function stackForward(
   return { output: input, final, tape: { passes: tape, inputSizes, kink, spread } };
 }
 
-/** From dL/d(output) and dL/d(final state), to dL/dx and dL/d(initial state); adds to `gradients`, by sub-layer and direction. */
+/**
+ * From dL/d(output) and dL/d(final state), to dL/dx and dL/d(initial state); adds to `gradients`,
+ * by sub-layer and direction.
+ */
 export function stackBackward(
   subLayers: readonly SubLayer[],
   gradients: readonly (readonly CellWeights[])[],

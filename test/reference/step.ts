@@ -1,6 +1,7 @@
 /**
- * One time step of one row of the batch: the cell, and what all cells have around it. m_x: mask of the input, z: zoneout (a mask whose ones
- * keep the old h in training, the probability of one in inference), k: clamp to [-projClip, projClip]. Each is nothing without its option.
+ * One time step of one row of the batch: the cell, and what all cells have around it. m_x: mask of
+ * the input, z: zoneout (a mask whose ones keep the old h in training, the probability of one in
+ * inference), k: clamp to [-projClip, projClip]. Each is nothing without its option.
  *
  *     q = W_hr cell(m_x (.) x, h_{t-1}, c_{t-1})
  *     h_t = z (.) h_{t-1} + (1 - z) (.) k(q)

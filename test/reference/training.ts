@@ -1,7 +1,8 @@
 /**
- * Truncated backpropagation through time, TBPTT(k1, k2): each call brings the k1 newest steps of a sequence that goes on
- * from call to call. The state at the start of the last k2 steps is taken as a value, those steps are run (the older ones
- * again, with the parameters of now), the loss of the k1 newest steps alone flows back through all k2, one update follows.
+ * Truncated backpropagation through time, TBPTT(k1, k2): each call brings the k1 newest steps of a
+ * sequence that goes on from call to call. The state at the start of the last k2 steps is taken as
+ * a value, those steps are run (the older ones again, with the parameters of now), the loss of the
+ * k1 newest steps alone flows back through all k2, one update follows.
  */
 import type { ModelDescription } from '../../src/ops/specs.ts';
 import { crossEntropy, mse } from './loss.ts';
@@ -25,7 +26,10 @@ export interface TrainingResult {
   readonly gradNorm: number;
 }
 
-/** input: [k1, B, ...], target: [k1, B] classes or [k1, B, O] values; changes the parameters in place. */
+/**
+ * input: [k1, B, ...], target: [k1, B] classes or [k1, B, O] values; changes the parameters in
+ * place.
+ */
 export type TrainingStep = (
   input: ArrayLike<number>,
   target: ArrayLike<number>,

@@ -1,4 +1,7 @@
-/** Every 15th float32 of both signs: a stride without a factor of two, so that all patterns of low bits occur. */
+/**
+ * Every 15th float32 of both signs: a stride without a factor of two, so that all patterns of low
+ * bits occur.
+ */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   activationsOf,

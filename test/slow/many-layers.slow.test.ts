@@ -1,4 +1,7 @@
-/** Models of 4,096 layers of every kind: what each call costs, and that it is linear in their number. */
+/**
+ * Models of 4,096 layers of every kind: what each call costs, and that it is linear in their
+ * number.
+ */
 import { expect, it } from 'vitest';
 import { Engine } from '../../src/hosts/default.ts';
 import { MANY, costsOf } from '../support/many-layers.ts';

@@ -14,7 +14,8 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
   it('a million cycles of create and dispose stay flat', { timeout: 1_800_000 }, () => {
     const growth = churn(engine, 1_000_000);
     expect(growth.engine).toBe(0);
-    // The smallest object that a cycle could leak takes 12 bytes; tables of weak references breathe by less than this.
+    // The smallest object that a cycle could leak takes 12 bytes; tables of weak references breathe
+    // by less than this.
     expect(growth.heap).toBeLessThan(4_000_000);
   });
 

@@ -1,4 +1,6 @@
-/** That the suites notice faults, tried on every twelfth mutant; `npm run test:mutate` tries all. */
+/**
+ * That the suites notice faults, tried on every twelfth mutant; `npm run test:mutate` tries all.
+ */
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 

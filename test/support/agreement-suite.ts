@@ -63,7 +63,8 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
     });
 
     it.each(Object.entries(cellForms))('%s: beyond the blocks of the kernels', (name, form) => {
-      // Each form on one of the variants: the blocks are the same in both, and the reference takes a second.
+      // Each form on one of the variants: the blocks are the same in both, and the reference takes
+      // a second.
       const variant = variants[Object.keys(cellForms).indexOf(name) % variants.length]!;
       for (const configuration of largeConfigurations(form, variant)) {
         checkConfiguration(large, engines.get(variant)!, configuration);
@@ -74,7 +75,8 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
     it('in enough configurations', () => {
       expect(campaign.configurations).toBeGreaterThanOrEqual(12.5 * runs);
       expect(campaign.skipped).toBeLessThan(0.02 * campaign.configurations);
-      // States without a bound and layer norms of two or three nearly equal numbers: most of what is left out has several of both.
+      // States without a bound and layer norms of two or three nearly equal numbers: most of what
+      // is left out has several of both.
       expect(withOptions.configurations).toBeGreaterThan(10 * optionRuns);
     });
   });

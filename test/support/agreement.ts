@@ -1,5 +1,6 @@
 /**
- * Whether the product agrees with the reference on one configuration, forward and backward, and by how much.
+ * Whether the product agrees with the reference on one configuration, forward and backward, and by
+ * how much.
  */
 import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import type { ModelState, SequenceResult } from '../../src/ops/specs.ts';
@@ -19,20 +20,27 @@ import {
 import { createRandom } from './random.ts';
 
 const FORWARD_TOLERANCE = 2e-6;
-/** With options: a layer norm of c divides the rounding errors of nearly equal cells by what they differ in. */
+/**
+ * With options: a layer norm of c divides the rounding errors of nearly equal cells by what they
+ * differ in.
+ */
 const OPTIONS_FORWARD_TOLERANCE = 5e-6;
 const GRADIENT_TOLERANCE = 1e-4;
 /**
- * With options: dropout multiplies what a unit reads by up to 1 / (1 - p) and saturates it. Its derivative is 1 - y^2, and a y that is within
- * 6 ULP leaves of that 7e-7 / (1 - y^2): 1e-4 where y is 0.996. With most rows dropped, such a unit may be all that a gradient has.
+ * With options: dropout multiplies what a unit reads by up to 1 / (1 - p) and saturates it. Its
+ * derivative is 1 - y^2, and a y that is within 6 ULP leaves of that 7e-7 / (1 - y^2): 1e-4 where y
+ * is 0.996. With most rows dropped, such a unit may be all that a gradient has.
  */
 const OPTIONS_GRADIENT_TOLERANCE = 1e-3;
 /**
- * A float32 sum is exact to a fraction of its terms, not of itself: where terms of size 0.1 cancel to nothing, no
- * implementation is within 2e-6 of that nothing. Values below this count as this.
+ * A float32 sum is exact to a fraction of its terms, not of itself: where terms of size 0.1 cancel
+ * to nothing, no implementation is within 2e-6 of that nothing. Values below this count as this.
  */
 const FORWARD_FLOOR = 0.1;
-/** Likewise a gradient that is below this part of all gradients together (among them those that are exactly 0). */
+/**
+ * Likewise a gradient that is below this part of all gradients together (among them those that are
+ * exactly 0).
+ */
 const GRADIENT_FLOOR = 1e-2;
 /** Some activations have no bound, and cell states then grow without one. */
 const LARGEST = 1e3;
@@ -41,8 +49,8 @@ const SPREAD = 0.05;
 /** Rounding errors move the input of a relu by less than this. */
 const KINK = 1e-5;
 /**
- * Some random networks are chaotic. Where rounding the parameters alone would move the exact result by a fifth of what is
- * allowed, the roundings of every step may use up the rest.
+ * Some random networks are chaotic. Where rounding the parameters alone would move the exact result
+ * by a fifth of what is allowed, the roundings of every step may use up the rest.
  */
 const SENSITIVE = FORWARD_TOLERANCE / 5;
 
@@ -89,8 +97,9 @@ interface Halves {
 }
 
 /**
- * Largest error of an output and of each final state, in units of the largest magnitude of each. A final h counts in units
- * of the outputs where those are larger: without a bound (relu), the last h may be what is left of larger ones.
+ * Largest error of an output and of each final state, in units of the largest magnitude of each. A
+ * final h counts in units of the outputs where those are larger: without a bound (relu), the last h
+ * may be what is left of larger ones.
  */
 function forwardErrors(
   actual: { readonly output: ArrayLike<number>; readonly state: Record<string, Halves> },
@@ -122,7 +131,10 @@ function checkForward(
 const ROUNDINGS = 4;
 const SIGNS = [-1, 1];
 
-/** Whether the exact result moves when each parameter is rounded up or down by half a unit in the last place of float32. */
+/**
+ * Whether the exact result moves when each parameter is rounded up or down by half a unit in the
+ * last place of float32.
+ */
 function isSensitive(problem: Problem, expected: Expected): boolean {
   const random = createRandom(1);
   for (let n = 0; n < ROUNDINGS; n++) {
@@ -171,7 +183,10 @@ function requireSameBits(what: string, a: Float32Array, b: Float32Array): void {
   if (!sameBits(a, b)) throw new Error(`${what}: not the same bits`);
 }
 
-/** A stream over time-major `x` where it can have one: the first half of the steps one by one, the rest as one block. */
+/**
+ * A stream over time-major `x` where it can have one: the first half of the steps one by one, the
+ * rest as one block.
+ */
 function checkStream(model: Model, problem: Problem, x: Float32Array | Int32Array): void {
   const { dims, description } = problem;
   const backwards = layersOf(description).some(
@@ -265,7 +280,10 @@ export function solved(problem: Problem): Solved | undefined {
   return isSensitive(problem, expected) ? undefined : { problem, expected };
 }
 
-/** The numbers of a configuration in inference and in training; undefined where only some that float32 cannot follow were found. */
+/**
+ * The numbers of a configuration in inference and in training; undefined where only some that
+ * float32 cannot follow were found.
+ */
 function solvable(
   configuration: Configuration,
 ): { inference: Solved; training: Solved } | undefined {

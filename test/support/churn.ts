@@ -4,7 +4,10 @@ import { liveHeap } from './heap.ts';
 
 const forms = Object.values(cellForms);
 
-/** Makes a model of the k-th of many shapes with a stream and a trainer, uses all three, and disposes of them. */
+/**
+ * Makes a model of the k-th of many shapes with a stream and a trainer, uses all three, and
+ * disposes of them.
+ */
 export function createAndDispose(engine: Engine, k: number): void {
   const hiddenSize = 1 + (k % 13);
   const model = Model.create(engine, {
@@ -26,7 +29,8 @@ export function createAndDispose(engine: Engine, k: number): void {
     new Float32Array(steps * batch * model.inputSize),
     new Float32Array(steps * batch * 2),
   );
-  // Any order of disposing must do; a trainer or stream that outlives its model is only good for being disposed of.
+  // Any order of disposing must do; a trainer or stream that outlives its model is only good for
+  // being disposed of.
   const all = [stream, trainer, model];
   for (let n = 0; n < 3; n++) all[(n + k) % 3]!.dispose();
 }
@@ -38,7 +42,10 @@ export interface Growth {
   readonly heap: number;
 }
 
-/** What `cycles` of the above leave behind, after a first round of all shapes and the compilations that come with it. */
+/**
+ * What `cycles` of the above leave behind, after a first round of all shapes and the compilations
+ * that come with it.
+ */
 export function churn(engine: Engine, cycles: number): Growth {
   const round = 13 * 5 * 4 * 3;
   for (let k = 0; k < 3 * round; k++) createAndDispose(engine, k);

@@ -10,7 +10,10 @@ import { createProblem, type Problem } from './problem.ts';
 import { roundProblem } from './product.ts';
 import { createRandom } from './random.ts';
 
-/** One random case: everything that shapes it, and the seed that its numbers come from. Shrinks towards plain and small. */
+/**
+ * One random case: everything that shapes it, and the seed that its numbers come from. Shrinks
+ * towards plain and small.
+ */
 export interface Configuration {
   readonly variant: Variant;
   readonly description: ModelDescription;
@@ -28,7 +31,10 @@ export interface Configuration {
   readonly seed: number;
 }
 
-/** Small numbers often, large ones seldom: what goes wrong at 67 mostly goes wrong at 5 or 17 as well, and costs less. */
+/**
+ * Small numbers often, large ones seldom: what goes wrong at 67 mostly goes wrong at 5 or 17 as
+ * well, and costs less.
+ */
 const weighted = (...ranges: readonly [weight: number, low: number, high: number][]) =>
   fc.oneof(
     ...ranges.map(([weight, min, max]) => ({ weight, arbitrary: fc.integer({ min, max }) })),
@@ -70,7 +76,10 @@ export function cellConfiguration(form: CellForm): fc.Arbitrary<Configuration> {
   );
 }
 
-/** Shorter ones, for layers with options: clips and some activations have derivatives that jump, and many steps would always have one at a jump. */
+/**
+ * Shorter ones, for layers with options: clips and some activations have derivatives that jump, and
+ * many steps would always have one at a jump.
+ */
 const few: fc.Arbitrary<Dims> = fc.record({
   steps: weighted([5, 1, 5], [1, 6, 12]),
   batch: fc.integer({ min: 1, max: 6 }),
@@ -108,7 +117,10 @@ export function optionConfiguration(form: CellForm): fc.Arbitrary<Configuration>
   );
 }
 
-/** Layers of different kinds on one another: an embedding or features, one or two recurrent ones, perhaps a linear one. */
+/**
+ * Layers of different kinds on one another: an embedding or features, one or two recurrent ones,
+ * perhaps a linear one.
+ */
 export function stackConfiguration(
   forms: readonly CellForm[],
   withOptions: boolean,
@@ -167,14 +179,16 @@ function smoothOptions(form: CellForm, hiddenSize: number): Partial<RecurrentSpe
 }
 
 /**
- * What lies beyond the blocks that the kernels work in and random sizes do not reach: more than 512 inputs, more than 512
- * hidden units, more than 512 rows of a batch of sequences whose gates fill more than a megabyte.
+ * What lies beyond the blocks that the kernels work in and random sizes do not reach: more than 512
+ * inputs, more than 512 hidden units, more than 512 rows of a batch of sequences whose gates fill
+ * more than a megabyte.
  */
 export function largeConfigurations(form: CellForm, variant: Variant): Configuration[] {
   const sizes = [
     { inputSize: 530, hiddenSize: 21, dims: { steps: 3, batch: 2 } },
     { inputSize: 3, hiddenSize: 517, dims: { steps: 2, batch: 2 } },
-    // Few units of an Elman network, so that a relu is not bound to stand at its kink somewhere; its rows are padded to 16.
+    // Few units of an Elman network, so that a relu is not bound to stand at its kink somewhere;
+    // its rows are padded to 16.
     form.type === 'rnn'
       ? { inputSize: 5, hiddenSize: 3, dims: { steps: 150, batch: 120 } }
       : { inputSize: 5, hiddenSize: 70, dims: { steps: 24, batch: 60 } },

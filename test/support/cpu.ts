@@ -1,6 +1,9 @@
 import process from 'node:process';
 
-/** Processor time of a call in milliseconds: the least of some runs, of one where that is below `enough`. */
+/**
+ * Processor time of a call in milliseconds: the least of some runs, of one where that is below
+ * `enough`.
+ */
 export function cpuMs(run: () => void, runs = 1, enough = 0): number {
   let least = Infinity;
   for (let k = 0; k < runs && least > enough; k++) {

@@ -7,7 +7,10 @@ setFlagsFromString('--experimental-wasm-relaxed-simd');
 export type Variant = Engine['variant'];
 export const variants: readonly Variant[] = ['baseline', 'relaxed'];
 
-/** An engine of exactly that variant: a host that cannot run it must fail a test, not quietly run the other one twice. */
+/**
+ * An engine of exactly that variant: a host that cannot run it must fail a test, not quietly run
+ * the other one twice.
+ */
 export function createEngine(variant: Variant, maxBytes?: number): Engine {
   const engine = Engine.createSync({
     simd: variant === 'baseline' ? 'deterministic' : 'auto',

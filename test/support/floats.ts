@@ -1,4 +1,6 @@
-/** Samples of float32 by their bits, and distances between numbers in units in the last place (ULP). */
+/**
+ * Samples of float32 by their bits, and distances between numbers in units in the last place (ULP).
+ */
 
 const word = new Uint32Array(1);
 const float = new Float32Array(word.buffer);
@@ -16,7 +18,10 @@ export function ulp(x: number): number {
   return 2 ** (exponent - 150);
 }
 
-/** `perExponent` numbers of every sign and finite exponent, denormals included, in ascending order; -0 is left out. */
+/**
+ * `perExponent` numbers of every sign and finite exponent, denormals included, in ascending order;
+ * -0 is left out.
+ */
 export function wholeRange(perExponent: number, offset = 0): Float32Array {
   const stride = Math.max(1, Math.floor(2 ** 23 / perExponent));
   const positive: number[] = [];
@@ -29,7 +34,10 @@ export function wholeRange(perExponent: number, offset = 0): Float32Array {
   return new Float32Array(sample.buffer).filter((x) => !Object.is(x, -0));
 }
 
-/** `length` neighbours in ascending order, from x on towards larger numbers. x must not be so near 0 that they reach it. */
+/**
+ * `length` neighbours in ascending order, from x on towards larger numbers. x must not be so near 0
+ * that they reach it.
+ */
 export function neighbours(x: number, length: number): Float32Array {
   float[0] = x;
   const first = word[0]!;

@@ -19,7 +19,9 @@ import { createRandom, type Random } from './random.ts';
 export const EPS = 1e-6;
 export const ATOL = 1e-5;
 export const RTOL = 1e-3;
-/** Some activations have no bound; the differences of larger numbers than this are rounding errors. */
+/**
+ * Some activations have no bound; the differences of larger numbers than this are rounding errors.
+ */
 const LARGEST = 1e3;
 
 /** d loss() / d value[k] by central differences. */
@@ -36,7 +38,10 @@ export function slope(value: Float64Array, k: number, loss: () => number): numbe
 /** What a campaign has seen: errors in units of what is allowed. */
 export interface Tally {
   cases: number;
-  /** Cases at a kink, where the derivative jumps, and of large numbers: differences mean nothing there. */
+  /**
+   * Cases at a kink, where the derivative jumps, and of large numbers: differences mean nothing
+   * there.
+   */
   skipped: number;
   elements: number;
   worst: number;
@@ -51,7 +56,10 @@ export const createTally = (): Tally => ({
   where: 'nowhere',
 });
 
-/** Checks every element of every gradient, or of each at most `most` drawn ones, but not where differences mean nothing. */
+/**
+ * Checks every element of every gradient, or of each at most `most` drawn ones, but not where
+ * differences mean nothing.
+ */
 export function gradcheck(
   problem: Problem,
   label: string,
@@ -114,7 +122,8 @@ function smallCase(form: CellForm, draw: Draw, seed: number): Problem {
 }
 
 /**
- * Registers `cases` random cases of every form of every cell with every option alone, and twice as many with several at once.
+ * Registers `cases` random cases of every form of every cell with every option alone, and twice as
+ * many with several at once.
  *
  * @param most derivatives of each gradient and case
  */

@@ -11,9 +11,10 @@ export function liveHeap(): number {
 }
 
 /**
- * Bytes that one call of `f` allocates on the JavaScript heap once it is compiled: the least of many segments, because the optimising
- * compiler works beside the program and may take its time, whereas what a call really allocates shows in every segment. Segments with
- * a collection in them do not count. The smallest object takes 12 bytes.
+ * Bytes that one call of `f` allocates on the JavaScript heap once it is compiled: the least of
+ * many segments, because the optimising compiler works beside the program and may take its time,
+ * whereas what a call really allocates shows in every segment. Segments with a collection in them
+ * do not count. The smallest object takes 12 bytes.
  */
 export function allocatedPerCall(f: () => void, segments = 40, calls = 10_000): number {
   let least = Infinity;

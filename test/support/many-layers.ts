@@ -1,4 +1,6 @@
-/** What models of very many small layers cost: every call on the way must be linear in their number. */
+/**
+ * What models of very many small layers cost: every call on the way must be linear in their number.
+ */
 import {
   loadModel,
   loadPytorch,

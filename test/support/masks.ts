@@ -1,7 +1,8 @@
 /**
- * The masks that a trainer draws, as the documentation says: bit u of row b at step t of a mask comes from word u % 4 of the Philox block
- * ((t B + b) ceil(width / 4) + floor(u / 4), pass, 4 unit + kind, 1) of the seed, the units being counted in the order of the model. A mask
- * that is fixed over time is that of step 0. Zoneout counts steps in the order that its direction reads them in.
+ * The masks that a trainer draws, as the documentation says: bit u of row b at step t of a mask
+ * comes from word u % 4 of the Philox block ((t B + b) ceil(width / 4) + floor(u / 4), pass, 4 unit
+ * + kind, 1) of the seed, the units being counted in the order of the model. A mask that is fixed
+ * over time is that of step 0. Zoneout counts steps in the order that its direction reads them in.
  */
 import type { ModelDescription } from '../../src/ops/specs.ts';
 import { philox, philoxKey } from '../../src/base/random.ts';
@@ -12,7 +13,9 @@ import type { Dims } from '../reference/stack.ts';
 const KINDS = { dropout: 0, input: 0, zoneout: 1, recurrent: 2 } as const;
 type Kind = keyof typeof KINDS;
 
-/** Numbers of the units that draw masks, and whether they read backwards, by the keys of the masks. */
+/**
+ * Numbers of the units that draw masks, and whether they read backwards, by the keys of the masks.
+ */
 function unitsOf(
   description: ModelDescription,
 ): Map<string, { readonly unit: number; readonly reverse: boolean }> {

@@ -1,6 +1,6 @@
 /**
- * The options of recurrent layers by name: which forms have them, and random values of them. The one list that the suites of the arithmetic
- * go through.
+ * The options of recurrent layers by name: which forms have them, and random values of them. The
+ * one list that the suites of the arithmetic go through.
  */
 import type { Activation, ActivationName } from '../../src/ops/specs.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
@@ -146,7 +146,10 @@ export function optionsOf(form: CellForm): OptionName[] {
   return all.filter(([, { fits = () => true }]) => fits(form)).map(([name]) => name);
 }
 
-/** Several options at once; of `activations` only a bidirectional layer may have a list for each direction. */
+/**
+ * Several options at once; of `activations` only a bidirectional layer may have a list for each
+ * direction.
+ */
 export function drawOptions(
   random: Random,
   form: CellForm,

@@ -12,8 +12,9 @@ import type { Dims } from '../reference/stack.ts';
 import type { Random } from './random.ts';
 
 /**
- * A model with random parameters, an input, a non-zero initial state, and a random linear loss on every output and on the
- * final h and c: L = <doutput, output> + <dstate, final state>. All numbers are float64.
+ * A model with random parameters, an input, a non-zero initial state, and a random linear loss on
+ * every output and on the final h and c: L = <doutput, output> + <dstate, final state>. All numbers
+ * are float64.
  */
 export interface Problem {
   readonly description: ModelDescription;
@@ -51,7 +52,8 @@ export function createProblem(
   const parameters: Parameters = new Map();
   for (const [name, shape] of parameterShapes(description)) {
     const length = shape.reduce((a, b) => a * b, 1);
-    // A bias, a peephole or a weight of an IndRNN enters a sum alone, whatever its length; a row of a matrix enters as a sum of products.
+    // A bias, a peephole or a weight of an IndRNN enters a sum alone, whatever its length; a row of
+    // a matrix enters as a sum of products.
     const alone = shape.length === 1 || /peephole|norm/.test(name);
     const data = random.vector(length, scale(alone ? 1 : shape[shape.length - 1]!));
     // What scales a layer norm is around 1.
@@ -114,7 +116,10 @@ export function lossOf(p: Problem): number {
   return loss;
 }
 
-/** Everything L can be differentiated by, with the reference's gradient beside it. Tokens are no such thing. */
+/**
+ * Everything L can be differentiated by, with the reference's gradient beside it. Tokens are no
+ * such thing.
+ */
 export function gradientsOf(p: Problem): { name: string; value: Vec; gradient: Vec }[] {
   const { tape } = solve(p);
   const result = backward(p.description, p.parameters, tape, p.doutput, p.dstate);

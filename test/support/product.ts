@@ -1,5 +1,6 @@
 /**
- * The bridge between the float64 reference and the product: the same numbers, rounded to float32 once, on both sides.
+ * The bridge between the float64 reference and the product: the same numbers, rounded to float32
+ * once, on both sides.
  */
 import type { ModelState, StateDict } from '../../src/ops/specs.ts';
 import type { Vec } from '../reference/math.ts';

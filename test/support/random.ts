@@ -1,6 +1,6 @@
 /**
- * Seeded random numbers for tests: the same seed gives the same run everywhere, so that a seed printed with a failure is
- * all that is needed to see it again.
+ * Seeded random numbers for tests: the same seed gives the same run everywhere, so that a seed
+ * printed with a failure is all that is needed to see it again.
  */
 export interface Random {
   /** Uniform in [0, 1). */

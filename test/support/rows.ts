@@ -1,7 +1,8 @@
 /**
- * An oracle for batches of differing lengths and for layers that read backwards or both ways: every row alone, sub-layer by
- * sub-layer, through the float64 reference of one forward layer. Rows that are not valid, their order and their packing do not exist
- * here; reading backwards is reading the reversed row.
+ * An oracle for batches of differing lengths and for layers that read backwards or both ways: every
+ * row alone, sub-layer by sub-layer, through the float64 reference of one forward layer. Rows that
+ * are not valid, their order and their packing do not exist here; reading backwards is reading the
+ * reversed row.
  */
 import type { LayerSpec, ModelDescription } from '../../src/ops/specs.ts';
 import { backward, forward, type Parameters, type Tape } from '../reference/network.ts';

@@ -14,8 +14,9 @@ function check(what: string, values: Float32Array): void {
 }
 
 /**
- * Feeds a signal, then zeros, to a network without biases whose states therefore decay towards 0; throws where an output
- * of the recurrent layer or a state is not 0 and below 1e-30, or where they never became 0.
+ * Feeds a signal, then zeros, to a network without biases whose states therefore decay towards 0;
+ * throws where an output of the recurrent layer or a state is not 0 and below 1e-30, or where they
+ * never became 0.
  */
 export function silence(engine: Engine, form: CellForm, frames: number): void {
   const description = {

@@ -7,7 +7,9 @@ import { liveHeap } from './heap.ts';
 /** What an engine and the heap may hold more at the end than after the first tenth of a soak. */
 const MOST_HEAP = 2 ** 20;
 
-/** Calls of ever other shapes on models that stay: one way, both ways, pooled, streamed, trained. */
+/**
+ * Calls of ever other shapes on models that stay: one way, both ways, pooled, streamed, trained.
+ */
 function useShapes(engine: Engine, from: number, until: number): void {
   const recurrent = { type: 'lstm', inputSize: 3, hiddenSize: 8 } as const;
   const out: LayerSpec = { type: 'linear', outFeatures: 2 };
@@ -32,7 +34,10 @@ function useShapes(engine: Engine, from: number, until: number): void {
   for (const owner of [stream, trainer, one, both, pooled]) owner.dispose();
 }
 
-/** Requires that `count` calls of other shapes leave nothing behind, beyond what the first tenth has. */
+/**
+ * Requires that `count` calls of other shapes leave nothing behind, beyond what the first tenth
+ * has.
+ */
 export function requireFlat(count: number): void {
   const engine = createEngine('baseline');
   const early = Math.ceil(count / 10);

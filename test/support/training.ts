@@ -1,5 +1,6 @@
 /**
- * Training in the product and in the reference side by side: same parameters, data, order and hyper-parameters.
+ * Training in the product and in the reference side by side: same parameters, data, order and
+ * hyper-parameters.
  */
 import {
   Model,
@@ -40,7 +41,10 @@ export interface Pair {
   readonly expected: TrainingResult;
 }
 
-/** A task that can be learned: one long sequence of tokens or waves, and what follows a few steps later. */
+/**
+ * A task that can be learned: one long sequence of tokens or waves, and what follows a few steps
+ * later.
+ */
 function createData(course: Course): (update: number) => { x: number[]; target: number[] } {
   const random = createRandom(course.seed + 1);
   const { batch, steps, description, options } = course;

@@ -15,7 +15,10 @@ function plain(text: string): string {
   return text.replace(/&(\w+);/g, (_, name: string) => ENTITIES[name]!);
 }
 
-/** The elements of an XML document in their order; an error where it is not well formed. Knows what an SVG file of ours may hold. */
+/**
+ * The elements of an XML document in their order; an error where it is not well formed. Knows what
+ * an SVG file of ours may hold.
+ */
 export function parseXml(document: string): XmlElement[] {
   const elements: XmlElement[] = [];
   const open: XmlElement[] = [];

@@ -1,4 +1,7 @@
-/** Bits of an element of every dtype that the safetensors format names; those of `CONVERT` can be read here. */
+/**
+ * Bits of an element of every dtype that the safetensors format names; those of `CONVERT` can be
+ * read here.
+ */
 export const DTYPE_BITS: ReadonlyMap<string, number> = new Map([
   ['BOOL', 8],
   ['F4', 4],
@@ -34,7 +37,10 @@ function halfToNumber(bits: number): number {
   return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
-/** Each takes a copy of its tensor's bytes, which starts at offset 0: in a file the data may lie at any offset. */
+/**
+ * Each takes a copy of its tensor's bytes, which starts at offset 0: in a file the data may lie at
+ * any offset.
+ */
 export const CONVERT: ReadonlyMap<string, (bytes: ArrayBuffer) => Float32Array> = new Map([
   ['F32', (bytes) => new Float32Array(bytes)],
   ['I8', (bytes) => Float32Array.from(new Int8Array(bytes))],

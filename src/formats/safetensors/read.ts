@@ -6,8 +6,9 @@
  *     │           │  "shape", ...}, ... }│ no gap, nothing after  │
  *     └───────────┴─────────────────────┴────────────────────────┘
  *
- * The reader trusts nothing: it makes the checks of the reference implementation (huggingface/safetensors, `tensor.rs`)
- * and those that JavaScript adds, all of them before it allocates. No message repeats what the file says.
+ * The reader trusts nothing: it makes the checks of the reference implementation
+ * (huggingface/safetensors, `tensor.rs`) and those that JavaScript adds, all of them before it
+ * allocates. No message repeats what the file says.
  */
 import { isBuffer, isOf, owned } from '../../base/arrays.ts';
 import { checkInteger } from '../../base/check.ts';
@@ -29,7 +30,9 @@ const MAX_DEPTH = 64;
 const MAX_TENSORS = 65_536;
 export const MAX_RANK = 8;
 export const MAX_DIMENSION: number = 2 ** 31 - 1;
-/** What the reference implementation accepts; ours is lower by default and can be raised up to it. */
+/**
+ * What the reference implementation accepts; ours is lower by default and can be raised up to it.
+ */
 const MAX_HEADER_BYTES = 100_000_000;
 
 export interface ReadOptions {
@@ -168,7 +171,10 @@ function readEntry(name: string, number: number, value: unknown): Entry {
   return { name, number, dtype, shape, begin, end };
 }
 
-/** Every byte of the data belongs to exactly one tensor: no gap, no overlap, nothing hidden behind the last. */
+/**
+ * Every byte of the data belongs to exactly one tensor: no gap, no overlap, nothing hidden behind
+ * the last.
+ */
 function checkLayout(entries: readonly Entry[], dataBytes: number): void {
   let expected = 0;
   for (const { begin, end, number } of entries) {
@@ -196,7 +202,10 @@ function checkConvertible(entries: readonly Entry[], maxBytes: number): void {
   }
 }
 
-/** The bytes through a plain view: `slice` of Node's Buffer does not copy. Nobody changes them while they are read. */
+/**
+ * The bytes through a plain view: `slice` of Node's Buffer does not copy. Nobody changes them while
+ * they are read.
+ */
 function asBytes(source: unknown): Uint8Array {
   if (isOf('Uint8Array', source)) return owned('Uint8Array', source);
   try {

@@ -46,7 +46,10 @@ function metadataJson(metadata: Readonly<Record<string, string>>): string {
   return `{${pairs.join()}}`;
 }
 
-/** Writes tensors as F32, then those of bytes as I8, else in their order, with the data aligned to 8 bytes. */
+/**
+ * Writes tensors as F32, then those of bytes as I8, else in their order, with the data aligned to 8
+ * bytes.
+ */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor | Int8Tensor>,
   metadata: Readonly<Record<string, string>> = {},

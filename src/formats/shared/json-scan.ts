@@ -45,8 +45,9 @@ const isWhole = (token: string): boolean => WHOLE.test(token);
 export const isPlain = (token: string): boolean => String(Number(token)) === token;
 
 /**
- * Looks for what `JSON.parse` would let pass: it keeps the last of two equal keys without a word, rounds numbers, and
- * may overflow the stack. It does not check the grammar; `JSON.parse` does that afterwards. One pass, linear time.
+ * Looks for what `JSON.parse` would let pass: it keeps the last of two equal keys without a word,
+ * rounds numbers, and may overflow the stack. It does not check the grammar; `JSON.parse` does that
+ * afterwards. One pass, linear time.
  */
 export function scanJson(
   text: string,

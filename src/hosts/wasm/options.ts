@@ -3,8 +3,8 @@ import { checkChoice, checkKeys } from '../../base/check.ts';
 /** What an entry that brings the kernels lets a caller choose. */
 export interface EngineOptions {
   /**
-   * `auto` (default) takes relaxed SIMD, whose fused products are faster, where the host has it. `deterministic` never does: its
-   * results are the same bits on every machine.
+   * `auto` (default) takes relaxed SIMD, whose fused products are faster, where the host has it.
+   * `deterministic` never does: its results are the same bits on every machine.
    */
   readonly simd?: 'auto' | 'deterministic';
   /** Most bytes of linear memory. */

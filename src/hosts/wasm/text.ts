@@ -1,7 +1,8 @@
 /**
- * Bytes from the text that build/embed.mjs makes of them: one printable ASCII character for the more frequent bytes, two for the others.
- * gzip sees the machine code byte for byte in it, of which base64 hides two repetitions of three: a third less to fetch. By hand,
- * because an AudioWorklet has neither `atob` nor `TextDecoder`.
+ * Bytes from the text that build/embed.mjs makes of them: one printable ASCII character for the
+ * more frequent bytes, two for the others. gzip sees the machine code byte for byte in it, of which
+ * base64 hides two repetitions of three: a third less to fetch. By hand, because an AudioWorklet
+ * has neither `atob` nor `TextDecoder`.
  */
 export function decodeBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
@@ -20,7 +21,10 @@ export function decodeBytes(text: string): Uint8Array<ArrayBuffer> {
   return bytes.slice(0, length);
 }
 
-/** Symbols are `#` to `~` without the backslash; before them, a space stands for 91 more, an exclamation mark for 182. */
+/**
+ * Symbols are `#` to `~` without the backslash; before them, a space stands for 91 more, an
+ * exclamation mark for 182.
+ */
 const FIRST = 0x23;
 const SPACE = 0x20;
 const SYMBOLS = 91;

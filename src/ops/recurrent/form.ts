@@ -32,7 +32,10 @@ export interface CellForm {
   readonly operand: number;
   /** Gates in the order of the rows of the parameters, PyTorch's. */
   readonly gates: readonly string[];
-  /** Gates that see the cell state through a vector of their own, in the order of the rows of `weight_peephole`. */
+  /**
+   * Gates that see the cell state through a vector of their own, in the order of the rows of
+   * `weight_peephole`.
+   */
   readonly peepholes: readonly string[];
   /** Hidden units are padded to a multiple of this. */
   readonly unit: number;

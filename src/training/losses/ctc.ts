@@ -131,7 +131,8 @@ export class Ctc {
 }
 
 /**
- * The labels of the likeliest class of every step, repetitions as one and without blanks: the best path of CTC, one list a row.
+ * The labels of the likeliest class of every step, repetitions as one and without blanks: the best
+ * path of CTC, one list a row.
  *
  * @param logits [T, B, O], with `batchFirst` [B, T, O].
  */
@@ -169,7 +170,10 @@ export function greedyCtc(
   });
 }
 
-/** Insertions, deletions and substitutions that turn `found` into `wanted`, by the labels of `wanted`: 0 where all rows are right. */
+/**
+ * Insertions, deletions and substitutions that turn `found` into `wanted`, by the labels of
+ * `wanted`: 0 where all rows are right.
+ */
 export function labelErrorRate(
   found: readonly (readonly number[])[],
   wanted: readonly (readonly number[])[],

@@ -21,15 +21,17 @@ import type { Slot } from '../../engine/plan.ts';
 /** `torch.nn.CrossEntropyLoss` on logits, in nats. */
 export interface CrossEntropyOptions {
   readonly type: 'cross-entropy';
-  /** A weight of at least 0 for each class; the mean is over the weights of the targets. Default 1. */
+  /**
+   * A weight of at least 0 for each class; the mean is over the weights of the targets. Default 1.
+   */
   readonly classWeights?: ArrayLike<number>;
   /** A target that counts for nothing, e.g. -100; default none. */
   readonly ignoreIndex?: number;
 }
 
 /**
- * Means over all elements: squared (`mse`) or absolute difference (`mae`), Huber's of both (`huber`, `delta` 1), binary cross-entropy of
- * targets in [0, 1] with logits (`bce`).
+ * Means over all elements: squared (`mse`) or absolute difference (`mae`), Huber's of both
+ * (`huber`, `delta` 1), binary cross-entropy of targets in [0, 1] with logits (`bce`).
  */
 export interface ElementLossOptions {
   readonly type: 'mse' | 'mae' | 'huber' | 'bce';
@@ -38,18 +40,23 @@ export interface ElementLossOptions {
 }
 
 /**
- * Connectionist temporal classification of logits [T, B, O], as `torch.nn.CTCLoss` with the reduction `mean`: each row's loss by the number of
- * its labels (at least 1), and the mean over the rows that have steps or labels.
+ * Connectionist temporal classification of logits [T, B, O], as `torch.nn.CTCLoss` with the
+ * reduction `mean`: each row's loss by the number of its labels (at least 1), and the mean over the
+ * rows that have steps or labels.
  */
 export interface CtcOptions {
   readonly type: 'ctc';
   /** The class that says nothing; default 0. */
   readonly blank?: number;
-  /** Whether a row whose labels do not fit into its steps counts as 0 rather than as infinity; default false. */
+  /**
+   * Whether a row whose labels do not fit into its steps counts as 0 rather than as infinity;
+   * default false.
+   */
   readonly zeroInfinity?: boolean;
   /**
-   * Most labels of a row whose labels fit into its steps; the trainer takes memory for their alignments, 16 (steps + 1) (2 maxLabels + 1)
-   * bytes. Default: as many as fit into 16 MiB, at most one a step.
+   * Most labels of a row whose labels fit into its steps; the trainer takes memory for their
+   * alignments, 16 (steps + 1) (2 maxLabels + 1) bytes. Default: as many as fit into 16 MiB, at
+   * most one a step.
    */
   readonly maxLabels?: number;
 }
@@ -96,7 +103,10 @@ export interface Loss {
   readonly constants: Float32Array;
   /** The targets where nobody can change them; refuses those of the wrong kind, length or value. */
   check(target: unknown, rows: number): Float32Array | Int32Array;
-  /** What the mean is over: `sum` and the share of these rows; without `constants`, how many targets that is. */
+  /**
+   * What the mean is over: `sum` and the share of these rows; without `constants`, how many targets
+   * that is.
+   */
   weigh(kernels: Kernels, targets: Slot, rows: number, constants: Slot, sum: number): number;
   /** `sum` and what rows of outputs score: targets found, or absolute errors. */
   score(kernels: Kernels, places: LossPlaces, sum: number): number;

@@ -9,7 +9,10 @@ import type { Stretch } from '../../ops/pass.ts';
 import type { Store } from '../../graph/parameters.ts';
 import type { Workspace } from '../../graph/workspace.ts';
 
-/** A loss with its room in the engine: the targets of a pass, and the losses of all rows of a window, so that their sum has one order. */
+/**
+ * A loss with its room in the engine: the targets of a pass, and the losses of all rows of a
+ * window, so that their sum has one order.
+ */
 export class LossRows {
   readonly loss: Loss;
   /** What the passes at hand are added to. */

@@ -9,8 +9,9 @@ export interface ParameterGroup {
   /** Names as in `model.stateDict()`, or of layers, which stand for all of theirs. */
   readonly parameters: readonly string[];
   /**
-   * Default that of the optimizer. Where the trainer's rate changes, this one changes by the same factor. 0 freezes: parameters and
-   * moments stay as they are, their gradients count as zero, also for clipping.
+   * Default that of the optimizer. Where the trainer's rate changes, this one changes by the same
+   * factor. 0 freezes: parameters and moments stay as they are, their gradients count as zero, also
+   * for clipping.
    */
   readonly learningRate?: number;
   /** PyTorch's name for `learningRate`. */

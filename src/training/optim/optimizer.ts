@@ -14,8 +14,9 @@ interface CommonOptions {
   /** PyTorch's name for `learningRate`: one of both is needed. */
   readonly lr?: number;
   /**
-   * Whose definition: PyTorch's (the default) or that of Keras, which takes the rate into the momentum, adds `eps` under the root (of Adam
-   * before the correction), starts Adagrad's squares at 0.1, and lets parameters decay by themselves rather than through their gradients.
+   * Whose definition: PyTorch's (the default) or that of Keras, which takes the rate into the
+   * momentum, adds `eps` under the root (of Adam before the correction), starts Adagrad's squares
+   * at 0.1, and lets parameters decay by themselves rather than through their gradients.
    */
   readonly form?: 'pytorch' | 'keras';
   readonly weightDecay?: number;
@@ -29,7 +30,10 @@ export interface SgdOptions extends CommonOptions {
   readonly nesterov?: boolean;
 }
 
-/** `torch.optim.RMSprop`, `keras.optimizers.RMSprop`; `alpha` (Keras: rho) 0.99 or 0.9, `eps` 1e-8 or 1e-7, `momentum` 0. */
+/**
+ * `torch.optim.RMSprop`, `keras.optimizers.RMSprop`; `alpha` (Keras: rho) 0.99 or 0.9, `eps` 1e-8
+ * or 1e-7, `momentum` 0.
+ */
 export interface RmspropOptions extends CommonOptions {
   readonly type: 'rmsprop';
   readonly alpha?: number;
@@ -37,7 +41,10 @@ export interface RmspropOptions extends CommonOptions {
   readonly momentum?: number;
 }
 
-/** `torch.optim.Adam` and `AdamW`, and Keras'; `betas` 0.9 and 0.999, `eps` 1e-8 or 1e-7, `weightDecay` 0, of AdamW 0.01 or 0.004. */
+/**
+ * `torch.optim.Adam` and `AdamW`, and Keras'; `betas` 0.9 and 0.999, `eps` 1e-8 or 1e-7,
+ * `weightDecay` 0, of AdamW 0.01 or 0.004.
+ */
 export interface AdamOptions extends CommonOptions {
   readonly type: 'adam' | 'adamw';
   readonly betas?: readonly [number, number];
@@ -198,7 +205,10 @@ function adam(options: AdamOptions, epsilon: number, isKeras: boolean): Rule {
   };
 }
 
-/** x^n by squaring: products only, so that every host computes the same bits, which `Math.pow` does not promise. */
+/**
+ * x^n by squaring: products only, so that every host computes the same bits, which `Math.pow` does
+ * not promise.
+ */
 function power(x: number, n: number): number {
   let result = 1;
   for (let square = x, left = n; left > 0; left = Math.floor(left / 2), square *= square) {

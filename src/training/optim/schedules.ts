@@ -1,8 +1,9 @@
 import { checkInteger, checkNumber } from '../../base/check.ts';
 
 /**
- * The learning rate of an update, counted from 0, of `updates` in all: what `trainer.fit` takes as `learningRate`. Only operations that
- * every host rounds alike, so that a run resumes to the same bits anywhere.
+ * The learning rate of an update, counted from 0, of `updates` in all: what `trainer.fit` takes as
+ * `learningRate`. Only operations that every host rounds alike, so that a run resumes to the same
+ * bits anywhere.
  */
 export type Schedule = (update: number, updates: number) => number;
 
@@ -24,7 +25,10 @@ export function stepDecay(rate: number, options: { every: number; factor: number
   };
 }
 
-/** Up from zero over `warmup` updates, then down to `floor` along half a cosine (Loshchilov & Hutter 2017). */
+/**
+ * Up from zero over `warmup` updates, then down to `floor` along half a cosine (Loshchilov & Hutter
+ * 2017).
+ */
 export function cosineDecay(
   rate: number,
   options: { warmup?: number; floor?: number } = {},
@@ -40,7 +44,8 @@ export function cosineDecay(
 }
 
 /**
- * cos(pi x) for x in [0, 1], to 5e-8: -sin(pi (x - 1/2)) by its Taylor series. `Math.cos` has other last bits in other engines.
+ * cos(pi x) for x in [0, 1], to 5e-8: -sin(pi (x - 1/2)) by its Taylor series. `Math.cos` has other
+ * last bits in other engines.
  */
 function cosine(x: number): number {
   const angle = Math.PI * (x - 0.5);
@@ -68,8 +73,9 @@ export class Patience {
 }
 
 /**
- * Times `factor` once a loss has not fallen for more than `patience` reports (`torch.optim.lr_scheduler.ReduceLROnPlateau`). As the
- * `learningRate` of `fit` it hears of every validation.
+ * Times `factor` once a loss has not fallen for more than `patience` reports
+ * (`torch.optim.lr_scheduler.ReduceLROnPlateau`). As the `learningRate` of `fit` it hears of every
+ * validation.
  */
 export class ReduceOnPlateau {
   rate: number;

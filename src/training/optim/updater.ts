@@ -8,7 +8,10 @@ import type { Optimizer, Range } from './optimizer.ts';
 import type { Store } from '../../graph/parameters.ts';
 import type { TrainerOptions, UpdateReport } from '../options.ts';
 
-/** The gradients of a model's parameters, and what becomes of them: clipping and an optimizer with its moments. */
+/**
+ * The gradients of a model's parameters, and what becomes of them: clipping and an optimizer with
+ * its moments.
+ */
 export class Updater {
   /** Updates so far. */
   updates = 0;

@@ -1,6 +1,6 @@
 /**
- * How calls are drawn. A call says what has to come of it (`expect`), which twins a valid one changes (`touches`), and runs once in each
- * build.
+ * How calls are drawn. A call says what has to come of it (`expect`), which twins a valid one
+ * changes (`touches`), and runs once in each build.
  */
 
 import { Each, Outputs, array, spoil } from '../spoil.mjs';

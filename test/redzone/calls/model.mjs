@@ -17,7 +17,7 @@ kind('Model.create', 2, (world, random) => {
   const layerSpots = description.layers.flatMap((layer, k) =>
     Object.keys(layer).flatMap((key) => {
       const path = [0, 'layers', k, key];
-      if (key.endsWith('Clip')) return [[path, wrong.number()]];
+      if (/clip$/i.test(key)) return [[path, wrong.number()]];
       if (key === 'numLayers') return [[path, wrong.count(1, 4096)]];
       if (key === 'projSize') return [[path, wrong.count(1, layer.hiddenSize - 1)]];
       if (typeof layer[key] === 'number' && Number.isInteger(layer[key]))

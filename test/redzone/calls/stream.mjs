@@ -68,7 +68,10 @@ ofStream('Stream.run', 5, (stream, random) => {
   });
 });
 
-/** Inputs and outputs in one buffer, where the ones begin within the others: the outputs are those of arrays apart. */
+/**
+ * Inputs and outputs in one buffer, where the ones begin within the others: the outputs are those
+ * of arrays apart.
+ */
 function overlapping(stream, x, length, steps) {
   return {
     expect: 'either',

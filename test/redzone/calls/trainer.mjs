@@ -133,7 +133,9 @@ ofTrainer('Trainer.trainOn', 8, (trainer, random) => {
   });
 });
 
-/** A step after the guarded build's options were changed where it lets them: nothing comes of it. */
+/**
+ * A step after the guarded build's options were changed where it lets them: nothing comes of it.
+ */
 function changedOptions(trainer, random, { x, target, options }) {
   const change = (value) => {
     for (const key of Object.keys(value ?? {})) {
@@ -326,7 +328,10 @@ ofTrainer('Trainer.snapshot', 0.4, (trainer) => ({ run: (side) => side.of(traine
 
 const TAMPERED = ['-1', 'NaN', '1e99', '1.5', '', 'text', '9007199254740993'];
 
-/** A snapshot with something in it that no trainer can go on from; `either` where the numbers alone are odd. */
+/**
+ * A snapshot with something in it that no trainer can go on from; `either` where the numbers alone
+ * are odd.
+ */
 export function tampered(random, { tensors, metadata }, { model: { sizes }, options: { bptt } }) {
   const copy = { tensors: new Map(tensors), metadata: { ...metadata } };
   const name = random.pick([...tensors.keys()]);

@@ -1,8 +1,8 @@
 import type { Block } from '../../../src/engine/arena.ts';
 
 /**
- * In a gap; as a float it is NaN, so that a sum which reads out of its slot shows it. A signalling one: arithmetic makes it quiet, so
- * that a gap which a kernel adds to is not as it was.
+ * In a gap; as a float it is NaN, so that a sum which reads out of its slot shows it. A signalling
+ * one: arithmetic makes it quiet, so that a gap which a kernel adds to is not as it was.
  */
 const CANARY = 0x7fa0dead;
 
@@ -12,7 +12,9 @@ export const watch: { calls: number; fault: string | undefined; isQuiet: boolean
   calls: 0,
   /** The first write into a gap. */
   fault: undefined,
-  /** Whether kernel calls are neither counted nor checked after: while the campaign looks at states. */
+  /**
+   * Whether kernel calls are neither counted nor checked after: while the campaign looks at states.
+   */
   isQuiet: false,
 };
 
@@ -42,7 +44,9 @@ export class Zones {
     return this.#gaps.size;
   }
 
-  /** Fills gaps, given by the address of their first byte and of the one behind, and watches them. */
+  /**
+   * Fills gaps, given by the address of their first byte and of the one behind, and watches them.
+   */
   add(block: Block, gaps: readonly (readonly [from: number, to: number])[]): void {
     const edges = [...(this.#gaps.get(block) ?? [])];
     for (const [from, to] of gaps) {
