@@ -230,6 +230,8 @@ describe('options of callers', () => {
     expect(() => Object.assign(model, { outputSize: 4000 })).toThrow(TypeError);
     expect(() => Object.assign(model.stream(), { batch: 4000 })).toThrow(TypeError);
     expect(() => Object.assign(model.description.layers, { 0: {} })).toThrow(TypeError);
+    const { betas: own } = trainer.options.optimizer as { betas: readonly number[] };
+    expect(() => Object.assign(own, { 0: 7 })).toThrow(TypeError);
     // A window of the steps that were changed is refused, as is a snapshot that would replay as
     // many.
     expect(codeOf(() => trainer.trainOn(floats(160), floats(160)))).toBe('ERR_SHAPE');
@@ -288,6 +290,20 @@ describe('options of callers', () => {
       },
     };
     expect(codeOf(() => trainer.backward(gradients))).toBe('ERR_STATE');
+  });
+
+  it('are read once: a call cannot be given other steps after its check', () => {
+    const trainer = Trainer.create(Model.create(engine, ofFeatures), options);
+    let reads = 0;
+    const given = {
+      get steps(): number {
+        return reads++ ? 5000 : 10;
+      },
+    };
+    const { loss } = trainer.trainOn(floats(80), floats(80), given);
+    expect(reads).toBe(1);
+    const oracle = Trainer.create(Model.create(engine, ofFeatures), options);
+    expect(loss).toBe(oracle.trainOn(floats(80), floats(80), { steps: 10 }).loss);
   });
 
   it('are read once: a description cannot change between check and use', () => {
