@@ -236,5 +236,21 @@ describe('growth', () => {
     expect(model.stateDict().size).toBe(2);
   });
 
+  it('a workspace whose kernels trap gives its memory back', () => {
+    const engine = createEngine('baseline', 2 ** 20);
+    const layers: LayerSpec[] = [{ type: 'lstm', inputSize: 2, hiddenSize: 4 }];
+    const model = Model.create(engine, { layers });
+    const kernels = kernelsOf(engine);
+    const before = largest(engine);
+    const { run } = kernels;
+    Object.assign(kernels, {
+      run: { ...run, sequence_prepare: () => expect.fail('as a trap would') },
+    });
+    expect(() => model.stream()).toThrow(/as a trap would/);
+    expect(() => Trainer.create(model, { batch: 1, steps: 4 })).toThrow(/as a trap would/);
+    expect(() => model.forward(new Float32Array(2), { steps: 1 })).toThrow(/as a trap would/);
+    expect(largest(engine)).toBe(before);
+  });
+
   it('a soak over 1,000 shapes is flat', () => requireFlat(1000));
 });
