@@ -663,7 +663,7 @@ export const mutants = [
     'the size of scratch wraps at 32 bits': [
       [
         'return (2 * <f64>steps + 2) * (2 * <f64>count + 1);',
-        'return <f64>((2 * steps + 2) * (2 * count + 1));',
+        'const n: i32 = (2 * steps + 2) * (2 * count + 1);\n  return n;',
       ],
     ],
     'labels are used unchecked': [
