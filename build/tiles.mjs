@@ -136,10 +136,7 @@ function int8Tile([R, V]) {
           ]),
         ];
   return `
-/**
- * ${R} x ${V} vectors${R === 1 ? ' or fewer' : ''}, weights of 8 bits, from column byte j on: C = I
- * + A W^T.
- */
+/** ${R} x ${V} vectors${R === 1 ? ' or fewer' : ''}, weights of 8 bits, from column byte j on: C = I + A W^T. */
 export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: usize, ${R === 1 ? 'vectors: i32, ' : ''}i: usize, c: usize): void {
   const none = v128.load(ZEROS);
   ${R > 1 ? 'const ar = g.operandRow, ir = g.iRow, cr = g.cRow;' : ''}
