@@ -28,7 +28,11 @@ type ActivationName =
   | 'hardSigmoid'
   | 'elu'
   | 'softsign'
-  | 'softplus';
+  | 'softplus'
+  | 'identity'
+  | 'gelu'
+  | 'silu'
+  | 'selu';
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ActivationSpec {

@@ -60,12 +60,6 @@ export const mutants = [
     'gradients of gates are not bounded': [
       ['return clamp(gradient, s.gradientLimit);', 'return gradient;'],
     ],
-  }),
-  ...mutantsOf('assembly/layers/norm.ts', {
-    'unbiased variance': [['squares / count + EPSILON', 'squares / (count - 1) + EPSILON']],
-    'no gradient through the variance': [[' - <f64>load<f32>(h + at) * slope', '']],
-  }),
-  ...mutantsOf('assembly/cells/activation.ts', {
     'gradients of gates with options are not bounded': [
       [
         'return clamp(v128.and(passed, within(x, limit)), s.gradientLimit);',
@@ -73,6 +67,12 @@ export const mutants = [
       ],
     ],
     'clip has a gradient outside of its bound': [['v128.and(passed, within(x, limit))', 'passed']],
+  }),
+  ...mutantsOf('assembly/layers/norm.ts', {
+    'unbiased variance': [['squares / count + EPSILON', 'squares / (count - 1) + EPSILON']],
+    'no gradient through the variance': [[' - <f64>load<f32>(h + at) * slope', '']],
+  }),
+  ...mutantsOf('assembly/base/activations.ts', {
     'elu: slope of e^x for any alpha': [['f32x4.add(y, a), one', 'f32x4.add(y, one), one']],
     'scaled tanh: slope without beta': [
       ['f32x4.mul(f32x4.mul(a, b), d_tanh', 'f32x4.mul(a, d_tanh'],
@@ -80,6 +80,17 @@ export const mutants = [
     'hard sigmoid of Keras 3': [
       ['f32x4.pmin(madd(a, x, b), one)', 'f32x4.pmin(madd(f32x4.splat(1 / 6), x, b), one)'],
     ],
+    'selu: the scale is missing above 0': [['f32x4.mul(f32x4.splat(SELU_SCALE), x)', 'x']],
+    'gelu: the tail below 0 is mirrored': [
+      ['v128.bitselect(tail, f32x4.sub(one, tail)', 'v128.bitselect(f32x4.sub(one, tail), tail'],
+    ],
+    'gelu: slope without the density': [
+      [
+        'return madd(f32x4.mul(x, f32x4.splat(DENSITY_AT_ZERO)), density, normal(x));',
+        'return normal(x);',
+      ],
+    ],
+    'silu: slope of the sigmoid alone': [['madd(y, f32x4.sub(one, s), s)', 's']],
   }),
   ...mutantsOf('assembly/cells/lstm.ts', {
     'cell clip has a gradient outside of its bound': [

@@ -3,7 +3,8 @@
  * it compiles to code of its own.
  */
 
-import { Step } from '../base/structs';
+import { activate, slope } from '../base/activations';
+import { Activation, Step } from '../base/structs';
 import { clamp, flush } from '../base/simd';
 
 
@@ -43,4 +44,35 @@ export function incoming(s: Step, h: usize): v128 {
   dh = flush(s.dy ? f32x4.add(dh, v128.load(s.dy + h)) : dh);
   if (s.dhSeen) v128.store(s.dhSeen + h, dh);
   return dh;
+}
+
+/** All bits where |x| is at most `limit`. */
+export function within(x: v128, limit: f32): v128 {
+  return f32x4.le(f32x4.abs(x), f32x4.splat(limit));
+}
+
+/**
+ * The activation of a sum that is held to [-limit, limit]; the sum itself is kept at `kept`, unless
+ * that is 0.
+ */
+export function gate(by: Activation, x: v128, limit: f32, kept: usize): v128 {
+  if (kept) v128.store(kept, x);
+  return activate(by, clamp(x, limit));
+}
+
+/**
+ * dL/dx of the same, held to the bound of the step: `d` is dL/dy, `y` what it was, `kept` where its
+ * sum is.
+ */
+export function gateBackward(
+  s: Step,
+  by: Activation,
+  d: v128,
+  y: v128,
+  limit: f32,
+  kept: usize,
+): v128 {
+  const x = v128.load(kept);
+  const passed = f32x4.mul(d, slope(by, clamp(x, limit), y));
+  return clamp(v128.and(passed, within(x, limit)), s.gradientLimit);
 }

@@ -13,10 +13,9 @@
  * may be normalised.
  */
 
-import { gate, gateBackward } from './activation';
 import { Options, Sequence, Step } from '../base/structs';
 import { d_sigmoid, d_tanh, sigmoids, tanh } from '../base/math';
-import { Cell, held, incoming } from './cell';
+import { Cell, gate, gateBackward, held, incoming } from './cell';
 import * as codes from '../shared/codes';
 import { flush, madd } from '../base/simd';
 

@@ -21,11 +21,11 @@
  * else reaches h'.
  */
 
-import { activate, gate, gateBackward, slope } from './activation';
+import { activate, slope } from '../base/activations';
 import { Options, Sequence, Step } from '../base/structs';
 import { d_sigmoid, d_tanh, sigmoid, sigmoids, tanh } from '../base/math';
 import { normBackward, standardise } from '../layers/norm';
-import { Cell, held, incoming } from './cell';
+import { Cell, gate, gateBackward, held, incoming } from './cell';
 import { clamp, flush, madd, nmadd } from '../base/simd';
 import { ZEROS } from '../base/tables';
 

@@ -9,10 +9,9 @@
  * units (IndRNN, Li et al. 2018) R is a vector.
  */
 
-import { gate, gateBackward } from './activation';
 import { Options, Sequence, Step } from '../base/structs';
 import { d_tanh, tanh } from '../base/math';
-import { Cell, held, incoming } from './cell';
+import { Cell, gate, gateBackward, held, incoming } from './cell';
 import * as codes from '../shared/codes';
 import { flush, madd } from '../base/simd';
 import { ONE, ZEROS } from '../base/tables';

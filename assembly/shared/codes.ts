@@ -16,7 +16,7 @@ export const CELL_OPTIONS = 9;
 /** A kind of `Options` alone: a network whose units see no state but their own. */
 export const CELL_INDEPENDENT = 10;
 
-/** Activations of gates. */
+/** Activations of gates and of elementwise layers. */
 export const ACTIVATION_SIGMOID = 0;
 export const ACTIVATION_TANH = 1;
 export const ACTIVATION_RELU = 2;
@@ -28,6 +28,10 @@ export const ACTIVATION_HARD_SIGMOID = 7;
 export const ACTIVATION_ELU = 8;
 export const ACTIVATION_SOFTSIGN = 9;
 export const ACTIVATION_SOFTPLUS = 10;
+export const ACTIVATION_IDENTITY = 11;
+export const ACTIVATION_GELU = 12;
+export const ACTIVATION_SILU = 13;
+export const ACTIVATION_SELU = 14;
 
 /**
  * Which state the recurrent product of a layer multiplies: the hidden one, or the cell state

@@ -17,9 +17,10 @@ export interface EmbeddingSpec {
 }
 
 /**
- * An activation of ONNX's recurrent operators, with what `alpha` and `beta` are unless given:
- * `affine` 1, 0 (alpha x + beta), `leakyRelu` 0.01, `thresholdedRelu` 1 (x from there on, 0 below),
- * `scaledTanh` 1, 1 (alpha tanh(beta x)), `hardSigmoid` 0.2, 0.5, `elu` 1.
+ * An activation, with what `alpha` and `beta` are unless given: `affine` 1, 0 (alpha x + beta),
+ * `leakyRelu` 0.01, `thresholdedRelu` 1 (x from there on, 0 below), `scaledTanh` 1, 1 (alpha
+ * tanh(beta x)), `hardSigmoid` 0.2, 0.5, `elu` 1. All but the last four are those of ONNX's
+ * recurrent operators; `gelu` is the exact form.
  */
 export type ActivationName =
   | 'relu'
@@ -32,7 +33,11 @@ export type ActivationName =
   | 'hardSigmoid'
   | 'elu'
   | 'softsign'
-  | 'softplus';
+  | 'softplus'
+  | 'identity'
+  | 'gelu'
+  | 'silu'
+  | 'selu';
 
 export interface ActivationSpec {
   readonly type: ActivationName;

@@ -14,6 +14,7 @@ import { createRandom } from '../support/random.ts';
 import { solved } from '../support/agreement.ts';
 import type { RecurrentLayer } from './gates.ts';
 import { createModel } from './gatefold.ts';
+import { hasOnnxActivations } from './onnx-layer.ts';
 import { onnxForms, runOnnxruntime } from './onnxruntime.ts';
 import { describeProblem, maxError, type PeerProblem } from './problems.ts';
 
@@ -33,7 +34,8 @@ function createCase(form: CellForm, seed: number): Case | undefined {
   const random = createRandom(seed);
   const hiddenSize = random.integer(1, 20);
   const chosen = OPTIONS.filter(() => random.unit() < 0.5);
-  const { layer } = drawOptions(random, form, hiddenSize, chosen);
+  let { layer } = drawOptions(random, form, hiddenSize, chosen);
+  while (!hasOnnxActivations(layer)) ({ layer } = drawOptions(random, form, hiddenSize, chosen));
   const sizes = { inputSize: random.integer(1, 20), hiddenSize, bias: random.unit() < 0.7 };
   // ONNX leaves the directions apart, which is what concatenation does.
   const merge = layer.bidirectional ? ({ merge: 'concat' } as const) : {};

@@ -15,11 +15,15 @@ import { encodeOnnx, type OnnxAttribute, type OnnxNode, type OnnxTensor } from '
 
 const OP_TYPES = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU' };
 
+/** Those that ONNX's recurrent operators do not have. */
+const MISSING = ['gelu', 'silu', 'selu'] as const;
+type OnnxActivation = Exclude<ActivationName, (typeof MISSING)[number]>;
+
 /**
  * Names, and the alpha and beta of those that have them where none are given: ONNX's, which are
  * gatefold's.
  */
-const ACTIVATIONS: Readonly<Record<ActivationName, readonly [string, number?, number?]>> = {
+const ACTIVATIONS: Readonly<Record<OnnxActivation, readonly [string, number?, number?]>> = {
   relu: ['Relu'],
   tanh: ['Tanh'],
   sigmoid: ['Sigmoid'],
@@ -31,7 +35,19 @@ const ACTIVATIONS: Readonly<Record<ActivationName, readonly [string, number?, nu
   elu: ['Elu', 1],
   softsign: ['Softsign'],
   softplus: ['Softplus'],
+  identity: ['Affine', 1, 0],
 };
+
+/** Whether ONNX has all activations of a layer. */
+export function hasOnnxActivations({
+  activations = [],
+}: Pick<RecurrentLayer, 'activations'>): boolean {
+  const missing: readonly string[] = MISSING;
+  return activations.every((given) => !missing.includes(nameOf(given)));
+}
+
+const nameOf = (given: Activation): ActivationName =>
+  typeof given === 'string' ? given : given.type;
 
 /**
  * The lists of a node. onnxruntime takes a number from `activation_alpha` for each activation that
@@ -42,7 +58,7 @@ function activationAttributes(list: readonly Activation[]): Record<string, OnnxA
   const names = list.map((given) => {
     const { type, alpha, beta }: Exclude<Activation, string> =
       typeof given === 'string' ? { type: given } : given;
-    const [name, ...defaults] = ACTIVATIONS[type];
+    const [name, ...defaults] = ACTIVATIONS[type as OnnxActivation];
     [alpha, beta].forEach((value, k) => {
       if (defaults[k] !== undefined) numbers[k]!.push(value ?? defaults[k]);
     });

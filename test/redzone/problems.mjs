@@ -13,6 +13,10 @@ const ACTIVATIONS = [
   'elu',
   'softsign',
   'softplus',
+  'identity',
+  'gelu',
+  'silu',
+  'selu',
 ];
 
 const activation = (random) => {

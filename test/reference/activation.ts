@@ -7,7 +7,9 @@
  *     thresholdedRelu  x >= alpha ? x : 0           softsign    x / (1 + |x|)
  *     hardSigmoid      max(0, min(1, alpha x + beta))
  *     elu              x >= 0 ? x : alpha (e^x - 1)
- *     softplus         log(1 + e^x)
+ *     softplus         log(1 + e^x)                 silu        x / (1 + e^-x)
+ *     gelu             x (1 + erf(x / sqrt 2)) / 2  identity    x
+ *     selu             scale (x >= 0 ? x : alpha (e^x - 1)), with the constants of its paper
  *
  * A clip t replaces f(x) by f(max(-t, min(t, x))), whose derivative outside of [-t, t] is 0.
  */
@@ -59,7 +61,41 @@ function hardSigmoid(alpha: number, beta: number): Curve {
   };
 }
 
+function elu(alpha: number, scale: number = 1): Curve {
+  const below = smooth(
+    (x) => scale * alpha * Math.expm1(x),
+    (x) => scale * alpha * Math.exp(x),
+  );
+  return broken(0, below, line(scale));
+}
+
 const softplus = (x: number): number => Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/**
+ * 1 - erf(z) for z >= 0: from the series of erf where that converges fast, by its continued
+ * fraction beyond (Abramowitz, Stegun 7.1). Terms of the series reach 1e3, so 1e-13 of them remain.
+ */
+export function erfc(z: number): number {
+  if (z >= 3) {
+    let fraction = 0;
+    for (let n = 60; n > 0; n--) fraction = n / 2 / (z + fraction);
+    return Math.exp(-z * z) / (Math.sqrt(Math.PI) * (z + fraction));
+  }
+  let sum = 0;
+  let term = z;
+  for (let n = 1; Math.abs(term) > 1e-20; n++) {
+    sum += term / (2 * n - 1);
+    term *= (-z * z) / n;
+  }
+  return 1 - (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+function normal(x: number): number {
+  const tail = erfc(Math.abs(x) / Math.SQRT2) / 2;
+  return x < 0 ? tail : 1 - tail;
+}
+
+const SELU = { alpha: 1.6732632423543772, scale: 1.0507009873554805 };
 
 const CURVES: Readonly<Record<ActivationName, (alpha?: number, beta?: number) => Curve>> = {
   relu: () => broken(0, constant(0), line(1)),
@@ -70,19 +106,25 @@ const CURVES: Readonly<Record<ActivationName, (alpha?: number, beta?: number) =>
   thresholdedRelu: (alpha = 1) => broken(alpha, constant(0), line(1)),
   scaledTanh: (alpha = 1, beta = 1) => scaledTanh(alpha, beta),
   hardSigmoid: (alpha = 0.2, beta = 0.5) => hardSigmoid(alpha, beta),
-  elu: (alpha = 1) => {
-    const below = smooth(
-      (x) => alpha * Math.expm1(x),
-      (x) => alpha * Math.exp(x),
-    );
-    return broken(0, below, line(1));
-  },
+  elu: (alpha = 1) => elu(alpha),
   softsign: () =>
     smooth(
       (x) => x / (1 + Math.abs(x)),
       (x) => 1 / (1 + Math.abs(x)) ** 2,
     ),
   softplus: () => smooth(softplus, sigmoid),
+  identity: () => line(1),
+  gelu: () =>
+    smooth(
+      (x) => x * normal(x),
+      (x) => normal(x) + (x * Math.exp((-x * x) / 2)) / Math.sqrt(2 * Math.PI),
+    ),
+  silu: () =>
+    smooth(
+      (x) => x * sigmoid(x),
+      (x) => sigmoid(x) * (1 + x * sigmoid(-x)),
+    ),
+  selu: () => elu(SELU.alpha, SELU.scale),
 };
 
 export function curveOf(activation: Activation, clip: number = Infinity): Curve {

@@ -17,6 +17,10 @@ const ACTIVATIONS: Readonly<Record<ActivationName, readonly [number, number?, nu
   elu: [codes.ACTIVATION_ELU, 1],
   softsign: [codes.ACTIVATION_SOFTSIGN],
   softplus: [codes.ACTIVATION_SOFTPLUS],
+  identity: [codes.ACTIVATION_IDENTITY],
+  gelu: [codes.ACTIVATION_GELU],
+  silu: [codes.ACTIVATION_SILU],
+  selu: [codes.ACTIVATION_SELU],
 };
 
 /** Keys that any recurrent layer may have, and those of some. */

@@ -1,0 +1,158 @@
+/**
+ * Every activation of gates and of elementwise layers, four numbers at once, with its slope. The
+ * first eleven are those that ONNX lets a gate have.
+ *
+ *   relu              max(x, 0)              leakyRelu     x, or a x below 0
+ *   tanh              tanh x                 elu           x, or a (e^x - 1) below 0
+ *   sigmoid           1 / (1 + e^-x)         softsign      x / (1 + |x|)
+ *   thresholdedRelu   x, or 0 below a        softplus      log(1 + e^x)
+ *   affine            a x + b                hardSigmoid   a x + b, held to [0, 1]
+ *   scaledTanh        a tanh(b x)            identity      x
+ *   gelu              x P(x)                 silu          x / (1 + e^-x)
+ *   selu              1.0507 x, or 1.7581 (e^x - 1) below 0
+ *
+ * P is the distribution of the standard normal (the exact gelu, not its tanh form).
+ */
+
+import { Activation } from './structs';
+import { d_sigmoid, d_tanh, exponential, sigmoid, tanh } from './math';
+import * as codes from '../shared/codes';
+import { madd, nmadd } from './simd';
+import { ONE, ZEROS } from './tables';
+
+/** Selu (Klambauer et al. 2017): the scale, and alpha times the scale. */
+const SELU_SCALE: f32 = 1.0507009873554805;
+const SELU_ALPHA: f32 = 1.7580993408473766;
+const HALF_ROOT: f32 = 0.7071067811865476;
+/** 1 / sqrt(2 pi) */
+const DENSITY_AT_ZERO: f32 = 0.3989422804014327;
+
+function logarithm(x: v128): v128 {
+  return f32x4(
+    Mathf.log(f32x4.extract_lane(x, 0)),
+    Mathf.log(f32x4.extract_lane(x, 1)),
+    Mathf.log(f32x4.extract_lane(x, 2)),
+    Mathf.log(f32x4.extract_lane(x, 3)),
+  );
+}
+
+/**
+ * P(x). With z = |x| / sqrt(2) and t = 1 / (1 + z / 2), erfc(z) is t e^(q(t) - z^2) to 1.2e-7 of
+ * itself (Numerical Recipes, `erfcc`), so both tails keep their digits.
+ */
+function normal(x: v128): v128 {
+  const one = v128.load(ONE);
+  const half = f32x4.splat(0.5);
+  const z = f32x4.mul(f32x4.abs(x), f32x4.splat(HALF_ROOT));
+  const t = f32x4.div(one, madd(half, z, one));
+  let q = madd(f32x4.splat(0.17087277), t, f32x4.splat(-0.82215223));
+  q = madd(q, t, f32x4.splat(1.48851587));
+  q = madd(q, t, f32x4.splat(-1.13520398));
+  q = madd(q, t, f32x4.splat(0.27886807));
+  q = madd(q, t, f32x4.splat(-0.18628806));
+  q = madd(q, t, f32x4.splat(0.09678418));
+  q = madd(q, t, f32x4.splat(0.37409196));
+  q = madd(q, t, f32x4.splat(1.00002368));
+  q = madd(q, t, f32x4.splat(-1.26551223));
+  const tail = f32x4.mul(f32x4.mul(half, t), exponential(nmadd(z, z, q)));
+  return v128.bitselect(tail, f32x4.sub(one, tail), f32x4.lt(x, v128.load(ZEROS)));
+}
+
+/** a (e^x - 1) */
+// @ts-ignore: decorator
+@inline
+function decay(a: v128, x: v128): v128 {
+  return f32x4.mul(a, f32x4.sub(exponential(x), v128.load(ONE)));
+}
+
+/** The activation of x. */
+export function activate(by: Activation, x: v128): v128 {
+  const a = f32x4.splat(by.alpha);
+  const b = f32x4.splat(by.beta);
+  const zero = v128.load(ZEROS);
+  const one = v128.load(ONE);
+  switch (by.kind) {
+    case codes.ACTIVATION_SIGMOID:
+      return sigmoid(x);
+    case codes.ACTIVATION_TANH:
+      return tanh(x);
+    case codes.ACTIVATION_RELU:
+      return f32x4.pmax(x, zero);
+    case codes.ACTIVATION_AFFINE:
+      return madd(a, x, b);
+    case codes.ACTIVATION_LEAKY_RELU:
+      return v128.bitselect(f32x4.mul(a, x), x, f32x4.lt(x, zero));
+    case codes.ACTIVATION_THRESHOLDED_RELU:
+      return v128.andnot(x, f32x4.lt(x, a));
+    case codes.ACTIVATION_SCALED_TANH:
+      return f32x4.mul(a, tanh(f32x4.mul(b, x)));
+    case codes.ACTIVATION_HARD_SIGMOID:
+      return f32x4.pmax(f32x4.pmin(madd(a, x, b), one), zero);
+    case codes.ACTIVATION_ELU:
+      return v128.bitselect(decay(a, x), x, f32x4.lt(x, zero));
+    case codes.ACTIVATION_SELU: {
+      const above = f32x4.mul(f32x4.splat(SELU_SCALE), x);
+      return v128.bitselect(decay(f32x4.splat(SELU_ALPHA), x), above, f32x4.lt(x, zero));
+    }
+    case codes.ACTIVATION_IDENTITY:
+      return x;
+    case codes.ACTIVATION_GELU:
+      return f32x4.mul(x, normal(x));
+    case codes.ACTIVATION_SILU:
+      return f32x4.mul(x, sigmoid(x));
+    case codes.ACTIVATION_SOFTSIGN:
+      return f32x4.div(x, f32x4.add(one, f32x4.abs(x)));
+    default: {
+      const e = exponential(f32x4.neg(f32x4.abs(x)));
+      return f32x4.add(f32x4.pmax(x, zero), logarithm(f32x4.add(one, e)));
+    }
+  }
+}
+
+/** The derivative at x, where the activation is y. */
+export function slope(by: Activation, x: v128, y: v128): v128 {
+  const a = f32x4.splat(by.alpha);
+  const b = f32x4.splat(by.beta);
+  const zero = v128.load(ZEROS);
+  const one = v128.load(ONE);
+  switch (by.kind) {
+    case codes.ACTIVATION_SIGMOID:
+      return d_sigmoid(y);
+    case codes.ACTIVATION_TANH:
+      return d_tanh(y);
+    case codes.ACTIVATION_RELU:
+      return v128.and(f32x4.gt(x, zero), one);
+    case codes.ACTIVATION_AFFINE:
+      return a;
+    case codes.ACTIVATION_LEAKY_RELU:
+      return v128.bitselect(a, one, f32x4.lt(x, zero));
+    case codes.ACTIVATION_THRESHOLDED_RELU:
+      return v128.andnot(one, f32x4.lt(x, a));
+    case codes.ACTIVATION_SCALED_TANH:
+      return f32x4.mul(f32x4.mul(a, b), d_tanh(tanh(f32x4.mul(b, x))));
+    case codes.ACTIVATION_HARD_SIGMOID:
+      return v128.and(v128.and(f32x4.gt(y, zero), f32x4.lt(y, one)), a);
+    case codes.ACTIVATION_ELU:
+      return v128.bitselect(f32x4.add(y, a), one, f32x4.lt(x, zero));
+    case codes.ACTIVATION_SELU: {
+      const below = f32x4.add(y, f32x4.splat(SELU_ALPHA));
+      return v128.bitselect(below, f32x4.splat(SELU_SCALE), f32x4.lt(x, zero));
+    }
+    case codes.ACTIVATION_IDENTITY:
+      return one;
+    case codes.ACTIVATION_GELU: {
+      const density = exponential(f32x4.mul(f32x4.splat(-0.5), f32x4.mul(x, x)));
+      return madd(f32x4.mul(x, f32x4.splat(DENSITY_AT_ZERO)), density, normal(x));
+    }
+    case codes.ACTIVATION_SILU: {
+      const s = sigmoid(x);
+      return madd(y, f32x4.sub(one, s), s);
+    }
+    case codes.ACTIVATION_SOFTSIGN: {
+      const s = f32x4.div(one, f32x4.add(one, f32x4.abs(x)));
+      return f32x4.mul(s, s);
+    }
+    default:
+      return sigmoid(x);
+  }
+}
