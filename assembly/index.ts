@@ -4,9 +4,20 @@
  */
 
 import './base/abort';
+import * as activation from './layers/activation';
+import * as conv1d from './layers/conv1d';
 import * as dense from './layers/dense';
 import * as gemm from './matrix/gemm';
-import { Dense, Product, Sequence, Update } from './base/structs';
+import * as norm from './layers/norm';
+import {
+  ActivationLayer,
+  Conv1d,
+  Dense,
+  LayerNorm,
+  Product,
+  Sequence,
+  Update,
+} from './base/structs';
 import * as optim from './training/optim';
 import * as parts from './threads';
 import * as sequence from './recurrent/sequence';
@@ -16,7 +27,6 @@ export {
   embeddingForward as embedding_forward,
 } from './layers/dense';
 export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
-export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './base/elementwise';
 export {
   clampValues as values_clamp,
   scaleValues as values_scale,
@@ -24,7 +34,6 @@ export {
 } from './base/vectors';
 export {
   crossEntropy as loss_cross_entropy,
-  softmax as softmax_f32,
   elementLoss as loss_elements,
   score as loss_score,
   total as loss_total,
@@ -81,6 +90,34 @@ export function dense_backward(d: usize): void {
 
 export function dense_prepare(d: usize): void {
   dense.densePrepare(changetype<Dense>(d));
+}
+
+export function activation_forward(d: usize): void {
+  activation.activationForward(changetype<ActivationLayer>(d));
+}
+
+export function activation_backward(d: usize): void {
+  activation.activationBackward(changetype<ActivationLayer>(d));
+}
+
+export function layer_norm_forward(d: usize): void {
+  norm.layerNormForward(changetype<LayerNorm>(d));
+}
+
+export function layer_norm_backward(d: usize): void {
+  norm.layerNormBackward(changetype<LayerNorm>(d));
+}
+
+export function conv1d_forward(d: usize): void {
+  conv1d.conv1dForward(changetype<Conv1d>(d));
+}
+
+export function conv1d_backward(d: usize): void {
+  conv1d.conv1dBackward(changetype<Conv1d>(d));
+}
+
+export function conv1d_prepare(d: usize): void {
+  conv1d.conv1dPrepare(changetype<Conv1d>(d));
 }
 
 export function product_f32(g: usize): void {

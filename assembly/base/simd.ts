@@ -5,7 +5,7 @@
  */
 
 import { TINY } from '../shared/codes';
-import { TINY_LIMIT } from './tables';
+import { LANE_NUMBERS, TINY_LIMIT } from './tables';
 
 /** a * b + c */
 // @ts-ignore: decorator
@@ -35,6 +35,42 @@ export function flush(x: v128): v128 {
 @inline
 export function flushScalar(x: f32): f32 {
   return abs<f32>(x) < <f32>TINY ? 0 : x;
+}
+
+/** All bits in the first n lanes; in none below 1, in all from 4 on. */
+// @ts-ignore: decorator
+@inline
+export function firstLanes(n: i32): v128 {
+  return i32x4.lt_s(v128.load(LANE_NUMBERS), i32x4.splat(n));
+}
+
+/** The first two lanes in float64; the last two. */
+// @ts-ignore: decorator
+@inline
+export function widenLow(x: v128): v128 {
+  return f64x2.promote_low_f32x4(x);
+}
+
+// @ts-ignore: decorator
+@inline
+export function widenHigh(x: v128): v128 {
+  return f64x2.promote_low_f32x4(v128.shuffle<f64>(x, x, 1, 1));
+}
+
+/** Four lanes from two and two in float64. */
+// @ts-ignore: decorator
+@inline
+export function narrow(low: v128, high: v128): v128 {
+  const a = f32x4.demote_f64x2_zero(low);
+  return v128.shuffle<f64>(a, f32x4.demote_f64x2_zero(high), 0, 2);
+}
+
+/** Sum of four lanes in float64. */
+// @ts-ignore: decorator
+@inline
+export function sumWide(low: v128, high: v128): f64 {
+  const both = f64x2.add(low, high);
+  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
 }
 
 /** Sum of the four lanes, (0 + 1) + (2 + 3). */

@@ -317,6 +317,158 @@ export class Dense {
   product: Product;
 }
 
+/**
+ * An activation as a layer: y = a(x) of every element, or over the W features of each of M rows.
+ * The forward pass reads x and writes y. The backward pass reads x and dy and writes dx.
+ *
+ *     softmax      e^(beta x) / sum of e^(beta x)          logSoftmax   its logarithm
+ *
+ * `kind` is any `ACTIVATION_` code; alpha and beta mean what they mean for a gate. For softmax and
+ * logSoftmax beta is one over the temperature. Rows are W numbers and zeros up to a multiple of
+ * four, in y and dx too.
+ */
+@unmanaged
+export class ActivationLayer extends Activation {
+  /** M, and W: features of a row, without the padding. */
+  rows: i32;
+  width: i32;
+  /** Bytes from row to row. */
+  xRow: i32;
+  yRow: i32;
+  dyRow: i32;
+  dxRow: i32;
+  /** [M, W] in, for both passes. */
+  x: usize;
+  /** [M, W] out; may be x where no backward pass follows. */
+  y: usize;
+  /** [M, W] in, backward: gradient of y. */
+  dy: usize;
+  /** [M, W] out, backward; may be dy or x. */
+  dx: usize;
+  /** [W] scratch of softmax and logSoftmax; 0 for the others. */
+  scratch: usize;
+}
+
+/**
+ * Layer normalisation over the features of each of M rows: y = (x - mean) / sqrt(var + epsilon)
+ * gamma + beta. The forward pass reads x, gamma and beta, and writes y. The backward pass reads x,
+ * dy and gamma; it writes dx and adds to dGamma and dBeta.
+ *
+ * All vectors and rows are W numbers and zeros up to a multiple of four.
+ */
+@unmanaged
+export class LayerNorm {
+  /** M, and W: features of a row, without the padding. */
+  rows: i32;
+  width: i32;
+  epsilon: f32;
+  /** Bytes from row to row. */
+  xRow: i32;
+  yRow: i32;
+  dyRow: i32;
+  dxRow: i32;
+  /** [M, W] in, for both passes. */
+  x: usize;
+  /** [M, W] out; may be x where no backward pass follows. */
+  y: usize;
+  /** [M, W] in, backward: gradient of y. */
+  dy: usize;
+  /** [M, W] out, backward, or 0 where it is not wanted; may be dy or x. */
+  dx: usize;
+  /** [W] each in, or 0 for none. */
+  gamma: usize;
+  beta: usize;
+  /** [W] each inout, accumulate, or 0 where the parameter is not there. */
+  dGamma: usize;
+  dBeta: usize;
+  /** [2, W] scratch of the backward pass. */
+  scratch: usize;
+}
+
+/**
+ * A convolution over time, a correlation as torch.nn.Conv1d: row b of output step t' is the bias
+ * plus the sum over taps k of w[k] x[t' stride + k dilation - left, b].
+ *
+ * x and y have their valid rows packed, step by step, as in `Sequence`; a row of a batch has the
+ * same place in both. The facade computes the offsets of both. Row b of n valid steps has
+ * floor((n + left + right - dilation (K - 1) - 1) / stride) + 1 outputs, at least 0. Steps before
+ * the first are those of `state`, or zeros; steps after the last valid one are zeros.
+ *
+ * `conv1d_forward` reads x, state, w and bias, and writes y and stateAfter. `conv1d_backward` reads
+ * x, state, dy and wTransposed; it writes dx and adds to dw and dBias. No gradient flows to
+ * `state`. `conv1d_prepare` writes wTransposed from w, once after every change of w.
+ *
+ * Groups: I / G inputs and O / G outputs each. Depthwise is G = I = O, and has a loop of its own.
+ */
+@unmanaged
+export class Conv1d {
+  /** I, O, K, G */
+  inputs: i32;
+  outputs: i32;
+  taps: i32;
+  groups: i32;
+  stride: i32;
+  dilation: i32;
+  /** Zeros, or steps of the state, before the first step. */
+  left: i32;
+  /** T, T' and B of this pass. */
+  steps: i32;
+  outputSteps: i32;
+  batch: i32;
+  /** [T + 1] and [T' + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  outputOffsets: usize;
+  /** Bytes from row to row. */
+  xRow: i32;
+  yRow: i32;
+  dyRow: i32;
+  dxRow: i32;
+  stateRow: i32;
+  /** [M, I] in, M = offsets[T]; for both passes. */
+  x: usize;
+  /** [M', O] out, M' = outputOffsets[T']. */
+  y: usize;
+  /** [M', O] in, backward: gradient of y. */
+  dy: usize;
+  /** [M, I] out, backward, or 0 where it is not wanted; may not be x or dy. */
+  dx: usize;
+  /**
+   * Steps of a state: 0 for none, dilation (K - 1) = left for a stream. A stream is causal, and
+   * every pass but its last has a multiple of `stride` steps.
+   */
+  history: i32;
+  /** [history, B, I] in: the steps before the first. */
+  state: usize;
+  /**
+   * [history, B, I] out: the last valid steps, or 0 where they are not wanted. May be `state` where
+   * no backward pass follows.
+   */
+  stateAfter: usize;
+  /**
+   * Panels [K I / G, O / G] of every group, one group after the other; row k I / G + i is tap k,
+   * input i. Depthwise: panels [K, O]. All panels have four vectors.
+   */
+  w: usize;
+  /** [O] in, zeros up to a multiple of four; or 0 for none. */
+  bias: usize;
+  /**
+   * Derived for the backward pass: panels [O / G rounded up to a multiple of four, K I / G] of
+   * every group. Depthwise: 0.
+   */
+  wTransposed: usize;
+  /** inout, accumulate: like the parameters. */
+  dw: usize;
+  dBias: usize;
+  /** [CONV_ROWS, K I / G] scratch: what the rows of some outputs see. Depthwise: 0. */
+  windows: usize;
+  /** Bytes from row to row: at least K I / G numbers. */
+  windowRow: i32;
+  /** [CONV_ROWS, O / G rounded up to a multiple of four] scratch; 0 where G = 1 or depthwise. */
+  slice: usize;
+  /** scratch */
+  product: Product;
+}
+
 /** One pass of an optimizer over n numbers (a multiple of four). */
 @unmanaged
 export class Update {

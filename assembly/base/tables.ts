@@ -51,6 +51,9 @@ const TABLE: usize = memory.data<f32>([
 /** 64 bytes of zero, to start sums from. */
 export const ZEROS: usize = memory.data(64, 16);
 
+/** The lanes of a vector as i32. */
+export const LANE_NUMBERS: usize = memory.data<i32>([0, 1, 2, 3], 16);
+
 // prettier-ignore
 // @ts-ignore: decorator
 @inline export const TINY_LIMIT: usize = TABLE;

@@ -1,18 +1,19 @@
 /** What is done to arrays of n numbers, a multiple of four, whatever they mean. */
 
+import { sumWide, widenHigh, widenLow } from './simd';
+
 /** The sum of their squares, in float64. */
 export function sumOfSquares(values: usize, n: i32): f64 {
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
   for (let k = 0; k < n; k += 4) {
     const x = v128.load(values + (k << 2));
-    const a = f64x2.promote_low_f32x4(x);
-    const b = f64x2.promote_low_f32x4(v128.shuffle<f64>(x, x, 1, 1));
+    const a = widenLow(x);
+    const b = widenHigh(x);
     low = f64x2.add(low, f64x2.mul(a, a));
     high = f64x2.add(high, f64x2.mul(b, b));
   }
-  const both = f64x2.add(low, high);
-  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
+  return sumWide(low, high);
 }
 
 /** values *= factor */

@@ -2,13 +2,56 @@
  * Layer normalisation (Ba et al. 2016) of rows: `blocks` blocks of n numbers each, all of them
  * together, padding between them left out.
  *
- *   x^ = (x - mean) / sqrt(var + 1e-5)        y = gamma x^ + beta
- *   dx = (g - mean(g) - x^ mean(g x^)) / sqrt(var + 1e-5),  g = dy gamma        dgamma += dy x^
+ *   x^ = (x - mean) / sqrt(var + e)        y = gamma x^ + beta
+ *   dx = (g - mean(g) - x^ mean(g x^)) / sqrt(var + e),  g = dy gamma        dgamma += dy x^
+ *
+ * Means are float64, so that a large mean does not cancel the digits of the variance.
  */
 
-import { madd } from '../base/simd';
+import { LayerNorm } from '../base/structs';
+import { firstLanes, madd, narrow, sumWide, widenHigh, widenLow } from '../base/simd';
 
-const EPSILON: f64 = 1e-5;
+/** What a layer normalisation inside a cell adds to the variance. */
+const CELL_EPSILON: f64 = 1e-5;
+
+/** hat = x^ of one row, zero in the padding; returns 1 / sqrt(var + epsilon). */
+function standardiseRow(hat: usize, x: usize, blocks: i32, block: i32, n: i32, epsilon: f64): f64 {
+  const count = <f64>(blocks * n);
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
+  for (let b = 0; b < blocks; b++) {
+    for (let k = 0; k < n; k += 4) {
+      const v = v128.and(v128.load(x + b * block + (k << 2)), firstLanes(n - k));
+      low = f64x2.add(low, widenLow(v));
+      high = f64x2.add(high, widenHigh(v));
+    }
+  }
+  const mean = f64x2.splat(sumWide(low, high) / count);
+  low = f64x2.splat(0);
+  high = f64x2.splat(0);
+  for (let b = 0; b < blocks; b++) {
+    for (let k = 0; k < n; k += 4) {
+      const lanes = firstLanes(n - k);
+      const v = v128.load(x + b * block + (k << 2));
+      const p = v128.and(f64x2.sub(widenLow(v), mean), i64x2.extend_low_i32x4_s(lanes));
+      const q = v128.and(f64x2.sub(widenHigh(v), mean), i64x2.extend_high_i32x4_s(lanes));
+      low = f64x2.add(low, f64x2.mul(p, p));
+      high = f64x2.add(high, f64x2.mul(q, q));
+    }
+  }
+  const scale = 1 / sqrt<f64>(sumWide(low, high) / count + epsilon);
+  const factor = f64x2.splat(scale);
+  for (let b = 0; b < blocks; b++) {
+    for (let k = 0; k < n; k += 4) {
+      const at = b * block + (k << 2);
+      const v = v128.load(x + at);
+      const p = f64x2.mul(f64x2.sub(widenLow(v), mean), factor);
+      const q = f64x2.mul(f64x2.sub(widenHigh(v), mean), factor);
+      v128.store(hat + at, v128.and(narrow(p, q), firstLanes(n - k)));
+    }
+  }
+  return scale;
+}
 
 /**
  * hat [rows, N] = x^, inverse [rows] = 1 / sqrt(var + 1e-5). Rows of both are `row` bytes apart,
@@ -24,36 +67,15 @@ export function standardise(
   block: i32,
   n: i32,
 ): void {
-  const count = <f64>(blocks * n);
-  const width = n << 2;
   for (let r = 0; r < rows; r++) {
-    let sum: f64 = 0;
-    for (let b = 0; b < blocks; b++) {
-      for (let k = 0; k < width; k += 4) sum += load<f32>(x + b * block + k);
-    }
-    const mean = sum / count;
-    let squares: f64 = 0;
-    for (let b = 0; b < blocks; b++) {
-      for (let k = 0; k < width; k += 4) {
-        const d = <f64>load<f32>(x + b * block + k) - mean;
-        squares += d * d;
-      }
-    }
-    const scale = 1 / sqrt<f64>(squares / count + EPSILON);
-    for (let b = 0; b < blocks; b++) {
-      for (let k = 0; k < width; k += 4) {
-        const at = b * block + k;
-        store<f32>(hat + at, <f32>((<f64>load<f32>(x + at) - mean) * scale));
-      }
-    }
-    store<f32>(inverse, <f32>scale);
+    store<f32>(inverse, <f32>standardiseRow(hat, x, blocks, block, n, CELL_EPSILON));
     x += row;
     hat += row;
     inverse += 4;
   }
 }
 
-/** y [rows, N] = gamma x^ + beta, which may be absent (0). */
+/** y [rows, N] = gamma x^ + beta, either of which may be absent (0). */
 export function stretch(
   y: usize,
   hat: usize,
@@ -65,11 +87,63 @@ export function stretch(
 ): void {
   for (let r = 0; r < rows; r++) {
     for (let k = 0; k < width; k += 16) {
-      const scaled = f32x4.mul(v128.load(gamma + k), v128.load(hat + k));
+      const x = v128.load(hat + k);
+      const scaled = gamma ? f32x4.mul(v128.load(gamma + k), x) : x;
       v128.store(y + k, beta ? f32x4.add(scaled, v128.load(beta + k)) : scaled);
     }
     y += row;
     hat += row;
+  }
+}
+
+/**
+ * d of one row: dL/dy, then dL/dx. Adds to dgamma and dbeta unless they are 0. Without gamma it is
+ * 1.
+ */
+function normRowBackward(
+  d: usize,
+  hat: usize,
+  scale: f64,
+  blocks: i32,
+  block: i32,
+  n: i32,
+  gamma: usize,
+  dGamma: usize,
+  dBeta: usize,
+): void {
+  const count = <f64>(blocks * n);
+  const all = blocks * block;
+  let sumLow = f64x2.splat(0);
+  let sumHigh = f64x2.splat(0);
+  let alongLow = f64x2.splat(0);
+  let alongHigh = f64x2.splat(0);
+  for (let k = 0; k < all; k += 16) {
+    const dy = v128.load(d + k);
+    const h = v128.load(hat + k);
+    if (dGamma) v128.store(dGamma + k, madd(dy, h, v128.load(dGamma + k)));
+    if (dBeta) v128.store(dBeta + k, f32x4.add(v128.load(dBeta + k), dy));
+    const g = gamma ? f32x4.mul(dy, v128.load(gamma + k)) : dy;
+    v128.store(d + k, g);
+    const low = widenLow(g);
+    const high = widenHigh(g);
+    sumLow = f64x2.add(sumLow, low);
+    sumHigh = f64x2.add(sumHigh, high);
+    alongLow = f64x2.add(alongLow, f64x2.mul(low, widenLow(h)));
+    alongHigh = f64x2.add(alongHigh, f64x2.mul(high, widenHigh(h)));
+  }
+  const mean = f64x2.splat(sumWide(sumLow, sumHigh) / count);
+  const slope = f64x2.splat(sumWide(alongLow, alongHigh) / count);
+  const factor = f64x2.splat(scale);
+  for (let b = 0; b < blocks; b++) {
+    for (let k = 0; k < n; k += 4) {
+      const at = b * block + (k << 2);
+      const g = v128.load(d + at);
+      const h = v128.load(hat + at);
+      const p = f64x2.sub(f64x2.sub(widenLow(g), mean), f64x2.mul(widenLow(h), slope));
+      const q = f64x2.sub(f64x2.sub(widenHigh(g), mean), f64x2.mul(widenHigh(h), slope));
+      const dx = narrow(f64x2.mul(p, factor), f64x2.mul(q, factor));
+      v128.store(d + at, v128.and(dx, firstLanes(n - k)));
+    }
   }
 }
 
@@ -89,34 +163,37 @@ export function normBackward(
   dGamma: usize,
   dBeta: usize,
 ): void {
-  const count = <f64>(blocks * n);
-  const width = n << 2;
-  const all = blocks * block;
   for (let r = rows - 1; r >= 0; r--) {
-    const dy = d + r * row;
-    const h = hat + r * row;
-    for (let k = 0; k < all; k += 16) {
-      const x = v128.load(dy + k);
-      v128.store(dGamma + k, madd(x, v128.load(h + k), v128.load(dGamma + k)));
-      if (dBeta) v128.store(dBeta + k, f32x4.add(v128.load(dBeta + k), x));
-      v128.store(dy + k, f32x4.mul(x, v128.load(gamma + k)));
-    }
-    let sum: f64 = 0;
-    let products: f64 = 0;
-    for (let k = 0; k < all; k += 4) {
-      const g = <f64>load<f32>(dy + k);
-      sum += g;
-      products += g * <f64>load<f32>(h + k);
-    }
-    const mean = sum / count;
-    const slope = products / count;
     const scale = <f64>load<f32>(inverse + (r << 2));
-    for (let b = 0; b < blocks; b++) {
-      for (let k = 0; k < width; k += 4) {
-        const at = b * block + k;
-        const g = <f64>load<f32>(dy + at) - mean - <f64>load<f32>(h + at) * slope;
-        store<f32>(dy + at, <f32>(g * scale));
-      }
-    }
+    const at = r * row;
+    normRowBackward(d + at, hat + at, scale, blocks, block, n, gamma, dGamma, dBeta);
+  }
+}
+
+/** Bytes of a row of W numbers in whole vectors. */
+function rowBytes(d: LayerNorm): i32 {
+  return ((d.width + 3) & ~3) << 2;
+}
+
+export function layerNormForward(d: LayerNorm): void {
+  const bytes = rowBytes(d);
+  const epsilon = <f64>d.epsilon;
+  for (let r = 0; r < d.rows; r++) {
+    const y = d.y + r * d.yRow;
+    standardiseRow(y, d.x + r * d.xRow, 1, bytes, d.width, epsilon);
+    stretch(y, y, 0, 1, bytes, d.gamma, d.beta);
+  }
+}
+
+/** Standardises x again, which costs less than memory for x^. */
+export function layerNormBackward(d: LayerNorm): void {
+  const bytes = rowBytes(d);
+  const hat = d.scratch;
+  for (let r = d.rows - 1; r >= 0; r--) {
+    const x = d.x + r * d.xRow;
+    const g = d.dx ? d.dx + r * d.dxRow : d.scratch + bytes;
+    const scale = standardiseRow(hat, x, 1, bytes, d.width, <f64>d.epsilon);
+    memory.copy(g, d.dy + r * d.dyRow, bytes);
+    normRowBackward(g, hat, scale, 1, bytes, d.width, d.gamma, d.dGamma, d.dBeta);
   }
 }

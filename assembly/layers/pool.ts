@@ -10,20 +10,7 @@
  */
 
 import * as codes from '../shared/codes';
-
-/** Where row `place` is at step t, or -1 behind its valid steps. */
-// @ts-ignore: decorator
-@inline
-function rowAt(offsets: usize, t: i32, place: i32): i32 {
-  const row = load<i32>(offsets + (t << 2)) + place;
-  return row < load<i32>(offsets + (t << 2), 4) ? row : -1;
-}
-
-function validSteps(offsets: usize, steps: i32, place: i32): i32 {
-  let t = 0;
-  while (t < steps && rowAt(offsets, t, place) >= 0) t++;
-  return t;
-}
+import { rowAt, validSteps } from './rows';
 
 /** y [B, W] from x [M, W]. */
 export function poolForward(

@@ -5,6 +5,21 @@
 
 import * as codes from '../shared/codes';
 
+/** Where row `place` is at step t, or -1 after its valid steps. */
+// @ts-ignore: decorator
+@inline
+export function rowAt(offsets: usize, t: i32, place: i32): i32 {
+  const row = load<i32>(offsets + (t << 2)) + place;
+  return row < load<i32>(offsets + (t << 2), 4) ? row : -1;
+}
+
+/** The steps that row `place` has. */
+export function validSteps(offsets: usize, steps: i32, place: i32): i32 {
+  let t = 0;
+  while (t < steps && rowAt(offsets, t, place) >= 0) t++;
+  return t;
+}
+
 /**
  * Copies `outer` x `inner` rows of `width` bytes between buffers whose rows lie apart, e.g. [T, B,
  * Hp] to [B, T, H].

@@ -32,6 +32,9 @@ export const ACTIVATION_IDENTITY = 11;
 export const ACTIVATION_GELU = 12;
 export const ACTIVATION_SILU = 13;
 export const ACTIVATION_SELU = 14;
+/** Activations of whole rows, which no gate has. */
+export const ACTIVATION_SOFTMAX = 15;
+export const ACTIVATION_LOG_SOFTMAX = 16;
 
 /**
  * Which state the recurrent product of a layer multiplies: the hidden one, or the cell state

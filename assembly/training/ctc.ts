@@ -9,7 +9,7 @@
  */
 
 import { within } from '../base/bounds';
-import { exponentials, multiply, prepareRow } from './loss';
+import { exponentials, multiply, prepareRow } from '../base/softmax';
 
 const NEVER: f64 = -Infinity;
 const LN2: f64 = 0.6931471805599453;

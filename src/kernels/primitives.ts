@@ -1,4 +1,10 @@
-import { CELL_GRU_AFTER, CELL_LSTM } from '../../assembly/shared/codes.ts';
+import {
+  ACTIVATION_SIGMOID,
+  ACTIVATION_SOFTMAX,
+  ACTIVATION_TANH,
+  CELL_GRU_AFTER,
+  CELL_LSTM,
+} from '../../assembly/shared/codes.ts';
 import { isOf, lengthOf, newFloats, viewOf } from '../base/arrays.ts';
 import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from '../base/check.ts';
 import { kernelsOf } from '../engine/engine.ts';
@@ -101,20 +107,22 @@ function anyFloats(name: string, values: Float32Array, least = 0): Float32Array 
   return ownFloats(name, values, Math.max(length, least), 'any length');
 }
 
-/** Copies `x` in, runs a kernel over it in place, and copies the result out. */
-function inPlace(
+/** Copies `x` in, replaces it by its activation as one row, and copies that out. */
+function activation(
   engine: Engine,
-  purpose: string,
+  kind: number,
   x: Float32Array,
   out: Float32Array | undefined,
-  call: (kernels: EngineKernels, slot: Slot) => void,
+  beta = 0,
 ): Float32Array {
   const result = resultIn(out, x.length, 'like x');
-  return scratch(engine, purpose, (kernels, plan) => {
+  return scratch(engine, 'an activation', (kernels, plan) => {
     const slot = plan.reserve(Math.ceil(x.length / 4) * 4);
+    const layer = plan.descriptor('ActivationLayer');
     return () => {
       kernels.floats(slot).set(x);
-      call(kernels, slot);
+      kernels.write(layer, { kind, beta, rows: 1, width: x.length, x: slot, y: slot });
+      kernels.run.activation_forward(layer.address);
       result.set(kernels.floats(slot, 0, x.length));
       return out ?? result;
     };
@@ -123,22 +131,14 @@ function inPlace(
 
 /** The primitives over the kernels of an engine. */
 function createKernels(engine: Engine): Kernels {
-  const elementwise =
-    (name: 'sigmoid_f32' | 'tanh_f32') =>
-    (x: Float32Array, out?: Float32Array): Float32Array =>
-      inPlace(engine, name, anyFloats('x', x), out, ({ run }, slot) =>
-        run[name](slot.address, slot.address, slot.length),
-      );
   return {
     matmul: (a, b, m, k, n, out) => matmul(engine, a, b, m, k, n, out),
-    sigmoid: elementwise('sigmoid_f32'),
-    tanh: elementwise('tanh_f32'),
+    sigmoid: (x, out) => activation(engine, ACTIVATION_SIGMOID, anyFloats('x', x), out),
+    tanh: (x, out) => activation(engine, ACTIVATION_TANH, anyFloats('x', x), out),
     softmax: (x, temperature = 1, out = undefined) => {
       const own = anyFloats('x', x, 1);
       const beta = 1 / checkNumber('temperature', temperature, 1e-6);
-      return inPlace(engine, 'softmax', own, out, ({ run }, slot) =>
-        run.softmax_f32(slot.address, own.length, beta),
-      );
+      return activation(engine, ACTIVATION_SOFTMAX, own, out, beta);
     },
     lstmCell: (gates, c, hidden) => lstmCell(engine, gates, c, hidden),
     lstmCellBackward: (result, c, dh, dc, hidden) =>

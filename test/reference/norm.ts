@@ -19,9 +19,14 @@ export interface NormTape {
 
 const mean = (x: Vec): number => x.reduce((sum, value) => sum + value, 0) / x.length;
 
-export function normForward(x: Vec, gamma: Vec, beta?: Vec): { y: Vec; tape: NormTape } {
+export function normForward(
+  x: Vec,
+  gamma: Vec,
+  beta?: Vec,
+  epsilon: number = EPSILON,
+): { y: Vec; tape: NormTape } {
   const centre = mean(x);
-  const deviation = Math.sqrt(mean(x.map((value) => (value - centre) ** 2)) + EPSILON);
+  const deviation = Math.sqrt(mean(x.map((value) => (value - centre) ** 2)) + epsilon);
   const normal = x.map((value) => (value - centre) / deviation);
   const y = normal.map((value, k) => gamma[k]! * value + (beta?.[k] ?? 0));
   return { y, tape: { normal, deviation } };

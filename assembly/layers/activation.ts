@@ -1,0 +1,102 @@
+/**
+ * An activation as a layer (`ActivationLayer` in base/structs.ts).
+ *
+ *   elementwise   y = a(x)                                   dx = dy a'(x)
+ *   softmax       y = p, p_j = e^(beta x_j) / sum of them    dx = beta p (dy - sum of p dy)
+ *   logSoftmax    y = log p                                  dx = beta (dy - p sum of dy)
+ *
+ * The backward pass computes y or p again from x, so that nothing but x has to be kept.
+ */
+
+import { activate, slope } from '../base/activations';
+import { firstLanes, madd, nmadd, sum } from '../base/simd';
+import { exponentials, prepareRow, softmax } from '../base/softmax';
+import { ActivationLayer } from '../base/structs';
+import * as codes from '../shared/codes';
+
+/** Bytes of a row of W numbers in whole vectors. */
+function rowBytes(d: ActivationLayer): i32 {
+  return ((d.width + 3) & ~3) << 2;
+}
+
+/** y of one row, element by element; the padding stays zero, whatever the activation makes of 0. */
+function eachForward(d: ActivationLayer, y: usize, x: usize): void {
+  for (let k = 0; k < d.width; k += 4) {
+    const at = k << 2;
+    v128.store(y + at, v128.and(activate(d, v128.load(x + at)), firstLanes(d.width - k)));
+  }
+}
+
+function eachBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void {
+  const bytes = rowBytes(d);
+  for (let k = 0; k < bytes; k += 16) {
+    const v = v128.load(x + k);
+    v128.store(dx + k, f32x4.mul(v128.load(dy + k), slope(d, v, activate(d, v))));
+  }
+}
+
+/** The logarithm is that of the sum alone: a probability that vanishes still has one. */
+function logSoftmax(d: ActivationLayer, y: usize, x: usize): void {
+  memory.copy(d.scratch, x, rowBytes(d));
+  const high = prepareRow(d.scratch, d.width);
+  const total = Mathf.log(exponentials(d.scratch, d.width, high, d.beta));
+  const shift = f32x4.splat(high);
+  const beta = f32x4.splat(d.beta);
+  const logarithm = f32x4.splat(total);
+  for (let k = 0; k < d.width; k += 4) {
+    const v = f32x4.mul(beta, f32x4.sub(v128.load(x + (k << 2)), shift));
+    v128.store(y + (k << 2), v128.and(f32x4.sub(v, logarithm), firstLanes(d.width - k)));
+  }
+}
+
+function rowForward(d: ActivationLayer, y: usize, x: usize): void {
+  if (d.kind == codes.ACTIVATION_LOG_SOFTMAX) return logSoftmax(d, y, x);
+  if (y != x) memory.copy(y, x, rowBytes(d));
+  softmax(y, d.width, d.beta);
+}
+
+function rowBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void {
+  const bytes = rowBytes(d);
+  const p = d.scratch;
+  const isLogarithm = d.kind == codes.ACTIVATION_LOG_SOFTMAX;
+  memory.copy(p, x, bytes);
+  softmax(p, d.width, d.beta);
+  let sums = f32x4.splat(0);
+  for (let k = 0; k < bytes; k += 16) {
+    const g = v128.load(dy + k);
+    sums = isLogarithm ? f32x4.add(sums, g) : madd(g, v128.load(p + k), sums);
+  }
+  const all = f32x4.splat(sum(sums));
+  const beta = f32x4.splat(d.beta);
+  for (let k = 0; k < bytes; k += 16) {
+    const g = v128.load(dy + k);
+    const q = v128.load(p + k);
+    const slope = isLogarithm ? nmadd(q, all, g) : f32x4.mul(q, f32x4.sub(g, all));
+    v128.store(dx + k, f32x4.mul(beta, slope));
+  }
+}
+
+function isOfRows(d: ActivationLayer): bool {
+  return d.kind == codes.ACTIVATION_SOFTMAX || d.kind == codes.ACTIVATION_LOG_SOFTMAX;
+}
+
+export function activationForward(d: ActivationLayer): void {
+  const ofRows = isOfRows(d);
+  for (let r = 0; r < d.rows; r++) {
+    const y = d.y + r * d.yRow;
+    const x = d.x + r * d.xRow;
+    if (ofRows) rowForward(d, y, x);
+    else eachForward(d, y, x);
+  }
+}
+
+export function activationBackward(d: ActivationLayer): void {
+  const ofRows = isOfRows(d);
+  for (let r = 0; r < d.rows; r++) {
+    const dx = d.dx + r * d.dxRow;
+    const dy = d.dy + r * d.dyRow;
+    const x = d.x + r * d.xRow;
+    if (ofRows) rowBackward(d, dx, dy, x);
+    else eachBackward(d, dx, dy, x);
+  }
+}

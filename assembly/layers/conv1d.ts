@@ -1,0 +1,304 @@
+/**
+ * The convolution over time of `Conv1d` (base/structs.ts), with w [K, I / G, O / G] in every group.
+ *
+ *   window of an output   the rows of x that it sees: its taps side by side, zeros where no step is
+ *   y = bias + window w                 dw += window^T dy       db += sum of dy over the rows
+ *   dwindow = dy w^T                    dx = sum of all dwindow where they come from
+ *
+ * A block of windows is laid out as rows of a matrix, so the sums are those of a product: one chain
+ * over the taps, in each over the inputs. A window is the same whether its rows come from x or from
+ * a state, so a stream has the bits of the whole sequence. Gradients take the last output first.
+ */
+
+import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
+import { Conv1d } from '../base/structs';
+import { madd } from '../base/simd';
+import { transposePanels } from '../matrix/panels';
+import { ZEROS } from '../base/tables';
+import { rowAt, validSteps } from './rows';
+import { CONV_ROWS } from '../shared/tuning';
+
+/** Every input has one output of its own. */
+function isDepthwise(d: Conv1d): bool {
+  return d.groups > 1 && d.groups == d.inputs && d.groups == d.outputs;
+}
+
+/** M' */
+function outputRows(d: Conv1d): i32 {
+  return load<i32>(d.outputOffsets + (d.outputSteps << 2));
+}
+
+/** Inputs and outputs of a group. */
+function groupInputs(d: Conv1d): i32 {
+  return d.inputs / d.groups;
+}
+
+function groupOutputs(d: Conv1d): i32 {
+  return d.outputs / d.groups;
+}
+
+/** Bytes of the panels [K I / G, O / G] of a group, and of their transpose. */
+function panelBytes(d: Conv1d): i32 {
+  return (d.taps * groupInputs(d) * ((groupOutputs(d) + 15) & ~15)) << 2;
+}
+
+function transposedBytes(d: Conv1d): i32 {
+  return (((groupOutputs(d) + 3) & ~3) * ((d.taps * groupInputs(d) + 15) & ~15)) << 2;
+}
+
+/** The step that output row `row` belongs to. */
+function stepOf(d: Conv1d, row: i32): i32 {
+  let low = 0;
+  let high = d.outputSteps;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (load<i32>(d.outputOffsets + (middle << 2)) <= row) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The row of x at step t, or that of the state; 0 for a row of zeros. */
+// @ts-ignore: decorator
+@inline
+function rowOfInput(d: Conv1d, t: i32, place: i32): usize {
+  if (t < 0) {
+    t += d.history;
+    return t < 0 ? 0 : d.state + (t * d.batch + place) * d.stateRow;
+  }
+  const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;
+  return row < 0 ? 0 : d.x + row * d.xRow;
+}
+
+/** to [n] = from [n], or zeros where that is 0. Writes nothing beyond: rows lie side by side. */
+// @ts-ignore: decorator
+@inline
+function copyTap(to: usize, from: usize, n: i32): void {
+  const end = to + (n << 2);
+  const zero = f32x4.splat(0);
+  for (; to + 16 <= end; to += 16) {
+    v128.store(to, from ? v128.load(from) : zero);
+    if (from) from += 16;
+  }
+  for (; to < end; to += 4) {
+    store<f32>(to, from ? load<f32>(from) : 0);
+    if (from) from += 4;
+  }
+}
+
+/** The windows of `rows` outputs from row `first` on, as one group sees them. */
+function layWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
+  const inputs = groupInputs(d);
+  const within = (group * inputs) << 2;
+  let t = stepOf(d, first);
+  for (let r = 0; r < rows; r++) {
+    while (first + r >= load<i32>(d.outputOffsets + (t << 2), 4)) t++;
+    const place = first + r - load<i32>(d.outputOffsets + (t << 2));
+    let to = d.windows + r * d.windowRow;
+    let step = t * d.stride - d.left;
+    for (let k = 0; k < d.taps; k++) {
+      const from = rowOfInput(d, step, place);
+      copyTap(to, from ? from + within : 0, inputs);
+      to += inputs << 2;
+      step += d.dilation;
+    }
+  }
+}
+
+/** dx += the gradients of the windows of `rows` outputs from row `first` on, the last row first. */
+function addWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
+  const inputs = groupInputs(d);
+  const within = (group * inputs) << 2;
+  let t = stepOf(d, first + rows - 1);
+  for (let r = rows - 1; r >= 0; r--) {
+    while (first + r < load<i32>(d.outputOffsets + (t << 2))) t--;
+    const place = first + r - load<i32>(d.outputOffsets + (t << 2));
+    let from = d.windows + r * d.windowRow;
+    let step = t * d.stride - d.left;
+    for (let k = 0; k < d.taps; k++) {
+      const row = step >= 0 && step < d.steps ? rowAt(d.offsets, step, place) : -1;
+      if (row >= 0) addTo(d.dx + row * d.dxRow + within, from, inputs);
+      from += inputs << 2;
+      step += d.dilation;
+    }
+  }
+}
+
+/** to [n] += from [n]; nothing beyond, where the next group is. */
+// @ts-ignore: decorator
+@inline
+function addTo(to: usize, from: usize, n: i32): void {
+  const end = to + (n << 2);
+  for (; to + 16 <= end; to += 16) {
+    v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+    from += 16;
+  }
+  for (; to < end; to += 4) {
+    store<f32>(to, load<f32>(to) + load<f32>(from));
+    from += 4;
+  }
+}
+
+/** y of one group, for `rows` outputs from row `first` on. */
+function groupForward(d: Conv1d, group: i32, first: i32, rows: i32): void {
+  const outputs = groupOutputs(d);
+  const vectors = (outputs + 3) >> 2;
+  const depth = d.taps * groupInputs(d);
+  const w = d.w + group * panelBytes(d);
+  const a = d.windows;
+  const y = d.y + first * d.yRow;
+  layWindows(d, group, first, rows);
+  if (d.groups == 1) {
+    const bias = d.bias ? d.bias : ZEROS;
+    productOfPanels(d.product, rows, a, d.windowRow, depth, w, depth, vectors, 4, bias, y, d.yRow);
+    return;
+  }
+  // Columns of a group need not begin at a vector: they have rows of their own meanwhile.
+  const at = (group * outputs) << 2;
+  const row = vectors << 4;
+  const c = d.slice;
+  for (let r = 0; r < rows; r++) copyTap(c + r * row, d.bias ? d.bias + at : 0, outputs);
+  productOfPanels(d.product, rows, a, d.windowRow, depth, w, depth, vectors, 4, c, c, row);
+  for (let r = 0; r < rows; r++) copyTap(y + r * d.yRow + at, c + r * row, outputs);
+}
+
+/** dw and dx of one group, from `rows` outputs from row `first` on. */
+function groupBackward(d: Conv1d, group: i32, first: i32, rows: i32): void {
+  const outputs = groupOutputs(d);
+  const vectors = (outputs + 3) >> 2;
+  const depth = d.taps * groupInputs(d);
+  const dw = d.dw + group * panelBytes(d);
+  let dy = d.dy + first * d.dyRow;
+  let row = d.dyRow;
+  if (d.groups > 1) {
+    const from = dy + ((group * outputs) << 2);
+    row = vectors << 4;
+    for (let r = 0; r < rows; r++) copyTap(d.slice + r * row, from + r * d.dyRow, outputs);
+    dy = d.slice;
+  }
+  const a = d.windows;
+  layWindows(d, group, first, rows);
+  productOverRows(d.product, rows, a, d.windowRow, depth, dy, row, vectors, 4, dw);
+  if (!d.dx) return;
+  const w = d.wTransposed + group * transposedBytes(d);
+  const wide = (depth + 3) >> 2;
+  const columns = vectors << 2;
+  productOfPanels(d.product, rows, dy, row, outputs, w, columns, wide, 4, ZEROS, a, d.windowRow);
+  addWindows(d, group, first, rows);
+}
+
+/** The rows of x that an output of a depthwise convolution sees: [K] in `windows`. */
+function layRows(d: Conv1d, t: i32, place: i32): void {
+  let step = t * d.stride - d.left;
+  for (let k = 0; k < d.taps; k++) {
+    store<usize>(d.windows + (k << 2), rowOfInput(d, step, place));
+    step += d.dilation;
+  }
+}
+
+/** Where the weights of vector v, tap 0 of a depthwise convolution are; taps lie 64 bytes apart. */
+// @ts-ignore: decorator
+@inline
+function tapsOf(d: Conv1d, panels: usize, v: i32): usize {
+  return panels + (((v >> 2) * d.taps) << 6) + ((v & 3) << 4);
+}
+
+function depthwiseForward(d: Conv1d): void {
+  const vectors = (d.outputs + 3) >> 2;
+  const zero = f32x4.splat(0);
+  const rows = d.windows;
+  let y = d.y;
+  for (let t = 0; t < d.outputSteps; t++) {
+    const first = load<i32>(d.outputOffsets + (t << 2));
+    const end = load<i32>(d.outputOffsets + (t << 2), 4);
+    for (let row = first; row < end; row++) {
+      layRows(d, t, row - first);
+      for (let v = 0; v < vectors; v++) {
+        const at = v << 4;
+        let w = tapsOf(d, d.w, v);
+        let sum = d.bias ? v128.load(d.bias + at) : zero;
+        for (let k = 0; k < d.taps; k++) {
+          const x = load<usize>(rows + (k << 2));
+          sum = madd(x ? v128.load(x + at) : zero, v128.load(w), sum);
+          w += 64;
+        }
+        v128.store(y + at, sum);
+      }
+      y += d.yRow;
+    }
+  }
+}
+
+function depthwiseBackward(d: Conv1d): void {
+  const vectors = (d.outputs + 3) >> 2;
+  const zero = f32x4.splat(0);
+  for (let t = d.outputSteps - 1; t >= 0; t--) {
+    const first = load<i32>(d.outputOffsets + (t << 2));
+    const end = load<i32>(d.outputOffsets + (t << 2), 4);
+    for (let row = end - 1; row >= first; row--) {
+      const dy = d.dy + row * d.dyRow;
+      for (let k = 0; k < d.taps; k++) {
+        const step = t * d.stride - d.left + k * d.dilation;
+        const x = rowOfInput(d, step, row - first);
+        const isInput = d.dx && x && step >= 0;
+        const dx = isInput ? d.dx + rowAt(d.offsets, step, row - first) * d.dxRow : 0;
+        for (let v = 0; v < vectors; v++) {
+          const at = v << 4;
+          const dw = tapsOf(d, d.dw, v) + (k << 6);
+          const g = v128.load(dy + at);
+          v128.store(dw, madd(x ? v128.load(x + at) : zero, g, v128.load(dw)));
+          if (!dx) continue;
+          const w = v128.load(tapsOf(d, d.w, v) + (k << 6));
+          v128.store(dx + at, madd(g, w, v128.load(dx + at)));
+        }
+      }
+    }
+  }
+}
+
+/** The last `history` steps of every row; those before the first come from the state before. */
+function keepState(d: Conv1d): void {
+  for (let place = 0; place < d.batch; place++) {
+    const first = validSteps(d.offsets, d.steps, place) - d.history;
+    for (let j = 0; j < d.history; j++) {
+      const to = d.stateAfter + (j * d.batch + place) * d.stateRow;
+      copyTap(to, rowOfInput(d, first + j, place), d.inputs);
+    }
+  }
+}
+
+export function conv1dForward(d: Conv1d): void {
+  const rows = outputRows(d);
+  if (isDepthwise(d)) {
+    depthwiseForward(d);
+  } else {
+    for (let first = 0; first < rows; first += CONV_ROWS) {
+      const block = min(rows - first, CONV_ROWS);
+      for (let group = 0; group < d.groups; group++) groupForward(d, group, first, block);
+    }
+  }
+  if (d.stateAfter) keepState(d);
+}
+
+export function conv1dBackward(d: Conv1d): void {
+  const rows = outputRows(d);
+  const width = ((d.inputs + 3) & ~3) << 2;
+  const inputRows = load<i32>(d.offsets + (d.steps << 2));
+  for (let r = 0; d.dx && r < inputRows; r++) memory.fill(d.dx + r * d.dxRow, 0, width);
+  if (d.dBias) columnSums(d.dBias, d.dy, d.dyRow, rows, (d.outputs + 3) >> 2);
+  if (isDepthwise(d)) return depthwiseBackward(d);
+  for (let end = rows; end > 0; end -= CONV_ROWS) {
+    const first = max(0, end - CONV_ROWS);
+    for (let group = 0; group < d.groups; group++) groupBackward(d, group, first, end - first);
+  }
+}
+
+export function conv1dPrepare(d: Conv1d): void {
+  if (!d.wTransposed) return;
+  const depth = d.taps * groupInputs(d);
+  const columns = (groupOutputs(d) + 3) & ~3;
+  for (let group = 0; group < d.groups; group++) {
+    const out = d.wTransposed + group * transposedBytes(d);
+    transposePanels(out, d.w + group * panelBytes(d), depth, columns, 4);
+  }
+}

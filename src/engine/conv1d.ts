@@ -1,0 +1,126 @@
+import { CONV_ROWS } from '../../assembly/shared/tuning.ts';
+import { roundUp } from '../base/check.ts';
+import type { Kernels } from './kernels.ts';
+import { plainPanels } from './panels.ts';
+import type { Panels } from './panels.ts';
+import { part } from './plan.ts';
+import type { Slot } from './plan.ts';
+
+/** What the buffers of a `Conv1d` (assembly/base/structs.ts) depend on. */
+export interface ConvShape {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly taps: number;
+  readonly groups: number;
+}
+
+/** Where the outputs of a convolution are. */
+export interface ConvReach {
+  readonly taps: number;
+  readonly stride: number;
+  readonly dilation: number;
+  /** Zeros, or steps of a state, before the first step. */
+  readonly left: number;
+  /** Zeros after the last step. */
+  readonly right: number;
+}
+
+/** Output steps of a row of `length` valid steps. */
+export function convSteps(length: number, reach: ConvReach): number {
+  const { taps, stride, dilation, left, right } = reach;
+  const room = length + left + right - dilation * (taps - 1) - 1;
+  return room < 0 ? 0 : Math.floor(room / stride) + 1;
+}
+
+/** Every input has one output of its own; the kernel has a loop for it. */
+function isDepthwise({ inputs, outputs, groups }: ConvShape): boolean {
+  return groups > 1 && groups === inputs && groups === outputs;
+}
+
+/** The panels of one group, and how many such lie one after the other: one where depthwise. */
+function panelsOf(shape: ConvShape): { panels: Panels; count: number } {
+  const { inputs, outputs, taps, groups } = shape;
+  const count = isDepthwise(shape) ? 1 : groups;
+  const columns = outputs / count;
+  const depth = isDepthwise(shape) ? taps : (taps * inputs) / groups;
+  return { panels: plainPanels(columns, roundUp(columns, 16), depth), count };
+}
+
+const panelLength = ({ padded, depth }: Panels): number => padded * depth;
+
+/** Elements of the buffers of a convolution, and the bytes from row to row of the windows. */
+export function convSizes(shape: ConvShape): {
+  readonly w: number;
+  readonly wTransposed: number;
+  readonly windows: number;
+  readonly windowRow: number;
+  readonly slice: number;
+} {
+  const { panels, count } = panelsOf(shape);
+  const w = count * panelLength(panels);
+  if (isDepthwise(shape)) {
+    return { w, wTransposed: 0, windows: shape.taps, windowRow: 0, slice: 0 };
+  }
+  const outputs = roundUp(panels.hidden, 4);
+  // A line more than whole lines: rows are not a multiple of a page apart, which share few sets of
+  // a cache.
+  const row = roundUp(panels.depth, 16) + 16;
+  return {
+    w,
+    wTransposed: count * outputs * roundUp(panels.depth, 16),
+    windows: CONV_ROWS * row,
+    windowRow: 4 * row,
+    slice: count > 1 ? CONV_ROWS * outputs : 0,
+  };
+}
+
+/** Elements that `moveConvWeight` needs to stage one group. */
+export function convStaging(shape: ConvShape): number {
+  const { panels } = panelsOf(shape);
+  return panels.hidden * panels.depth;
+}
+
+/**
+ * Copies a weight [O, I / G, K] between a plain array and its panels, one group after the other
+ * through `staging`. The kernel wants the taps of an output before its inputs.
+ */
+export function moveConvWeight(
+  kernels: Kernels,
+  shape: ConvShape,
+  panels: Slot,
+  plain: Float32Array,
+  staging: Slot,
+  into: boolean,
+): void {
+  const { panels: one, count } = panelsOf(shape);
+  const { taps } = shape;
+  const inputs = shape.inputs / shape.groups;
+  const length = one.hidden * one.depth;
+  for (let group = 0; group < count; group++) {
+    const own = plain.subarray(group * length, (group + 1) * length);
+    const staged = kernels.floats(staging, 0, length);
+    const to = part(panels, group * panelLength(one)).address;
+    const move = (): void =>
+      kernels.run.panels_rearrange(
+        to,
+        staging.address,
+        one.cell,
+        one.gates,
+        one.hidden,
+        one.padded,
+        one.depth,
+        one.vectors,
+        into,
+      );
+    if (!into) move();
+    for (let k = 0; k < length; k++) {
+      // k counts [O, I / G, K]; its place counts [O, K, I / G].
+      const output = Math.floor(k / (inputs * taps));
+      const [input, tap] = [Math.floor(k / taps) % inputs, k % taps];
+      const place = (output * taps + tap) * inputs + input;
+      if (into) staged[place] = own[k]!;
+      else own[k] = staged[place]!;
+    }
+    if (into) move();
+  }
+}
