@@ -7,25 +7,35 @@ import './base/abort';
 import * as activation from './layers/activation';
 import * as conv1d from './layers/conv1d';
 import * as dense from './layers/dense';
+import * as embedding from './layers/embedding';
+import * as masks from './layers/masks';
+import * as merge from './layers/merge';
+import * as panels from './matrix/panels';
+import * as pool from './layers/pool';
+import * as rows from './layers/rows';
 import * as gemm from './matrix/gemm';
 import * as norm from './layers/norm';
 import {
   ActivationLayer,
   Conv1d,
   Dense,
+  Draw,
   LayerNorm,
+  Lookup,
+  Masked,
+  Merge,
+  Panels,
+  Pool,
   Product,
+  Rows,
   Sequence,
+  Tied,
   Update,
 } from './base/structs';
 import * as optim from './training/optim';
 import * as parts from './threads';
 import * as sequence from './recurrent/sequence';
 
-export {
-  embeddingBackward as embedding_backward,
-  embeddingForward as embedding_forward,
-} from './layers/dense';
 export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
 export {
   clampValues as values_clamp,
@@ -44,16 +54,6 @@ export {
   packRow as int8_pack,
   unpackRow as int8_unpack,
 } from './matrix/int8';
-export { fillMask as mask_fill, maskRows as rows_mask } from './layers/masks';
-export { rearrange as panels_rearrange, transposeTable as panels_of_table } from './matrix/panels';
-export { poolBackward as pool_backward, poolForward as pool_forward } from './layers/pool';
-export {
-  addGatheredRows as rows_add_gathered,
-  copyRows as rows_copy,
-  gatherRows as rows_gather,
-  mergeBackward as merge_backward,
-  mergeForward as merge_forward,
-} from './layers/rows';
 
 /** First byte that the host may use. */
 export const heap_base: usize = __heap_base;
@@ -90,6 +90,56 @@ export function dense_backward(d: usize): void {
 
 export function dense_prepare(d: usize): void {
   dense.densePrepare(changetype<Dense>(d));
+}
+
+export function embedding_forward(d: usize): void {
+  embedding.embeddingForward(changetype<Lookup>(d));
+}
+
+export function embedding_backward(d: usize): void {
+  embedding.embeddingBackward(changetype<Lookup>(d));
+}
+
+export function merge_forward(d: usize): void {
+  merge.mergeForward(changetype<Merge>(d));
+}
+
+export function merge_backward(d: usize): void {
+  merge.mergeBackward(changetype<Merge>(d));
+}
+
+export function pool_forward(d: usize): void {
+  pool.poolForward(changetype<Pool>(d));
+}
+
+export function pool_backward(d: usize): void {
+  pool.poolBackward(changetype<Pool>(d));
+}
+
+export function mask_fill(d: usize, at: i32, block: u32): void {
+  masks.fillMask(changetype<Draw>(d), at, block);
+}
+
+export function rows_mask(d: usize): void {
+  masks.maskRows(changetype<Masked>(d));
+}
+
+export function rows_gather(d: usize): void {
+  const all = changetype<Rows>(d);
+  rows.gatherRows(all, 0, all.rows);
+}
+
+export function rows_add(d: usize): void {
+  const all = changetype<Rows>(d);
+  rows.addRows(all, 0, all.rows);
+}
+
+export function panels_rearrange(d: usize, pack: bool): void {
+  panels.rearrange(changetype<Panels>(d), pack);
+}
+
+export function panels_of_table(d: usize, back: bool): void {
+  panels.transposeTable(changetype<Tied>(d), back);
 }
 
 export function activation_forward(d: usize): void {

@@ -13,7 +13,8 @@
  */
 
 import { denseInputs, denseOutputs, densePanels, denseWeights } from './layers/dense';
-import { Dense, Options, Product, Sequence, Update } from './base/structs';
+import { Dense, Options, Product, Rows, Sequence, Update } from './base/structs';
+import { addRows, gatherRows } from './layers/rows';
 import { update } from './training/optim';
 import {
   hasUnits,
@@ -50,6 +51,8 @@ const STEP_ROWS: i32 = 2;
 
 /** What a number of an update costs, in products. */
 const UPDATE_COST: f64 = 10;
+/** The same of an element of a row that is moved. */
+const ROW_COST: f64 = 10;
 
 /** Where share `part` of n things begins, which are shared out in blocks. */
 function cut(n: i32, block: i32, part: i32, count: i32): i32 {
@@ -121,6 +124,13 @@ function densePart(phase: i32, d: Dense, own: usize, part: i32, count: i32): voi
   const rows = cut(d.rows, TILE_ROWS, part + 1, count) - first;
   if (phase == codes.PART_DENSE) denseOutputs(mine, first, rows);
   else denseInputs(mine, first, rows);
+}
+
+function rowsPart(phase: i32, d: Rows, part: i32, count: i32): void {
+  const first = cut(d.rows, 1, part, count);
+  const end = cut(d.rows, 1, part + 1, count);
+  if (phase == codes.PART_GATHER) gatherRows(d, first, end);
+  else addRows(d, first, end);
 }
 
 function updatePart(u: Update, own: usize, part: i32, count: i32): void {
@@ -196,7 +206,8 @@ export function runPart(
     sequencePart(phase, changetype<Sequence>(descriptor), own, part, count);
   else if (phase < codes.PART_UPDATE)
     densePart(phase, changetype<Dense>(descriptor), own, part, count);
-  else updatePart(changetype<Update>(descriptor), own, part, count);
+  else if (phase == codes.PART_UPDATE) updatePart(changetype<Update>(descriptor), own, part, count);
+  else rowsPart(phase, changetype<Rows>(descriptor), part, count);
 }
 
 /**
@@ -210,6 +221,10 @@ export function workOf(phase: i32, descriptor: usize): f64 {
     return <f64>rowsOf(q) * q.columns * (q.inputs + q.depth);
   }
   if (phase == codes.PART_UPDATE) return <f64>changetype<Update>(descriptor).count * UPDATE_COST;
+  if (phase > codes.PART_UPDATE) {
+    const rows = changetype<Rows>(descriptor);
+    return <f64>rows.rows * (rows.width >> 2) * ROW_COST;
+  }
   const d = changetype<Dense>(descriptor);
   if (d.int8) return -1;
   return <f64>d.rows * d.inputs * d.outputs;

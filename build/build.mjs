@@ -65,6 +65,22 @@ const builtins = {
   },
 };
 
+/**
+ * Options say in a sentence what they mean, and what other frameworks call them: for
+ * docs/options.md (build/options.mjs). Bundles go without.
+ */
+const withoutReference = {
+  name: 'without-reference',
+  setup({ onLoad }) {
+    const text = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`/.source;
+    const reference = new RegExp(`\\b(?:about|expects|pytorch|keras|onnx):\\s*(?:${text}),?`, 'g');
+    onLoad({ filter: /src.ops.*\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replace(reference, ''),
+      loader: 'ts',
+    }));
+  },
+};
+
 /** Entries share chunks, so that a model which one entry made is of the same class to another. */
 async function bundle() {
   const { outputFiles, metafile } = await build({
@@ -77,7 +93,7 @@ async function bundle() {
     outdir: 'dist',
     chunkNames: 'chunks/[name]-[hash]',
     external: ['*.wasm', '*.wasm?module'],
-    plugins: [builtins],
+    plugins: [builtins, withoutReference],
     logLevel: 'warning',
     metafile: true,
     write: false,

@@ -17,7 +17,7 @@ import { COMMAND, TINY, runCommand, type Result } from './support/command.ts';
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gatefold-cli-'));
-  const source = readFileSync(new URL('../src/ops/specs.ts', import.meta.url), 'utf8');
+  const source = readFileSync(new URL('../src/base/tensor.ts', import.meta.url), 'utf8');
   writeFileSync(join(folder, 'text.txt'), `${source}\ncafé 😀 ünïcødé\n`);
   writeFileSync(join(folder, 'other.txt'), source.toUpperCase());
   writeFileSync(join(folder, 'empty.txt'), '');

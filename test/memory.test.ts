@@ -5,7 +5,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type Engine } from '../src/hosts/default.ts';
-import type { LayerSpec, ModelDescription } from '../src/ops/specs.ts';
+import type { LayerSpec, ModelDescription } from '../src/ops/index.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';
 import { churn } from './support/churn.ts';

@@ -69,8 +69,8 @@ export const mutants = [
     'clip has a gradient outside of its bound': [['v128.and(passed, within(x, limit))', 'passed']],
   }),
   ...mutantsOf('assembly/layers/norm.ts', {
-    'unbiased variance': [['squares / count + EPSILON', 'squares / (count - 1) + EPSILON']],
-    'no gradient through the variance': [[' - <f64>load<f32>(h + at) * slope', '']],
+    'unbiased variance': [['sumWide(low, high) / count + epsilon', 'sumWide(low, high) / (count - 1) + epsilon']],
+    'no gradient through the variance': [['f64x2.mul(widenLow(h), slope)', 'f64x2.splat(0)']],
   }),
   ...mutantsOf('assembly/base/activations.ts', {
     'elu: slope of e^x for any alpha': [['f32x4.add(y, a), one', 'f32x4.add(y, one), one']],
@@ -331,8 +331,11 @@ export const mutants = [
     'gradient of the bias dropped': [
       ['if (d.bias) columnSums(d.dBias + at, y, d.yRow, d.rows, vectors);', ''],
     ],
+  }),
+
+  ...mutantsOf('assembly/layers/embedding.ts', {
     'repeated tokens overwrite one another’s gradient': [
-      ['f32x4.add(v128.load(to + v), v128.load(from + v))', 'v128.load(from + v)'],
+      ['f32x4.add(v128.load(to + k), v128.load(from + k))', 'v128.load(from + k)'],
     ],
   }),
 
@@ -363,18 +366,21 @@ export const mutants = [
     'binary cross-entropy without its logarithm': [['+ Mathf.log(1 + e);', ';']],
   }),
 
-  ...mutantsOf('assembly/layers/rows.ts', {
+  ...mutantsOf('assembly/layers/merge.ts', {
     'backward half of a merge dropped': [
-      ['memory.copy(db, dOut + width, width);', 'memory.copy(db, dOut, width);'],
+      ['memory.copy(d.db + at, dOut + width, width);', 'memory.copy(d.db + at, dOut, width);'],
     ],
     'product of directions: factors swapped in the gradient': [
       [
-        'v128.store(da + k, isProduct ? f32x4.mul(d, v128.load(b + k)) : d);',
-        'v128.store(da + k, isProduct ? f32x4.mul(d, v128.load(a + k)) : d);',
+        'v128.store(d.da + at + k, isProduct ? f32x4.mul(g, v128.load(d.b + at + k)) : g);',
+        'v128.store(d.da + at + k, isProduct ? f32x4.mul(g, v128.load(d.a + at + k)) : g);',
       ],
     ],
+  }),
+
+  ...mutantsOf('assembly/layers/rows.ts', {
     'share of the backward direction overwrites that of the forward one': [
-      ['load<f32>(target + k) + load<f32>(source + k)', 'load<f32>(source + k)'],
+      ['f32x4.add(v128.load(to + k), v128.load(from + k))', 'v128.load(from + k)'],
     ],
   }),
 
@@ -388,19 +394,19 @@ export const mutants = [
     'mean over the steps of the longest row': [
       ['mode == codes.POOL_MEAN ? <f32>length : 1', 'mode == codes.POOL_MEAN ? <f32>steps : 1'],
     ],
-    'rows without a step keep what was there': [['if (length == 0) memory.fill(y, 0, width);', '']],
+    'rows without a step keep what was there': [['if (length == 0) memory.fill(y, 0, d.width);', '']],
     'maximum of the last two steps': [['isMax ? f32x4.max(sum, next)', 'isMax ? next']],
     'backward: the gradient of the last step reaches the first': [
       ['mode == codes.POOL_LAST ? length - 1 : 0', '0'],
     ],
-    'backward: mean not divided': [['d = f32x4.div(d, divisor);', '']],
+    'backward: mean not divided': [['g = f32x4.div(g, divisor);', '']],
     'backward: every maximum takes the gradient': [
-      ['v128.store(dy + k, v128.andnot(d, hit));', ''],
+      ['v128.store(dy + k, v128.andnot(g, hit));', ''],
     ],
     'backward: gradients of the steps not taken stay from the pass before': [
       [
-        'v128.store(dx + at + k, d);',
-        'if (t == chosen || mode >= codes.POOL_MEAN) v128.store(dx + at + k, d);',
+        'v128.store(dx + k, g);',
+        'if (t == chosen || d.mode >= codes.POOL_MEAN) v128.store(dx + k, g);',
       ],
     ],
   }),
@@ -417,19 +423,16 @@ export const mutants = [
 
   ...mutantsOf('src/graph/workspace.ts', {
     'a tied weight stays as it was before the update': [
-      [
-        'this.#store.prepareTied();\n    for (const { sequence, dense }',
-        'for (const { sequence, dense }',
-      ],
+      ['    this.#store.prepare();\n    for (const node', '    for (const node'],
     ],
   }),
 
-  ...mutantsOf('src/ops/units.ts', {
+  ...mutantsOf('src/ops/pool.ts', {
     'the final output of a reverse layer is taken from its last step': [
-      ["unit.kind === 'recurrent' && unit.reverse ? POOL_FIRST : POOL_LAST", 'POOL_LAST'],
+      ['before.isReverse ? POOL_FIRST : POOL_LAST', 'POOL_LAST'],
     ],
     'both directions are pooled at the last step': [
-      ["if (mode !== 'last' || top.kind !== 'merge') return", 'return'],
+      ["if (mode !== 'last' || !(top instanceof MergeNode)) {", 'if (mode) {'],
     ],
   }),
 
@@ -522,9 +525,12 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/graph/states.ts', {
-    'final c is read from h': [['c: read((place) => place.c,', 'c: read((place) => place.h,']],
-    'initial c is not written': [
-      ['if (unit.form.hasCellState) write(c, given?.c, unit.hidden);', ''],
+    'final states are all read from the first place': [
+      ['((place + k) * batch + (order ? order[b]! : b)) * width);', '(k * batch + (order ? order[b]! : b)) * width);'],
+    ],
+    'an initial state is not written': [['        target.set(given.subarray(from, from + width));\n', '']],
+    'states of another order are copied as they are': [
+      ["side === 'from' ? other : place", 'place'],
     ],
   }),
 
@@ -613,7 +619,7 @@ export const mutants = [
     'rows without a step have a share in the loss of a pool': [
       ['const valid = workspace.extent.offsets[1]!;', 'const valid = workspace.batch;'],
     ],
-    'their gradients are what stood there': [['(batch - valid) * this.#row)', '0)']],
+    'their gradients are what stood there': [['(batch - valid) * row)', '0)']],
     'scores are of the weights': [
       ['rows, NONE, tally.scored', 'rows, this.#constants, tally.scored'],
     ],
@@ -742,7 +748,7 @@ export const mutants = [
 
   ...mutantsOf('src/model/stream.ts', {
     'tokens of a stream are used unchecked': [
-      ["if (isOfTokens) checkTokens('x', given as Int32Array, frames * batch, unit.tokens);", ''],
+      ["if (tokens !== undefined) checkTokens('x', given as Int32Array, frames * batch, tokens);", ''],
     ],
   }),
 
@@ -770,13 +776,28 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/ops/description.ts', {
-    'a model may have any number of sub-layers': [['if (count > MAX_LAYERS) {', 'if (false) {']],
+  ...mutantsOf('src/ops/recurrent/recurrent.ts', {
     'a sub-layer that reads both ways counts once': [
       [
-        'return layer.bidirectional ? 2 * layer.numLayers : layer.numLayers;',
-        'return layer.numLayers;',
+        'count: layer.bidirectional ? 2 * layer.numLayers : layer.numLayers,',
+        'count: layer.numLayers,',
       ],
+    ],
+    'what reads backwards reads its inputs forwards': [
+      ['        turn?.before();\n', ''],
+    ],
+    'a single bias is added twice': [
+      ["this.#bias === 'single' ? noBias : at.parameter('biasHidden')", "at.parameter(this.#bias === 'single' ? 'biasInput' : 'biasHidden')"],
+    ],
+  }),
+
+  ...mutantsOf('src/graph/graph.ts', {
+    'a recurrent layer may follow a pool': [['if (pooled && !own.every', 'if (false && !own.every']],
+    'a convolution may leave no step': [['if (after > 0) return after;', 'return after;']],
+  }),
+
+  ...mutantsOf('src/ops/description.ts', {
+    'a model may have any number of sub-layers': [['if (count > MAX_LAYERS) {', 'if (false) {']],
     ],
     'names may have any length': [['return isKey && name.length <= MAX_NAME;', 'return isKey;']],
   }),

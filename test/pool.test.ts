@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
-import type { LayerSpec, ModelDescription } from '../src/ops/specs.ts';
+import type { LayerSpec, ModelDescription } from '../src/ops/index.ts';
 import { linearBackward, linearForward } from './reference/dense.ts';
 import { crossEntropy } from './reference/loss.ts';
 import { zeroState } from './reference/layers.ts';

@@ -4,7 +4,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
-import type { LayerState } from '../src/ops/specs.ts';
+import type { LayerState } from '../src/base/tensor.ts';
 import { zerosLike, type Parameters } from './reference/network.ts';
 import { cellForms } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';

@@ -5,7 +5,8 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadModel, loadPytorch, saveModel, writeSafetensors } from '../src/formats/safetensors.ts';
 import { Model, Trainer } from '../src/hosts/default.ts';
-import type { LayerSpec, ModelDescription, StateDict } from '../src/ops/specs.ts';
+import type { StateDict } from '../src/base/tensor.ts';
+import type { LayerSpec, ModelDescription } from '../src/ops/index.ts';
 import { cellForms, recurrentLayer } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { gradcheck, smallProblem } from './support/gradcheck.ts';

@@ -5,7 +5,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, type TrainerOptions } from '../src/hosts/default.ts';
-import type { ModelDescription } from '../src/ops/specs.ts';
+import type { ModelDescription } from '../src/ops/index.ts';
 import { sameBits } from './support/agreement.ts';
 import { cellForms, recurrentLayer, type CellForm } from './support/cells.ts';
 import { createEngine, variants } from './support/engines.ts';

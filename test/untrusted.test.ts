@@ -409,9 +409,18 @@ describe.each(variants)('kernels trap where an index is none of theirs, %s SIMD'
   const [index, table, out] = [plan.reserve(4), plan.reserve(4 * 4), plan.reserve(4 * 4)];
   plan.place(arena.allocate(plan.bytes, 'a test'));
   const scratch = table.address;
+  const lookup = new Plan();
+  const tokens = lookup.descriptor('Lookup');
+  lookup.place(arena.allocate(lookup.bytes, 'a test'));
+  const sizes = { rows: 1, count: 4, rowBytes: 16 };
+  kernels.write(tokens, { ...sizes, table, out, dTable: table, dOut: out });
+  const withTokens = (at: number): number => {
+    kernels.write(tokens, { tokens: at });
+    return tokens.address;
+  };
   const calls: Record<string, (at: number) => unknown> = {
-    embedding_forward: (at) => run.embedding_forward(out.address, table.address, 4, at, 1, 16),
-    embedding_backward: (at) => run.embedding_backward(table.address, 4, out.address, at, 1, 16),
+    embedding_forward: (at) => run.embedding_forward(withTokens(at)),
+    embedding_backward: (at) => run.embedding_backward(withTokens(at)),
     loss_weight: (at) => run.loss_weight(at, 1, table.address, 4, -9, 0),
     loss_cross_entropy: (at) =>
       run.loss_cross_entropy(out.address, 16, at, table.address, -9, scratch, 1, 4, 1),
@@ -422,6 +431,7 @@ describe.each(variants)('kernels trap where an index is none of theirs, %s SIMD'
   it.each(Object.entries(calls))('%s', (_, call) => {
     for (const bad of [-1, 4, 1000, -(2 ** 31), 2 ** 31 - 1]) {
       kernels.integers(index)[0] = bad;
+      withTokens(index.address);
       const before = arena.floats.slice();
       expect(() => call(index.address)).toThrow(WebAssembly.RuntimeError);
       expect(sameBits(arena.floats, before)).toBe(true);

@@ -318,6 +318,146 @@ export class Dense {
 }
 
 /**
+ * Rows on their way between buffers: `to` [M, W] = rows of `from`, or += them; in their order, or
+ * those that `index` names.
+ */
+@unmanaged
+export class Rows {
+  rows: i32;
+  /** Bytes of a row that count; whole vectors where rows are added. */
+  width: i32;
+  /** Bytes from row to row. */
+  toRow: i32;
+  fromRow: i32;
+  to: usize;
+  from: usize;
+  /** [M] i32, or 0 for all rows in their order. */
+  index: usize;
+}
+
+/** Look-up of M tokens in a table. */
+@unmanaged
+export class Lookup {
+  rows: i32;
+  /** Rows of the table. */
+  count: i32;
+  /** Bytes of a row, of the table and of the outputs. */
+  rowBytes: i32;
+  /** [M] i32 in */
+  tokens: usize;
+  table: usize;
+  /** [M, W] out */
+  out: usize;
+  /** [M, W] in: gradient of the outputs. */
+  dOut: usize;
+  /** inout, accumulates: like the table. */
+  dTable: usize;
+}
+
+/** Two directions as one. */
+@unmanaged
+export class Merge {
+  mode: i32;
+  rows: i32;
+  /** Bytes of a row of each direction that count. */
+  width: i32;
+  outRow: i32;
+  /** Bytes from row to row of both directions and of their gradients. */
+  row: i32;
+  /** [M, *] in */
+  a: usize;
+  b: usize;
+  out: usize;
+  /** in: gradient of the outputs; out: of both directions. */
+  dOut: usize;
+  da: usize;
+  db: usize;
+}
+
+/** The valid steps of every row of the batch as one row. */
+@unmanaged
+export class Pool {
+  mode: i32;
+  steps: i32;
+  batch: i32;
+  /** Bytes of a row that count, whole vectors. */
+  width: i32;
+  yRow: i32;
+  xRow: i32;
+  dxRow: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  /** [M, W] in */
+  x: usize;
+  /** [B, W] out */
+  y: usize;
+  /** [B, W] in: gradient of y, which a maximum uses up. */
+  dy: usize;
+  /** [M, W] out */
+  dx: usize;
+}
+
+/** y = x times a mask, row by row of all steps. */
+@unmanaged
+export class Masked {
+  steps: i32;
+  /** 1 where all steps of a row of the batch share a row of the mask. */
+  fixed: i32;
+  /** Bytes of a row that count, whole vectors. */
+  width: i32;
+  yRow: i32;
+  xRow: i32;
+  maskRow: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  x: usize;
+  mask: usize;
+  y: usize;
+}
+
+/** A mask that is drawn from the counters (block, pass, stream, 1) of a key. */
+@unmanaged
+export class Draw {
+  /** Elements of a row, and bytes from row to row. */
+  width: i32;
+  row: i32;
+  mask: usize;
+  key0: i32;
+  key1: i32;
+  pass: i32;
+  stream: i32;
+  /** 2^24 times the probability of 0. */
+  threshold: i32;
+  /** What the other elements are. */
+  value: f32;
+}
+
+/** A matrix in panels (matrix/panels.ts) and in its plain order. */
+@unmanaged
+export class Panels {
+  cell: i32;
+  gates: i32;
+  hidden: i32;
+  padded: i32;
+  depth: i32;
+  vectors: i32;
+  panels: usize;
+  /** [gates * hidden, depth] */
+  plain: usize;
+}
+
+/** A table and its transpose in panels. */
+@unmanaged
+export class Tied {
+  rows: i32;
+  width: i32;
+  /** Bytes from row to row of the table. */
+  rowBytes: i32;
+  table: usize;
+  panels: usize;
+}
+
+/**
  * An activation as a layer: y = a(x) of every element, or over the W features of each of M rows.
  * The forward pass reads x and writes y. The backward pass reads x and dy and writes dx.
  *
@@ -395,8 +535,8 @@ export class LayerNorm {
  * the first are those of `state`, or zeros; steps after the last valid one are zeros.
  *
  * `conv1d_forward` reads x, state, w and bias, and writes y and stateAfter. `conv1d_backward` reads
- * x, state, dy and wTransposed; it writes dx and adds to dw and dBias. No gradient flows to
- * `state`. `conv1d_prepare` writes wTransposed from w, once after every change of w.
+ * x, state, dy and wTransposed; it writes dx, takes dState back and adds to dw and dBias.
+ * `conv1d_prepare` writes wTransposed from w, once after every change of w.
  *
  * Groups: I / G inputs and O / G outputs each. Depthwise is G = I = O, and has a loop of its own.
  */
@@ -444,6 +584,11 @@ export class Conv1d {
    * no backward pass follows.
    */
   stateAfter: usize;
+  /**
+   * [history, B, I] inout, or 0 where none flows: gradient of the state after the last step, then
+   * of that before the first.
+   */
+  dState: usize;
   /**
    * Panels [K I / G, O / G] of every group, one group after the other; row k I / G + i is tap k,
    * input i. Depthwise: panels [K, O]. All panels have four vectors.

@@ -70,6 +70,38 @@ function rowOfInput(d: Conv1d, t: i32, place: i32): usize {
   return row < 0 ? 0 : d.x + row * d.xRow;
 }
 
+/** The gradient of the row of x at step t, or of that of the state; 0 where none is wanted. */
+// @ts-ignore: decorator
+@inline
+function rowOfGradient(d: Conv1d, t: i32, place: i32): usize {
+  if (t < 0) {
+    t += d.history;
+    return t < 0 || !d.dState ? 0 : d.dState + (t * d.batch + place) * d.stateRow;
+  }
+  const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;
+  return row < 0 ? 0 : d.dx + row * d.dxRow;
+}
+
+/**
+ * dx = 0, and the gradient of the state after the last step where its rows come from: in x, or
+ * earlier in the state.
+ */
+function beginGradients(d: Conv1d): void {
+  const width = ((d.inputs + 3) & ~3) << 2;
+  const rows = load<i32>(d.offsets + (d.steps << 2));
+  for (let r = 0; r < rows; r++) memory.fill(d.dx + r * d.dxRow, 0, width);
+  for (let place = 0; d.dState && place < d.batch; place++) {
+    const first = validSteps(d.offsets, d.steps, place) - d.history;
+    for (let j = d.history - 1; j >= 0; j--) {
+      const from = d.dState + (j * d.batch + place) * d.stateRow;
+      const to = rowOfGradient(d, first + j, place);
+      if (to == from) continue;
+      memory.copy(to, from, width);
+      memory.fill(from, 0, width);
+    }
+  }
+}
+
 /** to [n] = from [n], or zeros where that is 0. Writes nothing beyond: rows lie side by side. */
 // @ts-ignore: decorator
 @inline
@@ -116,8 +148,8 @@ function addWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
     let from = d.windows + r * d.windowRow;
     let step = t * d.stride - d.left;
     for (let k = 0; k < d.taps; k++) {
-      const row = step >= 0 && step < d.steps ? rowAt(d.offsets, step, place) : -1;
-      if (row >= 0) addTo(d.dx + row * d.dxRow + within, from, inputs);
+      const to = rowOfGradient(d, step, place);
+      if (to) addTo(to + within, from, inputs);
       from += inputs << 2;
       step += d.dilation;
     }
@@ -240,8 +272,7 @@ function depthwiseBackward(d: Conv1d): void {
       for (let k = 0; k < d.taps; k++) {
         const step = t * d.stride - d.left + k * d.dilation;
         const x = rowOfInput(d, step, row - first);
-        const isInput = d.dx && x && step >= 0;
-        const dx = isInput ? d.dx + rowAt(d.offsets, step, row - first) * d.dxRow : 0;
+        const dx = d.dx ? rowOfGradient(d, step, row - first) : 0;
         for (let v = 0; v < vectors; v++) {
           const at = v << 4;
           const dw = tapsOf(d, d.dw, v) + (k << 6);
@@ -282,9 +313,7 @@ export function conv1dForward(d: Conv1d): void {
 
 export function conv1dBackward(d: Conv1d): void {
   const rows = outputRows(d);
-  const width = ((d.inputs + 3) & ~3) << 2;
-  const inputRows = load<i32>(d.offsets + (d.steps << 2));
-  for (let r = 0; d.dx && r < inputRows; r++) memory.fill(d.dx + r * d.dxRow, 0, width);
+  if (d.dx) beginGradients(d);
   if (d.dBias) columnSums(d.dBias, d.dy, d.dyRow, rows, (d.outputs + 3) >> 2);
   if (isDepthwise(d)) return depthwiseBackward(d);
   for (let end = rows; end > 0; end -= CONV_ROWS) {

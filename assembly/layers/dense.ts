@@ -1,10 +1,9 @@
 /**
- * The affine map of every row, y = x W^T + b, and the look-up of rows in a table.
+ * The affine map of every row, y = x W^T + b.
  *
  *   dW += x^T dy      db += sum of dy over the rows      dx = dy W
  */
 
-import { within } from '../base/bounds';
 import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { productInt8 } from '../matrix/int8';
 import { Dense } from '../base/structs';
@@ -57,38 +56,4 @@ export function denseBackward(d: Dense): void {
 
 export function densePrepare(d: Dense): void {
   if (d.wTransposed) transposePanels(d.wTransposed, d.w, d.inputs, d.outputs, 4);
-}
-
-/** out [M, width] = rows `tokens` [M] of the table, which has `count`. */
-export function embeddingForward(
-  out: usize,
-  table: usize,
-  count: i32,
-  tokens: usize,
-  rows: i32,
-  rowBytes: i32,
-): void {
-  for (let r = 0; r < rows; r++) {
-    memory.copy(out, table + within(load<i32>(tokens), count) * rowBytes, rowBytes);
-    out += rowBytes;
-    tokens += 4;
-  }
-}
-
-/** dTable [count, width] += rows of dOut [M, width] where their tokens say, the last row first. */
-export function embeddingBackward(
-  dTable: usize,
-  count: i32,
-  dOut: usize,
-  tokens: usize,
-  rows: i32,
-  rowBytes: i32,
-): void {
-  for (let r = rows - 1; r >= 0; r--) {
-    const to = dTable + within(load<i32>(tokens + (r << 2)), count) * rowBytes;
-    const from = dOut + r * rowBytes;
-    for (let v = 0; v < rowBytes; v += 16) {
-      v128.store(to + v, f32x4.add(v128.load(to + v), v128.load(from + v)));
-    }
-  }
 }

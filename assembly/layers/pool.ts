@@ -9,76 +9,57 @@
  *                                                         0 elsewhere
  */
 
+import { Pool } from '../base/structs';
 import * as codes from '../shared/codes';
 import { rowAt, validSteps } from './rows';
 
 /** y [B, W] from x [M, W]. */
-export function poolForward(
-  mode: i32,
-  y: usize,
-  yRow: i32,
-  x: usize,
-  xRow: i32,
-  offsets: usize,
-  steps: i32,
-  batch: i32,
-  width: i32,
-): void {
-  for (let place = 0; place < batch; place++) {
-    const length = validSteps(offsets, steps, place);
-    const isMax = mode == codes.POOL_MAX;
-    const isOne = mode == codes.POOL_LAST || mode == codes.POOL_FIRST;
-    const first = mode == codes.POOL_LAST ? max(0, length - 1) : 0;
+export function poolForward(d: Pool): void {
+  const isMax = d.mode == codes.POOL_MAX;
+  const isOne = d.mode == codes.POOL_LAST || d.mode == codes.POOL_FIRST;
+  for (let place = 0; place < d.batch; place++) {
+    const y = d.y + place * d.yRow;
+    const length = validSteps(d.offsets, d.steps, place);
+    const first = d.mode == codes.POOL_LAST ? max(0, length - 1) : 0;
     const end = isOne ? min(first + 1, length) : length;
-    const divisor = f32x4.splat(mode == codes.POOL_MEAN ? <f32>length : 1);
-    if (length == 0) memory.fill(y, 0, width);
-    for (let k = 0; k < width && length; k += 16) {
-      let sum = v128.load(x + rowAt(offsets, first, place) * xRow + k);
+    const divisor = f32x4.splat(d.mode == codes.POOL_MEAN ? <f32>length : 1);
+    if (length == 0) memory.fill(y, 0, d.width);
+    for (let k = 0; k < d.width && length; k += 16) {
+      let sum = v128.load(d.x + rowAt(d.offsets, first, place) * d.xRow + k);
       for (let t = first + 1; t < end; t++) {
-        const next = v128.load(x + rowAt(offsets, t, place) * xRow + k);
+        const next = v128.load(d.x + rowAt(d.offsets, t, place) * d.xRow + k);
         sum = isMax ? f32x4.max(sum, next) : f32x4.add(sum, next);
       }
       v128.store(y + k, f32x4.div(sum, divisor));
     }
-    y += yRow;
   }
 }
 
 /** dx [M, W] from dy [B, W], which a maximum uses up. */
-export function poolBackward(
-  mode: i32,
-  y: usize,
-  dy: usize,
-  yRow: i32,
-  x: usize,
-  dx: usize,
-  xRow: i32,
-  offsets: usize,
-  steps: i32,
-  batch: i32,
-  width: i32,
-): void {
-  for (let place = 0; place < batch; place++) {
-    const length = validSteps(offsets, steps, place);
-    const chosen = mode == codes.POOL_LAST ? length - 1 : 0;
+export function poolBackward(d: Pool): void {
+  for (let place = 0; place < d.batch; place++) {
+    const y = d.y + place * d.yRow;
+    const dy = d.dy + place * d.yRow;
+    const length = validSteps(d.offsets, d.steps, place);
+    const chosen = d.mode == codes.POOL_LAST ? length - 1 : 0;
     const divisor = f32x4.splat(<f32>length);
     for (let t = 0; t < length; t++) {
-      const at = rowAt(offsets, t, place) * xRow;
-      for (let k = 0; k < width; k += 16) {
-        let d = v128.load(dy + k);
-        if (mode == codes.POOL_MEAN) {
-          d = f32x4.div(d, divisor);
-        } else if (mode == codes.POOL_MAX) {
-          const hit = f32x4.eq(v128.load(x + at + k), v128.load(y + k));
-          v128.store(dy + k, v128.andnot(d, hit));
-          d = v128.and(d, hit);
+      const row = rowAt(d.offsets, t, place);
+      const x = d.x + row * d.xRow;
+      const dx = d.dx + row * d.dxRow;
+      for (let k = 0; k < d.width; k += 16) {
+        let g = v128.load(dy + k);
+        if (d.mode == codes.POOL_MEAN) {
+          g = f32x4.div(g, divisor);
+        } else if (d.mode == codes.POOL_MAX) {
+          const hit = f32x4.eq(v128.load(x + k), v128.load(y + k));
+          v128.store(dy + k, v128.andnot(g, hit));
+          g = v128.and(g, hit);
         } else if (t != chosen) {
-          d = f32x4.splat(0);
+          g = f32x4.splat(0);
         }
-        v128.store(dx + at + k, d);
+        v128.store(dx + k, g);
       }
     }
-    y += yRow;
-    dy += yRow;
   }
 }

@@ -9,6 +9,7 @@
  *   others             in order:                     g * Hp + u
  */
 
+import { Panels, Tied } from '../base/structs';
 import * as codes from '../shared/codes';
 
 /** The column of a gate of a unit. */
@@ -41,22 +42,13 @@ function panelAddress(panels: usize, k: i32, j: i32, depth: i32, vectors: i32): 
  * panels [K, N] = plain [G * H, K] transposed, with gates interleaved. `pack` false goes the other
  * way. Padding is not touched. A vector of biases is the case K = 1.
  */
-export function rearrange(
-  panels: usize,
-  plain: usize,
-  cell: i32,
-  gates: i32,
-  hidden: i32,
-  padded: i32,
-  depth: i32,
-  vectors: i32,
-  pack: bool,
-): void {
-  for (let g = 0; g < gates; g++) {
-    for (let u = 0; u < hidden; u++) {
-      const j = columnOf(cell, g, u, padded);
-      for (let k = 0; k < depth; k++) {
-        const inner = panelAddress(panels, k, j, depth, vectors);
+export function rearrange(d: Panels, pack: bool): void {
+  let plain = d.plain;
+  for (let g = 0; g < d.gates; g++) {
+    for (let u = 0; u < d.hidden; u++) {
+      const j = columnOf(d.cell, g, u, d.padded);
+      for (let k = 0; k < d.depth; k++) {
+        const inner = panelAddress(d.panels, k, j, d.depth, d.vectors);
         if (pack) store<f32>(inner, load<f32>(plain));
         else store<f32>(plain, load<f32>(inner));
         plain += 4;
@@ -66,21 +58,14 @@ export function rearrange(
 }
 
 /**
- * Between a table [rows, width] whose rows are `rowBytes` apart and its transpose in panels of four
- * vectors: panels = table, or `back` table += panels, which become zero. Padding is not touched.
+ * Between a table and its transpose in panels of four vectors: panels = table, or `back` table +=
+ * panels, which become zero. Padding is not touched.
  */
-export function transposeTable(
-  panels: usize,
-  table: usize,
-  rowBytes: i32,
-  rows: i32,
-  width: i32,
-  back: bool,
-): void {
-  for (let j = 0; j < rows; j++) {
-    for (let k = 0; k < width; k++) {
-      const inner = panelAddress(panels, k, j, width, 4);
-      const outer = table + (k << 2);
+export function transposeTable(d: Tied, back: bool): void {
+  for (let j = 0; j < d.rows; j++) {
+    for (let k = 0; k < d.width; k++) {
+      const inner = panelAddress(d.panels, k, j, d.width, 4);
+      const outer = d.table + j * d.rowBytes + (k << 2);
       if (back) {
         store<f32>(outer, load<f32>(outer) + load<f32>(inner));
         store<f32>(inner, 0);
@@ -88,7 +73,6 @@ export function transposeTable(
         store<f32>(inner, load<f32>(outer));
       }
     }
-    table += rowBytes;
   }
 }
 

@@ -6,7 +6,7 @@ import { readSafetensors } from '../formats/safetensors/read.ts';
 import type { SafetensorsFile } from '../formats/safetensors/read.ts';
 import type { Model } from '../model/model.ts';
 import type { Snapshot, Trainer } from '../training/trainer.ts';
-import type { LayerSpec, ModelDescription } from '../ops/specs.ts';
+import type { LayerSpec, ModelDescription } from '../ops/index.ts';
 import { Vocabulary } from '../data/text.ts';
 import { MAX_SEED } from '../base/random.ts';
 import { fail } from './failure.ts';

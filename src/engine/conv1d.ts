@@ -1,10 +1,10 @@
 import { CONV_ROWS } from '../../assembly/shared/tuning.ts';
 import { roundUp } from '../base/check.ts';
 import type { Kernels } from './kernels.ts';
-import { plainPanels } from './panels.ts';
+import { panelsLength, plainPanels } from './panels.ts';
 import type { Panels } from './panels.ts';
 import { part } from './plan.ts';
-import type { Slot } from './plan.ts';
+import type { Descriptor, Slot } from './plan.ts';
 
 /** What the buffers of a `Conv1d` (assembly/base/structs.ts) depend on. */
 export interface ConvShape {
@@ -38,15 +38,13 @@ function isDepthwise({ inputs, outputs, groups }: ConvShape): boolean {
 }
 
 /** The panels of one group, and how many such lie one after the other: one where depthwise. */
-function panelsOf(shape: ConvShape): { panels: Panels; count: number } {
+export function convPanels(shape: ConvShape): { panels: Panels; count: number } {
   const { inputs, outputs, taps, groups } = shape;
   const count = isDepthwise(shape) ? 1 : groups;
   const columns = outputs / count;
   const depth = isDepthwise(shape) ? taps : (taps * inputs) / groups;
   return { panels: plainPanels(columns, roundUp(columns, 16), depth), count };
 }
-
-const panelLength = ({ padded, depth }: Panels): number => padded * depth;
 
 /** Elements of the buffers of a convolution, and the bytes from row to row of the windows. */
 export function convSizes(shape: ConvShape): {
@@ -56,8 +54,8 @@ export function convSizes(shape: ConvShape): {
   readonly windowRow: number;
   readonly slice: number;
 } {
-  const { panels, count } = panelsOf(shape);
-  const w = count * panelLength(panels);
+  const { panels, count } = convPanels(shape);
+  const w = count * panelsLength(panels);
   if (isDepthwise(shape)) {
     return { w, wTransposed: 0, windows: shape.taps, windowRow: 0, slice: 0 };
   }
@@ -74,53 +72,57 @@ export function convSizes(shape: ConvShape): {
   };
 }
 
+/**
+ * Rows of PyTorch's [O, I, K] as [O, K, I], or back: the kernel wants the taps of an output before
+ * its inputs.
+ */
+export function permuteTaps(rows: Float32Array, inputs: number, taps: number, into: boolean): void {
+  if (taps === 1 || inputs === 1) return;
+  const row = new Float32Array(inputs * taps);
+  for (let at = 0; at < rows.length; at += row.length) {
+    for (let i = 0; i < inputs; i++) {
+      for (let k = 0; k < taps; k++) {
+        const [plain, inner] = [i * taps + k, k * inputs + i];
+        row[into ? inner : plain] = rows[at + (into ? plain : inner)]!;
+      }
+    }
+    rows.set(row, at);
+  }
+}
+
 /** Elements that `moveConvWeight` needs to stage one group. */
 export function convStaging(shape: ConvShape): number {
-  const { panels } = panelsOf(shape);
+  const { panels } = convPanels(shape);
   return panels.hidden * panels.depth;
 }
 
 /**
  * Copies a weight [O, I / G, K] between a plain array and its panels, one group after the other
- * through `staging`. The kernel wants the taps of an output before its inputs.
+ * through `staging`.
  */
 export function moveConvWeight(
   kernels: Kernels,
   shape: ConvShape,
   panels: Slot,
   plain: Float32Array,
-  staging: Slot,
+  staging: { readonly slot: Slot; readonly panels: Descriptor<'Panels'> },
   into: boolean,
 ): void {
-  const { panels: one, count } = panelsOf(shape);
-  const { taps } = shape;
-  const inputs = shape.inputs / shape.groups;
+  const { panels: one, count } = convPanels(shape);
+  const inputs = one.depth / shape.taps;
   const length = one.hidden * one.depth;
+  const staged = kernels.floats(staging.slot, 0, length);
   for (let group = 0; group < count; group++) {
     const own = plain.subarray(group * length, (group + 1) * length);
-    const staged = kernels.floats(staging, 0, length);
-    const to = part(panels, group * panelLength(one)).address;
-    const move = (): void =>
-      kernels.run.panels_rearrange(
-        to,
-        staging.address,
-        one.cell,
-        one.gates,
-        one.hidden,
-        one.padded,
-        one.depth,
-        one.vectors,
-        into,
-      );
-    if (!into) move();
-    for (let k = 0; k < length; k++) {
-      // k counts [O, I / G, K]; its place counts [O, K, I / G].
-      const output = Math.floor(k / (inputs * taps));
-      const [input, tap] = [Math.floor(k / taps) % inputs, k % taps];
-      const place = (output * taps + tap) * inputs + input;
-      if (into) staged[place] = own[k]!;
-      else own[k] = staged[place]!;
+    const at = part(panels, group * panelsLength(one));
+    kernels.write(staging.panels, { ...one, panels: at, plain: staging.slot });
+    if (into) {
+      staged.set(own);
+      permuteTaps(staged, inputs, shape.taps, into);
     }
-    if (into) move();
+    kernels.run.panels_rearrange(staging.panels.address, into);
+    if (into) continue;
+    own.set(staged);
+    permuteTaps(own, inputs, shape.taps, into);
   }
 }

@@ -25,13 +25,17 @@ export function scaleName(name: string): string {
 }
 
 /** Where the parts of a matrix of 8 bits are. */
-export function int8Fields(panels: Panels, block: Slot): Fields<'Int8Product'> {
+export function int8Fields(
+  panels: Panels,
+  block: Slot,
+  cut: (slot: Slot, from: number) => Slot = part,
+): Fields<'Int8Product'> {
   const { columns, words } = int8Size(panels);
   return {
     depth: panels.depth,
     weights: block,
-    scales: part(block, columns * words),
-    corrections: part(block, columns * (words + 1)),
+    scales: cut(block, columns * words),
+    corrections: cut(block, columns * (words + 1)),
   };
 }
 

@@ -29,3 +29,8 @@ export function int8Length(panels: Panels): number {
 export function plainPanels(outputs: number, padded: number, depth: number): Panels {
   return { cell: CELL_NONE, gates: 1, hidden: outputs, padded, depth, vectors: 4 };
 }
+
+/** Elements that the panels of a float32 matrix take. */
+export function panelsLength({ gates, padded, depth, vectors }: Panels): number {
+  return roundUp(gates * padded, 4 * vectors) * depth;
+}

@@ -29,6 +29,7 @@ export const NONE: Slot = { address: 0, length: 0 };
 /** Adds up what is to be placed in one block. */
 export class Plan {
   #bytes = 0;
+  readonly #parts: { own: { address: number; length: number }; slot: Slot; from: number }[] = [];
   readonly #slots: { slot: { address: number; length: number }; offset: number }[] = [];
 
   get bytes(): number {
@@ -52,8 +53,16 @@ export class Plan {
     return Object.assign(slot, { struct });
   }
 
+  /** A part of a slot of this plan, from element `from` on; valid after `place` as well. */
+  part(slot: Slot, from: number): Slot {
+    const own = { address: 0, length: slot.length - from };
+    this.#parts.push({ own, slot, from });
+    return own;
+  }
+
   place(block: Block): void {
     for (const { slot, offset } of this.#slots) slot.address = block.address + offset;
+    for (const { own, slot, from } of this.#parts) own.address = part(slot, from).address;
   }
 }
 

@@ -7,9 +7,11 @@ import type { Trainer } from '../training/trainer.ts';
 import { BEST } from '../training/options.ts';
 import { FORMAT_NUMBER } from '../training/snapshot.ts';
 import type { Snapshot } from '../training/options.ts';
-import type { ModelDescription, StateDict, Tensor } from '../ops/specs.ts';
-import { parametersOf, savedTensors, unitsOf } from '../ops/units.ts';
-import type { SavedTensor } from '../ops/units.ts';
+import type { StateDict, Tensor } from '../base/tensor.ts';
+import type { ModelDescription } from '../ops/index.ts';
+import { parametersOf, savedTensors } from '../graph/layout.ts';
+import type { SavedTensor } from '../graph/layout.ts';
+import { lower } from '../graph/graph.ts';
 import { isPlain, scanJson } from './shared/json-scan.ts';
 import { readSafetensors } from './safetensors/read.ts';
 import type { SafetensorsFile } from './safetensors/read.ts';
@@ -146,8 +148,8 @@ function misfit(): never {
 function checkTensors(description: ModelDescription, tensors: SafetensorsFile['tensors']): void {
   let wanted: SavedTensor[];
   try {
-    const units = unitsOf(complete(description));
-    wanted = savedTensors(parametersOf(units, description.weights === 'int8').parameters);
+    const { nodes } = lower(complete(description));
+    wanted = savedTensors(parametersOf(nodes, description.weights === 'int8').parameters);
   } catch {
     return foreign('it describes no model that this version can build', 'update this package');
   }

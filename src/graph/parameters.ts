@@ -1,17 +1,19 @@
 import { isOf, owned } from '../base/arrays.ts';
 import { checkFloats } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { Plan, part } from '../engine/plan.ts';
+import type { Int8Tensor, StateDict, Tensor } from '../base/tensor.ts';
 import { roundUp } from '../engine/arena.ts';
 import type { Block } from '../engine/arena.ts';
-import type { Fields, Kernels } from '../engine/kernels.ts';
-import type { Descriptor, Slot } from '../engine/plan.ts';
+import { permuteTaps } from '../engine/conv1d.ts';
 import { int8Fields, packInt8, scaleName, unpackInt8 } from '../engine/int8.ts';
-import { int8Length, plainPanels } from '../engine/panels.ts';
-import type { Panels } from '../engine/panels.ts';
-import { derivedLength, parametersOf, savedTensors } from '../ops/units.ts';
-import type { LinearUnit, Parameter, RecurrentUnit, Unit } from '../ops/units.ts';
-import type { Int8Tensor, StateDict, Tensor } from '../ops/specs.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import { panelsLength } from '../engine/panels.ts';
+import { Plan, part } from '../engine/plan.ts';
+import type { Descriptor, Slot } from '../engine/plan.ts';
+import type { Derived, Node, ParameterPlaces } from '../ops/op.ts';
+import type { Graph } from './graph.ts';
+import { parametersOf, savedTensors, sizeOf } from './layout.ts';
+import type { Parameter } from './layout.ts';
 
 /** Tensors of exactly the names and shapes of a model's parameters, which nobody can change. */
 export interface CheckedTensors {
@@ -33,69 +35,47 @@ export interface SharedParameters {
  */
 export class Store {
   readonly kernels: Kernels;
-  readonly units: readonly Unit[];
+  readonly graph: Graph;
   readonly parameters: readonly Parameter[];
   /** All parameters. Gradients and moments are vectors of the same form. */
   readonly values: Slot;
-  /** Whether every output depends on steps before it alone. */
-  readonly causal: boolean;
-  /**
-   * Index of the first unit whose outputs are one row a sequence, behind the last one where there
-   * is none.
-   */
-  readonly pooledFrom: number;
   /** Whether matrices have weights of 8 bits: for inference alone. */
   readonly int8: boolean;
   /** Whether a run of `fit` is under way, which alone may change the parameters. */
   isHeld = false;
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
-  readonly #bias = new Map<Unit, Slot>();
-  /**
-   * The weight of all tied units in panels: a model has one table at most. The unit is any of them.
-   */
-  readonly #tied: { readonly unit: LinearUnit; readonly panels: Slot } | undefined;
-  readonly #roles = new Map<Unit, Map<Parameter['role'], Parameter>>();
-  readonly #descriptors: Descriptor<'Sequence'>[] = [];
+  /** What nodes derive from the parameters alone. */
+  readonly #derived = new Map<Node, Derived>();
+  readonly #roles = new Map<Node, Map<string, Parameter>>();
   readonly #release: () => void;
   #disposed = false;
 
-  /** Where everything is that is derived from the units: of the arena, unless it is given. */
+  /** Where everything is that is derived from the nodes: of the arena, unless it is given. */
   readonly block: Block;
 
   constructor(
     kernels: Kernels,
-    units: readonly Unit[],
+    graph: Graph,
     owner: object,
     int8: boolean,
     shared?: SharedParameters,
   ) {
-    const { parameters, length } = parametersOf(units, int8);
+    const { parameters, length } = parametersOf(graph.nodes, int8);
     const plan = new Plan();
-    const recurrent = units.filter((unit) => unit.kind === 'recurrent');
     this.kernels = kernels;
-    this.units = units;
+    this.graph = graph;
     this.int8 = int8;
-    this.causal = !units.some((unit) => unit.kind === 'recurrent' && unit.reverse);
-    const pool = units.findIndex((unit) => unit.kind === 'pool');
-    this.pooledFrom = pool < 0 ? units.length : pool;
     this.parameters = parameters;
     for (const parameter of parameters) {
-      const { unit, role } = parameter;
-      this.#roles.set(unit, (this.#roles.get(unit) ?? new Map()).set(role, parameter));
+      const { node, role } = parameter;
+      this.#roles.set(node, (this.#roles.get(node) ?? new Map()).set(role, parameter));
     }
     this.values = plan.reserve(length);
-    const summed = recurrent.filter((unit) => derivedLength(unit).bias > 0);
-    for (const unit of summed) {
-      this.#bias.set(unit, plan.reserve(derivedLength(unit).bias));
-      this.#descriptors.push(plan.descriptor('Sequence'));
+    for (const node of graph.nodes) {
+      const derived = node.derive?.(plan, this.places(node));
+      if (derived) this.#derived.set(node, derived);
     }
-    const tied = units.find((unit) => unit.kind === 'linear' && unit.tied) as
-      LinearUnit | undefined;
-    this.#tied = tied && {
-      unit: tied,
-      panels: plan.reserve(int8 ? int8Length(tiedPanels(tied)) : derivedLength(tied).w),
-    };
     const { arena } = kernels;
     const bytes = roundUp(plan.bytes);
     if (shared && shared.block.bytes !== bytes) {
@@ -107,67 +87,36 @@ export class Store {
     this.block = block;
     plan.place(block);
     this.#release = shared?.release ?? (() => arena.free(block));
-    summed.forEach((unit, i) => this.#describeBias(unit, this.#descriptors[i]!));
+    for (const derived of this.#derived.values()) derived.describe?.();
   }
 
-  #describeBias(unit: RecurrentUnit, descriptor: Descriptor<'Sequence'>): void {
-    this.kernels.write(descriptor, {
-      cell: unit.form.code,
-      columns: unit.columns,
-      bias: this.bias(unit),
-      biasInput: this.slot(unit, 'biasInput'),
-      biasHidden: this.slot(unit, 'biasHidden'),
-    });
+  /** Where a node finds its parameters. */
+  places(node: Node): ParameterPlaces {
+    return {
+      kernels: this.kernels,
+      isInt8: this.int8,
+      parameter: (role) => this.slot(node, role),
+      of: (other, role) => this.slot(other, role),
+      int8: (role) => {
+        const { layout, offset } = this.#roles.get(node)!.get(role)!;
+        if (!('int8' in layout)) return undefined;
+        return int8Fields(layout.int8, part(this.values, offset));
+      },
+    };
   }
 
-  /** What the input product of a recurrent unit starts from. */
-  bias(unit: Unit): Slot {
-    return this.#bias.get(unit) ?? this.slot(unit, 'biasInput');
-  }
-
-  /** The panels that a linear unit multiplies by. */
-  weight(unit: LinearUnit): Slot {
-    return unit.tied ? this.#tied!.panels : this.slot(unit, 'input');
-  }
-
-  /** The matrix of a unit with weights of 8 bits; `undefined` for a vector. */
-  int8Fields(unit: Unit, role: 'input' | 'recurrent'): Fields<'Int8Product'> | undefined {
-    if (unit.kind === 'linear' && unit.tied) {
-      return int8Fields(tiedPanels(unit), this.#tied!.panels);
-    }
-    const { form, offset } = this.#parameter(unit, role);
-    return 'int8' in form ? int8Fields(form.int8, part(this.values, offset)) : undefined;
-  }
-
-  /**
-   * Brings the table to the panels of the units that are tied to it. Those of 8 bits never change.
-   */
-  prepareTied(): void {
-    if (this.int8 || !this.#tied) return;
-    this.moveTied(this.#tied.unit, this.#tied.panels, this.values, false);
-  }
-
-  /** Panels of a tied unit from its table in a vector, or `back` added to it; they become zero. */
-  moveTied({ tied, outputs, inputs }: LinearUnit, panels: Slot, vector: Slot, back: boolean): void {
-    const table = this.slot(tied!, 'table', vector);
-    const row = tied!.outputRow * 4;
-    this.kernels.run.panels_of_table(panels.address, table.address, row, outputs, inputs, back);
+  derived(node: Node): Derived | undefined {
+    return this.#derived.get(node);
   }
 
   /** Where the parameter of a role is, in the values or in a vector of the same form. */
-  slot(unit: Unit, role: Parameter['role'], vector: Slot = this.values): Slot {
-    return part(vector, this.#parameter(unit, role).offset);
-  }
-
-  #parameter(unit: Unit, role: Parameter['role']): Parameter {
-    return this.#roles.get(unit)!.get(role)!;
+  slot(node: Node, role: string, vector: Slot = this.values): Slot {
+    return part(vector, this.#roles.get(node)!.get(role)!.offset);
   }
 
   /** Derives what the forward pass needs; to be called after every change of the values. */
   prepare(): void {
-    this.prepareTied();
-    for (const descriptor of this.#descriptors)
-      this.kernels.run.sequence_prepare(descriptor.address);
+    for (const derived of this.#derived.values()) derived.prepare?.();
   }
 
   /** A copy of a vector by name, in the shapes that people know. */
@@ -185,12 +134,12 @@ export class Store {
     const staging = this.#staging();
     try {
       for (const parameter of this.parameters) {
-        const { form, name, shape, offset } = parameter;
+        const { layout, name, shape, offset } = parameter;
         const inner = part(vector, offset);
         const length = sizeOf(parameter);
-        if ('int8' in form) {
+        if ('int8' in layout) {
           const data = saved ? new Int8Array(length) : new Float32Array(length);
-          const scales = unpackInt8(this.kernels, form.int8, inner, staging.slot, data);
+          const scales = unpackInt8(this.kernels, layout.int8, inner, staging.slot, data);
           found.set(name, { shape, data } as Tensor | Int8Tensor);
           if (saved) found.set(scaleName(name), { shape: [shape[0]!], data: scales });
         } else {
@@ -232,8 +181,8 @@ export class Store {
       }
       checkFloats(parameter.name, data, sizeOf(parameter), size);
     }
-    for (const { name, form } of this.parameters) {
-      if ('int8' in form) checkWeights(name, given, saved);
+    for (const { name, layout } of this.parameters) {
+      if ('int8' in layout) checkWeights(name, given, saved);
     }
     return { tensors: given, saved };
   }
@@ -243,18 +192,18 @@ export class Store {
     const staging = this.#staging();
     try {
       for (const parameter of this.parameters) {
-        const { name, form, offset } = parameter;
+        const { name, layout, offset } = parameter;
         const { data } = tensors.get(name)!;
         const inner = part(vector, offset);
-        if ('int8' in form) {
-          const { depth } = form.int8;
+        if ('int8' in layout) {
+          const { depth } = layout.int8;
           const row = (index: number): Slot => {
             const values = data.subarray(index * depth, (index + 1) * depth);
             this.kernels.floats(staging.slot, 0, depth).set(values);
             return staging.slot;
           };
           const scales = saved ? tensors.get(scaleName(name))!.data : undefined;
-          packInt8(this.kernels, form.int8, inner, row, scales);
+          packInt8(this.kernels, layout.int8, inner, row, scales);
         } else {
           this.kernels.floats(staging.slot, 0, sizeOf(parameter)).set(data);
           this.#move(parameter, inner, staging, true);
@@ -263,45 +212,55 @@ export class Store {
     } finally {
       staging.free();
     }
-    if (this.int8) this.#packTied();
+    for (const derived of this.#derived.values()) derived.pack?.();
   }
 
-  /** The weight of tied units from their table. */
-  #packTied(): void {
-    if (!this.#tied) return;
-    const { unit, panels } = this.#tied;
-    const table = this.slot(unit.tied!, 'table');
-    const row = (index: number): Slot => part(table, index * unit.tied!.outputRow);
-    packInt8(this.kernels, tiedPanels(unit), panels, row);
-  }
-
-  /** Room for the largest parameter in its plain form. */
-  #staging(): { slot: Slot; free: () => void } {
+  /** Memory for the largest parameter in its plain form, and for moving it. */
+  #staging(): Staging {
     const plan = new Plan();
     const slot = plan.reserve(
-      this.parameters.reduce((most, { form, shape }) => {
-        return Math.max(most, 'int8' in form ? form.int8.depth : sizeOf({ shape }));
+      this.parameters.reduce((most, { layout, shape }) => {
+        return Math.max(most, 'int8' in layout ? layout.int8.depth : sizeOf({ shape }));
       }, 0),
     );
+    const [panels, rows] = [plan.descriptor('Panels'), plan.descriptor('Rows')];
     const block = this.kernels.arena.allocate(plan.bytes, 'copying parameters');
     plan.place(block);
-    return { slot, free: () => this.kernels.arena.free(block) };
+    return { slot, panels, rows, free: () => this.kernels.arena.free(block) };
   }
 
-  #move({ form, shape }: Parameter, inner: Slot, staging: { slot: Slot }, into: boolean): void {
-    const { run } = this.kernels;
-    const plain = staging.slot.address;
-    if ('panels' in form) {
-      const { cell, gates, hidden, padded, depth, vectors } = form.panels;
-      run.panels_rearrange(inner.address, plain, cell, gates, hidden, padded, depth, vectors, into);
+  /** Between a parameter and its plain form. */
+  #move({ layout, shape }: Parameter, inner: Slot, staging: Staging, into: boolean): void {
+    const { kernels } = this;
+    const { run } = kernels;
+    const plain = staging.slot;
+    if ('panels' in layout) {
+      const { groups = 1, taps = 1, panels } = layout;
+      const values = kernels.floats(plain, 0, sizeOf({ shape }));
+      if (into) permuteTaps(values, shape[1]!, taps, into);
+      for (let group = 0; group < groups; group++) {
+        kernels.write(staging.panels, {
+          ...panels,
+          panels: part(inner, group * panelsLength(panels)),
+          plain: part(plain, group * panels.hidden * panels.gates * panels.depth),
+        });
+        run.panels_rearrange(staging.panels.address, into);
+      }
+      if (!into) permuteTaps(values, shape[1]!, taps, into);
       return;
     }
-    const [rows, width] = shape as [number, number];
-    const { row } = form as { row: number };
-    const [a, aRow, b, bRow] = into
-      ? [inner.address, row * 4, plain, width * 4]
-      : [plain, width * 4, inner.address, row * 4];
-    run.rows_copy(a, 0, aRow, b, 0, bRow, 1, rows, width * 4);
+    if (!('row' in layout)) return;
+    const width = shape.at(-1)! * 4;
+    const [stored, own] = [
+      { slot: inner, row: layout.row * 4 },
+      { slot: plain, row: width },
+    ];
+    const [to, from] = into ? [stored, own] : [own, stored];
+    const [toRow, fromRow] = [to.row, from.row];
+    const rows = sizeOf({ shape }) / shape.at(-1)!;
+    const moved = { to: to.slot, toRow, from: from.slot, fromRow, rows, width };
+    kernels.write(staging.rows, moved);
+    run.rows_gather(staging.rows.address);
   }
 
   get disposed(): boolean {
@@ -337,9 +296,11 @@ export class Store {
   }
 }
 
-/** The weight of a tied unit as a matrix of its own. */
-function tiedPanels({ outputs, outputRow, inputs }: LinearUnit): Panels {
-  return plainPanels(outputs, outputRow, inputs);
+interface Staging {
+  readonly slot: Slot;
+  readonly panels: Descriptor<'Panels'>;
+  readonly rows: Descriptor<'Rows'>;
+  free(): void;
 }
 
 /** Numbers that 8 bits can stand for, or whole ones with scales. */
@@ -379,10 +340,6 @@ export function ownTensors(tensors: unknown): StateDict {
     own.set(name, { shape, data: owned('Float32Array', data) });
   }
   return own;
-}
-
-export function sizeOf({ shape }: Pick<Tensor, 'shape'>): number {
-  return shape.reduce((product, n) => product * n, 1);
 }
 
 /** The entries whose names begin with the prefix, without it. */

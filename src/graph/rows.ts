@@ -7,7 +7,7 @@ import type { Kernels } from '../engine/kernels.ts';
 import type { Slot } from '../engine/plan.ts';
 import { checkState, unplaced } from './states.ts';
 import type { Store } from './parameters.ts';
-import type { Input, ModelState, SequenceOptions } from '../ops/specs.ts';
+import type { Input, ModelState, SequenceOptions } from '../base/tensor.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Rows in the engine: their distance and width in numbers. */
@@ -37,20 +37,19 @@ export const SEQUENCE_KEYS = ['steps', 'batch', 'batchFirst', 'state', 'lengths'
 export function checkSequence(store: Store, x: Input, options: SequenceOptions): Sequence {
   const { state: given = {}, lengths: valid, ...rest } = options;
   const total = checkInteger('steps', rest.steps, 1);
+  store.graph.outputSteps(total);
   const batch = checkInteger('batch', rest.batch ?? 1, 1);
   const batchFirst = checkFlag('batchFirst', rest.batchFirst);
   const lengths = checkLengths(valid, batch, total);
-  const state = checkState(unplaced(store.units), given, batch);
+  const state = checkState(unplaced(store.graph.nodes), given, batch);
   return { x: ownInput(store, x, total, batch), total, batch, batchFirst, lengths, state };
 }
 
 /** The inputs of `steps` steps, checked against the model, where nobody can change them. */
 export function ownInput(store: Store, x: Input, steps: number, batch: number): Input {
-  const unit = store.units[0]!;
-  if (unit.kind === 'embedding') {
-    return ownTokens('x', x, steps * batch, 'steps x batch', unit.tokens);
-  }
-  const length = steps * batch * unit.inputs;
+  const { tokens, inputs } = store.graph;
+  if (tokens !== undefined) return ownTokens('x', x, steps * batch, 'steps x batch', tokens);
+  const length = steps * batch * inputs;
   return ownFloats('x', x, length, 'steps x batch x features');
 }
 
@@ -110,19 +109,16 @@ export function addRows(
  */
 export function takeRows(
   kernels: Kernels,
-  { batch, staging }: Workspace,
+  workspace: Workspace,
   { slot, row, width }: Rows,
   out: Float32Array,
   stretch: Stretch,
 ): void {
+  const { batch } = workspace;
   const { first, total, batchFirst, extent } = stretch;
   if (!extent.order && (!batchFirst || batch === 1 || total === 1)) {
-    const bytes = width * 4;
-    const { address } = slot;
-    if (row !== width) {
-      kernels.run.rows_copy(staging.address, 0, bytes, address, 0, row * 4, 1, extent.rows, bytes);
-    }
-    const dense = row === width ? slot : staging;
+    if (row !== width) workspace.copyRows(slot, row, width, extent.rows);
+    const dense = row === width ? slot : workspace.staging;
     out.set(kernels.floats(dense, 0, extent.rows * width), first * batch * width);
     return;
   }

@@ -1,32 +1,78 @@
 import { ownFloats, readOptions } from '../base/check.ts';
+import type { LayerState, ModelState } from '../base/tensor.ts';
 import { NONE, part } from '../engine/plan.ts';
+import type { Plan, Slot } from '../engine/plan.ts';
 import type { Kernels } from '../engine/kernels.ts';
-import type { Slot } from '../engine/plan.ts';
-import type { LayerState, ModelState } from '../ops/specs.ts';
-import type { RecurrentUnit, Unit } from '../ops/units.ts';
+import type { Node, StateSpec } from '../ops/op.ts';
 
-/** Where the states [B, Hp] of one recurrent unit are, or their gradients. */
+/** Where one state [count, B, row] of a node is, or its gradient. */
 export interface StatePlace {
-  readonly unit: RecurrentUnit;
-  readonly h: Slot;
-  readonly c: Slot;
+  readonly node: Node;
+  readonly spec: StateSpec;
+  /** Where it stands in the array of its layer, in states. */
+  readonly place: number;
+  readonly slot: Slot;
 }
 
-/** The units of each layer, in their order. */
-function byLayer(places: readonly StatePlace[]): Map<string, StatePlace[]> {
-  const layers = new Map<string, StatePlace[]>();
+/** Places of all states of some nodes. */
+export function statePlaces(
+  nodes: readonly Node[],
+  slotOf: (spec: StateSpec, k: number, index: number) => Slot,
+): StatePlace[] {
+  const counts = new Map<string, number>();
+  return nodes.flatMap((node, index) =>
+    node.states.map((spec, k) => {
+      const array = `${spec.role} ${node.layer}`;
+      const place = counts.get(array) ?? 0;
+      counts.set(array, place + spec.count);
+      return { node, spec, place, slot: slotOf(spec, k, index) };
+    }),
+  );
+}
+
+/** Places for checks alone, before there is memory. */
+export function unplaced(nodes: readonly Node[]): StatePlace[] {
+  return statePlaces(nodes, () => NONE);
+}
+
+/** Places of their own for `count` states of a batch, one after the other. */
+export function reserveStates(
+  plan: Plan,
+  nodes: readonly Node[],
+  batch: number,
+  count = 1,
+): StatePlace[] {
+  return statePlaces(nodes, (spec) => plan.reserve(count * lengthOf(spec, batch)));
+}
+
+function lengthOf({ count, row }: StateSpec, batch: number): number {
+  return count * batch * row;
+}
+
+/** State number `k` of places that hold several. */
+export function placesAt(places: readonly StatePlace[], batch: number, k: number): StatePlace[] {
+  return places.map((place) => ({
+    ...place,
+    slot: part(place.slot, k * lengthOf(place.spec, batch)),
+  }));
+}
+
+/** The places of each layer and role, in their order. */
+function byLayer(places: readonly StatePlace[]): Map<string, Map<StateSpec['role'], StatePlace[]>> {
+  const layers = new Map<string, Map<StateSpec['role'], StatePlace[]>>();
   for (const place of places) {
-    const { layer } = place.unit;
-    const known = layers.get(layer);
+    const { layer } = place.node;
+    const roles = layers.get(layer) ?? new Map<StateSpec['role'], StatePlace[]>();
+    const known = roles.get(place.spec.role);
     if (known) known.push(place);
-    else layers.set(layer, [place]);
+    else layers.set(layer, roles.set(place.spec.role, [place]));
   }
   return layers;
 }
 
-/** Places for checks alone, before there is memory. */
-export function unplaced(units: readonly Unit[]): StatePlace[] {
-  return units.flatMap((unit) => (unit.kind === 'recurrent' ? [{ unit, h: NONE, c: NONE }] : []));
+/** States of an array [count, B, width] of a layer. */
+function countOf(stack: readonly StatePlace[]): number {
+  return stack.reduce((sum, { spec }) => sum + spec.count, 0);
 }
 
 /** A state, checked against what it is for, as a copy that nobody else can change. */
@@ -38,18 +84,17 @@ export function checkState(
   const layers = byLayer(places);
   const given = readOptions('state', state, [...layers.keys()]);
   const checked = new Map<string, LayerState>();
-  for (const [layer, stack] of layers) {
+  for (const [layer, roles] of layers) {
     if (!Object.hasOwn(given, layer)) continue;
-    const { hidden, outputs, form } = stack[0]!.unit;
-    const names = form.hasCellState ? (['h', 'c'] as const) : (['h'] as const);
-    const values = readOptions(`state.${layer}`, given[layer]!, names);
-    const own = (name: 'h' | 'c', width: number): Float32Array => {
-      const shape = `${stack.length} layers and directions x ${batch} rows x ${width} units`;
-      const length = stack.length * batch * width;
-      return ownFloats(`state.${layer}.${name}`, values[name], length, shape);
-    };
-    const h = own('h', outputs);
-    checked.set(layer, form.hasCellState ? { h, c: own('c', hidden) } : { h });
+    const values = readOptions(`state.${layer}`, given[layer]!, [...roles.keys()]);
+    const own = [...roles].map(([role, stack]) => {
+      const { width, meaning } = stack[0]!.spec;
+      const count = countOf(stack);
+      const shape = `${count} ${meaning[0]} x ${batch} rows x ${width} ${meaning[1]}`;
+      const name = `state.${layer}.${role}`;
+      return [role, ownFloats(name, values[role], count * batch * width, shape)];
+    });
+    checked.set(layer, Object.fromEntries(own) as LayerState);
   }
   return Object.fromEntries(checked);
 }
@@ -66,19 +111,18 @@ export function writeState(
   batch: number,
   order?: Int32Array,
 ): void {
-  for (const { unit, h, c } of places) {
-    const given = Object.hasOwn(state, unit.layer) ? state[unit.layer] : undefined;
-    const write = (slot: Slot, values: Float32Array | undefined, width: number): void => {
-      kernels.zero(slot, 0, batch * unit.outputRow);
-      if (!values) return;
-      for (let place = 0; place < batch; place++) {
-        const from = (unit.place * batch + (order ? order[place]! : place)) * width;
-        const target = kernels.floats(slot, place * unit.outputRow, width);
-        target.set(values.subarray(from, from + width));
+  for (const { node, spec, place, slot } of places) {
+    const given = Object.hasOwn(state, node.layer) ? state[node.layer]![spec.role] : undefined;
+    kernels.zero(slot, 0, lengthOf(spec, batch));
+    if (!given) continue;
+    const { count, row, width } = spec;
+    for (let k = 0; k < count; k++) {
+      for (let b = 0; b < batch; b++) {
+        const from = ((place + k) * batch + (order ? order[b]! : b)) * width;
+        const target = kernels.floats(slot, (k * batch + b) * row, width);
+        target.set(given.subarray(from, from + width));
       }
-    };
-    write(h, given?.h, unit.outputs);
-    if (unit.form.hasCellState) write(c, given?.c, unit.hidden);
+    }
   }
 }
 
@@ -90,27 +134,26 @@ export function readState(
   order?: Int32Array,
 ): ModelState {
   const state = new Map<string, LayerState>();
-  for (const [layer, stack] of byLayer(places)) {
-    const { hidden, outputs, outputRow, form } = stack[0]!.unit;
-    const read = (pick: (place: StatePlace) => Slot, width: number): Float32Array => {
-      const values = new Float32Array(stack.length * batch * width);
-      for (const at of stack) {
-        for (let place = 0; place < batch; place++) {
-          const source = kernels.floats(pick(at), place * outputRow, width);
-          const row = at.unit.place * batch + (order ? order[place]! : place);
-          values.set(source, row * width);
+  for (const [layer, roles] of byLayer(places)) {
+    const arrays = [...roles].map(([role, stack]) => {
+      const values = new Float32Array(countOf(stack) * batch * stack[0]!.spec.width);
+      for (const { spec, place, slot } of stack) {
+        const { count, row, width } = spec;
+        for (let k = 0; k < count; k++) {
+          for (let b = 0; b < batch; b++) {
+            const source = kernels.floats(slot, (k * batch + b) * row, width);
+            values.set(source, ((place + k) * batch + (order ? order[b]! : b)) * width);
+          }
         }
       }
-      return values;
-    };
-    const h = read((place) => place.h, outputs);
-    const c = form.hasCellState ? { c: read((place) => place.c, hidden) } : {};
-    state.set(layer, { h, ...c });
+      return [role, values];
+    });
+    state.set(layer, Object.fromEntries(arrays) as LayerState);
   }
   return Object.fromEntries(state);
 }
 
-/** Copies states from places to places of the same units, inside the engine. Allocates nothing. */
+/** Copies states from places to places of the same nodes, inside the engine. Allocates nothing. */
 export function copyState(
   kernels: Kernels,
   from: readonly StatePlace[],
@@ -118,10 +161,8 @@ export function copyState(
   batch: number,
 ): void {
   for (let i = 0; i < from.length; i++) {
-    const { unit, h, c } = from[i]!;
-    const length = batch * unit.outputRow;
-    kernels.copy(to[i]!.h, 0, h, 0, length);
-    if (unit.form.hasCellState) kernels.copy(to[i]!.c, 0, c, 0, length);
+    const { spec, slot } = from[i]!;
+    kernels.copy(to[i]!.slot, 0, slot, 0, spec.count * batch * spec.row);
   }
 }
 
@@ -136,19 +177,15 @@ export function reorderState(
   order: Int32Array,
   side: 'from' | 'to',
 ): void {
-  from.forEach(({ unit, h, c }, i) => {
-    const row = unit.outputRow;
-    for (const [place, other] of order.entries()) {
-      const source = (side === 'from' ? other : place) * row;
-      const target = (side === 'to' ? other : place) * row;
-      kernels.copy(to[i]!.h, target, h, source, row);
-      if (unit.form.hasCellState) kernels.copy(to[i]!.c, target, c, source, row);
+  const batch = order.length;
+  from.forEach(({ spec, slot }, i) => {
+    const { count, row } = spec;
+    for (let k = 0; k < count; k++) {
+      for (const [place, other] of order.entries()) {
+        const source = (k * batch + (side === 'from' ? other : place)) * row;
+        const target = (k * batch + (side === 'to' ? other : place)) * row;
+        kernels.copy(to[i]!.slot, target, slot, source, row);
+      }
     }
   });
-}
-
-/** The same places some elements further. */
-export function shifted(place: StatePlace, elements: number): StatePlace {
-  const { unit, h, c } = place;
-  return { unit, h: part(h, elements), c: unit.form.hasCellState ? part(c, elements) : c };
 }

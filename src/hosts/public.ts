@@ -55,4 +55,18 @@ export type {
   UpdateReport,
   WindowOptions,
 } from '../training/trainer.ts';
-export type * from '../ops/specs.ts';
+export type * from '../base/tensor.ts';
+export type {
+  Activation,
+  ActivationName,
+  ActivationSpec,
+  RowActivation,
+} from '../ops/activations.ts';
+export type { ActivationLayerSpec } from '../ops/activation.ts';
+export type { Conv1dSpec } from '../ops/conv1d.ts';
+export type { EmbeddingSpec } from '../ops/embedding.ts';
+export type { LayerSpec, ModelDescription } from '../ops/index.ts';
+export type { LinearSpec, TiedLinearSpec } from '../ops/linear.ts';
+export type { LayerNormSpec } from '../ops/norm.ts';
+export type { PoolSpec } from '../ops/pool.ts';
+export type { GruSpec, IndrnnSpec, LstmSpec, RnnSpec } from '../ops/recurrent/specs.ts';

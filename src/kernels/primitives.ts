@@ -189,12 +189,16 @@ function matmul(
     const sums = plan.reserve(m * columns);
     const dense = plan.reserve(Math.max(m, k) * n);
     const product = plan.descriptor('Product');
+    const moved = plan.descriptor('Rows');
     return () => {
       const { run } = kernels;
       const row = columns * 4;
       kernels.floats(rows).set(left);
       kernels.floats(dense).set(right);
-      run.rows_copy(panels.address, 0, row, dense.address, 0, n * 4, 1, k, n * 4);
+      const width = n * 4;
+      const packing = { to: panels, toRow: row, from: dense, fromRow: width, rows: k, width };
+      kernels.write(moved, packing);
+      run.rows_gather(moved.address);
       const strides = {
         aRow: k * 4,
         aDepth: 4,
@@ -208,7 +212,9 @@ function matmul(
       const sizes = { rows: m, depth: k, vectors: columns / 4, panelVectors: 4 };
       kernels.write(product, { ...sizes, ...strides, a: rows, b: panels, i: sums, c: sums });
       run.product_f32(product.address);
-      run.rows_copy(dense.address, 0, n * 4, sums.address, 0, row, 1, m, n * 4);
+      const taking = { to: dense, toRow: width, from: sums, fromRow: row, rows: m, width };
+      kernels.write(moved, taking);
+      run.rows_gather(moved.address);
       result.set(kernels.floats(dense, 0, m * n));
       return out ?? result;
     };
@@ -222,6 +228,7 @@ class CellScratch {
   readonly hidden: number;
   readonly padded: number;
   readonly sequence: Descriptor<'Sequence'>;
+  readonly #panels: Descriptor<'Panels'>;
   readonly gates: Slot;
   readonly products: Slot;
   readonly previous: Slot;
@@ -248,6 +255,7 @@ class CellScratch {
     ) as [Slot, Slot, Slot, Slot, Slot];
     this.#plain = plan.reserve(hidden * this.#width);
     this.sequence = plan.descriptor('Sequence');
+    this.#panels = plan.descriptor('Panels');
   }
 
   /** Describes one step whose states before and after are `previous` and `next`. */
@@ -308,20 +316,19 @@ class CellScratch {
   }
 
   #rearrange(slot: Slot, row: number, into: boolean): void {
-    const from = part(slot, row * this.padded * this.#width);
     const { hidden, padded } = this;
     const width = this.#width;
-    this.kernels.run.panels_rearrange(
-      from.address,
-      this.#plain.address,
-      this.#cell,
-      width,
+    this.kernels.write(this.#panels, {
+      panels: part(slot, row * padded * width),
+      plain: this.#plain,
+      cell: this.#cell,
+      gates: width,
       hidden,
       padded,
-      1,
-      width,
-      into,
-    );
+      depth: 1,
+      vectors: width,
+    });
+    this.kernels.run.panels_rearrange(this.#panels.address, into);
   }
 }
 

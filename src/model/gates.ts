@@ -1,9 +1,8 @@
 import { newFloats } from '../base/arrays.ts';
-import { reversal } from '../ops/pass.ts';
 import { eachRow } from '../graph/rows.ts';
 import type { Stretch } from '../ops/pass.ts';
 import type { Store } from '../graph/parameters.ts';
-import { placesOf } from '../ops/units.ts';
+import { countByLayer } from '../graph/graph.ts';
 import type { Workspace } from '../graph/workspace.ts';
 
 /** Arrays [L, T, B, H] by layer and gate: see `Model.gates`. */
@@ -12,33 +11,34 @@ export type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array
 /** Collects the gates that the passes over a sequence leave behind. */
 export class GateReader {
   readonly gates: Gates;
-  readonly #store: Store;
   readonly #rows: number;
 
   constructor(store: Store, steps: number, batch: number) {
-    this.#store = store;
     this.#rows = steps * batch;
-    const places = placesOf(store.units);
+    const nodes = store.graph.nodes.filter((node) => node.gates);
+    const counts = countByLayer(nodes);
     const gates = new Map<string, Gates[string]>();
-    for (const unit of store.units) {
-      if (unit.kind !== 'recurrent' || gates.has(unit.layer)) continue;
-      const length = places.get(unit.layer)! * this.#rows * unit.hidden;
-      const arrays = unit.form.gates.map((gate) => [gate, newFloats(length, 'the gates')]);
-      gates.set(unit.layer, Object.fromEntries(arrays));
+    for (const { layer, gates: own } of nodes) {
+      if (gates.has(layer)) continue;
+      const length = counts.get(layer)! * this.#rows * own!.width;
+      const arrays = own!.names.map((gate) => [gate, newFloats(length, 'the gates')]);
+      gates.set(layer, Object.fromEntries(arrays));
     }
     this.gates = Object.fromEntries(gates);
   }
 
   /** Takes the gates of the pass that has just been made. */
   take(workspace: Workspace, stretch: Stretch): void {
-    const mirror = this.#store.causal ? undefined : reversal(stretch.extent);
-    for (const { unit, read } of workspace.gateRows()) {
-      const { hidden, place: layerPlace, reverse } = unit;
-      const arrays = unit.form.gates.map((gate) => this.gates[unit.layer]![gate]!);
-      eachRow(stretch, workspace.batch, (place, row) => {
-        const values = read(reverse ? mirror![place]! : place);
-        const at = (layerPlace * this.#rows + row) * hidden;
-        arrays.forEach((array, g) => array.set(values.subarray(g * hidden, (g + 1) * hidden), at));
+    const places = new Map<string, number>();
+    for (const { node, read, extent, mirror } of workspace.gateRows()) {
+      const { names, width } = node.gates!;
+      const layerPlace = places.get(node.layer) ?? 0;
+      places.set(node.layer, layerPlace + 1);
+      const arrays = names.map((gate) => this.gates[node.layer]![gate]!);
+      eachRow({ ...stretch, extent }, workspace.batch, (place, row) => {
+        const values = read(mirror ? mirror[place]! : place);
+        const at = (layerPlace * this.#rows + row) * width;
+        arrays.forEach((array, g) => array.set(values.subarray(g * width, (g + 1) * width), at));
       });
     }
   }

@@ -1,8 +1,8 @@
 import { fillUniform } from '../base/random.ts';
+import type { StateDict, Tensor } from '../base/tensor.ts';
+import { sizeOf } from '../graph/layout.ts';
 import type { Store } from '../graph/parameters.ts';
-import { sizeOf } from '../graph/parameters.ts';
-import type { StateDict, Tensor } from '../ops/specs.ts';
-import type { Parameter } from '../ops/units.ts';
+import type { Initial } from '../ops/op.ts';
 
 /** Where the defaults come from. */
 export type Preset = 'pytorch' | 'keras';
@@ -18,52 +18,31 @@ export const PRESETS: readonly Preset[] = ['pytorch', 'keras'];
  */
 export function initialise(store: Store, preset: Preset, seed: number): void {
   const tensors: StateDict = new Map();
-  store.parameters.forEach((parameter, stream) => {
-    const data =
-      preset === 'keras' ? keras(parameter, seed, stream) : pytorch(parameter, seed, stream);
-    tensors.set(parameter.name, { shape: parameter.shape, data });
+  store.parameters.forEach(({ name, shape, initial }, stream) => {
+    tensors.set(name, { shape, data: draw(shape, initial[preset], seed, stream) });
   });
   store.write(store.values, store.check(tensors));
 }
 
-function uniform(
+function draw(
   shape: Tensor['shape'],
-  limit: number,
+  initial: Initial,
   seed: number,
   stream: number,
 ): Float32Array {
-  const data = new Float32Array(sizeOf({ shape }));
-  fillUniform(data, seed, stream);
-  return data.map((u) => (2 * u - 1) * limit);
-}
-
-function pytorch({ shape, role, unit }: Parameter, seed: number, stream: number): Float32Array {
-  if (role === 'table') return gaussian(sizeOf({ shape }), seed, stream);
-  if (role.startsWith('norm')) return unscaled(shape);
-  const fan = unit.kind === 'recurrent' ? unit.hidden : unit.inputs;
-  return uniform(shape, 1 / Math.sqrt(fan), seed, stream);
-}
-
-/** Gammas of 1, and betas of 0 where there is a second row for them. */
-function unscaled(shape: Tensor['shape']): Float32Array {
-  return new Float32Array(sizeOf({ shape })).fill(1, 0, shape.at(-1));
-}
-
-function keras(parameter: Parameter, seed: number, stream: number): Float32Array {
-  const { shape, role, unit } = parameter;
-  const [rows, columns] = shape as [number, number];
-  if (role === 'table') return uniform(shape, 0.05, seed, stream);
-  if (role.startsWith('norm')) return unscaled(shape);
-  if (role === 'input' || role === 'projection')
-    return uniform(shape, Math.sqrt(6 / (rows + columns)), seed, stream);
-  if (role === 'recurrent' && columns === undefined) return pytorch(parameter, seed, stream);
-  if (role === 'recurrent') return orthogonalColumns(rows, columns, seed, stream);
-  const data = new Float32Array(sizeOf({ shape }));
-  if (role === 'biasInput' && unit.kind === 'recurrent') {
-    const forget = unit.form.gates.indexOf('forget');
-    if (forget >= 0) data.fill(1, forget * unit.hidden, (forget + 1) * unit.hidden);
+  const length = sizeOf({ shape });
+  if (initial.kind === 'normal') return gaussian(length, seed, stream);
+  const data = new Float32Array(length);
+  if (initial.kind === 'fill') {
+    // V8 takes a start of `undefined` for one without an end.
+    return data.fill(initial.value, initial.from ?? 0, initial.to ?? length);
   }
-  return data;
+  if (initial.kind === 'uniform') {
+    fillUniform(data, seed, stream);
+    return data.map((u) => (2 * u - 1) * initial.limit);
+  }
+  const [rows, columns] = shape as [number, number];
+  return orthogonalColumns(rows, columns, seed, stream);
 }
 
 /**

@@ -1,8 +1,8 @@
 import { CHUNK_BYTES, CHUNK_STEPS } from '../../assembly/shared/tuning.ts';
 import { newFloats } from '../base/arrays.ts';
 import { checkChoice, checkInteger, frozenCopy, readOptions } from '../base/check.ts';
-import { complete, inputSizeOf, outputSizeOf } from '../ops/description.ts';
-import type { CompleteLayer } from '../ops/description.ts';
+import { complete } from '../ops/description.ts';
+import type { CompleteLayer, ModelDescription } from '../ops/index.ts';
 import { disposable } from '../base/disposable.ts';
 import { raggedOrder } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
@@ -23,15 +23,8 @@ import { Store } from '../graph/parameters.ts';
 import type { SharedParameters } from '../graph/parameters.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
-import type {
-  Input,
-  ModelDescription,
-  SequenceOptions,
-  SequenceResult,
-  StateDict,
-  Tensor,
-} from '../ops/specs.ts';
-import { unitsOf } from '../ops/units.ts';
+import type { Input, SequenceOptions, SequenceResult, StateDict, Tensor } from '../base/tensor.ts';
+import { lower } from '../graph/graph.ts';
 import { Workspace } from '../graph/workspace.ts';
 
 export interface ModelOptions {
@@ -88,18 +81,18 @@ export class Model {
     int8: boolean,
     shared?: SharedParameters,
   ) {
-    const units = unitsOf(layers);
+    const graph = lower(layers);
     const kernels = kernelsOf(engine);
     if (int8) checkInt8(kernels);
-    const store = new Store(kernels, units, this, int8, shared);
+    const store = new Store(kernels, graph, this, int8, shared);
     stores.set(this, store);
     this.engine = engine;
     Object.freeze(layers);
     this.description = Object.freeze(int8 ? { layers, weights: 'int8' } : { layers });
-    this.inputSize = inputSizeOf(layers[0]!);
-    this.outputSize = outputSizeOf(layers.at(-1)!);
-    this.takesTokens = layers[0]!.type === 'embedding';
-    this.pooled = store.pooledFrom < store.units.length;
+    this.inputSize = graph.inputs;
+    this.outputSize = graph.outputs;
+    this.takesTokens = graph.tokens !== undefined;
+    this.pooled = graph.pools;
     this.parameterCount = store.parameters
       .map(({ shape }) => shape.reduce((product, n) => product * n, 1))
       .reduce((sum, n) => sum + n, 0);
@@ -179,19 +172,27 @@ export class Model {
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
    */
   forward(x: Input, options: SequenceOptions): SequenceResult {
-    const { kernels, units } = storeOf(this);
-    const { outputRow: row, outputs: width } = units.at(-1)!;
+    const { kernels, graph } = storeOf(this);
+    const { outputs: width } = graph;
     const given = readOptions('options', options, [...SEQUENCE_KEYS, 'padding']);
     const padding = checkChoice('padding', given.padding ?? 'zero', ['zero', 'repeat']);
     const sequence = this.#begin(x, given);
     const { total, batch, batchFirst, lengths, order, workspace, initial } = sequence;
-    const output = newFloats((this.pooled ? 1 : total) * batch * width, 'the output');
+    const steps = graph.outputSteps(total);
+    const output = newFloats(steps * batch * width, 'the output');
     for (const stretch of this.#chunks(sequence)) {
-      const rows = { slot: workspace.output, row, width };
+      const rows = { slot: workspace.output, row: workspace.outputRow, width };
       takeRows(kernels, workspace, rows, output, workspace.outputStretch(stretch));
     }
-    if (lengths && padding === 'repeat' && !this.pooled)
-      repeatLast(output, width, lengths, total, batchFirst);
+    if (lengths && padding === 'repeat' && !this.pooled) {
+      repeatLast(
+        output,
+        width,
+        lengths.map((n) => graph.stepsOf(n)),
+        steps,
+        batchFirst,
+      );
+    }
     return { output, state: readState(kernels, initial, batch, order) };
   }
 
@@ -270,15 +271,11 @@ export class Model {
    */
   #workspaceFor(store: Store, batch: number, total: number): Workspace {
     const kept = this.#workspace;
-    const inChunks = store.causal && !this.pooled;
+    const inChunks = !store.graph.isWhole;
     if (kept?.batch === batch && (inChunks || kept.steps >= total)) return kept;
     this.#workspace?.dispose();
     this.#workspace = undefined;
-    const width = store.units.reduce(
-      (sum, unit) => sum + (unit.kind === 'recurrent' ? unit.columns : 0) + unit.outputRow,
-      0,
-    );
-    const fitting = Math.floor(CHUNK_BYTES / (4 * batch * width));
+    const fitting = Math.floor(CHUNK_BYTES / (4 * batch * store.graph.rowLength));
     const chunk = Math.min(256, Math.max(CHUNK_STEPS, fitting));
     const steps = inChunks ? chunk : total;
     this.#workspace = new Workspace(

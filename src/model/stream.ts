@@ -1,4 +1,3 @@
-import { POOL_LAST } from '../../assembly/shared/codes.ts';
 import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from '../base/arrays.ts';
 import {
   checkFloats,
@@ -15,7 +14,7 @@ import type { Kernels } from '../engine/kernels.ts';
 import { checkState, copyState, readState, unplaced, writeState } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { Input, ModelState } from '../ops/specs.ts';
+import type { Input, ModelState } from '../base/tensor.ts';
 import { Workspace } from '../graph/workspace.ts';
 
 export interface StreamOptions {
@@ -56,33 +55,21 @@ export class Stream {
   constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
     const given = readOptions('options', options, ['batch', 'state']);
     const batch = checkInteger('batch', given.batch ?? 1, 1);
-    const state = checkState(unplaced(store.units), given.state ?? {}, batch);
+    const state = checkState(unplaced(store.graph.nodes), given.state ?? {}, batch);
     store.checkAlive();
     kernelsOf(owner.engine);
-    if (!store.causal) {
-      throw new GatefoldError(
-        'ERR_UNSUPPORTED',
-        'a stream cannot run a model that reads backwards: give the whole sequence to model.forward()',
-      );
-    }
+    const { noStream, inputs, outputs } = store.graph;
+    if (noStream) throw new GatefoldError('ERR_UNSUPPORTED', noStream);
     this.#owner = owner;
     this.batch = batch;
     this.#store = store;
     this.#kernels = store.kernels;
-    const pool = store.units[store.pooledFrom];
-    if (pool?.kind === 'pool' && pool.mode !== POOL_LAST) {
-      throw new GatefoldError(
-        'ERR_UNSUPPORTED',
-        "a stream cannot run a pool of mean or max, which has no output before the end: use mode 'last', or model.forward()",
-      );
-    }
     const shape = { batch: this.batch, steps: BLOCK, everyStep: true };
     this.#workspace = new Workspace(store, shape, `a stream of batch ${this.batch}`, this);
     this.#states = Array.from({ length: BLOCK + 1 }, (_, step) => this.#workspace.states(step));
-    const top = store.units.at(-1)!;
-    this.#inputRow = this.batch * store.units[0]!.inputs;
-    this.#outputs = top.outputs;
-    this.#outputRow = top.outputRow;
+    this.#inputRow = this.batch * inputs;
+    this.#outputs = outputs;
+    this.#outputRow = this.#workspace.outputRow;
     this.#views = this.#createViews();
     writeState(this.#kernels, this.#states[0]!, state, batch);
     // Arrays are checked against the batch: it stays what it is.
@@ -103,16 +90,15 @@ export class Stream {
     this.#checkAlive();
     checkInteger('frames', frames, 1);
     const { batch } = this;
-    const unit = this.#store.units[0]!;
-    const isOfTokens = unit.kind === 'embedding';
-    if (isOfTokens) checkIntegers('x', x, frames * batch, 'steps x batch');
-    else checkFloats('x', x, frames * batch * unit.inputs, 'steps x batch x features');
+    const { tokens, inputs } = this.#store.graph;
+    if (tokens !== undefined) checkIntegers('x', x, frames * batch, 'steps x batch');
+    else checkFloats('x', x, frames * batch * inputs, 'steps x batch x features');
     checkFloats('out', out, frames * batch * this.#outputs, 'frames x batch x outputs');
     // Nobody may change what has been checked, nor may an output overwrite an input that is still
     // to be read.
     const mayChange = isShared(x) || (frames > 1 && overtakes(out, x));
     const given = mayChange ? copyOf(x) : x;
-    if (isOfTokens) checkTokens('x', given as Int32Array, frames * batch, unit.tokens);
+    if (tokens !== undefined) checkTokens('x', given as Int32Array, frames * batch, tokens);
     if (this.#views.memory !== this.#kernels.arena.floats) this.#views = this.#createViews();
     const whole = frames - (frames % BLOCK);
     for (let first = 0; first < whole; first += BLOCK) this.#advance(given, out, first, BLOCK);

@@ -68,18 +68,9 @@ export function raggedExtent(
   first: number,
   steps: number,
 ): Extent | undefined {
-  const batch = lengths.length;
   const order = raggedOrder(lengths);
   const part = order.map((row) => Math.min(Math.max(lengths[row]! - first, 0), steps));
-  const longest = part[0]!;
-  if (longest === 0) return undefined;
-  const offsets = new Int32Array(longest + 1);
-  let active = batch;
-  for (let t = 0; t < longest; t++) {
-    while (part[active - 1]! <= t) active--;
-    offsets[t + 1] = offsets[t]! + active;
-  }
-  return { steps: longest, rows: offsets[longest]!, offsets, lengths: part, order };
+  return part[0] ? { ...packed(part), order } : undefined;
 }
 
 export function noRows(): GatefoldError {
@@ -91,8 +82,35 @@ export function noRows(): GatefoldError {
 
 /** Rows of no length at all: one step without a row. */
 export function emptyExtent(batch: number): Extent {
-  const [lengths, order] = [new Int32Array(batch), Int32Array.from({ length: batch }, (_, b) => b)];
-  return { steps: 1, rows: 0, offsets: new Int32Array(2), lengths, order };
+  const order = Int32Array.from({ length: batch }, (_, b) => b);
+  return { ...packed(new Int32Array(batch)), order };
+}
+
+/** The rows of outputs, where a row of n steps has `outputsOf(n)`, which grows with n. */
+export function resampledExtent(
+  { lengths, order, steps }: Extent,
+  outputsOf: (steps: number) => number,
+): Extent {
+  if (!order) return uniformExtent(outputsOf(steps), lengths.length);
+  const outputs = lengths.map((length) => outputsOf(length));
+  return { ...packed(outputs), order };
+}
+
+/** Rows of these lengths, the longest first; one step without a row where all are 0. */
+function packed(lengths: Int32Array): Omit<Extent, 'order'> {
+  const longest = Math.max(lengths[0]!, 1);
+  const offsets = new Int32Array(longest + 1);
+  let active = lengths.length;
+  for (let t = 0; t < longest; t++) {
+    while (active > 0 && lengths[active - 1]! <= t) active--;
+    offsets[t + 1] = offsets[t]! + active;
+  }
+  return { steps: longest, rows: offsets[longest]!, offsets, lengths };
+}
+
+/** One row for each row of the batch, in its order. */
+export function pooledExtent({ lengths, order }: Extent): Extent {
+  return { ...uniformExtent(1, lengths.length), order };
 }
 
 /**

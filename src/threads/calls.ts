@@ -1,7 +1,9 @@
 import {
+  PART_ADD,
   PART_DENSE,
   PART_DENSE_BACK,
   PART_DENSE_WEIGHTS,
+  PART_GATHER,
   PART_INPUTS,
   PART_INPUTS_BACK,
   PART_UPDATE,
@@ -155,16 +157,6 @@ export const CALLS: readonly Shared[] = [
     (a) => a[6]!,
     (a) => ({ 1: a[2]!, 3: 4 * a[6]!, 4: 4 }),
   ),
-  byRows(
-    'rows_gather',
-    5,
-    (a) => a[6]! / 4,
-    (a) => ({ 0: a[1]!, 4: 4 }),
-  ),
-  byRows(
-    'rows_add_gathered',
-    5,
-    (a) => a[6]! / 4,
-    (a) => ({ 0: a[1]!, 4: 4 }),
-  ),
+  byPhases('rows_gather', PART_GATHER),
+  byPhases('rows_add', PART_ADD),
 ];

@@ -2,7 +2,7 @@ import type { Measures, Metric } from './metrics.ts';
 import type { Model } from '../model/model.ts';
 import type { ReduceOnPlateau, Schedule } from './optim/schedules.ts';
 import type { Snapshot, StepReport, TrainerOptions, WindowOptions } from './options.ts';
-import type { Input } from '../ops/specs.ts';
+import type { Input } from '../base/tensor.ts';
 
 /**
  * What a validation has changed: the lowest loss so far, a lower learning rate from here on, the

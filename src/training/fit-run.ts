@@ -6,7 +6,7 @@ import { Patience, ReduceOnPlateau } from './optim/schedules.ts';
 import { below } from '../graph/parameters.ts';
 import { BEST } from './options.ts';
 import type { Snapshot } from './options.ts';
-import type { StateDict } from '../ops/specs.ts';
+import type { StateDict } from '../base/tensor.ts';
 
 /** Numbers of a run in its metadata. */
 const NUMBERS = 9;

@@ -9,8 +9,8 @@ import { createLoss, lossOptions } from './losses/loss.ts';
 import type { RowLossOptions } from './losses/loss.ts';
 import { SEQUENCE_KEYS, checkSequence, putInput } from '../graph/rows.ts';
 import { writeState } from '../graph/states.ts';
-import type { Input, SequenceOptions } from '../ops/specs.ts';
-import { placesOf } from '../ops/units.ts';
+import type { Input, SequenceOptions } from '../base/tensor.ts';
+import { countByLayer } from '../graph/graph.ts';
 import { Workspace } from '../graph/workspace.ts';
 
 /** Sequences, and the loss whose gradient is followed back through them. */
@@ -42,19 +42,23 @@ export type GradientFlow = Readonly<Record<string, LayerFlow>>;
 
 /** What a measured backward pass has left, by layer. */
 export function readFlow(workspace: Workspace): GradientFlow {
-  const units = workspace.flow();
-  const places = placesOf(units.map(({ unit }) => unit));
+  const measured = workspace.flow();
+  const counts = countByLayer(measured.map(({ node }) => node));
+  const places = new Map<string, number>();
   const flow = new Map<string, LayerFlow>();
-  const { steps } = workspace.extent;
-  for (const { unit, norms } of units) {
-    const length = places.get(unit.layer)! * steps;
-    const layer = flow.get(unit.layer) ?? {
+  for (const { node, norms } of measured) {
+    const { layer: name, states } = node;
+    const steps = norms.length / 2;
+    const length = counts.get(name)! * steps;
+    const layer = flow.get(name) ?? {
       h: new Float64Array(length),
-      ...(unit.form.hasCellState ? { c: new Float64Array(length) } : {}),
+      ...(states.length > 1 ? { c: new Float64Array(length) } : {}),
     };
-    flow.set(unit.layer, layer);
+    flow.set(name, layer);
+    const place = places.get(name) ?? 0;
+    places.set(name, place + 1);
     for (let t = 0; t < steps; t++) {
-      const at = unit.place * steps + t;
+      const at = place * steps + t;
       layer.h[at] = norms[2 * t]!;
       if (layer.c) layer.c[at] = norms[2 * t + 1]!;
     }
@@ -72,16 +76,15 @@ export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
   const keys = ['x', 'target', 'loss', ...SEQUENCE_KEYS] as const;
   const { x: inputs, target: wanted, loss: choice, ...options } = readOptions('batch', given, keys);
   store.checkTrainable();
-  const { kernels, units } = store;
+  const { kernels, graph } = store;
   const { x, total, batch, batchFirst, lengths, state } = checkSequence(store, inputs, options);
   const chosen = lossOptions(frozenCopy('loss', choice));
   if (chosen.type === 'ctc') {
     const message = `"loss" 'ctc' takes a trainer: backward({ target, targetLengths, flow: true })`;
     throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
-  const loss = createLoss(chosen, units.at(-1)!.outputs);
-  const isPooled = store.pooledFrom < units.length;
-  const target = loss.check(wanted, (isPooled ? 1 : total) * batch);
+  const loss = createLoss(chosen, graph.outputs);
+  const target = loss.check(wanted, graph.outputSteps(total) * batch);
   // Whatever the caller's getters have done by now.
   storeOf(model);
   if (lengths?.every((length) => length === 0)) throw noRows();

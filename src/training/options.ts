@@ -6,7 +6,7 @@ import type { LossChoice } from './losses/loss.ts';
 import type { ParameterGroup } from './optim/groups.ts';
 import type { OptimizerOptions } from './optim/optimizer.ts';
 import { MAX_SEED } from '../base/random.ts';
-import type { ModelState, StateDict } from '../ops/specs.ts';
+import type { ModelState, StateDict } from '../base/tensor.ts';
 
 export interface TrainerOptions {
   /** B */

@@ -1,15 +1,15 @@
 import type { Carry } from './tbptt.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Plan } from '../engine/plan.ts';
-import type { Draw } from '../graph/masks.ts';
+import type { Draw } from '../ops/masks.ts';
 import { scaleOf } from './losses/row-loss.ts';
 import type { LossRows } from './losses/row-loss.ts';
 import { putInput } from '../graph/rows.ts';
 import type { Stretch } from '../ops/pass.ts';
-import { copyState, shifted } from '../graph/states.ts';
+import { copyState, placesAt, reserveStates } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { Input } from '../ops/specs.ts';
+import type { Input } from '../base/tensor.ts';
 import type { Workspace } from '../graph/workspace.ts';
 
 /** A checked window of more steps than a workspace has room for. */
@@ -42,17 +42,12 @@ export class SegmentedRun {
   constructor(plan: Plan, store: Store, batch: number, count: number) {
     this.#kernels = store.kernels;
     this.#batch = batch;
-    this.#states = store.units.flatMap((unit) => {
-      if (unit.kind !== 'recurrent') return [];
-      const length = (count + 1) * batch * unit.outputRow;
-      const c = plan.reserve(unit.form.hasCellState ? length : 0);
-      return [{ unit, h: plan.reserve(length), c }];
-    });
+    this.#states = reserveStates(plan, store.graph.nodes, batch, count + 1);
     this.#end = { states: this.#states, order: undefined };
   }
 
   #statesBefore(k: number): StatePlace[] {
-    return this.#states.map((place) => shifted(place, k * this.#batch * place.unit.outputRow));
+    return placesAt(this.#states, this.#batch, k);
   }
 
   /** The mean loss of a window; in training its gradient is added to those of the parameters. */

@@ -1,10 +1,11 @@
 import type { Carry } from './tbptt.ts';
 import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { below, ownTensors, sizeOf } from '../graph/parameters.ts';
+import { sizeOf } from '../graph/layout.ts';
+import { below, ownTensors } from '../graph/parameters.ts';
 import type { Store } from '../graph/parameters.ts';
 import type { Snapshot } from './options.ts';
-import type { StateDict } from '../ops/specs.ts';
+import type { StateDict } from '../base/tensor.ts';
 import type { Updater } from './optim/updater.ts';
 
 /**

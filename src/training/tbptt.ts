@@ -1,9 +1,8 @@
 import type { Kernels } from '../engine/kernels.ts';
 import type { Plan, Slot } from '../engine/plan.ts';
-import { copyState, reorderState, writeState } from '../graph/states.ts';
+import { copyState, reorderState, reserveStates, writeState } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { RecurrentUnit } from '../ops/units.ts';
 import type { Workspace } from '../graph/workspace.ts';
 
 /**
@@ -30,20 +29,13 @@ export class Carry {
 
   /** @param most steps that a window replays: k2 - k1. */
   constructor(plan: Plan, store: Store, batch: number, most: number) {
-    const recurrent = store.units.filter(
-      (unit): unit is RecurrentUnit => unit.kind === 'recurrent',
-    );
+    const { inputs, tokens, nodes } = store.graph;
     this.#kernels = store.kernels;
     this.#batch = batch;
-    this.#width = batch * store.units[0]!.inputs;
+    this.#width = batch * inputs;
     this.#most = most;
-    const [first] = store.units;
-    this.#tokens = first!.kind === 'embedding' ? first!.tokens : undefined;
-    this.#states = recurrent.map((unit) => ({
-      unit,
-      h: plan.reserve(batch * unit.outputRow),
-      c: plan.reserve(unit.form.hasCellState ? batch * unit.outputRow : 0),
-    }));
+    this.#tokens = tokens;
+    this.#states = reserveStates(plan, nodes, batch);
     this.#inputs = plan.reserve(most * this.#width);
   }
 
@@ -80,10 +72,9 @@ export class Carry {
 
   /** Its arrays by name; inputs that are tokens by their bits, with how many there are. */
   arrays(): CarriedArray[] {
-    const states = this.#states.flatMap(({ unit, h, c }): CarriedArray[] => {
-      const shape = [this.#batch, unit.outputRow];
-      const cell = unit.form.hasCellState ? [{ name: `carry.${unit.name}.c`, shape, slot: c }] : [];
-      return [{ name: `carry.${unit.name}.h`, shape, slot: h }, ...cell];
+    const states = this.#states.map(({ node, spec, slot }): CarriedArray => {
+      const shape = [spec.count * this.#batch, spec.row];
+      return { name: `carry.${node.name}.${spec.role}`, shape, slot };
     });
     if (!this.#most) return states;
     const shape = [this.#inputs.length];

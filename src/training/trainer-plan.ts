@@ -36,10 +36,10 @@ function reserve(
   const plan = new Plan();
   const { batch, steps, loss, bptt } = options;
   const chosen = loss === undefined ? undefined : lossOptions(loss);
-  const { outputs } = store.units.at(-1)!;
+  const { outputs, pools } = store.graph;
   const ofSequences = chosen?.type === 'ctc' ? chosen : undefined;
   const lossOf = chosen && chosen.type !== 'ctc' ? createLoss(chosen, outputs) : undefined;
-  if (ofSequences && store.pooledFrom < store.units.length) {
+  if (ofSequences && pools) {
     const message = `the loss 'ctc' takes an output of every step: leave the "pool" layer out`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
@@ -66,7 +66,7 @@ export function layOut(store: Store, options: TrainerOptions): TrainerLayout {
 function segmentation(store: Store, options: TrainerOptions): Segmentation {
   const { batch, steps, maxBytes } = options;
   if (maxBytes === undefined) return { segment: steps, count: 1 };
-  if (!store.causal || store.pooledFrom < store.units.length) {
+  if (store.graph.isWhole) {
     throw new GatefoldError(
       'ERR_UNSUPPORTED',
       '"maxBytes" cuts sequences that a layer reading backwards or a pool needs whole: leave it out',

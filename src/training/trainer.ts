@@ -15,7 +15,7 @@ import { checkMetrics, measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from '../model/model.ts';
 import type { Model } from '../model/model.ts';
-import type { Draw } from '../graph/masks.ts';
+import type { Draw } from '../ops/masks.ts';
 import { checkLengths, noRows, uniformExtent } from '../ops/pass.ts';
 import {
   addRows,
@@ -31,7 +31,7 @@ import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Kept } from './snapshot.ts';
 import { checkState, readState, writeState } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { Input, SequenceResult, StateDict } from '../ops/specs.ts';
+import type { Input, SequenceResult, StateDict } from '../base/tensor.ts';
 import { layOut } from './trainer-plan.ts';
 import { checkTrainerOptions } from './options.ts';
 import type {
@@ -214,8 +214,8 @@ export class Trainer {
     const repeats = padding === 'repeat' && !this.model.pooled;
     const { version } = this.#store;
     this.#forwarded = { version, stretch, repeated: repeats ? lengths : undefined };
-    const { outputRow: row, outputs: width } = this.#store.units.at(-1)!;
-    const rows = { slot: workspace.output, row, width };
+    const { outputs: width } = this.#store.graph;
+    const rows = { slot: workspace.output, row: workspace.outputRow, width };
     takeRows(this.#kernels, workspace, rows, output, workspace.outputStretch(stretch));
     const { repeated } = this.#forwarded;
     if (repeated) repeatLast(output, width, repeated, steps, batchFirst);
@@ -225,7 +225,7 @@ export class Trainer {
 
   /** Rows of the outputs, and of their targets. */
   #outputRows(steps: number): number {
-    return (this.model.pooled ? 1 : steps) * this.options.batch;
+    return this.#store.graph.outputSteps(steps) * this.options.batch;
   }
 
   #nextDraw(): Pick<Draw, 'seed' | 'pass'> {
@@ -277,7 +277,7 @@ export class Trainer {
     if (this.#requireForward() !== forwarded) throw goneForward();
     this.#forwarded = undefined;
     const { outputGradient } = workspace;
-    const row = this.#store.units.at(-1)!.outputRow;
+    const { outputRow: row } = workspace;
     const outputStretch = workspace.outputStretch(stretch);
     const loss = target && this.#loss(target, outputStretch);
     if (!target) this.#kernels.zero(outputGradient, 0, outputStretch.extent.rows * row);

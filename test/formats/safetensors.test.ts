@@ -5,7 +5,7 @@ import { GatefoldError } from '../../src/base/errors.ts';
 import type { ErrorCode } from '../../src/base/errors.ts';
 import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
 import type { ReadOptions } from '../../src/formats/safetensors.ts';
-import type { Tensor } from '../../src/ops/specs.ts';
+import type { Tensor } from '../../src/base/tensor.ts';
 import { decodeUtf8, encodeUtf8 } from '../../src/base/utf8.ts';
 import { file, mutated } from './files.ts';
 

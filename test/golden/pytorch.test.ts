@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadPytorch, readSafetensors } from '../../src/formats/safetensors.ts';
 import { Model, Trainer } from '../../src/hosts/default.ts';
 import type { Engine, TrainerOptions } from '../../src/hosts/default.ts';
-import type { LayerSpec, LayerState, StateDict } from '../../src/ops/specs.ts';
+import type { LayerState, StateDict } from '../../src/base/tensor.ts';
+import type { LayerSpec } from '../../src/ops/index.ts';
 import { createEngine, variants } from '../support/engines.ts';
 
 /** Made by make_pytorch.py, which says what each tensor is. */

@@ -1,6 +1,6 @@
 /** gatefold's side of a problem. */
 import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
-import type { StateDict } from '../../src/ops/specs.ts';
+import type { StateDict } from '../../src/base/tensor.ts';
 import type { TfjsResult } from './tfjs.ts';
 import { toModelState, toStateDict } from '../support/product.ts';
 import type { PeerProblem } from './problems.ts';

@@ -2,7 +2,7 @@
  * Gate orders of the frameworks. A gate is a block of rows, or of columns where the framework keeps
  * the transpose; blocks are only ever moved by name.
  */
-import type { LayerSpec } from '../../src/ops/specs.ts';
+import type { LayerSpec } from '../../src/ops/index.ts';
 
 export type RecurrentLayer = Exclude<
   Extract<LayerSpec, { hiddenSize: number }>,

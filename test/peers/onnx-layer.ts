@@ -3,7 +3,7 @@
  * `numLayers`. ONNX puts both biases of a layer into one tensor, and a direction before the batch:
  * [D, G*H, I], [D, 2*G*H], [D, B, H], and Y [T, D, B, H].
  */
-import type { Activation, ActivationName } from '../../src/ops/specs.ts';
+import type { Activation, ActivationName } from '../../src/ops/activations.ts';
 import {
   gatesOf,
   peepholeGatesOf,

@@ -53,7 +53,7 @@ function createLayer({ layers: { layers } }: Tfjs, spec: RecurrentLayer): RnnLay
   );
   const options = {
     units: spec.hiddenSize,
-    useBias: spec.bias ?? true,
+    useBias: spec.bias !== false,
     returnSequences: true,
     returnState: true,
     goBackwards: spec.direction === 'backward',

@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as tfl from '@tensorflow/tfjs-layers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Model, type Engine } from '../../src/hosts/default.ts';
-import type { StateDict } from '../../src/ops/specs.ts';
+import type { StateDict } from '../../src/base/tensor.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { createRandom } from '../support/random.ts';
 import type { RecurrentLayer } from './gates.ts';

@@ -13,7 +13,7 @@
  *
  * A clip t replaces f(x) by f(max(-t, min(t, x))), whose derivative outside of [-t, t] is 0.
  */
-import type { Activation, ActivationName } from '../../src/ops/specs.ts';
+import type { Activation, ActivationName } from '../../src/ops/activations.ts';
 import type { RecurrentSpec } from './cell.ts';
 import { sigmoid } from './math.ts';
 

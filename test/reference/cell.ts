@@ -1,4 +1,4 @@
-import type { LayerSpec } from '../../src/ops/specs.ts';
+import type { LayerSpec } from '../../src/ops/index.ts';
 import { gruCell } from './gru.ts';
 import { indrnnCell } from './indrnn.ts';
 import { lstmCell } from './lstm.ts';

@@ -2,7 +2,7 @@
  * What a description says: the layers with names and sizes filled in, shapes of their parameters,
  * states and masks.
  */
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import type { PoolMode } from './pool.ts';
 import type { Dims, StackState } from './stack.ts';
@@ -109,6 +109,7 @@ export function layersOf(description: ModelDescription, gradientLimit: number = 
       if (reversed) throw new Error('the reference pools only layers that read forward');
       return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
     }
+    if (!('hiddenSize' in spec)) throw new Error(`the reference has no ${spec.type}`);
     const layer = recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit);
     width = layer.outputSize;
     reversed = layer.ways.some((way) => way.reverse);
@@ -128,8 +129,8 @@ function shapesOf(spec: RecurrentSpec, way: Way, inputSize: number): [string, nu
   const list: [string, number[], boolean][] = [
     ['weight_ih', [rows, inputSize], true],
     ['weight_hh', cell.diagonal ? [size] : [rows, seen], true],
-    ['bias_ih', [rows], spec.bias ?? true],
-    ['bias_hh', [rows], spec.bias ?? true],
+    ['bias_ih', [rows], spec.bias !== false],
+    ['bias_hh', [rows], (spec.bias ?? true) === true],
     ['weight_peephole', [cell.peepholes, size], cell.peepholes > 0],
     ['weight_hr', [outputSize, size], spec.type === 'lstm' && spec.projSize !== undefined],
     ['layer_norm_ih', [rows], normed],

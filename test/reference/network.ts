@@ -3,7 +3,7 @@
  * of its code. Training with masks gets them from outside, so that it is a function like all
  * others; without masks it is inference.
  */
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';

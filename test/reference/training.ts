@@ -4,7 +4,7 @@
  * a value, those steps are run (the older ones again, with the parameters of now), the loss of the
  * k1 newest steps alone flows back through all k2, one update follows.
  */
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import { crossEntropy, mse } from './loss.ts';
 import { zeroState } from './layers.ts';
 import { backward, forward, type Masks, type Parameters, type State } from './network.ts';

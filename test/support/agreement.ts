@@ -3,7 +3,7 @@
  * how much.
  */
 import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
-import type { ModelState, SequenceResult } from '../../src/ops/specs.ts';
+import type { ModelState, SequenceResult } from '../../src/base/tensor.ts';
 import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';
 import { backward, forward, type Parameters, type State } from '../reference/network.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import type { Dims } from '../reference/stack.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import { recurrentLayer, type CellForm, type LayerSizes } from './cells.ts';

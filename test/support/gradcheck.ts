@@ -2,7 +2,7 @@
  * Central differences of the float64 reference, at PyTorch's gradcheck defaults.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import { cellForms, recurrentLayer, type CellForm } from './cells.ts';
 import {
   drawCombination,

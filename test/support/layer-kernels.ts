@@ -306,7 +306,8 @@ export function convolve(
   const after = back ? buffers.rows(history * batch, c.inputs, undefined, 1) : old;
   const [offsets, outputOffsets] = [buffers.integers(from.offsets), buffers.integers(to.offsets)];
   const slot = (length: number): Slot => (length ? buffers.vector(length) : NONE);
-  const [panels, dw, staging] = [slot(sizes.w), slot(sizes.w), slot(convStaging(c))];
+  const [panels, dw] = [slot(sizes.w), slot(sizes.w)];
+  const staging = { slot: slot(convStaging(c)), panels: buffers.descriptor('Panels') };
   const [wTransposed, windows, slice] = [
     slot(sizes.wTransposed),
     slot(sizes.windows),

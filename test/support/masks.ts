@@ -4,7 +4,7 @@
  * + kind, 1) of the seed, the units being counted in the order of the model. A mask that is fixed
  * over time is that of step 0. Zoneout counts steps in the order that its direction reads them in.
  */
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import { philox, philoxKey } from '../../src/base/random.ts';
 import { layersOf, maskShapes } from '../reference/layers.ts';
 import type { Masks } from '../reference/network.ts';

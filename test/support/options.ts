@@ -2,7 +2,7 @@
  * The options of recurrent layers by name: which forms have them, and random values of them. The
  * one list that the suites of the arithmetic go through.
  */
-import type { Activation, ActivationName } from '../../src/ops/specs.ts';
+import type { Activation, ActivationName } from '../../src/ops/activations.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import type { CellForm } from './cells.ts';
 import type { Random } from './random.ts';

@@ -1,4 +1,4 @@
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import { layersOf, maskShapes, parameterShapes, zeroState } from '../reference/layers.ts';
 import {
   backward,

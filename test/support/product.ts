@@ -2,7 +2,7 @@
  * The bridge between the float64 reference and the product: the same numbers, rounded to float32
  * once, on both sides.
  */
-import type { ModelState, StateDict } from '../../src/ops/specs.ts';
+import type { ModelState, StateDict } from '../../src/base/tensor.ts';
 import type { Vec } from '../reference/math.ts';
 import type { Parameters, State } from '../reference/network.ts';
 import type { Problem } from './problem.ts';

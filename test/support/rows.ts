@@ -4,7 +4,7 @@
  * are not valid, their order and their packing do not exist here; reading backwards is reading the
  * reversed row.
  */
-import type { LayerSpec, ModelDescription } from '../../src/ops/specs.ts';
+import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { backward, forward, type Parameters, type Tape } from '../reference/network.ts';
 import type { CellForm } from './cells.ts';
 

@@ -10,7 +10,7 @@ import {
   type TrainerOptions,
 } from '../../src/hosts/default.ts';
 import type { Optimizer } from '../reference/optim.ts';
-import type { ModelDescription } from '../../src/ops/specs.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
 import { norm } from '../reference/math.ts';
 import { layersOf, parameterShapes } from '../reference/layers.ts';
 import { type Parameters } from '../reference/network.ts';

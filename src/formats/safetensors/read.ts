@@ -13,7 +13,7 @@
 import { isBuffer, isOf, owned } from '../../base/arrays.ts';
 import { checkInteger } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
-import type { Tensor } from '../../ops/specs.ts';
+import type { Tensor } from '../../base/tensor.ts';
 import { CONVERT, DTYPE_BITS } from './dtypes.ts';
 import { scanJson } from '../shared/json-scan.ts';
 import { decodeUtf8, hasLoneSurrogate } from '../../base/utf8.ts';

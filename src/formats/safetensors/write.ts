@@ -1,6 +1,6 @@
 import { isOf, lengthOf, viewOf } from '../../base/arrays.ts';
 import { GatefoldError, shorten } from '../../base/errors.ts';
-import type { Int8Tensor, Tensor } from '../../ops/specs.ts';
+import type { Int8Tensor, Tensor } from '../../base/tensor.ts';
 import { LENGTH_BYTES, MAX_DIMENSION, MAX_RANK, METADATA, isCount } from './read.ts';
 import { encodeUtf8, hasLoneSurrogate } from '../../base/utf8.ts';
 

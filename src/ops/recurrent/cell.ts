@@ -1,14 +1,12 @@
 import { CELL_GRU_AFTER, CELL_GRU_BEFORE, CELL_OPTIONS } from '../../../assembly/shared/codes.ts';
-import type { CellForm, RecurrentLayerSpec } from './form.ts';
-import { gruForm } from './gru.ts';
-import { lstmForm } from './lstm.ts';
+import type { CellForm, CellKind } from './form.ts';
 import { optionsOf } from './options.ts';
-import { rnnForm } from './rnn.ts';
+import type { RecurrentLayerSpec } from './specs.ts';
 
 /** Of one direction of a layer. */
-export function cellForm(spec: RecurrentLayerSpec, reverse: boolean): CellForm {
-  const form = plainForm(spec);
-  const options = optionsOf(spec, reverse);
+export function cellForm(cell: CellKind, spec: RecurrentLayerSpec, reverse: boolean): CellForm {
+  const form = cell.form(spec);
+  const options = optionsOf(cell, spec, reverse);
   if (!options) return form;
   const { kind, layerNorm } = options;
   const isAfter = kind === CELL_GRU_AFTER;
@@ -22,9 +20,4 @@ export function cellForm(spec: RecurrentLayerSpec, reverse: boolean): CellForm {
     biasApart: isAfter,
     options,
   };
-}
-
-function plainForm(spec: RecurrentLayerSpec): CellForm {
-  if (spec.type === 'lstm') return lstmForm(spec);
-  return spec.type === 'gru' ? gruForm(spec) : rnnForm(spec);
 }

@@ -1,11 +1,6 @@
-import type { GruSpec, IndrnnSpec, LstmSpec, RnnSpec } from '../specs.ts';
-
-/** An activation as the kernels take it. */
-export interface ActivationCode {
-  readonly kind: number;
-  readonly alpha: number;
-  readonly beta: number;
-}
+import type { ActivationCode, ActivationName } from '../activations.ts';
+import type { OptionTable } from '../options.ts';
+import type { RecurrentLayerSpec } from './specs.ts';
 
 /** What a layer has beyond its cell, resolved; see `Options` in assembly/base/structs.ts. */
 export interface CellOptions {
@@ -49,4 +44,20 @@ export interface CellForm {
   readonly options?: CellOptions;
 }
 
-export type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec;
+/** A kind of cell: all that its file says of it. */
+export interface CellKind {
+  readonly type: RecurrentLayerSpec['type'];
+  /** Options beside those of every recurrent layer that a description keeps only where given. */
+  readonly offOptions?: OptionTable;
+  /** Options that always have a value. */
+  readonly options: OptionTable;
+  /** The usual activations of gates, candidate and outgoing cell state, as many as it has. */
+  usual(spec: RecurrentLayerSpec): readonly ActivationName[];
+  form(spec: RecurrentLayerSpec): CellForm;
+  /** The kernels' number of the cell in `CellOptions`. */
+  kernel(spec: RecurrentLayerSpec): number;
+  /** Whether the kernels have it with `CellOptions` alone. */
+  readonly isOptional?: boolean;
+  /** Checks what no single option tells. */
+  check?(spec: RecurrentLayerSpec, at: string): void;
+}

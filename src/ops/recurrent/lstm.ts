@@ -6,24 +6,75 @@ import {
   OPERAND_CELL,
   OPERAND_HIDDEN,
 } from '../../../assembly/shared/codes.ts';
-import type { LstmSpec } from '../specs.ts';
-import type { CellForm } from './form.ts';
+import { checkInteger } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import { flag } from '../options.ts';
+import type { OptionBase, OptionSpec } from '../options.ts';
+import type { CellKind } from './form.ts';
+import type { LstmSpec } from './specs.ts';
 
-export function lstmForm(spec: LstmSpec): CellForm {
-  const coupled = spec.inputForget === true;
-  const diagonal = spec.peephole === 'diagonal';
-  const plain = diagonal ? CELL_LSTM_DIAGONAL : CELL_LSTM;
-  const single = diagonal ? CELL_LSTM_COUPLED_DIAGONAL : CELL_LSTM_COUPLED;
-  const seeing = coupled ? ['input', 'output'] : ['input', 'forget', 'output'];
-  return {
-    code: coupled ? single : plain,
-    operand: spec.peephole === 'cell' ? OPERAND_CELL : OPERAND_HIDDEN,
-    gates: coupled ? ['input', 'cell', 'output'] : ['input', 'forget', 'cell', 'output'],
-    peepholes: diagonal ? seeing : [],
-    unit: 4,
-    panelVectors: coupled ? 3 : 4,
-    hasCellState: true,
-    products: 'none',
-    biasApart: false,
-  };
-}
+const bound = (names: OptionBase): OptionSpec => ({
+  kind: 'number',
+  low: 1e-30,
+  otherwise: 'off',
+  ...names,
+});
+
+export const lstm: CellKind = {
+  type: 'lstm',
+  offOptions: {
+    projSize: {
+      kind: 'own',
+      expects: 'a whole number from 1 to H - 1',
+      check: (name, value, spec) => checkInteger(name, value, 1, (spec as LstmSpec).hiddenSize - 1),
+      otherwise: 'off',
+      about: 'P below H: h = W_hr (o tanh(c)), `weight_hr` [P, H].',
+      pytorch: 'proj_size',
+    },
+    projClip: bound({ about: 'Bound of a projected h.' }),
+    cellClip: bound({ about: 'Bound of the cell state.' }),
+    layerNorm: flag('off', {
+      about: 'Layer normalisation of both products and of the cell state (Haste).',
+    }),
+  },
+  options: {
+    inputForget: flag(false, {
+      about: 'Coupled gates, forget = 1 - input.',
+      onnx: 'input_forget',
+    }),
+    peephole: {
+      kind: 'choice',
+      choices: ['diagonal', 'cell'],
+      otherwise: 'off',
+      about:
+        '`diagonal`: the gates see the cell state through a vector each. `cell`: the cell state takes the place of the hidden state in every recurrent product.',
+      onnx: 'P',
+    },
+  },
+  usual: () => ['sigmoid', 'tanh', 'tanh'],
+  kernel: () => CELL_LSTM,
+  form(given) {
+    const spec = given as LstmSpec;
+    const coupled = spec.inputForget === true;
+    const diagonal = spec.peephole === 'diagonal';
+    const plain = diagonal ? CELL_LSTM_DIAGONAL : CELL_LSTM;
+    const single = diagonal ? CELL_LSTM_COUPLED_DIAGONAL : CELL_LSTM_COUPLED;
+    const seeing = coupled ? ['input', 'output'] : ['input', 'forget', 'output'];
+    return {
+      code: coupled ? single : plain,
+      operand: spec.peephole === 'cell' ? OPERAND_CELL : OPERAND_HIDDEN,
+      gates: coupled ? ['input', 'cell', 'output'] : ['input', 'forget', 'cell', 'output'],
+      peepholes: diagonal ? seeing : [],
+      unit: 4,
+      panelVectors: coupled ? 3 : 4,
+      hasCellState: true,
+      products: 'none',
+      biasApart: false,
+    };
+  },
+  check(given, at) {
+    const { projClip, projSize } = given as LstmSpec;
+    if (projClip === undefined || projSize !== undefined) return;
+    throw new GatefoldError('ERR_ARGUMENT', `"${at}.projClip" needs "projSize"`);
+  },
+};

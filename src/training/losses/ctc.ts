@@ -93,7 +93,8 @@ export class Ctc {
   /** The loss of the last pass; its gradient is left as that of the outputs. */
   run(workspace: Workspace, { labels, lengths }: Labels): number {
     const kernels = this.#kernels;
-    const { output, outputGradient, outputRow: row, offsets, extent } = workspace;
+    const { output, outputGradient, outputRow: row, outputOffsets: offsets } = workspace;
+    const extent = workspace.outputExtent;
     if (output.address !== outputGradient.address) {
       kernels.copy(outputGradient, 0, output, 0, extent.rows * row);
     }

@@ -18,8 +18,6 @@ export class LossRows {
   /** What the passes at hand are added to. */
   tally: Tally | undefined;
   readonly #kernels: Kernels;
-  /** Numbers from row to row of the outputs. */
-  readonly #row: number;
   readonly #targets: Slot;
   readonly #losses: Slot;
   readonly #constants: Slot;
@@ -28,7 +26,6 @@ export class LossRows {
   constructor(plan: Plan, store: Store, loss: Loss, pass: number, window: number) {
     this.loss = loss;
     this.#kernels = store.kernels;
-    this.#row = store.units.at(-1)!.outputRow;
     this.#targets = plan.reserve(pass * loss.targetWidth);
     this.#constants = plan.reserve(loss.constants.length);
     this.#losses = plan.reserve(window);
@@ -66,8 +63,7 @@ export class LossRows {
    * @param earlier rows of the window before them.
    */
   run(workspace: Workspace, rows: number, scale: number, replayed = 0, earlier = 0): void {
-    const row = this.#row;
-    const { output, outputGradient } = workspace;
+    const { output, outputGradient, outputRow: row } = workspace;
     const before = replayed * row;
     if (output.address !== outputGradient.address) {
       this.#kernels.copy(outputGradient, before, output, before, rows * row);
@@ -96,9 +92,9 @@ export class LossRows {
     if (workspace.pooled) {
       // Sorted rows: those without a step, which pool to nothing that could be learned, stand last.
       const valid = workspace.extent.offsets[1]!;
-      const { outputGradient, batch } = workspace;
+      const { outputGradient, outputRow: row, batch } = workspace;
       extent = { ...uniformExtent(1, valid), order: extent.order };
-      this.#kernels.zero(outputGradient, valid * this.#row, (batch - valid) * this.#row);
+      this.#kernels.zero(outputGradient, valid * row, (batch - valid) * row);
     }
     const { rows } = extent;
     const scale = scaleOf(this.put(workspace, target, { ...stretch, extent }, 0));

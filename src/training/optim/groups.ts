@@ -2,7 +2,7 @@ import { checkKeys, checkNumber } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { rateOf } from './optimizer.ts';
 import type { Range } from './optimizer.ts';
-import type { Parameter } from '../../ops/units.ts';
+import type { Parameter } from '../../graph/layout.ts';
 
 /** Parameters that train with a rate or a decay of their own. */
 export interface ParameterGroup {

@@ -1,0 +1,24 @@
+/** The look-up of rows in a table. */
+
+import { within } from '../base/bounds';
+import { Lookup } from '../base/structs';
+
+/** out [M, W] = rows `tokens` [M] of the table. */
+export function embeddingForward(d: Lookup): void {
+  for (let r = 0; r < d.rows; r++) {
+    const token = within(load<i32>(d.tokens + (r << 2)), d.count);
+    memory.copy(d.out + r * d.rowBytes, d.table + token * d.rowBytes, d.rowBytes);
+  }
+}
+
+/** dTable += rows of dOut where their tokens say, the last row first. */
+export function embeddingBackward(d: Lookup): void {
+  const width = d.rowBytes;
+  for (let r = d.rows - 1; r >= 0; r--) {
+    const to = d.dTable + within(load<i32>(d.tokens + (r << 2)), d.count) * width;
+    const from = d.dOut + r * width;
+    for (let k = 0; k < width; k += 16) {
+      v128.store(to + k, f32x4.add(v128.load(to + k), v128.load(from + k)));
+    }
+  }
+}

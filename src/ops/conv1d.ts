@@ -1,0 +1,360 @@
+import { checkInteger, roundUp, show } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { convPanels, convSizes, convSteps } from '../engine/conv1d.ts';
+import type { ConvShape } from '../engine/conv1d.ts';
+import { plainPanels } from '../engine/panels.ts';
+import { NONE } from '../engine/plan.ts';
+import type { Plan } from '../engine/plan.ts';
+import { lowerActivation } from './activation.ts';
+import { checkActivation } from './activations.ts';
+import type { RowActivation } from './activations.ts';
+import type {
+  Bound,
+  BoundState,
+  Layout,
+  Node,
+  Op,
+  ParameterSpec,
+  PassSize,
+  Places,
+  Resample,
+  StateSpec,
+} from './op.ts';
+import { flag, inputWidth, width } from './options.ts';
+import { resampledExtent } from './pass.ts';
+
+/**
+ * Convolution over time, a correlation as `torch.nn.Conv1d`: y_t = b + sum over k of W_k x_(t s + k
+ * d - left), zeros outside of the valid steps. `weight` is [O, I / groups, K], `bias` [O].
+ */
+export interface Conv1dSpec {
+  readonly type: 'conv1d';
+  readonly name?: string;
+  /** I; taken from the layer before when absent. */
+  readonly inChannels?: number;
+  /** O */
+  readonly outChannels: number;
+  /** K: taps. */
+  readonly kernelSize: number;
+  /** Steps from output to output; default 1. */
+  readonly stride?: number;
+  /** Steps from tap to tap; default 1. */
+  readonly dilation?: number;
+  /** Groups of channels that see nothing of each other; they divide I and O; default 1. */
+  readonly groups?: number;
+  /**
+   * Zeros before the first and after the last valid step, as [left, right] or by a name: `valid`
+   * none (the default), `same` so many that T / stride outputs come out (more of them after, as in
+   * Keras), `causal` all before, so that no output depends on later steps.
+   */
+  readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  /** Default true. */
+  readonly bias?: boolean;
+  /** What the outputs go through: see `ActivationLayerSpec`. Default none. */
+  readonly activation?: RowActivation;
+}
+
+export type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> &
+  Pick<Conv1dSpec, 'activation'>;
+
+/** Most zeros at one end. */
+const MAX_PADDING = 2 ** 20;
+
+function checkPadding(name: string, value: unknown): unknown {
+  if (value === 'valid' || value === 'same' || value === 'causal') return value;
+  if (!Array.isArray(value) || value.length !== 2) {
+    const message = `"${name}" expected 'valid', 'same', 'causal' or [left, right], got ${show(value)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  value.forEach((zeros, k) => checkInteger(`${name}[${k}]`, zeros, 0, MAX_PADDING));
+  return value;
+}
+
+class Conv1dNode implements Node {
+  readonly sources: readonly number[];
+  readonly name: string;
+  readonly layer: string;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly rowLength: number;
+  readonly parameters: readonly ParameterSpec[];
+  readonly states: readonly StateSpec[];
+  readonly isWhole: boolean;
+  readonly noStream?: string;
+  readonly resample?: Resample;
+  readonly #layer: CompleteConv1d;
+  /** Steps that the last tap lies after the first. */
+  readonly #reach: number;
+  /** Elements from row to row of the inputs' copy. */
+  readonly #inputRow: number;
+
+  constructor(source: number, layer: CompleteConv1d) {
+    const { name, inChannels, outChannels, kernelSize, stride, dilation, padding } = layer;
+    this.sources = [source];
+    this.name = name;
+    this.layer = name;
+    this.inputs = inChannels;
+    this.outputs = outChannels;
+    this.rowLength = roundUp(outChannels, 4);
+    this.#layer = layer;
+    this.#reach = dilation * (kernelSize - 1);
+    this.#inputRow = roundUp(inChannels, 4);
+    this.parameters = this.#parameters();
+    const isCausal = padding === 'causal' && stride === 1;
+    this.isWhole = !isCausal;
+    const count = isCausal ? this.#reach : 0;
+    const meaning = ['steps', 'channels'] as const;
+    const h = { role: 'h', count, width: inChannels, row: this.#inputRow, meaning } as const;
+    this.states = count ? [h] : [];
+    if (padding !== 'causal') {
+      this.noStream = `a stream cannot run "${name}", a convolution that sees later steps: describe it with padding: 'causal', or use model.forward()`;
+    } else if (stride > 1) {
+      this.noStream = `a stream cannot run "${name}", which has one output for ${stride} steps: use model.forward()`;
+    }
+    const keepsSteps = stride === 1 && padding !== 'valid' && !Array.isArray(padding);
+    if (keepsSteps) return;
+    const outputsOf = (steps: number): number => this.#stepsOf(steps);
+    const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, outputsOf);
+    this.resample = { pools: false, steps: outputsOf, extent };
+  }
+
+  /** Zeros before the first step of a row of `steps` valid ones, and outputs of such a row. */
+  #leftOf(steps: number): number {
+    const { padding, stride } = this.#layer;
+    if (typeof padding !== 'string') return padding[0];
+    if (padding === 'valid') return 0;
+    if (padding === 'causal') return this.#reach;
+    const outputs = Math.ceil(steps / stride);
+    return Math.floor(Math.max(0, (outputs - 1) * stride + this.#reach + 1 - steps) / 2);
+  }
+
+  #stepsOf(steps: number): number {
+    const { padding, stride } = this.#layer;
+    if (steps === 0) return 0;
+    if (padding === 'same' || padding === 'causal') return Math.ceil(steps / stride);
+    const { kernelSize: taps, dilation } = this.#layer;
+    const [left, right] = padding === 'valid' ? [0, 0] : padding;
+    return convSteps(steps, { taps, stride, dilation, left, right });
+  }
+
+  #parameters(): ParameterSpec[] {
+    const { name, inChannels, outChannels, kernelSize, groups, bias } = this.#layer;
+    const inputs = inChannels / groups;
+    const outputs = outChannels / groups;
+    const { panels, count } = convPanels(this.#shape);
+    const layout: Layout = { panels, groups: count, taps: kernelSize };
+    const pytorch = { kind: 'uniform', limit: 1 / Math.sqrt(inputs * kernelSize) } as const;
+    const glorot = Math.sqrt(6 / ((inputs + outputs) * kernelSize));
+    const weight: ParameterSpec = {
+      role: 'weight',
+      name: `${name}.weight`,
+      shape: [outChannels, inputs, kernelSize],
+      layout,
+      initial: { pytorch, keras: { kind: 'uniform', limit: glorot } },
+    };
+    const vector: ParameterSpec = {
+      role: 'bias',
+      name: `${name}.bias`,
+      shape: [outChannels],
+      layout: { panels: plainPanels(outChannels, this.rowLength, 1) },
+      initial: { pytorch, keras: { kind: 'fill', value: 0 } },
+    };
+    return [weight, ...(bias ? [vector] : [])];
+  }
+
+  get #shape(): ConvShape {
+    const { kernelSize: taps, groups } = this.#layer;
+    return { inputs: this.inputs, outputs: this.outputs, taps, groups };
+  }
+
+  reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
+    const { kernels } = at;
+    const { run } = kernels;
+    const { kernelSize: taps, stride, dilation, groups, bias } = this.#layer;
+    const { inputs, outputs, rowLength: row } = this;
+    const isTraining = mode === 'train';
+    const history = this.states.length ? this.#reach : 0;
+    const conv = plan.descriptor('Conv1d');
+    const outputRows = batch * (this.resample ? this.resample.steps(steps) : steps);
+    const output = plan.reserve(outputRows * row);
+    const gradient = isTraining ? plan.reserve(outputRows * row) : NONE;
+    const sizes = convSizes(this.#shape);
+    const windows = plan.reserve(sizes.windows);
+    const slice = plan.reserve(sizes.slice);
+    const wTransposed = isTraining ? plan.reserve(sizes.wTransposed) : NONE;
+    // The steps before the first one lie before a copy of the inputs: states at any step are there.
+    const before = history * batch * this.#inputRow;
+    const values = history ? plan.reserve(before + batch * steps * this.#inputRow) : NONE;
+    const own = history ? plan.part(values, before) : NONE;
+    const [last, dState] = [before, isTraining ? before : 0].map((n) =>
+      n ? plan.reserve(n) : NONE,
+    );
+    const copy = plan.descriptor('Rows');
+    const state: BoundState = {
+      values,
+      last: last!,
+      gradient: dState!,
+      rowOf: ({ offsets }, place, length, k) => {
+        const step = length - history + k;
+        if (step < 0) return (history + step) * batch + place;
+        return history * batch + offsets[step]! + place;
+      },
+    };
+    const outputOffsets = at.outputOffsets;
+    return {
+      output: { slot: output, row },
+      gradient,
+      states: history ? [state] : [],
+      describe: () => {
+        const x = at.input(0);
+        const from = history ? { slot: own, row: this.#inputRow } : x;
+        kernels.write(conv, {
+          inputs,
+          outputs,
+          taps,
+          groups,
+          stride,
+          dilation,
+          batch,
+          offsets: at.offsets,
+          outputOffsets,
+          x: from.slot,
+          xRow: from.row * 4,
+          y: output,
+          yRow: row * 4,
+          history,
+          state: values,
+          stateRow: this.#inputRow * 4,
+          w: at.parameter('weight'),
+          bias: bias ? at.parameter('bias') : NONE,
+          wTransposed,
+          windows,
+          windowRow: sizes.windowRow,
+          slice,
+          product: at.product,
+        });
+        const toRow = this.#inputRow * 4;
+        kernels.write(copy, {
+          to: own,
+          toRow,
+          from: x.slot,
+          fromRow: x.row * 4,
+          width: inputs * 4,
+        });
+        if (!isTraining) return;
+        kernels.write(conv, {
+          dy: gradient,
+          dyRow: row * 4,
+          dxRow: at.gradientOfInput(0).row * 4,
+          dState: dState!,
+          dw: at.gradient('weight'),
+          dBias: bias ? at.gradient('bias') : NONE,
+        });
+      },
+      prepare: () => run.conv1d_prepare(conv.address),
+      arrange: (extent, outputs) => {
+        kernels.set(copy, 'rows', extent.rows);
+        kernels.set(conv, 'left', this.#leftOf(extent.steps));
+        kernels.set(conv, 'steps', extent.steps);
+        kernels.set(conv, 'outputSteps', outputs.steps);
+      },
+      forward: () => {
+        if (history) run.rows_gather(copy.address);
+        run.conv1d_forward(conv.address);
+      },
+      backward: (wantsInput) => {
+        kernels.set(conv, 'dx', wantsInput ? at.gradientOfInput(0).slot.address : 0);
+        run.conv1d_backward(conv.address);
+      },
+    };
+  }
+}
+
+export const conv1d: Op<Conv1dSpec, CompleteConv1d> = {
+  type: 'conv1d',
+  options: {
+    inChannels: inputWidth({ pytorch: 'in_channels' }),
+    outChannels: width({
+      about: 'O, outputs of a step.',
+      pytorch: 'out_channels',
+      keras: 'filters',
+    }),
+    kernelSize: {
+      kind: 'integer',
+      low: 1,
+      high: 2 ** 16,
+      otherwise: 'needed',
+      about: 'K, taps.',
+      pytorch: 'kernel_size',
+      keras: 'kernel_size',
+      onnx: 'kernel_shape',
+    },
+    stride: {
+      kind: 'integer',
+      low: 1,
+      high: 2 ** 16,
+      otherwise: 1,
+      about: 'Steps from output to output.',
+      pytorch: 'stride',
+      keras: 'strides',
+      onnx: 'strides',
+    },
+    dilation: {
+      kind: 'integer',
+      low: 1,
+      high: 2 ** 16,
+      otherwise: 1,
+      about: 'Steps from tap to tap.',
+      pytorch: 'dilation',
+      keras: 'dilation_rate',
+      onnx: 'dilations',
+    },
+    groups: {
+      kind: 'integer',
+      low: 1,
+      high: 2 ** 24,
+      otherwise: 1,
+      about: 'Groups of channels that see nothing of each other.',
+      pytorch: 'groups',
+      keras: 'groups',
+      onnx: 'group',
+    },
+    padding: {
+      kind: 'own',
+      expects: "'valid', 'same', 'causal' or [left, right]",
+      check: (name, value = 'valid') => checkPadding(name, value),
+      about: 'Zeros before the first and after the last valid step.',
+      pytorch: 'padding',
+      keras: 'padding',
+      onnx: 'pads, auto_pad SAME_UPPER',
+    },
+    bias: flag(true, {
+      about: 'Whether a bias is added.',
+      pytorch: 'bias',
+      keras: 'use_bias',
+      onnx: 'B',
+    }),
+    activation: {
+      kind: 'own',
+      expects: 'an activation',
+      check: checkActivation,
+      otherwise: 'off',
+      about: 'What the outputs go through; none where absent.',
+      keras: 'activation',
+    },
+  },
+  complete(spec, { at }) {
+    const layer = spec as CompleteConv1d;
+    for (const key of ['inChannels', 'outChannels'] as const) {
+      if (layer[key] % layer.groups === 0) continue;
+      const message = `"${at}.groups" expected a divisor of "${key}", ${layer[key]}, got ${layer.groups}`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
+    return layer;
+  },
+  sizes: ({ inChannels, outChannels }) => ({ inputs: inChannels, outputs: outChannels }),
+  lower(layer, build) {
+    build.add(new Conv1dNode(build.top, layer));
+    if (layer.activation) lowerActivation(layer.name, layer.activation, build);
+  },
+};

@@ -1,0 +1,62 @@
+/** All kinds of layers: a new one has its file, and a line in each list here. */
+
+import { activation } from './activation.ts';
+import type { ActivationLayerSpec, CompleteActivation } from './activation.ts';
+import { conv1d } from './conv1d.ts';
+import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
+import { embedding } from './embedding.ts';
+import type { CompleteEmbedding, EmbeddingSpec } from './embedding.ts';
+import { linear } from './linear.ts';
+import type { CompleteLinear, LinearSpec, TiedLinearSpec } from './linear.ts';
+import { layerNorm } from './norm.ts';
+import type { CompleteLayerNorm, LayerNormSpec } from './norm.ts';
+import type { Op } from './op.ts';
+import { pool } from './pool.ts';
+import type { CompletePool, PoolSpec } from './pool.ts';
+import { gru } from './recurrent/gru.ts';
+import { lstm } from './recurrent/lstm.ts';
+import { recurrent } from './recurrent/recurrent.ts';
+import { indrnn, rnn } from './recurrent/rnn.ts';
+import type { CompleteRecurrent, RecurrentLayerSpec } from './recurrent/specs.ts';
+
+const CELLS = [rnn, indrnn, lstm, gru];
+
+const LAYERS = [embedding, ...CELLS.map(recurrent), linear, pool, activation, layerNorm, conv1d];
+
+export type LayerSpec =
+  | EmbeddingSpec
+  | RecurrentLayerSpec
+  | LinearSpec
+  | TiedLinearSpec
+  | PoolSpec
+  | ActivationLayerSpec
+  | LayerNormSpec
+  | Conv1dSpec;
+
+/** A layer with every default filled in, but for options that are off. */
+export type CompleteLayer =
+  | CompleteEmbedding
+  | CompleteRecurrent
+  | CompleteLinear
+  | CompletePool
+  | CompleteActivation
+  | CompleteLayerNorm
+  | CompleteConv1d;
+
+/** What a model is, as plain JSON. */
+export interface ModelDescription {
+  readonly layers: readonly LayerSpec[];
+  /** `int8`: matrices in 8 bits, for inference alone; see `Model.quantize`. Default `float32`. */
+  readonly weights?: 'float32' | 'int8';
+}
+
+/** Kinds of layers by the type that a description names. */
+export const OPS: ReadonlyMap<string, Op<LayerSpec, CompleteLayer>> = new Map(
+  // A description's type says which op takes it.
+  LAYERS.map((op) => [op.type, op as unknown as Op<LayerSpec, CompleteLayer>]),
+);
+
+/** The kind of a completed layer. */
+export function opOf({ type }: CompleteLayer): Op<LayerSpec, CompleteLayer> {
+  return OPS.get(type)!;
+}

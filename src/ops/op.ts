@@ -1,0 +1,247 @@
+/**
+ * The contract for layers: all that the rest of the house knows of a kind of layer. `graph/` places
+ * nodes, hands them memory and calls them; it knows no kind by name.
+ */
+
+import type { Fields, Kernels } from '../engine/kernels.ts';
+import type { Panels } from '../engine/panels.ts';
+import type { Descriptor, Plan, Slot } from '../engine/plan.ts';
+import type { Draw } from './masks.ts';
+import type { OptionTable } from './options.ts';
+import type { Extent } from './pass.ts';
+
+/** A kind of layer. `Spec` is what a description gives, `Complete` the same with every default. */
+export interface Op<Spec, Complete> {
+  readonly type: string;
+  /** Options in the order in which a completed description has them, after `type` and `name`. */
+  readonly options: OptionTable;
+  /** Checks what no single option tells, and fills in what depends on other layers. */
+  complete(spec: Spec, context: Context): Complete;
+  /** Fills in what other layers say, before the options are checked. */
+  prepare?(spec: Spec, context: Context): Spec;
+  sizes(layer: Complete): Sizes;
+  /** Adds the nodes of the layer: one, or one for each direction and sub-layer. */
+  lower(layer: Complete, build: GraphBuilder): void;
+}
+
+/** What a layer reads and makes at every step. */
+export interface Sizes {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Layers and sub-layers that it stands for, each direction one; default 1. */
+  readonly count?: number;
+}
+
+/** Where a layer stands in its description. */
+export interface Context {
+  /** Path of the layer, for errors: `layers[2]`. */
+  readonly at: string;
+  readonly index: number;
+  readonly name: string;
+  /** Outputs of the layer before it; `undefined` for the first layer. */
+  readonly before: number | undefined;
+  /** The layers before it. */
+  readonly layers: readonly { readonly type: string; readonly name: string }[];
+}
+
+/** Takes the nodes of a model, in the order in which they run. */
+export interface GraphBuilder {
+  /** Index of the node whose outputs the next one reads; -1 for the inputs of the model. */
+  readonly top: number;
+  add(node: Node): number;
+  /** The node at an index. */
+  at(index: number): Node;
+  /** Takes the top node away, to put others in its place. */
+  pop(): Node;
+  /** The first node of a layer. */
+  of(layer: string): Node;
+}
+
+/** Rows in the engine's memory: the first, and elements from row to row. */
+export interface Matrix {
+  readonly slot: Slot;
+  readonly row: number;
+}
+
+/** How the elements of a parameter lie in the engine. */
+export type Layout =
+  /** Panels of a matrix, or of one for each group; rows [taps, inputs] of a shape [O, I, taps]. */
+  | { readonly panels: Panels; readonly groups?: number; readonly taps?: number }
+  /** Rows, `row` elements apart. */
+  | { readonly row: number };
+
+/** One trainable array of a node. */
+export interface ParameterSpec {
+  /** What the node knows it by. */
+  readonly role: string;
+  readonly name: string;
+  /** Its shape outside of the engine, PyTorch's. */
+  readonly shape: readonly number[];
+  readonly layout: Layout;
+  /** Whether a model with weights of 8 bits keeps it in 8 bits. */
+  readonly isInt8?: boolean;
+  readonly initial: { readonly pytorch: Initial; readonly keras: Initial };
+}
+
+/** How a fresh parameter is drawn. */
+export type Initial =
+  | { readonly kind: 'uniform'; readonly limit: number }
+  | { readonly kind: 'normal' }
+  | { readonly kind: 'orthogonal' }
+  /** `value` in the elements from `from` to `to`, 0 in the others; all elements where absent. */
+  | {
+      readonly kind: 'fill';
+      readonly value: number;
+      readonly from?: number;
+      readonly to?: number;
+    };
+
+/** What a node keeps from step to step. */
+export interface StateSpec {
+  readonly role: 'h' | 'c';
+  /** States of one sequence: 1, or the steps that a convolution looks back. */
+  readonly count: number;
+  readonly width: number;
+  /** Elements from row to row in the engine. */
+  readonly row: number;
+  /** What `count` and `width` count, for errors. */
+  readonly meaning: readonly [string, string];
+}
+
+/** A node that changes which rows there are. */
+export interface Resample {
+  /** Whether every sequence becomes one row. */
+  readonly pools: boolean;
+  /** Steps of the outputs of `steps` steps of inputs. */
+  steps(steps: number): number;
+  extent(inputs: Extent): Extent;
+}
+
+/** One kernel call of a graph: a layer, one direction of a sub-layer, or the merge of two. */
+export interface Node {
+  readonly name: string;
+  /** The layer of the description that it belongs to. */
+  readonly layer: string;
+  /** Nodes whose outputs it reads; -1 for the inputs of the model. */
+  readonly sources: readonly number[];
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly parameters: readonly ParameterSpec[];
+  readonly states: readonly StateSpec[];
+  /** How many tokens there are, where its inputs are tokens. */
+  readonly tokens?: number;
+  /** Whether it needs all steps of a sequence in one pass. */
+  readonly isWhole?: boolean;
+  /** Whether its last output is that of the first step. */
+  readonly isReverse?: boolean;
+  /** Why it cannot run step by step, and what to do. */
+  readonly noStream?: string;
+  /** Whether every row of its outputs depends on that row of its inputs alone. */
+  readonly isRowwise?: boolean;
+  readonly resample?: Resample;
+  /** Elements that it takes for every row of a pass. */
+  readonly rowLength: number;
+  /** Gates that `Model.gates` reads, in their order, each of `width` units. */
+  readonly gates?: { readonly names: readonly string[]; readonly width: number };
+  /** Reserves what it derives from the parameters alone, once for a model. */
+  derive?(plan: Plan, at: ParameterPlaces): Derived | undefined;
+  /** Reserves what a pass takes. */
+  reserve(plan: Plan, at: Places, size: PassSize): Bound;
+}
+
+export interface PassSize {
+  readonly batch: number;
+  /** Most steps of the node's inputs. */
+  readonly steps: number;
+  /** `stream`: every step is the last one for now. */
+  readonly mode: 'infer' | 'stream' | 'train';
+}
+
+/** Where a node finds its parameters. */
+export interface ParameterPlaces {
+  readonly kernels: Kernels;
+  parameter(role: string): Slot;
+  /** The product of a parameter with weights of 8 bits; `undefined` where it has float32 ones. */
+  int8(role: string): Fields<'Int8Product'> | undefined;
+  /** A parameter of another node. */
+  of(node: Node, role: string): Slot;
+  /** Whether the model's matrices have 8 bits. */
+  readonly isInt8: boolean;
+}
+
+/** What a model keeps of a node beside its parameters. */
+export interface Derived {
+  readonly slot: Slot;
+  readonly int8?: Fields<'Int8Product'>;
+  /** To be called once there is memory. */
+  describe?(): void;
+  /** To be called after the parameters have changed. */
+  prepare?(): void;
+  /** To be called after parameters of 8 bits have been written. */
+  pack?(): void;
+}
+
+/** Where a node finds what is not its own, in one workspace. */
+export interface Places extends ParameterPlaces {
+  readonly derived: Derived | undefined;
+  /** Outputs of source number `k`. */
+  input(k: number): Matrix;
+  /** Where the gradient of source number `k` goes. */
+  gradientOfInput(k: number): Matrix;
+  /** Where the gradient of a parameter is added. */
+  gradient(role: string): Slot;
+  gradientOf(node: Node, role: string): Slot;
+  /** [T + 1] i32: the first row of every step of the inputs, and of the outputs. */
+  readonly offsets: Slot;
+  readonly outputOffsets: Slot;
+  /** [M] i32: the row that mirrors each row of the inputs in its valid prefix. */
+  mirror(): Slot;
+  /** Scratch of products. */
+  readonly product: Descriptor<'Product'>;
+  /** Scratch of products with weights of 8 bits. */
+  readonly operands: Fields<'Int8Product'>;
+  /** Bound of the gradient of every gate's sum. */
+  readonly gradientLimit: number;
+  /** 4 times the index of the node: the masks of each node are streams of their own. */
+  readonly stream: number;
+}
+
+/** A state of a node in one workspace. */
+export interface BoundState {
+  /** States after t steps of all rows, [count, B, row], begin `t * batch` rows from its start. */
+  readonly values: Slot;
+  /** [count, B, row]: the last state of every row, where rows differ in length. */
+  readonly last: Slot;
+  /** [count, B, row]: gradient of the last state before `backward`, of the initial one after. */
+  readonly gradient: Slot;
+  /** Row of `values` with state `k` of the batch's row `place` after `length` steps. */
+  rowOf(extent: Extent, place: number, length: number, k: number): number;
+}
+
+/** A node in the memory of one workspace. */
+export interface Bound {
+  readonly output: Matrix;
+  /** Gradient of the outputs, in rows as far apart. */
+  readonly gradient: Slot;
+  /** One for each `states` of the node. */
+  readonly states?: readonly BoundState[];
+  /** Writes its descriptors; to be called once, as soon as there is memory. */
+  describe?(): void;
+  /** Derives what the passes need; to be called after the parameters have changed. */
+  prepare?(): void;
+  /** Prepares for passes over these rows. */
+  arrange?(inputs: Extent, outputs: Extent): void;
+  /** Draws its masks for a pass of training; without a draw nothing is masked. */
+  mask?(inputs: Extent, draw: Draw | undefined): void;
+  forward(): void;
+  /** From the gradient of its outputs to that of its inputs, if `wantsInput`, and parameters. */
+  backward?(wantsInput: boolean): void;
+  /** To be called when all of a gradient is there. */
+  finish?(): void;
+  /** Whether `backward` measures the gradients of its states. */
+  measure?(isWanted: boolean): void;
+  /** [T, 2] f64: what it measured. */
+  readonly norms?: Slot;
+  /** The gates [G, H] of a row of the last pass, in a view that lives until the next call. */
+  gates?(place: number): Float32Array;
+}

@@ -1,0 +1,521 @@
+import { CELL_INDEPENDENT, OPERAND_CELL } from '../../../assembly/shared/codes.ts';
+import { roundUp } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import { plainPanels } from '../../engine/panels.ts';
+import type { Panels } from '../../engine/panels.ts';
+import { NONE, part } from '../../engine/plan.ts';
+import type { Plan, Slot } from '../../engine/plan.ts';
+import { DropoutNode } from '../dropout.ts';
+import { MergeNode } from '../merge.ts';
+import type {
+  Bound,
+  BoundState,
+  Derived,
+  GraphBuilder,
+  Initial,
+  Node,
+  Op,
+  ParameterPlaces,
+  ParameterSpec,
+  PassSize,
+  Places,
+  StateSpec,
+} from '../op.ts';
+import type { Extent } from '../pass.ts';
+import { cellForm } from './cell.ts';
+import type { CellForm, CellKind } from './form.ts';
+import { reserveOptions } from './option-buffers.ts';
+import { tableOf } from './options.ts';
+import type { CompleteRecurrent, LstmSpec, RecurrentLayerSpec } from './specs.ts';
+
+/**
+ * Rows that are a multiple of 1 KiB apart fall into a few sets of a first-level cache, and a walk
+ * down a column then evicts itself: such rows get a cache line more.
+ */
+function rowOf(width: number): number {
+  return width % 256 === 0 ? width + 16 : width;
+}
+
+const FILL_ZERO: Initial = { kind: 'fill', value: 0 };
+
+/** One direction of a sub-layer of a recurrent layer. */
+export class RecurrentNode implements Node {
+  readonly sources: readonly number[];
+  readonly name: string;
+  readonly layer: string;
+  readonly form: CellForm;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly parameters: readonly ParameterSpec[];
+  readonly states: readonly StateSpec[];
+  readonly isWhole: boolean;
+  readonly isReverse: boolean;
+  readonly noStream?: string;
+  readonly rowLength: number;
+  readonly gates: { readonly names: readonly string[]; readonly width: number };
+  readonly hidden: number;
+  /** Hp */
+  readonly padded: number;
+  /** Rows of R. */
+  readonly depth: number;
+  /** Columns of the gates, N. */
+  readonly columns: number;
+  /** Elements from one row of the states to the next, and of the gates. */
+  readonly stateRow: number;
+  readonly gateRow: number;
+  readonly #bias: boolean | 'single';
+
+  /**
+   * @param place where it stands among the nodes of its layer.
+   * @param suffix what the names of its parameters end in: `_l0`, `_l0_reverse`.
+   */
+  constructor(
+    cell: CellKind,
+    layer: CompleteRecurrent,
+    source: number,
+    inputs: number,
+    place: number,
+    suffix: string,
+    reverse: boolean,
+  ) {
+    const { name, hiddenSize: hidden, bias } = layer;
+    const form = cellForm(cell, layer as RecurrentLayerSpec, reverse);
+    this.sources = [source];
+    this.name = `${name}.${place}`;
+    this.layer = name;
+    this.form = form;
+    this.inputs = inputs;
+    this.outputs = form.options?.projected || hidden;
+    this.isWhole = reverse;
+    this.isReverse = reverse;
+    if (reverse) {
+      this.noStream =
+        'a stream cannot run a model that reads backwards: give the whole sequence to model.forward()';
+    }
+    this.hidden = hidden;
+    this.padded = roundUp(hidden, form.unit);
+    this.depth = form.operand === OPERAND_CELL ? hidden : this.outputs;
+    this.columns = form.gates.length * this.padded;
+    this.stateRow = rowOf(this.padded);
+    this.gateRow = rowOf(this.columns);
+    this.rowLength = this.columns + this.stateRow;
+    this.gates = { names: form.gates, width: hidden };
+    this.#bias = bias;
+    this.states = this.#states();
+    this.parameters = this.#parameters(suffix);
+  }
+
+  #states(): StateSpec[] {
+    const { outputs, hidden, form, stateRow: row } = this;
+    const meaning = ['layers and directions', 'units'] as const;
+    const h: StateSpec = { role: 'h', count: 1, width: outputs, row, meaning };
+    return form.hasCellState ? [h, { ...h, role: 'c', width: hidden }] : [h];
+  }
+
+  #parameters(suffix: string): ParameterSpec[] {
+    const { form, hidden, padded, depth, inputs } = this;
+    const gates = form.gates.length;
+    const parameters: ParameterSpec[] = [];
+    const uniform: Initial = { kind: 'uniform', limit: 1 / Math.sqrt(hidden) };
+    const panels = (depth: number): Panels => {
+      return { cell: form.code, gates, hidden, padded, depth, vectors: form.panelVectors };
+    };
+    const add = (
+      role: string,
+      kind: string,
+      shape: readonly number[],
+      layout: ParameterSpec['layout'],
+      keras: Initial,
+      rest: { isInt8?: boolean; pytorch?: Initial } = {},
+    ): void => {
+      const { pytorch = uniform, isInt8 = false } = rest;
+      const name = `${this.layer}.${kind}${suffix}`;
+      parameters.push({ role, name, shape, layout, isInt8, initial: { pytorch, keras } });
+    };
+    const glorot = (rows: number, columns: number): Initial => {
+      return { kind: 'uniform', limit: Math.sqrt(6 / (rows + columns)) };
+    };
+    const wide = gates * hidden;
+    const isVector = this.#isVector;
+    add('input', 'weight_ih', [wide, inputs], { panels: panels(inputs) }, glorot(wide, inputs), {
+      isInt8: true,
+    });
+    add(
+      'recurrent',
+      'weight_hh',
+      isVector ? [hidden] : [wide, depth],
+      { panels: panels(isVector ? 1 : depth) },
+      isVector ? uniform : { kind: 'orthogonal' },
+      { isInt8: !isVector },
+    );
+    const forget = form.gates.indexOf('forget');
+    const [from, to] = [forget * hidden, (forget + 1) * hidden];
+    const open: Initial = forget < 0 ? FILL_ZERO : { kind: 'fill', value: 1, from, to };
+    if (this.#bias) add('biasInput', 'bias_ih', [wide], { panels: panels(1) }, open);
+    if (this.#bias === true) {
+      add('biasHidden', 'bias_hh', [wide], { panels: panels(1) }, FILL_ZERO);
+    }
+    const seeing = form.peepholes.length;
+    if (seeing) add('peephole', 'weight_peephole', [seeing, hidden], { row: padded }, FILL_ZERO);
+    const { projected = 0, layerNorm } = form.options ?? {};
+    if (projected) {
+      const layout = { panels: plainPanels(projected, projected, hidden) };
+      add('projection', 'weight_hr', [projected, hidden], layout, glorot(projected, hidden));
+    }
+    if (!layerNorm) return parameters;
+    const ones: Initial = { kind: 'fill', value: 1 };
+    const same = { pytorch: ones };
+    add('normInput', 'layer_norm_ih', [wide], { panels: panels(1) }, ones, same);
+    add('normHidden', 'layer_norm_hh', [wide], { panels: panels(1) }, ones, same);
+    if (!form.hasCellState) return parameters;
+    const gammas: Initial = { kind: 'fill', value: 1, to: hidden };
+    add('normCell', 'layer_norm_c', [2, hidden], { row: padded }, gammas, { pytorch: gammas });
+    return parameters;
+  }
+
+  /** Whether each unit sees no state but its own. */
+  get #isVector(): boolean {
+    return this.form.options?.kind === CELL_INDEPENDENT;
+  }
+
+  /** The sum of both biases, where they may be summed. */
+  derive(plan: Plan, at: ParameterPlaces): Derived | undefined {
+    const { form, columns } = this;
+    if (this.#bias !== true || form.biasApart) return undefined;
+    const { kernels } = at;
+    const slot = plan.reserve(columns);
+    const sums = plan.descriptor('Sequence');
+    return {
+      slot,
+      describe: () =>
+        kernels.write(sums, {
+          cell: form.code,
+          columns,
+          bias: slot,
+          biasInput: at.parameter('biasInput'),
+          biasHidden: at.parameter('biasHidden'),
+        }),
+      prepare: () => kernels.run.sequence_prepare(sums.address),
+    };
+  }
+
+  reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
+    const { form, stateRow, gateRow, inputs, columns, padded } = this;
+    const { kernels, derived } = at;
+    const { run } = kernels;
+    const isTraining = mode === 'train';
+    const rows = batch * steps;
+    const forTraining = (length: number): Slot => (isTraining ? plan.reserve(length) : NONE);
+    const optional = (length: number): Slot => (length ? plan.reserve(length) : NONE);
+    const sequence = plan.descriptor('Sequence');
+    const isReverse = this.isReverse;
+    const cell = form.hasCellState ? 1 : 0;
+    const states = (rows + batch) * stateRow;
+    const step = batch * stateRow;
+    const h = plan.reserve(states);
+    const c = optional(cell * states);
+    const [lastH, lastC] = [plan.reserve(step), optional(cell * step)];
+    const gates = plan.reserve(rows * gateRow);
+    const width = { gates: gateRow, state: stateRow, none: 0 }[form.products];
+    const products = optional(rows * width);
+    const own = plan.part(h, step);
+    const gradient = forTraining(rows * stateRow);
+    const [dh, dc] = [forTraining(step), forTraining(step)];
+    const [dhSeen, dcSeen] = [forTraining(step), forTraining(cell * step)];
+    const norms = forTraining(4 * steps);
+    const noBias = this.#bias === true ? NONE : plan.reserve(columns);
+    const dNoBias = this.#bias === 'single' ? forTraining(columns) : NONE;
+    const wTransposed = forTraining(columns * roundUp(inputs, 16));
+    const rTransposed = this.#isVector ? NONE : forTraining(columns * roundUp(padded, 16));
+    const options = reserveOptions(plan, at, this, { batch, steps, mode });
+    const reader = this.#reserveGates(plan, at, gates, own);
+    const products8 = at.isInt8
+      ? (['input', 'recurrent'] as const).map((role) => {
+          const fields = at.int8(role);
+          return { descriptor: plan.descriptor('Int8Product'), fields };
+        })
+      : [];
+    const turn = isReverse
+      ? this.#reserveTurn(plan, at, rows, own, gradient, isTraining)
+      : undefined;
+    const x = turn ? { slot: turn.inputs, row: inputs } : at.input(0);
+    const measured = { dhSeen, dcSeen, norms };
+
+    const describe = (): void => {
+      const bias =
+        this.#bias === false
+          ? { biasHidden: noBias }
+          : {
+              bias: derived ? derived.slot : at.parameter('biasInput'),
+              biasInput: at.parameter('biasInput'),
+              biasHidden: this.#bias === 'single' ? noBias : at.parameter('biasHidden'),
+            };
+      kernels.write(sequence, {
+        ...bias,
+        x: x.slot,
+        xRow: x.row * 4,
+        inputs,
+        product: at.product,
+        cell: form.code,
+        operand: form.operand,
+        batch,
+        until: batch,
+        offsets: at.offsets,
+        hidden: this.hidden,
+        depth: this.depth,
+        padded,
+        hiddenBytes: padded * 4,
+        columns,
+        stateRow: stateRow * 4,
+        gateRow: gateRow * 4,
+        gatesAll: gates,
+        productsAll: products,
+        productRow: (form.products === 'gates' ? gateRow : stateRow) * 4,
+        hAll: h,
+        cAll: c,
+        dyAll: turn ? turn.stepGradient : gradient,
+        dh,
+        dc,
+        gradientLimit: at.gradientLimit,
+        w: at.parameter('input'),
+        r: at.parameter('recurrent'),
+        wTransposed,
+        rTransposed,
+      });
+      const [input, recurrent] = products8;
+      if (input) {
+        kernels.write(input.descriptor, { ...input.fields, ...at.operands });
+        kernels.write(recurrent!.descriptor, { ...recurrent!.fields, ...at.operands });
+        kernels.write(sequence, {
+          inputInt8: input.descriptor,
+          ...(recurrent!.fields && { recurrentInt8: recurrent!.descriptor }),
+        });
+      }
+      if (options) {
+        options.describe();
+        kernels.write(sequence, { options: options.descriptor });
+      }
+      const hasPeephole = form.peepholes.length > 0;
+      if (hasPeephole) kernels.write(sequence, { peephole: at.parameter('peephole') });
+      turn?.describe();
+      reader.describe();
+      if (!isTraining) return;
+      const dx = turn ? turn.dx : at.gradientOfInput(0);
+      const gradients = { dw: at.gradient('input'), dr: at.gradient('recurrent') };
+      kernels.write(sequence, { dxRow: dx.row * 4, ...gradients });
+      if (hasPeephole) kernels.write(sequence, { dPeephole: at.gradient('peephole') });
+      if (!this.#bias) return;
+      const dBiasHidden = this.#bias === 'single' ? dNoBias : at.gradient('biasHidden');
+      kernels.write(sequence, { dBiasInput: at.gradient('biasInput'), dBiasHidden });
+    };
+
+    return {
+      output: { slot: turn ? turn.output : own, row: stateRow },
+      gradient,
+      states: [state(h, lastH, dh, batch), ...(cell ? [state(c, lastC, dc, batch)] : [])],
+      describe,
+      prepare: () => run.sequence_prepare(sequence.address),
+      arrange: (extent) => {
+        kernels.set(sequence, 'steps', extent.steps);
+        turn?.arrange(extent);
+      },
+      ...(options && { mask: options.mask }),
+      forward: () => {
+        turn?.before();
+        run.sequence_forward(sequence.address);
+        turn?.after();
+      },
+      backward: (wantsInput) => {
+        turn?.beforeBack();
+        const dx = turn ? turn.dx : at.gradientOfInput(0);
+        kernels.set(sequence, 'dx', wantsInput ? dx.slot.address : 0);
+        run.sequence_backward(sequence.address);
+        if (wantsInput) turn?.afterBack();
+      },
+      measure: (isWanted) =>
+        kernels.write(sequence, isWanted ? measured : { dhSeen: NONE, dcSeen: NONE }),
+      norms,
+      gates: reader.read,
+    };
+  }
+
+  /** Turns the rows of a sequence around, before and after a pass. */
+  #reserveTurn(
+    plan: Plan,
+    at: Places,
+    rows: number,
+    own: Slot,
+    gradient: Slot,
+    isTraining: boolean,
+  ): Turn {
+    const { inputs, stateRow } = this;
+    const { kernels } = at;
+    const mirror = at.mirror();
+    const dxRow = roundUp(inputs, 4);
+    const turned = plan.reserve(rows * inputs);
+    const output = plan.reserve(rows * stateRow);
+    const dx = isTraining ? plan.reserve(rows * dxRow) : NONE;
+    const stepGradient = isTraining ? plan.reserve(rows * stateRow) : NONE;
+    const [before, after, beforeBack, afterBack] = [0, 1, 2, 3].map(() => plan.descriptor('Rows'));
+    const gather = (which: typeof before) => (): void => kernels.run.rows_gather(which!.address);
+    return {
+      inputs: turned,
+      output,
+      stepGradient,
+      dx: { slot: dx, row: dxRow },
+      describe: () => {
+        const write = (
+          which: typeof before,
+          to: Slot,
+          toRow: number,
+          from: Slot,
+          fromRow: number,
+          width: number,
+        ): void =>
+          kernels.write(which!, {
+            index: mirror,
+            to,
+            toRow: toRow * 4,
+            from,
+            fromRow: fromRow * 4,
+            width: width * 4,
+          });
+        const x = at.input(0);
+        write(before, turned, inputs, x.slot, x.row, inputs);
+        write(after, output, stateRow, own, stateRow, stateRow);
+        if (!isTraining) return;
+        const target = at.gradientOfInput(0);
+        write(beforeBack, stepGradient, stateRow, gradient, stateRow, stateRow);
+        write(afterBack, target.slot, target.row, dx, dxRow, dxRow);
+      },
+      arrange: (extent) => {
+        for (const which of [before, after, beforeBack, afterBack]) {
+          kernels.set(which!, 'rows', extent.rows);
+        }
+      },
+      before: gather(before),
+      after: gather(after),
+      beforeBack: gather(beforeBack),
+      afterBack: gather(afterBack),
+    };
+  }
+
+  /** Reads the gates of a row in their plain order; an Elman network's only one is its state. */
+  #reserveGates(
+    plan: Plan,
+    at: Places,
+    gates: Slot,
+    states: Slot,
+  ): { describe(): void; read(place: number): Float32Array } {
+    const { form, hidden, padded, gateRow, stateRow } = this;
+    const { kernels } = at;
+    const count = form.gates.length;
+    if (count === 1) {
+      const read = (place: number): Float32Array =>
+        kernels.floats(states, place * stateRow, hidden);
+      return { describe: () => undefined, read };
+    }
+    const plain = plan.reserve(this.columns);
+    const panels = plan.descriptor('Panels');
+    const { code: cell, panelVectors: vectors } = form;
+    return {
+      describe: () =>
+        kernels.write(panels, { cell, gates: count, hidden, padded, depth: 1, vectors, plain }),
+      read(place) {
+        kernels.write(panels, { panels: part(gates, place * gateRow) });
+        kernels.run.panels_rearrange(panels.address, false);
+        return kernels.floats(plain, 0, count * hidden);
+      },
+    };
+  }
+}
+
+interface Turn {
+  /** [M, I]: its inputs from the end. */
+  readonly inputs: Slot;
+  /** [M, row]: its outputs at the places of their inputs. */
+  readonly output: Slot;
+  /** [M, row]: the gradient of the outputs in its own order. */
+  readonly stepGradient: Slot;
+  readonly dx: { readonly slot: Slot; readonly row: number };
+  describe(): void;
+  arrange(extent: Extent): void;
+  before(): void;
+  after(): void;
+  beforeBack(): void;
+  afterBack(): void;
+}
+
+/** The initial states come first, then those of every step. */
+function state(values: Slot, last: Slot, gradient: Slot, batch: number): BoundState {
+  return {
+    values,
+    last,
+    gradient,
+    rowOf: ({ offsets }, place, length) =>
+      length === 0 ? place : batch + offsets[length - 1]! + place,
+  };
+}
+
+/** One node, or one for each direction and their merge. */
+function addSubLayer(
+  cell: CellKind,
+  layer: CompleteRecurrent,
+  depth: number,
+  inputs: number,
+  build: GraphBuilder,
+): void {
+  const { name, bidirectional, dropout, inputDropout } = layer;
+  const addDropout = (rate: number | undefined, fixed: boolean): void => {
+    if (rate) build.add(new DropoutNode(name, build.top, inputs, rate, fixed));
+  };
+  if (depth > 0) addDropout(dropout, false);
+  addDropout(inputDropout, true);
+  const source = build.top;
+  const direction = (place: number, reverse: boolean): number => {
+    const suffix = `_l${depth}${reverse && bidirectional ? '_reverse' : ''}`;
+    return build.add(new RecurrentNode(cell, layer, source, inputs, place, suffix, reverse));
+  };
+  if (!bidirectional) {
+    direction(depth, layer.direction === 'backward');
+    return;
+  }
+  const both = [direction(2 * depth, false), direction(2 * depth + 1, true)] as const;
+  const { outputs } = build.at(both[0]);
+  build.add(new MergeNode(name, `${name}.${depth}`, both, outputs, layer.merge));
+}
+
+function outputsOf(layer: CompleteRecurrent): number {
+  const width = (layer as LstmSpec).projSize || layer.hiddenSize;
+  return layer.bidirectional && layer.merge === 'concat' ? 2 * width : width;
+}
+
+/** The kind of layer that runs a cell over a sequence. */
+export function recurrent(cell: CellKind): Op<RecurrentLayerSpec, CompleteRecurrent> {
+  return {
+    type: cell.type,
+    options: tableOf(cell),
+    complete(spec, { at }) {
+      if (spec.bidirectional && spec.direction === 'backward') {
+        const message = `"${at}.direction" says nothing where "bidirectional" is true`;
+        throw new GatefoldError('ERR_ARGUMENT', message);
+      }
+      if (!spec.bidirectional && spec.merge !== 'concat') {
+        throw new GatefoldError('ERR_ARGUMENT', `"${at}.merge" needs "bidirectional": true`);
+      }
+      cell.check?.(spec, at);
+      return spec as CompleteRecurrent;
+    },
+    sizes: (layer) => ({
+      inputs: layer.inputSize,
+      outputs: outputsOf(layer),
+      count: layer.bidirectional ? 2 * layer.numLayers : layer.numLayers,
+    }),
+    lower(layer, build) {
+      for (let depth = 0; depth < layer.numLayers; depth++) {
+        const inputs = depth === 0 ? layer.inputSize : outputsOf(layer);
+        addSubLayer(cell, layer, depth, inputs, build);
+      }
+    },
+  };
+}
