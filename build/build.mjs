@@ -4,6 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { declarations } from './declarations.mjs';
 import { printBytes, printExports } from './embed.mjs';
 import { printEntry, printLayout, structsOf } from './layout.mjs';
 import { printLicences } from './licences.mjs';
@@ -41,13 +42,16 @@ const ENTRIES = {
   workerd: 'src/hosts/workerd.ts',
   worklet: 'src/hosts/worklet.ts',
   node: 'src/node/index.ts',
-  'data-entry': 'src/data/index.ts',
-  'kernels-entry': 'src/kernels/index.ts',
+  data: 'src/data/index.ts',
+  kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   cli: 'src/cli/index.ts',
 };
+
+/** Those with declarations: other hosts' entries of a sub-path have its own, a command none. */
+const { edge: _edge, workerd: _workerd, cli: _cli, ...TYPED } = ENTRIES;
 
 /**
  * CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import
@@ -86,17 +90,8 @@ async function bundle() {
   return [...files, ['third-party-licences.txt', await printLicences(metafile)]];
 }
 
-async function declarations() {
-  await rm('build/out/types', { recursive: true, force: true });
-  await tool('typescript/lib/tsc.js', '-p', 'build/tsconfig.json');
-  const files = await filesOf('build/out/types/src');
-  return Promise.all(
-    files.map(async (file) => [relative('build/out/types/src', file), await readFile(file)]),
-  );
-}
-
 async function buildDist() {
-  const files = new Map([...(await bundle()), ...(await declarations())]);
+  const files = new Map([...(await bundle()), ...(await declarations(TYPED))]);
   for (const [variant, file] of Object.entries(SHIPPED)) {
     files.set(`wasm/${file}`, await readFile(`build/out/${variant}.wasm`));
   }
@@ -106,24 +101,29 @@ async function buildDist() {
   }
 }
 
-const own = ['build', 'embed', 'layout', 'licences', 'steps'].map((name) => `build/${name}.mjs`);
+const scripts = (...names) => names.map((name) => `build/${name}.mjs`);
 const generated = ['layout', 'wasm-bytes', 'exports'].map((name) => `${GENERATED}/${name}.ts`);
 await step('wasm', {
-  inputs: [...own, 'assembly', 'asconfig.json', 'package-lock.json'],
+  inputs: [
+    ...scripts('build', 'embed', 'layout', 'steps'),
+    'assembly',
+    'asconfig.json',
+    'package-lock.json',
+  ],
   outputs: [...generated, 'build/out/debug.wasm', 'build/out/baseline.wat'],
   work: buildWasm,
 });
 if (!process.argv.includes('--wasm')) {
   await step('dist', {
     inputs: [
-      ...own,
+      ...scripts('build', 'declarations', 'licences', 'steps'),
       'src',
       'assembly/shared',
       'tsconfig.json',
       'build/tsconfig.json',
       'package.json',
     ],
-    outputs: ['dist/index.js', 'dist/hosts/default.d.ts', 'dist/cli.js'],
+    outputs: ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js'],
     work: buildDist,
   });
 }

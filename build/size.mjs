@@ -14,8 +14,8 @@ const BUDGETS = [
   { file: 'core.js', gzip: 34 * KB },
   { file: 'worklet.js', gzip: 38 * KB },
   { file: 'workerd.js', gzip: 34 * KB },
-  { file: 'data-entry.js', gzip: 6 * KB },
-  { file: 'kernels-entry.js', gzip: 8 * KB },
+  { file: 'data.js', gzip: 6 * KB },
+  { file: 'kernels.js', gzip: 8 * KB },
   { file: 'formats/safetensors.js', gzip: 28 * KB },
 ];
 

@@ -50,12 +50,6 @@ interface AdamOptions extends CommonOptions {
   readonly eps?: number;
 }
 
-// no entry, but others name it
-interface Block {
-  readonly address: number;
-  readonly bytes: number;
-}
-
 // gatefold/data
 interface BucketOptions {
   readonly batch: number;
@@ -104,7 +98,7 @@ type CompleteLayer = Complete<LayerSpec>;
 
 // gatefold/core, gatefold/worklet
 interface CoreEngineOptions {
-  readonly module: WebAssembly.Module | BufferSource;
+  readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
   readonly maxBytes?: number;
 }
 
@@ -123,6 +117,15 @@ interface CtcOptions {
   readonly maxLabels?: number;
 }
 
+// no entry, but others name it
+type Disposer = SymbolConstructor extends {
+  readonly dispose: infer Key extends symbol;
+}
+  ? {
+      readonly [key in Key]: () => void;
+    }
+  : object;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ElementLossOptions {
   readonly type: 'mse' | 'mae' | 'huber' | 'bce';
@@ -138,7 +141,7 @@ interface EmbeddingSpec {
 }
 
 // gatefold, gatefold/node
-class Engine extends CoreEngine {
+class Engine extends Engine$1 {
   static create(options?: EngineOptions): Promise<Engine>;
   static createSync(options?: EngineOptions): Engine;
 }
@@ -147,16 +150,13 @@ class Engine extends CoreEngine {
 class Engine {
   readonly variant: 'relaxed' | 'baseline';
   readonly maxBytes: number;
-  protected constructor(
-    instance: WebAssembly.Instance,
-    memory: WebAssembly.Memory,
-    maxBytes: number,
-  );
+  protected constructor();
   static create(options: CoreEngineOptions): Promise<Engine>;
   static createSync(options: CoreEngineOptions): Engine;
   get bytes(): number;
   dispose(): void;
 }
+interface Engine extends HostDisposable {}
 
 // gatefold, gatefold/node
 interface EngineOptions {
@@ -198,7 +198,9 @@ type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
 interface FitOptions {
   readonly epochs: number;
   readonly from?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: {
+    readonly aborted: boolean;
+  };
   readonly validation?: TrainingData;
   readonly metrics?: readonly Metric[];
   readonly learningRate?: Schedule | ReduceOnPlateau;
@@ -278,6 +280,9 @@ interface GruSpec extends RecurrentSpec {
   readonly layerNorm?: boolean;
 }
 
+// no entry, but others name it
+interface HostDisposable extends Disposer {}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
   readonly type: 'indrnn';
@@ -299,14 +304,6 @@ interface InputGradients {
 interface Int8Tensor {
   readonly shape: readonly number[];
   readonly data: Int8Array;
-}
-
-// no entry, but others name it
-interface KernelImports {
-  readonly env: {
-    readonly memory: WebAssembly.Memory;
-    readonly wide: number;
-  };
 }
 
 // gatefold/kernels
@@ -449,6 +446,7 @@ class Model {
   stream(options?: StreamOptions): Stream;
   dispose(): void;
 }
+interface Model extends HostDisposable {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ModelDescription {
@@ -498,17 +496,6 @@ interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
-// no entry, but others name it
-class Patience {}
-
-// no entry, but others name it
-interface Place {
-  readonly control: Int32Array<SharedArrayBuffer>;
-  readonly share: number;
-  readonly patience: number;
-  readonly piece: number;
-}
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface PoolSpec {
   readonly type: 'pool';
@@ -548,7 +535,6 @@ interface RecurrentSpec {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class ReduceOnPlateau {
   rate: number;
-  readonly heard: Patience;
   constructor(
     rate: number,
     options?: {
@@ -683,11 +669,7 @@ interface SgdOptions extends CommonOptions {
 // gatefold/threads
 interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
-  readonly imports: KernelImports;
   readonly description: Model['description'];
-  readonly parameters: Block;
-  readonly room: Block;
-  readonly life: Int32Array<SharedArrayBuffer>;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -713,13 +695,10 @@ interface StepReport extends UpdateReport {
   readonly loss: number;
 }
 
-// no entry, but others name it
-class Store {}
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class Stream {
   readonly batch: number;
-  constructor(owner: StreamOwner, store: Store, options: StreamOptions);
+  private constructor();
   step(x: Input, out: Float32Array): void;
   run(x: Input, out: Float32Array, frames: number): void;
   reset(): void;
@@ -728,6 +707,7 @@ class Stream {
   restore(state: ModelState): void;
   dispose(): void;
 }
+interface Stream extends HostDisposable {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface StreamOptions {
@@ -736,19 +716,11 @@ interface StreamOptions {
 }
 
 // no entry, but others name it
-interface StreamOwner {
-  readonly engine: Engine;
+class TeamEngine extends Engine {
+  protected constructor();
+  get threads(): number;
+  dispose(): void;
 }
-
-// no entry, but others name it
-interface Task extends Place {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly imports: KernelImports;
-  readonly number: number;
-}
-
-// no entry, but others name it
-class TeamEngine {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Tensor {
@@ -830,6 +802,7 @@ class Trainer {
   restore(snapshot: Snapshot): void;
   dispose(): void;
 }
+interface Trainer extends HostDisposable {}
 
 // gatefold/formats/safetensors
 interface TrainerExtras extends Extras {
@@ -897,6 +870,17 @@ class Vocabulary {
   encode(text: Iterable<string>): Int32Array;
   toString(): string;
 }
+
+// no entry, but others name it
+type WasmModule = typeof globalThis extends {
+  WebAssembly: {
+    Module: {
+      prototype: infer Module;
+    };
+  };
+}
+  ? Module
+  : object;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface WindowOptions {
@@ -1031,9 +1015,6 @@ function stepDecay(
 
 // gatefold, gatefold/node
 function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
-
-// gatefold/threads/worker
-function work(task: Task, ready: (answer: number) => void): void;
 
 // gatefold/formats/safetensors
 function writeSafetensors(

@@ -1,7 +1,9 @@
 import { isBuffer } from '../base/arrays.ts';
 import { checkInteger, checkKeys } from '../base/check.ts';
 import { disposable } from '../base/disposable.ts';
+import type { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
+import type { WasmModule } from '../base/host.ts';
 import { importsOf } from './imports.ts';
 import { Kernels } from './kernels.ts';
 
@@ -10,7 +12,7 @@ export const DEFAULT_MAX_BYTES: number = 256 * 2 ** 20;
 
 export interface CoreEngineOptions {
   /** The compiled kernels, or their bytes: one of the package's `.wasm` files. */
-  readonly module: WebAssembly.Module | BufferSource;
+  readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
   /** Most bytes of linear memory; default 256 MiB. */
   readonly maxBytes?: number;
 }
@@ -93,7 +95,7 @@ function isModule(value: unknown): value is WebAssembly.Module {
   return Object.prototype.toString.call(value) === '[object WebAssembly.Module]';
 }
 
-function checkModule(options: CoreEngineOptions): WebAssembly.Module | BufferSource {
+function checkModule(options: CoreEngineOptions): CoreEngineOptions['module'] {
   if (typeof WebAssembly !== 'object') {
     const message =
       'this host has no WebAssembly (Lockdown Mode and some embedded browsers switch it off)';
@@ -136,4 +138,6 @@ function refused(error: unknown): unknown {
   );
 }
 
+// `disposable` adds the method.
+export interface Engine extends HostDisposable {}
 disposable(Engine);

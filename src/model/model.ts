@@ -4,6 +4,7 @@ import { checkChoice, checkInteger, frozenCopy, readOptions } from '../base/chec
 import { complete, inputSizeOf, outputSizeOf } from '../ops/description.ts';
 import type { CompleteLayer } from '../ops/description.ts';
 import { disposable } from '../base/disposable.ts';
+import type { HostDisposable } from '../base/disposable.ts';
 import { raggedOrder } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
 import { kernelsOf } from '../engine/engine.ts';
@@ -292,7 +293,7 @@ export class Model {
 
   /** The state of a sequence, or of `batch` of them, to be advanced step by step. */
   stream(options: StreamOptions = {}): Stream {
-    return new Stream(this, storeOf(this), options);
+    return Stream.over(this, storeOf(this), options);
   }
 
   /** Gives the memory back. Streams and trainers of the model throw from then on. */
@@ -304,4 +305,6 @@ export class Model {
   }
 }
 
+// `disposable` adds the method.
+export interface Model extends HostDisposable {}
 disposable(Model);

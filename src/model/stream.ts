@@ -8,6 +8,7 @@ import {
   readOptions,
 } from '../base/check.ts';
 import { disposable } from '../base/disposable.ts';
+import type { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
@@ -53,7 +54,7 @@ export class Stream {
   #views: Views;
   #disposed = false;
 
-  constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
+  private constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
     const given = readOptions('options', options, ['batch', 'state']);
     const batch = checkInteger('batch', given.batch ?? 1, 1);
     const state = checkState(unplaced(store.units), given.state ?? {}, batch);
@@ -87,6 +88,11 @@ export class Stream {
     writeState(this.#kernels, this.#states[0]!, state, batch);
     // Arrays are checked against the batch: it stays what it is.
     Object.freeze(this);
+  }
+
+  /** @internal A stream over the parameters of a model: `model.stream()` for everyone else. */
+  static over(owner: StreamOwner, store: Store, options: StreamOptions): Stream {
+    return new Stream(owner, store, options);
   }
 
   /**
@@ -216,4 +222,6 @@ interface Views {
   readonly block: Pair;
 }
 
+// `disposable` adds the method.
+export interface Stream extends HostDisposable {}
 disposable(Stream);

@@ -3,6 +3,7 @@ import { checkChoice, checkFlag, checkInteger, ownFloats, readOptions } from '..
 import type { Carry } from './tbptt.ts';
 import type { Ctc, Labels } from './losses/ctc.ts';
 import { disposable } from '../base/disposable.ts';
+import type { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { fit } from './fit.ts';
@@ -575,4 +576,6 @@ export class Trainer {
   }
 }
 
+// `disposable` adds the method.
+export interface Trainer extends HostDisposable {}
 disposable(Trainer);
