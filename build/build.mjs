@@ -1,7 +1,7 @@
 // From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and
 // declarations -> dist/. `--wasm` stops before dist/, which the tests of the sources do not need.
 import { readFile, rm } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { declarations } from './declarations.mjs';
@@ -69,6 +69,34 @@ const builtins = {
   },
 };
 
+/** The first line of an exported class, whose name a console and a stack trace show. */
+const CLASS = /^export class (\w+)[^{]*\{/gm;
+
+/**
+ * Gives exported classes a static name, which survives minification here and by an application.
+ * `keepNames` of esbuild would wrap every function too.
+ */
+const classNames = {
+  name: 'class-names',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path }) => ({
+      contents: (await readFile(path, 'utf8')).replace(CLASS, `$& static name = '$1';`),
+      loader: 'ts',
+    }));
+  },
+};
+
+/** A source map with our sources as they are, but for the kernels: nobody reads those as text. */
+async function printMap(path, text) {
+  const map = JSON.parse(text);
+  for (const [index, source] of map.sources.entries()) {
+    const file = join(dirname(path), source);
+    if (file.endsWith('/wasm-bytes.ts')) map.sourcesContent[index] = null;
+    else if (file.startsWith('src/')) map.sourcesContent[index] = await readFile(file, 'utf8');
+  }
+  return JSON.stringify(map);
+}
+
 /** Entries share chunks, so that a model which one entry made is of the same class to another. */
 async function bundle() {
   const { outputFiles, metafile } = await build({
@@ -81,13 +109,20 @@ async function bundle() {
     outdir: 'dist',
     chunkNames: 'chunks/[name]-[hash]',
     external: ['*.wasm', '*.wasm?module'],
-    plugins: [builtins],
+    plugins: [builtins, classNames],
+    sourcemap: 'linked',
     logLevel: 'warning',
     metafile: true,
     write: false,
   });
-  const files = outputFiles.map(({ path, contents }) => [relative('dist', path), contents]);
-  return [...files, ['third-party-licences.txt', await printLicences(metafile)]];
+  const files = outputFiles.map(async ({ path, contents, text }) => [
+    relative('dist', path),
+    path.endsWith('.map') ? await printMap(relative('.', path), text) : contents,
+  ]);
+  return [
+    ...(await Promise.all(files)),
+    ['third-party-licences.txt', await printLicences(metafile)],
+  ];
 }
 
 async function buildDist() {

@@ -85,7 +85,7 @@ describe('package.json', () => {
 describe('the tarball', () => {
   test('holds the build, its licence and its documents, and nothing else', () => {
     const known =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
     expect(consumer.files.filter((file) => !known.test(file))).toEqual([]);
     expect(consumer.files).toContain('LICENSE');
   });
@@ -235,4 +235,85 @@ describe('the entries for bare hosts', () => {
       expect(await codeOf(entry)).not.toContain('AGFzbQ');
     },
   );
+});
+
+describe('an error or a console', () => {
+  const SHOWN = [
+    [
+      'gatefold',
+      [
+        'Engine',
+        'GatefoldError',
+        'Model',
+        'ReduceOnPlateau',
+        'Stream',
+        'TextBatches',
+        'Trainer',
+        'Vocabulary',
+      ],
+    ],
+    [
+      'gatefold/data',
+      ['Normalizer', 'SequenceBuckets', 'SeriesWindows', 'TextBatches', 'Vocabulary'],
+    ],
+    ['gatefold/threads', ['ThreadedEngine']],
+  ] as const;
+
+  test.each(SHOWN)('shows the names of the classes of %s', (name, classes) => {
+    const program = `
+      import * as entry from '${name}';
+      const isClass = (value) => typeof value === 'function' && /^class\\b/.test(value);
+      const classes = Object.entries(entry).filter(([, value]) => isClass(value));
+      console.log(classes.map(([key, { name }]) => key + '=' + name).join(' '));`;
+    expect(consumer.run(program)).toBe(classes.map((one) => `${one}=${one}`).join(' '));
+  });
+
+  test('shows the name of an object that the package has made', () => {
+    const program = `
+      import { Engine, Model } from 'gatefold';
+      const engine = Engine.createSync();
+      const model = Model.create(engine, { layers: [{ type: 'rnn', inputSize: 2, hiddenSize: 3 }] });
+      console.log([engine, model, model.stream()].map((one) => one.constructor.name).join());`;
+    expect(consumer.run(program)).toBe('Engine,Model,Stream');
+  });
+
+  test('shows where in the TypeScript, for each line of the package in a stack', () => {
+    const program = `
+      import { Engine } from 'gatefold';
+      try { Engine.createSync({ maxBytes: -1 }); } catch (error) { console.log(error.stack); }`;
+    const stack = consumer.run(program, 'module', ['--enable-source-maps']);
+    const lines = stack.split('\n').filter((line) => line.includes('node_modules/gatefold'));
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) {
+      const [, file, row] = /(src\/[\w/-]+\.ts):(\d+):\d+\)?$/.exec(line) ?? [];
+      expect(file, line).toBeDefined();
+      // A frame is a call: `name(`, or `new Name(`.
+      expect(readFileSync(join(root, file!), 'utf8').split('\n')[Number(row) - 1], line).toMatch(
+        /\(/,
+      );
+    }
+    expect(stack).toMatch(/createMemory .*src\/engine\/engine\.ts/);
+  });
+
+  test('finds the text of every source in the maps, but for the kernels', () => {
+    const maps = consumer.files.filter((file) => file.endsWith('.map'));
+    const scriptFiles = consumer.files.filter((file) => file.endsWith('.js'));
+    expect(maps).toEqual(scriptFiles.map((file) => `${file}.map`));
+    const sources = new Set<string>();
+    for (const path of maps) {
+      const map = JSON.parse(readFileSync(join(root, path), 'utf8')) as {
+        sources: string[];
+        sourcesContent: (string | null)[];
+      };
+      map.sources.forEach((source, k) => {
+        const file = join(path, '..', source);
+        if (!file.startsWith('src/')) return;
+        sources.add(file);
+        const text = file.endsWith('wasm-bytes.ts') ? null : readFileSync(join(root, file), 'utf8');
+        expect(map.sourcesContent[k], file).toBe(text);
+      });
+    }
+    expect([...sources]).toContain('src/training/trainer.ts');
+    expect([...sources]).toContain('src/threads/worker.ts');
+  });
 });
