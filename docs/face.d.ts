@@ -118,7 +118,7 @@ interface CtcOptions {
 }
 
 // no entry, but others name it
-type Disposer = SymbolConstructor extends {
+type Disposes = SymbolConstructor extends {
   readonly dispose: infer Key extends symbol;
 }
   ? {
@@ -147,7 +147,7 @@ class Engine extends Engine$1 {
 }
 
 // gatefold/core, gatefold/worklet
-class Engine {
+class Engine extends HostDisposable {
   readonly variant: 'relaxed' | 'baseline';
   readonly maxBytes: number;
   protected constructor();
@@ -156,7 +156,6 @@ class Engine {
   get bytes(): number;
   dispose(): void;
 }
-interface Engine extends HostDisposable {}
 
 // gatefold, gatefold/node
 interface EngineOptions {
@@ -281,7 +280,11 @@ interface GruSpec extends RecurrentSpec {
 }
 
 // no entry, but others name it
-interface HostDisposable extends Disposer {}
+interface HostDisposable extends Disposes {}
+
+abstract class HostDisposable {
+  abstract dispose(): void;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
@@ -424,7 +427,7 @@ type Measures = {
 type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-class Model {
+class Model extends HostDisposable {
   readonly engine: Engine;
   readonly description: {
     readonly layers: readonly CompleteLayer[];
@@ -446,7 +449,6 @@ class Model {
   stream(options?: StreamOptions): Stream;
   dispose(): void;
 }
-interface Model extends HostDisposable {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ModelDescription {
@@ -696,7 +698,7 @@ interface StepReport extends UpdateReport {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-class Stream {
+class Stream extends HostDisposable {
   readonly batch: number;
   private constructor();
   step(x: Input, out: Float32Array): void;
@@ -707,7 +709,6 @@ class Stream {
   restore(state: ModelState): void;
   dispose(): void;
 }
-interface Stream extends HostDisposable {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface StreamOptions {
@@ -778,7 +779,7 @@ interface TiedLinearSpec extends Omit<LinearSpec, 'outFeatures'> {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-class Trainer {
+class Trainer extends HostDisposable {
   readonly model: Model;
   readonly options: TrainerOptions;
   readonly bytes: number;
@@ -802,7 +803,6 @@ class Trainer {
   restore(snapshot: Snapshot): void;
   dispose(): void;
 }
-interface Trainer extends HostDisposable {}
 
 // gatefold/formats/safetensors
 interface TrainerExtras extends Extras {

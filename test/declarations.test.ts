@@ -176,7 +176,7 @@ describe('the files', () => {
       texts
         .flatMap((text) => [
           ...text.matchAll(
-            /^(?:export )?(?:declare )?(class|function|const|interface|type) (\w+)/gm,
+            /^(?:export )?(?:declare )?(?:abstract )?(class|function|const|interface|type) (\w+)/gm,
           ),
         ])
         .map(([, kind, name]) => [name!, kind!]),
@@ -216,8 +216,10 @@ describe('the files', () => {
       ([name, kind]) => !exported.has(name) && kind !== 'interface' && kind !== 'type',
     );
     expect(hidden.sort()).toEqual([
-      // Tuples of names, from which the type of a complete description is made.
+      // With the one below, names from which the type of a complete description is made.
       ['COMMON_OPTIONS', 'const'],
+      // `Engine`, `Model`, `Stream` and `Trainer` inherit from it.
+      ['HostDisposable', 'class'],
       ['LSTM_OPTIONS', 'const'],
       // `ThreadedEngine` inherits from it.
       ['TeamEngine', 'class'],

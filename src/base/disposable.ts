@@ -1,17 +1,20 @@
-/**
- * `Disposable` in programs whose `lib` declares `Symbol.dispose`. In others it asks for nothing, so
- * that the declarations of the package compile there too.
- */
-export interface HostDisposable extends Disposer {}
-type Disposer = SymbolConstructor extends { readonly dispose: infer Key extends symbol }
+/** `Disposable` in programs whose `lib` declares it. In others it asks for nothing. */
+type Disposes = SymbolConstructor extends { readonly dispose: infer Key extends symbol }
   ? { readonly [key in Key]: () => void }
   : object;
+export interface HostDisposable extends Disposes {}
 
-/** Lets `using` end an object, in the hosts that know `Symbol.dispose`. */
-export function disposable(type: { readonly prototype: { dispose(): void } }): void {
-  if (typeof Symbol.dispose !== 'symbol') return;
-  Object.defineProperty(type.prototype, Symbol.dispose, {
-    value(this: { dispose(): void }): void {
+/**
+ * What ends with `dispose()`, and with `using` in the hosts that know `Symbol.dispose`. It is a
+ * base class rather than a call for each class: bundlers drop unused classes, but no calls.
+ */
+export abstract class HostDisposable {
+  abstract dispose(): void;
+}
+
+if (typeof Symbol.dispose === 'symbol') {
+  Object.defineProperty(HostDisposable.prototype, Symbol.dispose, {
+    value(this: HostDisposable): void {
       this.dispose();
     },
   });

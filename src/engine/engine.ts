@@ -1,7 +1,6 @@
 import { isBuffer } from '../base/arrays.ts';
 import { checkInteger, checkKeys } from '../base/check.ts';
-import { disposable } from '../base/disposable.ts';
-import type { HostDisposable } from '../base/disposable.ts';
+import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { WasmModule } from '../base/host.ts';
 import { importsOf } from './imports.ts';
@@ -31,7 +30,7 @@ export function kernelsOf(engine: Engine): Kernels {
  * One WebAssembly instance with its memory: the only owner of what models, streams and trainers
  * hold.
  */
-export class Engine {
+export class Engine extends HostDisposable {
   /**
    * Which kernels run: `relaxed` rounds a product and a sum once, `baseline` gives the same bits on
    * every machine.
@@ -45,6 +44,7 @@ export class Engine {
     memory: WebAssembly.Memory,
     maxBytes: number,
   ) {
+    super();
     const kernels = new Kernels(instance, memory, maxBytes);
     internals.set(this, kernels);
     this.variant = kernels.relaxed ? 'relaxed' : 'baseline';
@@ -137,7 +137,3 @@ function refused(error: unknown): unknown {
     `this host refuses the kernels (${error.message})${hint}`,
   );
 }
-
-// `disposable` adds the method.
-export interface Engine extends HostDisposable {}
-disposable(Engine);

@@ -3,8 +3,7 @@ import { newFloats } from '../base/arrays.ts';
 import { checkChoice, checkInteger, frozenCopy, readOptions } from '../base/check.ts';
 import { complete, inputSizeOf, outputSizeOf } from '../ops/description.ts';
 import type { CompleteLayer } from '../ops/description.ts';
-import { disposable } from '../base/disposable.ts';
-import type { HostDisposable } from '../base/disposable.ts';
+import { HostDisposable } from '../base/disposable.ts';
 import { raggedOrder } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
 import { kernelsOf } from '../engine/engine.ts';
@@ -68,7 +67,7 @@ export function storeOf(model: Model): Store {
 }
 
 /** Layers with their parameters in an engine's memory. */
-export class Model {
+export class Model extends HostDisposable {
   readonly engine: Engine;
   /** Every default filled in, every layer named. */
   readonly description: { readonly layers: readonly CompleteLayer[]; readonly weights?: 'int8' };
@@ -89,6 +88,7 @@ export class Model {
     int8: boolean,
     shared?: SharedParameters,
   ) {
+    super();
     const units = unitsOf(layers);
     const kernels = kernelsOf(engine);
     if (int8) checkInt8(kernels);
@@ -304,7 +304,3 @@ export class Model {
     store.dispose();
   }
 }
-
-// `disposable` adds the method.
-export interface Model extends HostDisposable {}
-disposable(Model);

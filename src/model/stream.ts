@@ -7,8 +7,7 @@ import {
   checkTokens,
   readOptions,
 } from '../base/check.ts';
-import { disposable } from '../base/disposable.ts';
-import type { HostDisposable } from '../base/disposable.ts';
+import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
@@ -38,7 +37,7 @@ const BLOCK = 16;
  * The state of a running sequence over a model; behind a `pool` of mode `last` every step is the
  * last so far. `step` and `run` allocate nothing.
  */
-export class Stream {
+export class Stream extends HostDisposable {
   /** B */
   readonly batch: number;
   readonly #owner: StreamOwner;
@@ -55,6 +54,7 @@ export class Stream {
   #disposed = false;
 
   private constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
+    super();
     const given = readOptions('options', options, ['batch', 'state']);
     const batch = checkInteger('batch', given.batch ?? 1, 1);
     const state = checkState(unplaced(store.units), given.state ?? {}, batch);
@@ -221,7 +221,3 @@ interface Views {
   readonly single: Pair;
   readonly block: Pair;
 }
-
-// `disposable` adds the method.
-export interface Stream extends HostDisposable {}
-disposable(Stream);
