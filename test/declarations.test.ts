@@ -13,7 +13,7 @@ afterAll(() => consumer.remove());
 
 const COMPILERS = {
   'TypeScript 7': 'node_modules/typescript/lib/tsc.js',
-  'TypeScript 6': 'node_modules/@typescript/old/lib/tsc.js',
+  'TypeScript 6': 'node_modules/@typescript/typescript6/bin/tsc6',
 };
 
 /** What a compiler says to a strict program; nothing where it is content. */
@@ -91,6 +91,12 @@ describe('a strict program', () => {
     { ...NODENEXT, lib: ['es2022', 'webworker'], skipLibCheck: false },
     { ...NODENEXT, lib: ['esnext', 'dom'], skipLibCheck: false },
   ])('compiles: $moduleResolution, lib $lib, skipLibCheck $skipLibCheck', (options) => {
+    expect(compile(PROGRAM, options)).toBe('');
+  });
+
+  test('compiles beside the types of Node', () => {
+    const typeRoots = [join(root, 'node_modules/@types')];
+    const options = { ...NODENEXT, lib: ['es2022'], types: ['node'], typeRoots };
     expect(compile(PROGRAM, options)).toBe('');
   });
 
