@@ -1,9 +1,10 @@
 // From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and
 // declarations -> dist/. `--wasm` stops before dist/, which the tests of the sources do not need.
 import { readFile, rm } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { declarations } from './declarations.mjs';
 import { printBytes, printExports } from './embed.mjs';
 import { printEntry, printLayout, structsOf } from './layout.mjs';
 import { printLicences } from './licences.mjs';
@@ -41,13 +42,16 @@ const ENTRIES = {
   workerd: 'src/hosts/workerd.ts',
   worklet: 'src/hosts/worklet.ts',
   node: 'src/node/index.ts',
-  'data-entry': 'src/data/index.ts',
-  'kernels-entry': 'src/kernels/index.ts',
+  data: 'src/data/index.ts',
+  kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   cli: 'src/cli/index.ts',
 };
+
+/** Those with declarations: other hosts' entries of a sub-path have its own, a command none. */
+const { edge: _edge, workerd: _workerd, cli: _cli, ...TYPED } = ENTRIES;
 
 /**
  * CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import
@@ -65,21 +69,41 @@ const builtins = {
   },
 };
 
+/** The first line of an exported class, whose name a console and a stack trace show. */
+const CLASS = /^export class (\w+)[^{]*\{/gm;
+
 /**
  * Options say in a sentence what they mean, and what other frameworks call them: for
  * docs/options.md (build/options.mjs). Bundles go without.
  */
-const withoutReference = {
-  name: 'without-reference',
+const TEXT = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`/.source;
+const REFERENCE = new RegExp(`\\b(?:about|expects|pytorch|keras|onnx):\\s*(?:${TEXT}),?`, 'g');
+
+/**
+ * Gives exported classes a static name, which survives minification here and by an application.
+ * `keepNames` of esbuild would wrap every function too.
+ */
+const sources = {
+  name: 'sources',
   setup({ onLoad }) {
-    const text = /'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`/.source;
-    const reference = new RegExp(`\\b(?:about|expects|pytorch|keras|onnx):\\s*(?:${text}),?`, 'g');
-    onLoad({ filter: /src.ops.*\.ts$/ }, async ({ path }) => ({
-      contents: (await readFile(path, 'utf8')).replace(reference, ''),
-      loader: 'ts',
-    }));
+    onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
+      const named = (await readFile(path, 'utf8')).replace(CLASS, `$& static name = '$1';`);
+      const isOp = /[\\/]src[\\/]ops[\\/]/.test(path);
+      return { contents: isOp ? named.replace(REFERENCE, '') : named, loader: 'ts' };
+    });
   },
 };
+
+/** A source map with our sources as they are, but for the kernels: nobody reads those as text. */
+async function printMap(path, text) {
+  const map = JSON.parse(text);
+  for (const [index, source] of map.sources.entries()) {
+    const file = join(dirname(path), source);
+    if (file.endsWith('/wasm-bytes.ts')) map.sourcesContent[index] = null;
+    else if (file.startsWith('src/')) map.sourcesContent[index] = await readFile(file, 'utf8');
+  }
+  return JSON.stringify(map);
+}
 
 /** Entries share chunks, so that a model which one entry made is of the same class to another. */
 async function bundle() {
@@ -93,26 +117,24 @@ async function bundle() {
     outdir: 'dist',
     chunkNames: 'chunks/[name]-[hash]',
     external: ['*.wasm', '*.wasm?module'],
-    plugins: [builtins, withoutReference],
+    plugins: [builtins, sources],
+    sourcemap: 'linked',
     logLevel: 'warning',
     metafile: true,
     write: false,
   });
-  const files = outputFiles.map(({ path, contents }) => [relative('dist', path), contents]);
-  return [...files, ['third-party-licences.txt', await printLicences(metafile)]];
-}
-
-async function declarations() {
-  await rm('build/out/types', { recursive: true, force: true });
-  await tool('typescript/lib/tsc.js', '-p', 'build/tsconfig.json');
-  const files = await filesOf('build/out/types/src');
-  return Promise.all(
-    files.map(async (file) => [relative('build/out/types/src', file), await readFile(file)]),
-  );
+  const files = outputFiles.map(async ({ path, contents, text }) => [
+    relative('dist', path),
+    path.endsWith('.map') ? await printMap(relative('.', path), text) : contents,
+  ]);
+  return [
+    ...(await Promise.all(files)),
+    ['third-party-licences.txt', await printLicences(metafile)],
+  ];
 }
 
 async function buildDist() {
-  const files = new Map([...(await bundle()), ...(await declarations())]);
+  const files = new Map([...(await bundle()), ...(await declarations(TYPED))]);
   for (const [variant, file] of Object.entries(SHIPPED)) {
     files.set(`wasm/${file}`, await readFile(`build/out/${variant}.wasm`));
   }
@@ -122,24 +144,29 @@ async function buildDist() {
   }
 }
 
-const own = ['build', 'embed', 'layout', 'licences', 'steps'].map((name) => `build/${name}.mjs`);
+const scripts = (...names) => names.map((name) => `build/${name}.mjs`);
 const generated = ['layout', 'wasm-bytes', 'exports'].map((name) => `${GENERATED}/${name}.ts`);
 await step('wasm', {
-  inputs: [...own, 'assembly', 'asconfig.json', 'package-lock.json'],
+  inputs: [
+    ...scripts('build', 'embed', 'layout', 'steps'),
+    'assembly',
+    'asconfig.json',
+    'package-lock.json',
+  ],
   outputs: [...generated, 'build/out/debug.wasm', 'build/out/baseline.wat'],
   work: buildWasm,
 });
 if (!process.argv.includes('--wasm')) {
   await step('dist', {
     inputs: [
-      ...own,
+      ...scripts('build', 'declarations', 'licences', 'steps'),
       'src',
       'assembly/shared',
       'tsconfig.json',
       'build/tsconfig.json',
       'package.json',
     ],
-    outputs: ['dist/index.js', 'dist/hosts/default.d.ts', 'dist/cli.js'],
+    outputs: ['dist/index.js', 'dist/index.d.ts', 'dist/cli.js'],
     work: buildDist,
   });
 }

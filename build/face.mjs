@@ -31,7 +31,7 @@ class Module {
   all = [];
 
   constructor(path, text) {
-    const modulePath = (from) => join(dirname(path), from.replace(/\.ts$/, '.d.ts'));
+    const modulePath = (from) => join(dirname(path), from.replace(/\.js$/, '.d.ts'));
     for (const statement of text.match(STATEMENT) ?? []) {
       const [, all] = ALL.exec(statement) ?? [];
       const [, kind, list, from] = NAMES.exec(statement) ?? [];
@@ -105,10 +105,7 @@ for (const { entry, types } of entries.filter(({ types }) => types)) {
 }
 // A map goes on to what is added while it is iterated.
 for (const declaration of reached.values()) {
-  const { path, module, name, text, exportedBy } = declaration;
-  // A class that no entry exports is opaque: nobody can make one.
-  if (!exportedBy.length && /^\w+ (\w+ )*class /.test(text))
-    declaration.text = `class ${name} {}\n`;
+  const { path, module } = declaration;
   for (const word of new Set(declaration.text.replace(/'[^']*'/g, '').match(/[A-Za-z_$][\w$]*/g))) {
     if (module.declarations.has(word) || module.imports.has(word))
       add(await declarationOf({ path, name: word }));

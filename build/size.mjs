@@ -1,50 +1,192 @@
-// What the package weighs, as a table; fails where something is over its budget. Run after the
-// build.
-import { readFile } from 'node:fs/promises';
+// What the package weighs, and what its parts add to an application. Run after the build: prints
+// the budgets and fails where something is over its own. `--write` writes the table of
+// docs/sizes.md.
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { format, resolveConfig } from 'prettier';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const PAGE = `${ROOT}docs/sizes.md`;
 const KB = 1024;
 
-/** Budgets in bytes: of a .wasm as it is, of an entry with everything it imports, gzipped. */
-const BUDGETS = [
+/**
+ * Budgets in bytes: of a .wasm as it is, of an entry with everything it imports, or of a program
+ * and the kernels that it loads, gzipped.
+ */
+export const BUDGETS = [
   { file: 'wasm/gatefold.wasm', raw: 68 * KB },
   { file: 'wasm/gatefold-relaxed.wasm', raw: 68 * KB },
   { file: 'index.js', gzip: 67 * KB },
   { file: 'core.js', gzip: 34 * KB },
   { file: 'worklet.js', gzip: 38 * KB },
   { file: 'workerd.js', gzip: 34 * KB },
-  { file: 'data-entry.js', gzip: 6 * KB },
-  { file: 'kernels-entry.js', gzip: 8 * KB },
+  { file: 'data.js', gzip: 6 * KB },
+  { file: 'kernels.js', gzip: 8 * KB },
   { file: 'formats/safetensors.js', gzip: 28 * KB },
+  { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 47 * KB },
 ];
 
-/** An entry and its chunks as one file. */
-async function bundled(file) {
-  const { outputFiles } = await build({
-    entryPoints: [`dist/${file}`],
+/**
+ * Small programs, by what they are for: the names that they import from each entry. `on` is the
+ * program to which they add.
+ */
+export const PROGRAMS = {
+  inference: { core: ['Engine', 'Model'] },
+  'inference, kernels inlined': { '.': ['Engine', 'Model'] },
+  'reading models': { on: 'inference', 'formats/safetensors': ['loadModel'] },
+  training: { on: 'inference', core: ['Trainer'] },
+  'saving and resuming': {
+    on: 'training',
+    'formats/safetensors': ['saveModel', 'loadModel', 'saveTrainer', 'loadTrainer'],
+  },
+  'learning rate schedules': {
+    on: 'training',
+    core: ['linearDecay', 'stepDecay', 'cosineDecay'],
+  },
+  'measuring gradients': { on: 'inference', core: ['gradientFlow'] },
+  'reading what CTC found': { on: 'inference', core: ['greedyCtc', 'labelErrorRate'] },
+  'windows of a series': { on: 'training', data: ['SeriesWindows', 'splitSeries', 'Normalizer'] },
+  'buckets of sequences': { on: 'training', data: ['SequenceBuckets', 'splitSequences'] },
+  'batches of text': { on: 'training', core: ['TextBatches', 'Vocabulary', 'splitByPosition'] },
+  threads: { on: 'inference, kernels inlined', threads: ['ThreadedEngine'] },
+  'sharing models with workers': {
+    on: 'inference, kernels inlined',
+    threads: ['ThreadedEngine', 'shareModel', 'attachModel', 'releaseModel'],
+  },
+  'the primitives alone': { core: ['Engine'], kernels: ['Kernels'] },
+  'safetensors alone': { 'formats/safetensors': ['readSafetensors', 'writeSafetensors'] },
+};
+
+/** What no program can leave out that has the rest: parts by their sources, the first match. */
+const PARTS = {
+  'weights of 8 bits': /^src\/engine\/int8/,
+  'memory, calls of the kernels': /^(src\/(base|engine)|assembly\/shared)\//,
+  'recurrent cells': /^src\/ops\/recurrent\//,
+  'kinds of layers': /^src\/ops\//,
+  'passes over sequences': /^src\/graph\//,
+  'models, streams, gates': /^src\/model\//,
+  losses: /^src\/training\/losses\//,
+  'optimizers, schedules': /^src\/training\/optim\//,
+  'runs of `fit`, metrics': /^src\/training\/(fit|metrics)/,
+  trainers: /^src\/training\//,
+  'batches of text': /^src\/data\//,
+};
+
+async function bundle(options) {
+  return build({
     bundle: true,
     format: 'esm',
+    target: 'es2022',
     external: ['*.wasm', 'node:*'],
+    absWorkingDir: ROOT,
     write: false,
     minify: true,
+    metafile: true,
     logLevel: 'error',
+    ...options,
   });
-  return outputFiles[0].contents;
 }
 
-const show = (bytes) => `${(bytes / KB).toFixed(1)} KB`.padStart(9);
-let failures = 0;
-console.log('file                             raw      gzip    budget');
-for (const { file, raw, gzip } of BUDGETS) {
-  const isScript = file.endsWith('.js');
-  const content = isScript ? await bundled(file) : await readFile(`dist/${file}`);
-  const packed = gzipSync(content, { level: 9 }).length;
-  const isOver = raw === undefined ? packed > gzip : content.length > raw;
-  if (isOver) failures++;
-  console.log(
-    `${file.padEnd(27)}${show(content.length)} ${show(packed)} ${show(raw ?? gzip)}` +
-      ` ${raw === undefined ? 'gzip' : 'raw'}${isOver ? '  OVER BUDGET' : ''}`,
+/** What a program imports, of all programs that it adds to. */
+function importsOf({ on, ...entries }) {
+  const own = Object.entries(entries).map(
+    ([entry, names]) =>
+      `export { ${names.join(', ')} } from 'gatefold${entry.replace(/^\.?/, '/').replace(/^\/$/, '')}';`,
+  );
+  return [...(on ? importsOf(PROGRAMS[on]) : []), ...own];
+}
+
+/** A program with what it takes of the package, as one file. */
+export async function bundleProgram(name) {
+  const contents = importsOf(PROGRAMS[name]).join('\n');
+  const { outputFiles } = await bundle({ stdin: { contents, resolveDir: ROOT } });
+  return outputFiles[0].text;
+}
+
+const packed = (content) => gzipSync(content, { level: 9 }).length;
+
+/** Every budget with what it is for and what that weighs. */
+export async function weigh() {
+  return Promise.all(
+    BUDGETS.map(async ({ file, program, kernels, raw, gzip }) => {
+      if (raw)
+        return { name: file, bytes: (await readFile(`${ROOT}dist/${file}`)).length, budget: raw };
+      const text = program
+        ? await bundleProgram(program)
+        : (await bundle({ entryPoints: [`dist/${file}`] })).outputFiles[0].contents;
+      const more = kernels ? packed(await readFile(`${ROOT}dist/${kernels}`)) : 0;
+      const name = program ? `${program}, with its kernels` : file;
+      return { name, bytes: packed(text) + more, budget: gzip };
+    }),
   );
 }
-process.exitCode = failures > 0 ? 1 : 0;
+
+/** Bytes of everything that core exports, minified, by part. */
+async function weighParts() {
+  const { metafile } = await bundle({ entryPoints: ['src/hosts/core.ts'] });
+  const sums = new Map(Object.keys(PARTS).map((part) => [part, 0]));
+  for (const [file, { bytesInOutput }] of Object.entries(
+    Object.values(metafile.outputs)[0].inputs,
+  )) {
+    if (bytesInOutput === 0) continue;
+    const part = Object.keys(PARTS).find((name) => PARTS[name].test(file));
+    if (!part) throw new Error(`build/size.mjs names no part that has ${file}`);
+    sums.set(part, sums.get(part) + bytesInOutput);
+  }
+  return [...sums];
+}
+
+const inKB = (bytes) => `${(bytes / KB).toFixed(1)} KB`;
+const rowOf = (...cells) => `| ${cells.join(' | ')} |`;
+const FIGURES = ['raw', 'minified', 'gzip', 'adds'];
+const tableOf = (head, rows) =>
+  [
+    rowOf(...head),
+    rowOf(...head.map((name) => (FIGURES.includes(name) ? '--:' : '---'))),
+    ...rows,
+  ].join('\n');
+
+/** The tables of docs/sizes.md, as they would be written now. */
+export async function printTables() {
+  const sizes = new Map();
+  for (const name of Object.keys(PROGRAMS)) sizes.set(name, packed(await bundleProgram(name)));
+  const programs = Object.entries(PROGRAMS).map(([name, { on = '' }]) =>
+    rowOf(name, on, inKB(sizes.get(name)), on ? inKB(sizes.get(name) - sizes.get(on)) : ''),
+  );
+  const parts = (await weighParts()).map(([part, bytes]) => rowOf(part, inKB(bytes)));
+  const kernels = await Promise.all(
+    ['gatefold.wasm', 'gatefold-relaxed.wasm'].map(async (file) => {
+      const content = await readFile(`${ROOT}dist/wasm/${file}`);
+      return rowOf(`\`${file}\``, inKB(content.length), inKB(packed(content)));
+    }),
+  );
+  const tables = {
+    programs: tableOf(['program', 'stands on', 'gzip', 'adds'], programs),
+    parts: tableOf(['part', 'minified'], parts),
+    kernels: tableOf(['file', 'raw', 'gzip'], kernels),
+  };
+  const options = { ...(await resolveConfig(PAGE)), parser: 'markdown' };
+  for (const [name, table] of Object.entries(tables))
+    tables[name] = (await format(table, options)).trim();
+  return tables;
+}
+
+/** Where the page has a table. */
+export const placeOf = (name) => new RegExp(`(<!-- ${name} -->\\n\\n)[^]*?(?=\\n\\n<!-- end -->)`);
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (process.argv.includes('--write')) {
+    let page = await readFile(PAGE, 'utf8');
+    for (const [name, table] of Object.entries(await printTables()))
+      page = page.replace(placeOf(name), (_, before) => before + table);
+    await writeFile(PAGE, page);
+  }
+  for (const { name, bytes, budget } of await weigh()) {
+    const isOver = bytes > budget;
+    if (isOver) process.exitCode = 1;
+    const figures = `${inKB(bytes).padStart(9)} of ${inKB(budget).padStart(9)}`;
+    console.log(`${name.padEnd(32)}${figures}${isOver ? '  OVER BUDGET' : ''}`);
+  }
+}

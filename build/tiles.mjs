@@ -135,8 +135,9 @@ function int8Tile([R, V]) {
             ...range(V).map((v) => second(r, v)),
           ]),
         ];
+  const tile = `${R} x ${V} vectors${R === 1 ? ' or fewer' : ''}`;
   return `
-/** ${R} x ${V} vectors${R === 1 ? ' or fewer' : ''}, weights of 8 bits, from column byte j on: C = I + A W^T. */
+/** ${tile}, weights of 8 bits, from column byte j on: C = I + A W^T. */
 export function int8_${R}x${V}(g: Int8Product, k: i32, a: usize, b: usize, j: usize, ${R === 1 ? 'vectors: i32, ' : ''}i: usize, c: usize): void {
   const none = v128.load(ZEROS);
   ${R > 1 ? 'const ar = g.operandRow, ir = g.iRow, cr = g.cRow;' : ''}

@@ -54,12 +54,6 @@ interface AdamOptions extends CommonOptions {
   readonly eps?: number;
 }
 
-// no entry, but others name it
-interface Block {
-  readonly address: number;
-  readonly bytes: number;
-}
-
 // gatefold/data
 interface BucketOptions {
   readonly batch: number;
@@ -108,7 +102,7 @@ type CompleteLayer = Complete<LayerSpec>;
 
 // gatefold/core, gatefold/worklet
 interface CoreEngineOptions {
-  readonly module: WebAssembly.Module | BufferSource;
+  readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
   readonly maxBytes?: number;
 }
 
@@ -127,6 +121,15 @@ interface CtcOptions {
   readonly maxLabels?: number;
 }
 
+// no entry, but others name it
+type Disposes = SymbolConstructor extends {
+  readonly dispose: infer Key extends symbol;
+}
+  ? {
+      readonly [key in Key]: () => void;
+    }
+  : object;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ElementLossOptions {
   readonly type: 'mse' | 'mae' | 'huber' | 'bce';
@@ -142,20 +145,16 @@ interface EmbeddingSpec {
 }
 
 // gatefold, gatefold/node
-class Engine extends CoreEngine {
+class Engine extends Engine$1 {
   static create(options?: EngineOptions): Promise<Engine>;
   static createSync(options?: EngineOptions): Engine;
 }
 
 // gatefold/core, gatefold/worklet
-class Engine {
+class Engine extends HostDisposable {
   readonly variant: 'relaxed' | 'baseline';
   readonly maxBytes: number;
-  protected constructor(
-    instance: WebAssembly.Instance,
-    memory: WebAssembly.Memory,
-    maxBytes: number,
-  );
+  protected constructor();
   static create(options: CoreEngineOptions): Promise<Engine>;
   static createSync(options: CoreEngineOptions): Engine;
   get bytes(): number;
@@ -202,7 +201,9 @@ type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
 interface FitOptions {
   readonly epochs: number;
   readonly from?: number;
-  readonly signal?: AbortSignal;
+  readonly signal?: {
+    readonly aborted: boolean;
+  };
   readonly validation?: TrainingData;
   readonly metrics?: readonly Metric[];
   readonly learningRate?: Schedule | ReduceOnPlateau;
@@ -282,6 +283,13 @@ interface GruSpec extends RecurrentSpec {
   readonly layerNorm?: boolean;
 }
 
+// no entry, but others name it
+interface HostDisposable extends Disposes {}
+
+abstract class HostDisposable {
+  abstract dispose(): void;
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
   readonly type: 'indrnn';
@@ -303,14 +311,6 @@ interface InputGradients {
 interface Int8Tensor {
   readonly shape: readonly number[];
   readonly data: Int8Array;
-}
-
-// no entry, but others name it
-interface KernelImports {
-  readonly env: {
-    readonly memory: WebAssembly.Memory;
-    readonly wide: number;
-  };
 }
 
 // gatefold/kernels
@@ -431,7 +431,7 @@ type Measures = {
 type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-class Model {
+class Model extends HostDisposable {
   readonly engine: Engine;
   readonly description: {
     readonly layers: readonly CompleteLayer[];
@@ -502,17 +502,6 @@ interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
-// no entry, but others name it
-class Patience {}
-
-// no entry, but others name it
-interface Place {
-  readonly control: Int32Array<SharedArrayBuffer>;
-  readonly share: number;
-  readonly patience: number;
-  readonly piece: number;
-}
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface PoolSpec {
   readonly type: 'pool';
@@ -552,7 +541,6 @@ interface RecurrentSpec {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class ReduceOnPlateau {
   rate: number;
-  readonly heard: Patience;
   constructor(
     rate: number,
     options?: {
@@ -687,11 +675,7 @@ interface SgdOptions extends CommonOptions {
 // gatefold/threads
 interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
-  readonly imports: KernelImports;
   readonly description: Model['description'];
-  readonly parameters: Block;
-  readonly room: Block;
-  readonly life: Int32Array<SharedArrayBuffer>;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -717,13 +701,10 @@ interface StepReport extends UpdateReport {
   readonly loss: number;
 }
 
-// no entry, but others name it
-class Store {}
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-class Stream {
+class Stream extends HostDisposable {
   readonly batch: number;
-  constructor(owner: StreamOwner, store: Store, options: StreamOptions);
+  private constructor();
   step(x: Input, out: Float32Array): void;
   run(x: Input, out: Float32Array, frames: number): void;
   reset(): void;
@@ -740,19 +721,11 @@ interface StreamOptions {
 }
 
 // no entry, but others name it
-interface StreamOwner {
-  readonly engine: Engine;
+class TeamEngine extends Engine {
+  protected constructor();
+  get threads(): number;
+  dispose(): void;
 }
-
-// no entry, but others name it
-interface Task extends Place {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly imports: KernelImports;
-  readonly number: number;
-}
-
-// no entry, but others name it
-class TeamEngine {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Tensor {
@@ -810,7 +783,7 @@ interface TiedLinearSpec extends Omit<LinearSpec, 'outFeatures'> {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-class Trainer {
+class Trainer extends HostDisposable {
   readonly model: Model;
   readonly options: TrainerOptions;
   readonly bytes: number;
@@ -901,6 +874,17 @@ class Vocabulary {
   encode(text: Iterable<string>): Int32Array;
   toString(): string;
 }
+
+// no entry, but others name it
+type WasmModule = typeof globalThis extends {
+  WebAssembly: {
+    Module: {
+      prototype: infer Module;
+    };
+  };
+}
+  ? Module
+  : object;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface WindowOptions {
@@ -1035,9 +1019,6 @@ function stepDecay(
 
 // gatefold, gatefold/node
 function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
-
-// gatefold/threads/worker
-function work(task: Task, ready: (answer: number) => void): void;
 
 // gatefold/formats/safetensors
 function writeSafetensors(

@@ -69,7 +69,9 @@ export const mutants = [
     'clip has a gradient outside of its bound': [['v128.and(passed, within(x, limit))', 'passed']],
   }),
   ...mutantsOf('assembly/layers/norm.ts', {
-    'unbiased variance': [['sumWide(low, high) / count + epsilon', 'sumWide(low, high) / (count - 1) + epsilon']],
+    'unbiased variance': [
+      ['sumWide(low, high) / count + epsilon', 'sumWide(low, high) / (count - 1) + epsilon'],
+    ],
     'no gradient through the variance': [['f64x2.mul(widenLow(h), slope)', 'f64x2.splat(0)']],
   }),
   ...mutantsOf('assembly/base/activations.ts', {
@@ -394,7 +396,9 @@ export const mutants = [
     'mean over the steps of the longest row': [
       ['mode == codes.POOL_MEAN ? <f32>length : 1', 'mode == codes.POOL_MEAN ? <f32>steps : 1'],
     ],
-    'rows without a step keep what was there': [['if (length == 0) memory.fill(y, 0, d.width);', '']],
+    'rows without a step keep what was there': [
+      ['if (length == 0) memory.fill(y, 0, d.width);', ''],
+    ],
     'maximum of the last two steps': [['isMax ? f32x4.max(sum, next)', 'isMax ? next']],
     'backward: the gradient of the last step reaches the first': [
       ['mode == codes.POOL_LAST ? length - 1 : 0', '0'],
@@ -526,9 +530,14 @@ export const mutants = [
 
   ...mutantsOf('src/graph/states.ts', {
     'final states are all read from the first place': [
-      ['((place + k) * batch + (order ? order[b]! : b)) * width);', '(k * batch + (order ? order[b]! : b)) * width);'],
+      [
+        '((place + k) * batch + (order ? order[b]! : b)) * width);',
+        '(k * batch + (order ? order[b]! : b)) * width);',
+      ],
     ],
-    'an initial state is not written': [['        target.set(given.subarray(from, from + width));\n', '']],
+    'an initial state is not written': [
+      ['        target.set(given.subarray(from, from + width));\n', ''],
+    ],
     'states of another order are copied as they are': [
       ["side === 'from' ? other : place", 'place'],
     ],
@@ -748,7 +757,10 @@ export const mutants = [
 
   ...mutantsOf('src/model/stream.ts', {
     'tokens of a stream are used unchecked': [
-      ["if (tokens !== undefined) checkTokens('x', given as Int32Array, frames * batch, tokens);", ''],
+      [
+        "if (tokens !== undefined) checkTokens('x', given as Int32Array, frames * batch, tokens);",
+        '',
+      ],
     ],
   }),
 
@@ -783,22 +795,24 @@ export const mutants = [
         'count: layer.numLayers,',
       ],
     ],
-    'what reads backwards reads its inputs forwards': [
-      ['        turn?.before();\n', ''],
-    ],
+    'what reads backwards reads its inputs forwards': [['        turn?.before();\n', '']],
     'a single bias is added twice': [
-      ["this.#bias === 'single' ? noBias : at.parameter('biasHidden')", "at.parameter(this.#bias === 'single' ? 'biasInput' : 'biasHidden')"],
+      [
+        "this.#bias === 'single' ? noBias : at.parameter('biasHidden')",
+        "at.parameter(this.#bias === 'single' ? 'biasInput' : 'biasHidden')",
+      ],
     ],
   }),
 
   ...mutantsOf('src/graph/graph.ts', {
-    'a recurrent layer may follow a pool': [['if (pooled && !own.every', 'if (false && !own.every']],
+    'a recurrent layer may follow a pool': [
+      ['if (pooled && !own.every', 'if (false && !own.every'],
+    ],
     'a convolution may leave no step': [['if (after > 0) return after;', 'return after;']],
   }),
 
   ...mutantsOf('src/ops/description.ts', {
     'a model may have any number of sub-layers': [['if (count > MAX_LAYERS) {', 'if (false) {']],
-    ],
     'names may have any length': [['return isKey && name.length <= MAX_NAME;', 'return isKey;']],
   }),
 

@@ -1,8 +1,20 @@
-/** Lets `using` end an object, in the hosts that know `Symbol.dispose`. */
-export function disposable(type: { readonly prototype: { dispose(): void } }): void {
-  if (typeof Symbol.dispose !== 'symbol') return;
-  Object.defineProperty(type.prototype, Symbol.dispose, {
-    value(this: { dispose(): void }): void {
+/** `Disposable` in programs whose `lib` declares it. In others it asks for nothing. */
+type Disposes = SymbolConstructor extends { readonly dispose: infer Key extends symbol }
+  ? { readonly [key in Key]: () => void }
+  : object;
+export interface HostDisposable extends Disposes {}
+
+/**
+ * What ends with `dispose()`, and with `using` in the hosts that know `Symbol.dispose`. It is a
+ * base class rather than a call for each class: bundlers drop unused classes, but no calls.
+ */
+export abstract class HostDisposable {
+  abstract dispose(): void;
+}
+
+if (typeof Symbol.dispose === 'symbol') {
+  Object.defineProperty(HostDisposable.prototype, Symbol.dispose, {
+    value(this: HostDisposable): void {
       this.dispose();
     },
   });

@@ -1,7 +1,8 @@
 import { isBuffer } from '../base/arrays.ts';
 import { checkInteger, checkKeys } from '../base/check.ts';
-import { disposable } from '../base/disposable.ts';
+import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
+import type { WasmModule } from '../base/host.ts';
 import { importsOf } from './imports.ts';
 import { Kernels } from './kernels.ts';
 
@@ -10,7 +11,7 @@ export const DEFAULT_MAX_BYTES: number = 256 * 2 ** 20;
 
 export interface CoreEngineOptions {
   /** The compiled kernels, or their bytes: one of the package's `.wasm` files. */
-  readonly module: WebAssembly.Module | BufferSource;
+  readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
   /** Most bytes of linear memory; default 256 MiB. */
   readonly maxBytes?: number;
 }
@@ -29,7 +30,7 @@ export function kernelsOf(engine: Engine): Kernels {
  * One WebAssembly instance with its memory: the only owner of what models, streams and trainers
  * hold.
  */
-export class Engine {
+export class Engine extends HostDisposable {
   /**
    * Which kernels run: `relaxed` rounds a product and a sum once, `baseline` gives the same bits on
    * every machine.
@@ -43,6 +44,7 @@ export class Engine {
     memory: WebAssembly.Memory,
     maxBytes: number,
   ) {
+    super();
     const kernels = new Kernels(instance, memory, maxBytes);
     internals.set(this, kernels);
     this.variant = kernels.relaxed ? 'relaxed' : 'baseline';
@@ -93,7 +95,7 @@ function isModule(value: unknown): value is WebAssembly.Module {
   return Object.prototype.toString.call(value) === '[object WebAssembly.Module]';
 }
 
-function checkModule(options: CoreEngineOptions): WebAssembly.Module | BufferSource {
+function checkModule(options: CoreEngineOptions): CoreEngineOptions['module'] {
   if (typeof WebAssembly !== 'object') {
     const message =
       'this host has no WebAssembly (Lockdown Mode and some embedded browsers switch it off)';
@@ -135,5 +137,3 @@ function refused(error: unknown): unknown {
     `this host refuses the kernels (${error.message})${hint}`,
   );
 }
-
-disposable(Engine);

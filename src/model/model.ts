@@ -3,7 +3,7 @@ import { newFloats } from '../base/arrays.ts';
 import { checkChoice, checkInteger, frozenCopy, readOptions } from '../base/check.ts';
 import { complete } from '../ops/description.ts';
 import type { CompleteLayer, ModelDescription } from '../ops/index.ts';
-import { disposable } from '../base/disposable.ts';
+import { HostDisposable } from '../base/disposable.ts';
 import { raggedOrder } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
 import { kernelsOf } from '../engine/engine.ts';
@@ -60,7 +60,7 @@ export function storeOf(model: Model): Store {
 }
 
 /** Layers with their parameters in an engine's memory. */
-export class Model {
+export class Model extends HostDisposable {
   readonly engine: Engine;
   /** Every default filled in, every layer named. */
   readonly description: { readonly layers: readonly CompleteLayer[]; readonly weights?: 'int8' };
@@ -81,6 +81,7 @@ export class Model {
     int8: boolean,
     shared?: SharedParameters,
   ) {
+    super();
     const graph = lower(layers);
     const kernels = kernelsOf(engine);
     if (int8) checkInt8(kernels);
@@ -289,7 +290,7 @@ export class Model {
 
   /** The state of a sequence, or of `batch` of them, to be advanced step by step. */
   stream(options: StreamOptions = {}): Stream {
-    return new Stream(this, storeOf(this), options);
+    return Stream.over(this, storeOf(this), options);
   }
 
   /** Gives the memory back. Streams and trainers of the model throw from then on. */
@@ -300,5 +301,3 @@ export class Model {
     store.dispose();
   }
 }
-
-disposable(Model);

@@ -6,7 +6,7 @@ import {
   checkTokens,
   readOptions,
 } from '../base/check.ts';
-import { disposable } from '../base/disposable.ts';
+import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
@@ -36,7 +36,7 @@ const BLOCK = 16;
  * The state of a running sequence over a model; behind a `pool` of mode `last` every step is the
  * last so far. `step` and `run` allocate nothing.
  */
-export class Stream {
+export class Stream extends HostDisposable {
   /** B */
   readonly batch: number;
   readonly #owner: StreamOwner;
@@ -52,7 +52,8 @@ export class Stream {
   #views: Views;
   #disposed = false;
 
-  constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
+  private constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
+    super();
     const given = readOptions('options', options, ['batch', 'state']);
     const batch = checkInteger('batch', given.batch ?? 1, 1);
     const state = checkState(unplaced(store.graph.nodes), given.state ?? {}, batch);
@@ -74,6 +75,11 @@ export class Stream {
     writeState(this.#kernels, this.#states[0]!, state, batch);
     // Arrays are checked against the batch: it stays what it is.
     Object.freeze(this);
+  }
+
+  /** @internal A stream over the parameters of a model: `model.stream()` for everyone else. */
+  static over(owner: StreamOwner, store: Store, options: StreamOptions): Stream {
+    return new Stream(owner, store, options);
   }
 
   /**
@@ -201,5 +207,3 @@ interface Views {
   readonly single: Pair;
   readonly block: Pair;
 }
-
-disposable(Stream);

@@ -11,7 +11,7 @@ import type { TeamOptions, ThreadWorker } from './team.ts';
  * any result.
  */
 export class TeamEngine extends Engine {
-  /** The kernels for its shared memory; absent where there is none. */
+  /** @internal The kernels for its shared memory; absent where there is none. */
   readonly sharedKernels: Uint8Array<ArrayBuffer> | undefined;
   readonly #team: Team | undefined;
 

@@ -16,13 +16,16 @@ import { TeamEngine } from './engine.ts';
  */
 export interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
+  /** @internal */
   readonly imports: KernelImports;
   readonly description: Model['description'];
-  /** Where its parameters are, and where the worker may have states and workspaces. */
+  /** @internal Where its parameters are. */
   readonly parameters: Block;
+  /** @internal Where the worker may have states and workspaces. */
   readonly room: Block;
   /**
-   * One word that both sides see: whether the room has been offered, is in use, or may be had back.
+   * @internal One word that both sides see: whether the room has been offered, is in use, or may be
+   *   had back.
    */
   readonly life: Int32Array<SharedArrayBuffer>;
 }

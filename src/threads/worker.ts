@@ -15,7 +15,7 @@ import type { Task } from './control.ts';
 const IDLE = 5;
 
 /** Runs its share of every round, until the end. `ready` answers the owner. */
-export function work(task: Task, ready: (answer: number) => void): void {
+function work(task: Task, ready: (answer: number) => void): void {
   const { control, patience } = task;
   const module = new WebAssembly.Module(task.bytes);
   const { exports } = new WebAssembly.Instance(module, { ...task.imports });

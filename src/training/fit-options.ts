@@ -61,8 +61,11 @@ export interface FitOptions {
   readonly epochs: number;
   /** Updates of these passes that are done already, when a run is resumed by hand; default 0. */
   readonly from?: number;
-  /** Ends the iteration after the window at hand, without an error. What has been learned stays. */
-  readonly signal?: AbortSignal;
+  /**
+   * An `AbortSignal`: ends the iteration after the current window, without an error. What has been
+   * learned stays.
+   */
+  readonly signal?: { readonly aborted: boolean };
   /** Data whose mean loss is taken after every epoch. */
   readonly validation?: TrainingData;
   /** What to report of it beside the loss. */

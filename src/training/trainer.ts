@@ -2,7 +2,7 @@ import { newFloats } from '../base/arrays.ts';
 import { checkChoice, checkFlag, checkInteger, ownFloats, readOptions } from '../base/check.ts';
 import type { Carry } from './tbptt.ts';
 import type { Ctc, Labels } from './losses/ctc.ts';
-import { disposable } from '../base/disposable.ts';
+import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { fit } from './fit.ts';
@@ -84,7 +84,7 @@ function changedSince(): GatefoldError {
 }
 
 /** Loss, optimizer, clipping and window of backpropagation through time over a model. */
-export class Trainer {
+export class Trainer extends HostDisposable {
   readonly model: Model;
   readonly options: TrainerOptions;
   /** Bytes of the engine's memory that it takes. */
@@ -108,6 +108,7 @@ export class Trainer {
   #disposed = false;
 
   private constructor(model: Model, options: TrainerOptions) {
+    super();
     const store = storeOf(model);
     store.checkTrainable();
     const { batch, steps } = options;
@@ -574,5 +575,3 @@ export class Trainer {
     this.#release();
   }
 }
-
-disposable(Trainer);

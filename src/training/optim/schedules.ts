@@ -79,6 +79,7 @@ export class Patience {
  */
 export class ReduceOnPlateau {
   rate: number;
+  /** @internal `fit` keeps it in snapshots. */
   readonly heard: Patience = new Patience(0);
   readonly #factor: number;
   readonly #patience: number;
