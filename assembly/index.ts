@@ -6,7 +6,9 @@
 import './base/abort';
 import * as dense from './layers/dense';
 import * as gemm from './matrix/gemm';
-import { Dense, Product, Sequence, Update } from './base/structs';
+import { Ctc, Dense, Loss, Product, Sequence, Update } from './base/structs';
+import { ctc } from './training/ctc';
+import * as loss from './training/loss';
 import * as optim from './training/optim';
 import * as parts from './threads';
 import * as sequence from './recurrent/sequence';
@@ -15,21 +17,14 @@ export {
   embeddingBackward as embedding_backward,
   embeddingForward as embedding_forward,
 } from './layers/dense';
-export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
+export { ctcScratch as loss_ctc_scratch } from './training/ctc';
 export { sigmoidAll as sigmoid_f32, tanhAll as tanh_f32 } from './base/elementwise';
 export {
   clampValues as values_clamp,
   scaleValues as values_scale,
   sumOfSquares as gradient_squares,
 } from './base/vectors';
-export {
-  crossEntropy as loss_cross_entropy,
-  softmax as softmax_f32,
-  elementLoss as loss_elements,
-  score as loss_score,
-  total as loss_total,
-  totalWeight as loss_weight,
-} from './training/loss';
+export { softmax as softmax_f32, total as loss_total } from './training/loss';
 export {
   addsExactly as int8_exact,
   packRow as int8_pack,
@@ -85,6 +80,27 @@ export function dense_prepare(d: usize): void {
 
 export function product_f32(g: usize): void {
   gemm.product(changetype<Product>(g));
+}
+
+export function loss_rows(l: usize): void {
+  const all = changetype<Loss>(l);
+  loss.lossRows(all, 0, all.rows);
+}
+
+export function loss_count(l: usize, x: f64): f64 {
+  return loss.count(changetype<Loss>(l), x);
+}
+
+export function loss_weight(l: usize, x: f64): f64 {
+  return loss.weight(changetype<Loss>(l), x);
+}
+
+export function loss_score(l: usize, x: f64): f64 {
+  return loss.score(changetype<Loss>(l), x);
+}
+
+export function loss_ctc(c: usize): f64 {
+  return ctc(changetype<Ctc>(c));
 }
 
 export function optimizer_update(u: usize): void {

@@ -77,3 +77,4 @@ export const PART_DENSE = 3;
 export const PART_DENSE_WEIGHTS = 4;
 export const PART_DENSE_BACK = 5;
 export const PART_UPDATE = 6;
+export const PART_LOSS = 7;

@@ -4,6 +4,7 @@ import {
   PART_DENSE_WEIGHTS,
   PART_INPUTS,
   PART_INPUTS_BACK,
+  PART_LOSS,
   PART_UPDATE,
   PART_WEIGHTS,
 } from '../../assembly/shared/codes.ts';
@@ -143,18 +144,7 @@ export const CALLS: readonly Shared[] = [
   byPhases('dense_forward', PART_DENSE),
   byPhases('dense_backward', PART_DENSE_WEIGHTS, PART_DENSE_BACK),
   byPhases('optimizer_update', PART_UPDATE),
-  byRows(
-    'loss_cross_entropy',
-    6,
-    (a) => a[7]!,
-    (a) => ({ 0: a[1]!, 2: 4, 5: 4 }),
-  ),
-  byRows(
-    'loss_elements',
-    5,
-    (a) => a[6]!,
-    (a) => ({ 1: a[2]!, 3: 4 * a[6]!, 4: 4 }),
-  ),
+  byPhases('loss_rows', PART_LOSS),
   byRows(
     'rows_gather',
     5,
