@@ -206,8 +206,8 @@ export function runPart(
 }
 
 /**
- * The multiply-adds that a phase and those that follow it are worth. Less than any where the weights
- * have 8 bits: threads have no operands of their own.
+ * The multiply-adds that a phase and those that follow it are worth. Less than any where the
+ * weights have 8 bits: threads have no operands of their own.
  */
 export function workOf(phase: i32, descriptor: usize): f64 {
   if (phase < codes.PART_DENSE) {
