@@ -6,7 +6,8 @@
 import './base/abort';
 import * as dense from './layers/dense';
 import * as gemm from './matrix/gemm';
-import { Ctc, Dense, Loss, Product, Sequence, Update } from './base/structs';
+import { Ctc, Dense, Int8Panels, Loss, Product, Sequence, Update } from './base/structs';
+import { packRow, unpackRow } from './matrix/int8';
 import { ctc } from './training/ctc';
 import * as loss from './training/loss';
 import * as optim from './training/optim';
@@ -25,11 +26,7 @@ export {
   sumOfSquares as gradient_squares,
 } from './base/vectors';
 export { softmax as softmax_f32, total as loss_total } from './training/loss';
-export {
-  addsExactly as int8_exact,
-  packRow as int8_pack,
-  unpackRow as int8_unpack,
-} from './matrix/int8';
+export { addsExactly as int8_exact } from './matrix/int8';
 export { fillMask as mask_fill, maskRows as rows_mask } from './layers/masks';
 export { rearrange as panels_rearrange, transposeTable as panels_of_table } from './matrix/panels';
 export { poolBackward as pool_backward, poolForward as pool_forward } from './layers/pool';
@@ -80,6 +77,14 @@ export function dense_prepare(d: usize): void {
 
 export function product_f32(g: usize): void {
   gemm.product(changetype<Product>(g));
+}
+
+export function int8_pack(m: usize, row: i32, plain: usize, scale: f32): f32 {
+  return packRow(changetype<Int8Panels>(m), row, plain, scale);
+}
+
+export function int8_unpack(m: usize, row: i32, plain: usize, scaled: bool): f32 {
+  return unpackRow(changetype<Int8Panels>(m), row, plain, scaled);
 }
 
 export function loss_rows(l: usize): void {

@@ -89,8 +89,6 @@ describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
 const LONG_CALLS = [
   'embedding_backward',
   'embedding_forward',
-  'int8_pack',
-  'int8_unpack',
   'mask_fill',
   'merge_backward',
   'merge_forward',

@@ -18,6 +18,9 @@ export const mutants = [
     'int8: activations are cut off': [
       ['f32x4.nearest(f32x4.mul(x, inverse))', 'f32x4.mul(x, inverse)'],
     ],
+    'int8: all rows are those of the first gate': [
+      ['row / m.hidden, row % m.hidden', '0, row % m.hidden'],
+    ],
     'int8: weights are cut off': [['<i32>nearest(load<f32>', '<i32>(load<f32>']],
     'int8: the largest weight of 128 wraps': [['top / 127', 'top / 128']],
     'int8: rows behind the first 96 repeat them': [

@@ -77,6 +77,22 @@ export class Int8Product {
   cRow: i32;
 }
 
+/** A matrix of 8 bits in panels, whose rows are packed and unpacked one by one. */
+@unmanaged
+export class Int8Panels {
+  /** Which gates are beside each other; see matrix/panels.ts. */
+  cell: i32;
+  /** Rows of a gate, and those rounded up to whole panels. */
+  hidden: i32;
+  padded: i32;
+  /** K */
+  depth: i32;
+  /** N */
+  columns: i32;
+  /** Panels [K, N], then N scales and N corrections. */
+  weights: usize;
+}
+
 /**
  * One time step of one layer: where its rows are. The buffers of a sequence, moved along by its
  * loop.
