@@ -18,10 +18,13 @@ import * as norm from './layers/norm';
 import {
   ActivationLayer,
   Conv1d,
+  Ctc,
   Dense,
   Draw,
+  Int8Panels,
   LayerNorm,
   Lookup,
+  Loss,
   Masked,
   Merge,
   Panels,
@@ -32,28 +35,21 @@ import {
   Tied,
   Update,
 } from './base/structs';
+import { packRow, unpackRow } from './matrix/int8';
+import { ctc } from './training/ctc';
+import * as loss from './training/loss';
 import * as optim from './training/optim';
 import * as parts from './threads';
 import * as sequence from './recurrent/sequence';
 
-export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
+export { ctcScratch as loss_ctc_scratch } from './training/ctc';
 export {
   clampValues as values_clamp,
   scaleValues as values_scale,
   sumOfSquares as gradient_squares,
 } from './base/vectors';
-export {
-  crossEntropy as loss_cross_entropy,
-  elementLoss as loss_elements,
-  score as loss_score,
-  total as loss_total,
-  totalWeight as loss_weight,
-} from './training/loss';
-export {
-  addsExactly as int8_exact,
-  packRow as int8_pack,
-  unpackRow as int8_unpack,
-} from './matrix/int8';
+export { total as loss_total } from './training/loss';
+export { addsExactly as int8_exact } from './matrix/int8';
 
 /** First byte that the host may use. */
 export const heap_base: usize = __heap_base;
@@ -172,6 +168,35 @@ export function conv1d_prepare(d: usize): void {
 
 export function product_f32(g: usize): void {
   gemm.product(changetype<Product>(g));
+}
+
+export function int8_pack(m: usize, row: i32, plain: usize, scale: f32): f32 {
+  return packRow(changetype<Int8Panels>(m), row, plain, scale);
+}
+
+export function int8_unpack(m: usize, row: i32, plain: usize, scaled: bool): f32 {
+  return unpackRow(changetype<Int8Panels>(m), row, plain, scaled);
+}
+
+export function loss_rows(l: usize): void {
+  const all = changetype<Loss>(l);
+  loss.lossRows(all, 0, all.rows);
+}
+
+export function loss_count(l: usize, x: f64): f64 {
+  return loss.count(changetype<Loss>(l), x);
+}
+
+export function loss_weight(l: usize, x: f64): f64 {
+  return loss.weight(changetype<Loss>(l), x);
+}
+
+export function loss_score(l: usize, x: f64): f64 {
+  return loss.score(changetype<Loss>(l), x);
+}
+
+export function loss_ctc(c: usize): f64 {
+  return ctc(changetype<Ctc>(c));
 }
 
 export function optimizer_update(u: usize): void {

@@ -13,8 +13,9 @@
  */
 
 import { denseInputs, denseOutputs, densePanels, denseWeights } from './layers/dense';
-import { Dense, Options, Product, Rows, Sequence, Update } from './base/structs';
+import { Dense, Loss, Options, Product, Rows, Sequence, Update } from './base/structs';
 import { addRows, gatherRows } from './layers/rows';
+import { lossRows } from './training/loss';
 import { update } from './training/optim';
 import {
   hasUnits,
@@ -49,10 +50,8 @@ function scratchOf(scratch: usize, thread: i32): usize {
 const TILE_ROWS: i32 = 6;
 const STEP_ROWS: i32 = 2;
 
-/** What a number of an update costs, in products. */
-const UPDATE_COST: f64 = 10;
-/** The same of an element of a row that is moved. */
-const ROW_COST: f64 = 10;
+/** What an element of an update, of a loss or of a moved row costs, in multiply-adds. */
+const ELEMENT_COST: f64 = 10;
 
 /** Where share `part` of n things begins, which are shared out in blocks. */
 function cut(n: i32, block: i32, part: i32, count: i32): i32 {
@@ -146,6 +145,10 @@ function updatePart(u: Update, own: usize, part: i32, count: i32): void {
   update(mine);
 }
 
+function lossPart(l: Loss, part: i32, count: i32): void {
+  lossRows(l, cut(l.rows, 1, part, count), cut(l.rows, 1, part + 1, count));
+}
+
 /** The row of the batch where part `part` of `count` of the steps begins. */
 export function rowOfPart(q: Sequence, back: bool, part: i32, count: i32): i32 {
   if (back && sumsOverRows(q)) return part ? q.batch : 0;
@@ -207,12 +210,13 @@ export function runPart(
   else if (phase < codes.PART_UPDATE)
     densePart(phase, changetype<Dense>(descriptor), own, part, count);
   else if (phase == codes.PART_UPDATE) updatePart(changetype<Update>(descriptor), own, part, count);
+  else if (phase == codes.PART_LOSS) lossPart(changetype<Loss>(descriptor), part, count);
   else rowsPart(phase, changetype<Rows>(descriptor), part, count);
 }
 
 /**
- * How many products, or numbers of an update, a phase and those that follow it go over. Less than
- * any where the weights have 8 bits: threads have no operands of their own.
+ * The multiply-adds that a phase and those that follow it are worth. Less than any where the
+ * weights have 8 bits: threads have no operands of their own.
  */
 export function workOf(phase: i32, descriptor: usize): f64 {
   if (phase < codes.PART_DENSE) {
@@ -220,10 +224,14 @@ export function workOf(phase: i32, descriptor: usize): f64 {
     if (q.inputInt8) return -1;
     return <f64>rowsOf(q) * q.columns * (q.inputs + q.depth);
   }
-  if (phase == codes.PART_UPDATE) return <f64>changetype<Update>(descriptor).count * UPDATE_COST;
+  if (phase == codes.PART_UPDATE) return <f64>changetype<Update>(descriptor).count * ELEMENT_COST;
+  if (phase == codes.PART_LOSS) {
+    const l = changetype<Loss>(descriptor);
+    return <f64>l.rows * l.width * ELEMENT_COST;
+  }
   if (phase > codes.PART_UPDATE) {
     const rows = changetype<Rows>(descriptor);
-    return <f64>rows.rows * (rows.width >> 2) * ROW_COST;
+    return <f64>rows.rows * (rows.width >> 2) * ELEMENT_COST;
   }
   const d = changetype<Dense>(descriptor);
   if (d.int8) return -1;

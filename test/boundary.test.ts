@@ -1,12 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error a script of the build
 import { printBytes } from '../build/embed.mjs';
 // @ts-expect-error a script of the build
 import { structsOf } from '../build/layout.mjs';
+import { kernelsOf } from '../src/engine/engine.ts';
 import * as layout from '../src/engine/generated/layout.ts';
 import { MEMORY_FLAGS_AT } from '../src/engine/generated/wasm-bytes.ts';
+import { Engine } from '../src/hosts/default.ts';
+import { CALLS } from '../src/threads/calls.ts';
+import { addressArithmetic, calculatedArguments } from './support/addresses.ts';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
@@ -76,6 +82,88 @@ describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
     );
     expect(walks.length).toBeGreaterThan(10);
     for (const body of walks) expect(body).not.toMatch(/\bcall\b/);
+  });
+});
+
+/** Kernels that still take more than four numbers. The list only becomes shorter. */
+const LONG_CALLS = [
+  'embedding_backward',
+  'embedding_forward',
+  'mask_fill',
+  'merge_backward',
+  'merge_forward',
+  'panels_of_table',
+  'panels_rearrange',
+  'part_run',
+  'part_steps',
+  'part_units',
+  'pool_backward',
+  'pool_forward',
+  'rows_add_gathered',
+  'rows_copy',
+  'rows_gather',
+  'rows_mask',
+];
+
+/** Calls of threads that still calculate with their arguments. It only becomes shorter, too. */
+const SPLIT_BY_ARGUMENTS = ['rows_gather', 'rows_add_gathered'];
+
+test('a kernel takes at most four numbers: others are in a descriptor', () => {
+  const declared = readFileSync(
+    new URL('../src/engine/generated/exports.ts', import.meta.url),
+    'utf8',
+  ).matchAll(/^ {2}(\w+)\((.*)\): \w+;$/gm);
+  const counts = [...declared].map(
+    ([, name, list]) => [name!, list!.split(':').length - 1] as const,
+  );
+  expect(Object.fromEntries(counts)).toMatchObject({
+    product_f32: 1,
+    loss_total: 2,
+    int8_exact: 0,
+  });
+  const long = counts.filter(([, count]) => count > 4).map(([name]) => name);
+  expect(long.sort()).toEqual(LONG_CALLS);
+});
+
+describe('addresses are passed on', () => {
+  const root = fileURLToPath(new URL('../src', import.meta.url));
+  const read = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+  test.each([
+    ['const at = slot.address + 4 * k;', 1],
+    ['run.f(4 * k + this.#slot.address);', 1],
+    ['const { address } = slot;\nrun.f(address, address + 16);', 1],
+    ['const { address: at } = slot;\nat += 4;', 1],
+    ['const from = block.address;\nrun.f(k - from);', 1],
+    ['const [n, x] = [4, slot.address];\nrun.f(x << 2);', 1],
+    ['own[Number(k)]! += first * bytes;\n(run[name] as F)(...own);', 1],
+    ['run.f(...args);\nconst half = args[rows]! / 2;', 1],
+    ['run.f(...args);\nconst all = 2 * args[1];', 1],
+    ['// slot.address + 4', 0],
+    ['run.f(part(gates, place * row).address);', 0],
+    ['run.f(slots[k]!.address - 4);', 1],
+    ['run.f(slot.address, width * 4, -1);', 0],
+    ['const { address, length } = slot;\nrun.f(address, 4 * length);', 0],
+    ['if (a.address !== b.address) run.f(...args);\nconst n = args.length - 1;', 0],
+  ])('%j calculates in %i lines', (source, count) => {
+    expect(addressArithmetic(source)).toHaveLength(count);
+  });
+
+  test('nobody outside of the engine calculates with them, by name or by place', () => {
+    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.ts'),
+    );
+    const guilty = files.filter((file) => addressArithmetic(read(file)).length > 0).sort();
+    expect(guilty.filter((file) => !file.startsWith('engine/'))).toEqual(
+      SPLIT_BY_ARGUMENTS.length ? ['threads/calls.ts'] : [],
+    );
+    expect(guilty).toEqual(expect.arrayContaining(['engine/kernels.ts', 'engine/plan.ts']));
+  });
+
+  test('threads hand every argument on as it was given', () => {
+    const { run } = kernelsOf(Engine.createSync());
+    const guilty = CALLS.filter((call) => calculatedArguments(call, run).length > 0);
+    expect(guilty.map(({ name }) => name)).toEqual(SPLIT_BY_ARGUMENTS);
   });
 });
 

@@ -140,10 +140,22 @@ describe('boundaries in src', () => {
     expect(users(/wasm\/inline\.ts/)).toEqual(['hosts/default']);
   });
 
-  test('nobody but arena.ts, plan.ts and kernels.ts calculates with addresses', () => {
-    const arithmetic = /\.address\s*(?:[-+*/%]|<<|>>)|[-+*/%]\s*[\w.#]+\.address\b/;
-    const owners = ['engine/arena', 'engine/kernels', 'engine/plan'];
-    expect(users(arithmetic).filter((file) => !owners.includes(file))).toEqual([]);
+  test('a loss is asked, never compared by its name, and listed in losses/index alone', () => {
+    const list = /\bKINDS\b[^=]*= \{([^}]*)\}/.exec(text('src', 'training/losses/index'))![1]!;
+    const names = [...list.matchAll(/^ +'?([\w-]+)'?[:,]/gm)].map(([, name]) => name!);
+    expect(names).toContain('ctc');
+    const code = (file: string): string => text('src', file).replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
+    const quoted = `['"](?:${names.join('|')})['"]`;
+    const comparison = new RegExp(`(?:[=!]==?|case)\\s*${quoted}|${quoted}\\s*[=!]==?`);
+    expect("if (loss.type !== 'ctc')").toMatch(comparison);
+    const isOutside = (file: string): boolean => !file.startsWith('training/losses/');
+    const outside = sources('src').filter(isOutside);
+    expect(outside.filter((file) => comparison.test(code(file)))).toEqual([]);
+    // Two names in one file are a list, quoted or as keys.
+    const named = (file: string): string[] =>
+      names.filter((name) => new RegExp(`['"]${name}['"]|\\b${name}:`).test(code(file)));
+    expect(named('training/losses/index').length).toBeGreaterThan(1);
+    expect(outside.filter((file) => named(file).length > 1)).toEqual([]);
   });
 
   test('nobody but arena.ts makes views of the memory', () => {

@@ -1,85 +1,157 @@
 /**
- * Every loss and its gradient against float64 written from the formulas, on random rows; the
- * gradient also by differences.
+ * Every loss of rows and its gradient against the float64 reference, whose gradient is proved by
+ * differences: the kernels alone on random shapes, and the mean that a trainer makes of them.
  */
 import { afterAll, describe, expect, it } from 'vitest';
+import { LOSS_CLASSES, PART_LOSS } from '../assembly/shared/codes.ts';
+import { kernelsOf } from '../src/engine/engine.ts';
+import { NONE, Plan } from '../src/engine/plan.ts';
+import type { Descriptor, Slot } from '../src/engine/plan.ts';
 import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
+import { meanOf } from './reference/loss.ts';
 import { createEngine, variants } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+import { ATOL, slope } from './support/gradcheck.ts';
+import { rowLosses, targetWidth, type RowLossCase } from './support/losses.ts';
+import { createRandom, type Random } from './support/random.ts';
 
-type Rows = ArrayLike<number>;
-const [steps, batch, outputs] = [5, 3, 7];
-const rows = steps * batch;
-const elements = rows * outputs;
+const cases = Object.entries(rowLosses);
 
-/** Mean over all elements of f. */
-const mean =
-  (f: (x: number, target: number) => number) =>
-  (y: Rows, target: Rows): number =>
-    Array.from(y).reduce((sum, x, k) => sum + f(x, target[k]!) / y.length, 0);
-
-function crossEntropy(weights?: readonly number[], ignored?: number) {
-  return (y: Rows, target: Rows): number => {
-    let [sum, count] = [0, 0];
-    for (let row = 0; row < target.length; row++) {
-      const chosen = target[row]!;
-      if (chosen === ignored) continue;
-      const logits = Array.from({ length: outputs }, (_, k) => y[row * outputs + k]!);
-      const weight = weights?.[chosen] ?? 1;
-      const total = logits.reduce((all, x) => all + Math.exp(x), 0);
-      sum += weight * (Math.log(total) - logits[chosen]!);
-      count += weight;
-    }
-    return count ? sum / count : 0;
-  };
+/** Rows of outputs, targets and what the reference makes of each row. */
+function drawRows(random: Random, loss: RowLossCase, rows: number, width: number) {
+  const y = Float32Array.from(random.vector(rows * width, random.pick([1, 4, 30])));
+  const each = targetWidth(loss, width);
+  const targets = Float32Array.from({ length: rows * each }, () => loss.target(random, width));
+  const expected = Array.from({ length: rows }, (_, r) =>
+    loss.reference(
+      Float64Array.from(y.subarray(r * width, (r + 1) * width)),
+      targets.subarray(r * each, (r + 1) * each),
+    ),
+  );
+  return { y, targets, expected };
 }
 
-const huber = (delta: number) =>
-  mean((x, t) => {
-    const d = Math.abs(x - t);
-    return d <= delta ? (d * d) / 2 : delta * (d - delta / 2);
+describe('the reference', () => {
+  it.each(cases)('%s: its gradient is that of differences', (name, draw) => {
+    let checked = 0;
+    for (let seed = 0; seed < 40; seed++) {
+      const random = createRandom(seed);
+      const [rows, width] = [random.integer(1, 5), random.integer(1, 6)];
+      const loss = draw(random, width);
+      const each = targetWidth(loss, width);
+      const y = random.vector(rows * width, 3);
+      const target = Array.from({ length: rows * each }, () => loss.target(random, width));
+      const mean = meanOf(loss.reference, width, each);
+      const { gradient } = mean(y, target);
+      for (let k = 0; k < y.length; k++) {
+        // The slope of an absolute difference jumps at 0.
+        if (name === 'mae' && Math.abs(y[k]! - target[k]!) < 1e-5) continue;
+        checked++;
+        const difference = Math.abs(slope(y, k, () => mean(y, target).loss) - gradient[k]!);
+        expect(difference, `seed ${seed}, ${k}`).toBeLessThan(ATOL);
+      }
+    }
+    expect(checked).toBeGreaterThan(200);
   });
-const weights = [1, 0.5, 2, 0, 3, 1, 0.25];
-const cases: [
-  string,
-  LossChoice,
-  (y: Rows, target: Rows) => number,
-  'classes' | 'values' | 'chances',
-][] = [
-  ['cross-entropy', 'cross-entropy', crossEntropy(), 'classes'],
-  [
-    'class weights',
-    { type: 'cross-entropy', classWeights: weights },
-    crossEntropy(weights),
-    'classes',
-  ],
-  [
-    'an ignored class',
-    { type: 'cross-entropy', ignoreIndex: 2 },
-    crossEntropy(undefined, 2),
-    'classes',
-  ],
-  [
-    'weights and an ignored class',
-    { type: 'cross-entropy', classWeights: weights, ignoreIndex: 4 },
-    crossEntropy(weights, 4),
-    'classes',
-  ],
-  ['mse', 'mse', mean((x, t) => (x - t) ** 2), 'values'],
-  ['mae', 'mae', mean((x, t) => Math.abs(x - t)), 'values'],
-  ['huber', { type: 'huber', delta: 0.4 }, huber(0.4), 'values'],
-  ['huber by default', 'huber', huber(1), 'values'],
-  [
-    'bce',
-    'bce',
-    mean((x, t) => Math.max(x, 0) - x * t + Math.log1p(Math.exp(-Math.abs(x)))),
-    'chances',
-  ],
-];
+});
 
 describe.each(variants)('losses, %s SIMD', (variant) => {
   const engine = createEngine(variant);
+  const kernels = kernelsOf(engine);
   afterAll(() => engine.dispose());
+
+  /** A described loss of `rows` rows in memory that is not zero, and its numbers afterwards. */
+  function withRows<T>(
+    loss: RowLossCase,
+    { y, targets }: { y: Float32Array; targets: Float32Array },
+    [rows, width, row]: readonly [rows: number, width: number, row: number],
+    scale: number,
+    use: (places: { descriptor: Descriptor<'Loss'>; outputs: Slot; losses: Slot }) => T,
+  ): T {
+    const plan = new Plan();
+    const descriptor = plan.descriptor('Loss');
+    const [outputs, losses] = [plan.reserve(rows * row), plan.reserve(rows)];
+    const [target, weights] = [plan.reserve(targets.length), plan.reserve(width)];
+    const block = kernels.arena.allocate(plan.bytes, 'a test');
+    plan.place(block);
+    kernels.floats(outputs).fill(77);
+    for (let r = 0; r < rows; r++) {
+      kernels.floats(outputs, r * row, width).set(y.subarray(r * width, (r + 1) * width));
+    }
+    if (loss.kind === LOSS_CLASSES) kernels.integers(target).set(targets);
+    else kernels.floats(target).set(targets);
+    const { classWeights, ignoreIndex, delta } = {
+      classWeights: undefined,
+      ignoreIndex: -100,
+      delta: 1,
+      ...loss.options,
+    };
+    if (classWeights) kernels.floats(weights).set(classWeights);
+    kernels.write(descriptor, {
+      kind: loss.kind,
+      rows,
+      width,
+      outputs,
+      outputRow: row * 4,
+      targets: target,
+      losses,
+      scale,
+      weights: classWeights ? weights : NONE,
+      ignored: ignoreIndex,
+      delta,
+    });
+    try {
+      return use({ descriptor, outputs, losses });
+    } finally {
+      kernels.arena.free(block);
+    }
+  }
+
+  it.each(cases)('%s: the kernel on random rows, whole and in parts', (_, draw) => {
+    for (let seed = 1; seed <= 60; seed++) {
+      const random = createRandom(seed);
+      const [rows, width] = [random.integer(1, 20), random.integer(1, 70)];
+      const padded = Math.ceil(width / 4) * 4;
+      const row = padded + 4 * random.integer(0, 2);
+      const loss = draw(random, width);
+      const drawn = drawRows(random, loss, rows, width);
+      const { expected } = drawn;
+      const scale = random.pick([1, 0.01]);
+      const shape = [rows, width, row] as const;
+      const whole = withRows(loss, drawn, shape, scale, ({ descriptor, outputs, losses }) => {
+        const weight = expected.reduce((sum, own) => sum + own.weight, 0);
+        expect(kernels.run.loss_weight(descriptor.address, 3)).toBe(weight + 3);
+        kernels.run.loss_rows(descriptor.address);
+        return [kernels.floats(losses).slice(), kernels.floats(outputs).slice()] as const;
+      });
+      const [losses, slopes] = whole;
+      for (const [r, own] of expected.entries()) {
+        // A row is one chain of up to 70 float32 sums.
+        const most = 3e-6 * Math.max(1, Math.abs(own.loss));
+        expect(Math.abs(losses[r]! - own.loss), `seed ${seed}, row ${r}`).toBeLessThan(most);
+        const errors = Array.from({ length: row }, (__, k) => {
+          const got = slopes[r * row + k]!;
+          if (k >= padded) return Number(got !== 77);
+          if (k >= width) return Number(got !== 0);
+          const slope = own.gradient[k]!;
+          return Math.abs(got - scale * slope) / scale / Math.max(1, Math.abs(slope));
+        });
+        expect(Math.max(...errors), `seed ${seed}, row ${r}`).toBeLessThan(1e-6);
+      }
+      const parts = random.integer(2, 5);
+      const cut = withRows(loss, drawn, shape, scale, (places) => {
+        for (let part = parts - 1; part >= 0; part--) {
+          kernels.run.part_run(PART_LOSS, places.descriptor.address, 0, 0, part, parts);
+        }
+        const { outputs } = places;
+        return [kernels.floats(places.losses).slice(), kernels.floats(outputs).slice()] as const;
+      });
+      expect(cut).toEqual(whole);
+    }
+  });
+
+  const [steps, batch, outputs] = [5, 3, 7];
+  const rows = steps * batch;
+  const elements = rows * outputs;
   /**
    * y = x through an identity, so that the bias' gradient is the column sums of the loss' gradient.
    */
@@ -98,34 +170,29 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
     return model;
   };
 
-  it.each(cases)('%s', (_, loss, formula, kind) => {
+  it.each(cases)('%s: the mean of a trainer', (_, draw) => {
     const model = identity();
     const optimizer = { type: 'sgd', lr: 0 } as const;
-    const trainer = Trainer.create(model, { batch, steps, loss, optimizer });
     for (let seed = 1; seed <= 25; seed++) {
       const random = createRandom(seed);
-      const x = Float32Array.from(random.vector(elements, 4));
-      const target =
-        kind === 'classes'
-          ? Int32Array.from({ length: rows }, () => random.integer(0, outputs - 1))
-          : Float32Array.from({ length: elements }, () =>
-              kind === 'values' ? random.around(4) : random.unit(),
-            );
-      const expected = formula(x, target);
-      const { loss: got } = trainer.trainOn(x, target);
-      expect(Math.abs(got - expected), `seed ${seed}`).toBeLessThan(1e-6 * Math.max(1, expected));
+      const loss = draw(random, outputs);
+      const trainer = Trainer.create(model, { batch, steps, loss: loss.options, optimizer });
+      const { y, targets } = drawRows(random, loss, rows, outputs);
+      const isOfClasses = loss.kind === LOSS_CLASSES;
+      const target = isOfClasses ? Int32Array.from(targets) : targets;
+      const mean = meanOf(loss.reference, outputs, targetWidth(loss, outputs));
+      const expected = mean(Float64Array.from(y), targets);
+      const { loss: got } = trainer.trainOn(y, target);
+      expect(Math.abs(got - expected.loss), `seed ${seed}`).toBeLessThan(
+        1e-6 * Math.max(1, expected.loss),
+      );
       const slopes = trainer.gradients().get('linear.bias')!.data;
       for (let k = 0; k < outputs; k++) {
-        const shifted = (by: number): number =>
-          formula(
-            Float64Array.from(x, (v, i) => v + (i % outputs === k ? by : 0)),
-            target,
-          );
-        const slope = (shifted(1e-6) - shifted(-1e-6)) / 2e-6;
-        expect(Math.abs(slopes[k]! - slope), `seed ${seed}, column ${k}`).toBeLessThan(1e-5);
+        const wanted = expected.gradient.reduce((a, g, i) => a + (i % outputs === k ? g : 0), 0);
+        expect(Math.abs(slopes[k]! - wanted), `seed ${seed}, column ${k}`).toBeLessThan(1e-6);
       }
+      trainer.dispose();
     }
-    trainer.dispose();
     model.dispose();
   });
 
@@ -152,16 +219,19 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
     const model = identity();
     const create = (loss: unknown) => () =>
       Trainer.create(model, { batch, steps, loss: loss as LossChoice });
+    const weights = [0.5, 2, 0, 3, 1, 0.25];
     for (const loss of [
       'mean',
+      'toString',
       { type: 'mse', delta: 1 },
       { type: 'huber', delta: 0 },
       { type: 'cross-entropy', classWeights: [1] },
-      { type: 'cross-entropy', classWeights: [...weights.slice(1), -1] },
+      { type: 'cross-entropy', classWeights: [...weights, -1] },
       null,
     ]) {
       expect(create(loss), JSON.stringify(loss)).toThrow(GatefoldError);
     }
+    expect(create({ type: 'cross-entropy', classWeights: [...weights, 1] })).not.toThrow();
     const trainer = create('cross-entropy')();
     // The smallest is what the kernels take for none where no target is ignored.
     for (const target of [7, -1, -100, -(2 ** 31)]) {

@@ -18,6 +18,9 @@ export const mutants = [
     'int8: activations are cut off': [
       ['f32x4.nearest(f32x4.mul(x, inverse))', 'f32x4.mul(x, inverse)'],
     ],
+    'int8: all rows are those of the first gate': [
+      ['row / m.hidden, row % m.hidden', '0, row % m.hidden'],
+    ],
     'int8: weights are cut off': [['<i32>nearest(load<f32>', '<i32>(load<f32>']],
     'int8: the largest weight of 128 wraps': [['top / 127', 'top / 128']],
     'int8: rows behind the first 96 repeat them': [
@@ -265,7 +268,8 @@ export const mutants = [
     'the last label may not end the row': [['s < places - 2 ? NEVER', 's < places - 1 ? NEVER']],
     'the first label may not begin it': [['t == 0 && s < 2', 't == 0 && s < 1']],
     'backwards without the jump': [['mayJump(labels, s + 2, blank)', 'false']],
-    'gradient not scaled': [['multiply(p, n, scale);', '']],
+    'gradient not scaled': [['multiply(p, n, c.scale);', '']],
+    'every row is the first of its steps': [['+ c.row) * c.outputRow', ') * c.outputRow']],
     'the exponential a term short': [['let k = 14; k > 0', 'let k = 5; k > 0']],
     'the logarithm without its exponent': [['<f64>((bits >> 52) - 1023) * LN2 + 2', '2']],
   }),
@@ -352,12 +356,24 @@ export const mutants = [
 
   ...mutantsOf('assembly/training/loss.ts', {
     'class weights do not reach the gradient': [
-      ['const slope = scale * weight;', 'const slope = scale;'],
+      ['const slope = l.scale * weight;', 'const slope = l.scale;'],
     ],
-    'ignored targets count in the mean': [['if (target == ignored) continue;', '']],
-    'ignored targets may be found': [['chosen != ignored && isLikeliest', 'isLikeliest']],
+    'ignored targets count in the mean': [['if (target == l.ignored) continue;', '']],
+    'ignored targets may be found': [['chosen != l.ignored && isLikeliest', 'isLikeliest']],
     'of equal logits the last is found': [
       ['k < chosen ? other < value : other <= value', 'other <= value'],
+    ],
+    'ignored targets are among those to be found': [
+      ['if (load<i32>(l.targets + (r << 2)) != l.ignored) x += 1;', 'x += 1;'],
+    ],
+    'a part of the rows has the logits of the first': [
+      [
+        'const ignored = l.ignored;\n  let y = l.outputs + first * l.outputRow;',
+        'const ignored = l.ignored;\n  let y = l.outputs;',
+      ],
+    ],
+    'a part of the rows has the values of the first': [
+      ['l.targets + ((first * n) << 2)', 'l.targets'],
     ],
     'logits of 0 are above it': [['value > 0 : value <= 0', 'value >= 0 : value < 0']],
     'targets of 1/2 are above it': [['target > 0.5 ? value', 'target >= 0.5 ? value']],
@@ -564,12 +580,12 @@ export const mutants = [
     ],
     'the mean is over the last segment': [
       [
-        'weight = rows.put(workspace, target, stretch, weight);',
-        'weight = rows.put(workspace, target, stretch, 0);',
+        'weight = loss.put(workspace, target, stretch, weight);',
+        'weight = loss.put(workspace, target, stretch, 0);',
       ],
     ],
     'losses of a segment take the place of those of the first': [
-      ['workspace.extent.rows, scale, 0, earlier[k]', 'workspace.extent.rows, scale, 0, 0'],
+      ['loss.run(workspace, scale, 0, earlier[k]!)', 'loss.run(workspace, scale, 0, 0)'],
     ],
     'the window after starts from the states before the last segment': [
       ['{ states: this.#statesBefore(last + 1)', '{ states: this.#statesBefore(last)'],
@@ -630,12 +646,13 @@ export const mutants = [
     ],
     'their gradients are what stood there': [['(batch - valid) * row)', '0)']],
     'scores are of the weights': [
-      ['rows, NONE, tally.scored', 'rows, this.#constants, tally.scored'],
+      ['run.loss_count(address, tally.scored)', 'run.loss_weight(address, tally.scored)'],
+    ],
+    'gradients have the factor of the window before': [
+      ["kernels.set(descriptor, 'scale', scale);", ''],
     ],
     'segments weigh as much as all before them': [['weight - sum;', 'weight;']],
-    'the loss of replayed steps counts again': [
-      ['this.#kernels.zero(outputGradient, 0, before);', ''],
-    ],
+    'the loss of replayed steps counts again': [['kernels.zero(outputGradient, 0, before);', '']],
   }),
   ...mutantsOf('src/training/optim/optimizer.ts', {
     'dampening acts on the first step too': [
@@ -654,6 +671,12 @@ export const mutants = [
     'threads: second moments of another share': [['  if (u.second) mine.second += at;\n', '']],
     'threads: a share of dx from the first row on': [
       ['denseInputs(mine, first, rows)', 'denseInputs(mine, 0, rows)'],
+    ],
+    'threads: a share of a loss goes to the last row': [
+      [
+        'cut(l.rows, 1, part, count), cut(l.rows, 1, part + 1, count)',
+        'cut(l.rows, 1, part, count), l.rows',
+      ],
     ],
     'threads: the last units of a step are left out': [
       [
@@ -870,7 +893,7 @@ export const mutants = [
 
   ...mutantsOf('src/engine/kernels.ts', {
     'numbers that are f32 are written as whole ones': [
-      ['else if (floats.includes(field)) this.arena.floats[index] = value;', ''],
+      ['else if (floats.includes(field as string)) this.arena.floats[index] = value;', ''],
     ],
   }),
 

@@ -42,11 +42,10 @@ const PHASES = [
   'part_run 4',
   'part_run 5',
   'part_run 6',
+  'part_run 7',
   'part_steps false',
   'part_steps true',
   'part_units',
-  'loss_cross_entropy',
-  'loss_elements',
   'rows_gather',
   'rows_add_gathered',
 ];

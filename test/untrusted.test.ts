@@ -407,8 +407,8 @@ describe.each(variants)('kernels trap where an index is none of theirs, %s SIMD'
   const { run, arena } = kernels;
   const plan = new Plan();
   const [index, table, out] = [plan.reserve(4), plan.reserve(4 * 4), plan.reserve(4 * 4)];
+  const [loss, ctc] = [plan.descriptor('Loss'), plan.descriptor('Ctc')];
   plan.place(arena.allocate(plan.bytes, 'a test'));
-  const scratch = table.address;
   const lookup = new Plan();
   const tokens = lookup.descriptor('Lookup');
   lookup.place(arena.allocate(lookup.bytes, 'a test'));
@@ -418,14 +418,36 @@ describe.each(variants)('kernels trap where an index is none of theirs, %s SIMD'
     kernels.write(tokens, { tokens: at });
     return tokens.address;
   };
+  kernels.write(loss, {
+    kind: LOSS_CLASSES,
+    rows: 1,
+    width: 4,
+    outputs: out,
+    outputRow: 16,
+    targets: index,
+    losses: table,
+    weights: table,
+    ignored: -9,
+  });
+  kernels.write(ctc, {
+    outputs: out,
+    outputRow: 16,
+    offsets: out,
+    width: 4,
+    blank: 0,
+    row: 0,
+    steps: 1,
+    labels: index,
+    count: 1,
+    scratch: table,
+  });
   const calls: Record<string, (at: number) => unknown> = {
     embedding_forward: (at) => run.embedding_forward(withTokens(at)),
     embedding_backward: (at) => run.embedding_backward(withTokens(at)),
-    loss_weight: (at) => run.loss_weight(at, 1, table.address, 4, -9, 0),
-    loss_cross_entropy: (at) =>
-      run.loss_cross_entropy(out.address, 16, at, table.address, -9, scratch, 1, 4, 1),
-    loss_score: (at) => run.loss_score(LOSS_CLASSES, out.address, 16, at, -9, 1, 4, 0),
-    loss_ctc: (at) => run.loss_ctc(out.address, 16, out.address, 0, 1, 4, at, 1, 0, scratch, 1),
+    loss_weight: () => run.loss_weight(loss.address, 0),
+    loss_rows: () => run.loss_rows(loss.address),
+    loss_score: () => run.loss_score(loss.address, 0),
+    loss_ctc: () => run.loss_ctc(ctc.address),
   };
 
   it.each(Object.entries(calls))('%s', (_, call) => {

@@ -77,6 +77,22 @@ export class Int8Product {
   cRow: i32;
 }
 
+/** A matrix of 8 bits in panels, whose rows are packed and unpacked one by one. */
+@unmanaged
+export class Int8Panels {
+  /** Which gates are beside each other; see matrix/panels.ts. */
+  cell: i32;
+  /** Rows of a gate, and those rounded up to whole panels. */
+  hidden: i32;
+  padded: i32;
+  /** K */
+  depth: i32;
+  /** N */
+  columns: i32;
+  /** Panels [K, N], then N scales and N corrections. */
+  weights: usize;
+}
+
 /**
  * One time step of one layer: where its rows are. The buffers of a sequence, moved along by its
  * loop.
@@ -612,6 +628,62 @@ export class Conv1d {
   slice: usize;
   /** scratch */
   product: Product;
+}
+
+/**
+ * A loss of every row of outputs [M, n]. Rows are padded to whole vectors; the gradient of the
+ * padding is 0.
+ */
+@unmanaged
+export class Loss {
+  /** `LOSS_CLASSES`, or a loss of single elements. */
+  kind: i32;
+  /** M */
+  rows: i32;
+  /** n */
+  width: i32;
+  /** [M, n] inout: outputs, then their gradients. */
+  outputs: usize;
+  /** Bytes from row to row. */
+  outputRow: i32;
+  /** in: classes [M] i32, otherwise values [M, n] f32. */
+  targets: usize;
+  /** [M] out */
+  losses: usize;
+  /** Factor of the gradients. */
+  scale: f32;
+  /** [n] in: the weights of the classes, or 0 for none. */
+  weights: usize;
+  /** The class that counts for nothing. */
+  ignored: i32;
+  /** Where Huber's loss becomes straight. */
+  delta: f32;
+}
+
+/** Connectionist temporal classification of one row of a batch: of all its steps together. */
+@unmanaged
+export class Ctc {
+  /** [M, n] inout: logits, then their gradients. */
+  outputs: usize;
+  /** Bytes from row to row. */
+  outputRow: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  /** n, classes. */
+  width: i32;
+  /** The class that separates labels. */
+  blank: i32;
+  /** The row among those of each step. */
+  row: i32;
+  /** Its steps, at least 1. */
+  steps: i32;
+  /** [count] i32 in */
+  labels: usize;
+  count: i32;
+  /** `ctcScratch(steps, count)` f64. */
+  scratch: usize;
+  /** Factor of the gradients. */
+  scale: f32;
 }
 
 /** One pass of an optimizer over n numbers (a multiple of four). */

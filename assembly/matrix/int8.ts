@@ -25,7 +25,7 @@
  */
 
 import { int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
-import { Int8Product } from '../base/structs';
+import { Int8Panels, Int8Product } from '../base/structs';
 import { columnOf } from './panels';
 import { TINY } from '../shared/codes';
 import { HAS_DIGITS, dot, largest } from '../base/simd';
@@ -171,23 +171,18 @@ function depthOffset(k: i32): i32 {
   return ((k >> 2) << 6) + (k & 3);
 }
 
+/** The column of a row of W: gate after gate, each of `hidden` rows. */
+function columnOfRow(m: Int8Panels, row: i32): i32 {
+  return columnOf(m.cell, row / m.hidden, row % m.hidden, m.padded);
+}
+
 /**
- * One row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers,
- * become a column of the panels [K, N] at `weights`, behind which are N scales and N corrections.
- * Gives the scale.
+ * A row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers,
+ * become a column of the panels. Gives the scale.
  */
-export function packRow(
-  weights: usize,
-  columns: i32,
-  cell: i32,
-  gate: i32,
-  unit: i32,
-  padded: i32,
-  depth: i32,
-  plain: usize,
-  scale: f32,
-): f32 {
-  const j = columnOf(cell, gate, unit, padded);
+export function packRow(m: Int8Panels, row: i32, plain: usize, scale: f32): f32 {
+  const j = columnOfRow(m, row);
+  const depth = m.depth;
   const words = (depth + 3) >> 2;
   let divisor: f32 = 1;
   if (scale < 0) {
@@ -196,37 +191,27 @@ export function packRow(
     scale = top < <f32>TINY ? 0 : top / 127;
     divisor = scale;
   }
-  const to = columnAddress(weights, j, words);
+  const to = columnAddress(m.weights, j, words);
   let sum = 0;
   for (let k = 0; k < depth; k++) {
     const w = divisor > 0 ? <i32>nearest(load<f32>(plain + (k << 2)) / divisor) : 0;
     store<i8>(to + depthOffset(k), w);
     sum += w;
   }
-  const scales = weights + columns * (words << 2) + (j << 2);
+  const scales = m.weights + m.columns * (words << 2) + (j << 2);
   store<f32>(scales, scale);
-  store<i32>(scales + (columns << 2), -64 * sum);
+  store<i32>(scales + (m.columns << 2), -64 * sum);
   return scale;
 }
 
 /** The other way, in whole numbers, or `scaled`. Gives the scale. */
-export function unpackRow(
-  weights: usize,
-  columns: i32,
-  cell: i32,
-  gate: i32,
-  unit: i32,
-  padded: i32,
-  depth: i32,
-  plain: usize,
-  scaled: bool,
-): f32 {
-  const j = columnOf(cell, gate, unit, padded);
-  const words = (depth + 3) >> 2;
-  const scale = load<f32>(weights + columns * (words << 2) + (j << 2));
-  const from = columnAddress(weights, j, words);
+export function unpackRow(m: Int8Panels, row: i32, plain: usize, scaled: bool): f32 {
+  const j = columnOfRow(m, row);
+  const words = (m.depth + 3) >> 2;
+  const scale = load<f32>(m.weights + m.columns * (words << 2) + (j << 2));
+  const from = columnAddress(m.weights, j, words);
   const factor: f32 = scaled ? scale : 1;
-  for (let k = 0; k < depth; k++) {
+  for (let k = 0; k < m.depth; k++) {
     store<f32>(plain + (k << 2), <f32>load<i8>(from + depthOffset(k)) * factor);
   }
   return scale;

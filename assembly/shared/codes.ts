@@ -86,3 +86,4 @@ export const PART_DENSE_BACK = 5;
 export const PART_UPDATE = 6;
 export const PART_GATHER = 7;
 export const PART_ADD = 8;
+export const PART_LOSS = 9;

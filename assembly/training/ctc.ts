@@ -10,6 +10,7 @@
 
 import { within } from '../base/bounds';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
+import { Ctc } from '../base/structs';
 
 const NEVER: f64 = -Infinity;
 const LN2: f64 = 0.6931471805599453;
@@ -63,36 +64,34 @@ export function ctcScratch(steps: i32, count: i32): f64 {
   return (2 * <f64>steps + 2) * (2 * <f64>count + 1);
 }
 
+/** The logits of step t, or what stands in their place. */
+// @ts-ignore: decorator
+@inline
+function logitsOf(c: Ctc, t: i32): usize {
+  return c.outputs + (load<i32>(c.offsets + (t << 2)) + c.row) * c.outputRow;
+}
+
 /**
- * The loss of row `place`, which has `steps` steps (1 or more) and `count` labels; `scale` times
- * its gradient takes the place of the logits. A row whose labels do not fit into its steps has an
- * infinite loss and no gradient.
+ * The loss of the row; `scale` times its gradient takes the place of the logits. A row whose labels
+ * do not fit into its steps has an infinite loss and no gradient.
  */
-export function ctc(
-  y: usize,
-  yRow: i32,
-  offsets: usize,
-  place: i32,
-  steps: i32,
-  n: i32,
-  labels: usize,
-  count: i32,
-  blank: i32,
-  scratch: usize,
-  scale: f32,
-): f64 {
+export function ctc(c: Ctc): f64 {
+  const n = c.width;
+  const steps = c.steps;
+  const count = c.count;
+  const labels = c.labels;
+  const blank = c.blank;
   for (let k = 0; k < count; k++) within(load<i32>(labels + (k << 2)), n);
   const places = 2 * count + 1;
   const row = places << 3;
-  const emissions = scratch;
+  const emissions = c.scratch;
   const alphas = emissions + steps * row;
   let beta = alphas + steps * row;
   let next = beta + row;
   for (let t = 0; t < steps; t++) {
-    const x = y + (load<i32>(offsets + (t << 2)) + place) * yRow;
     const e = emissions + t * row;
     const a = alphas + t * row;
-    emit(x, n, labels, places, blank, e);
+    emit(logitsOf(c, t), n, labels, places, blank, e);
     for (let s = 0; s < places; s++) {
       let paths: f64 = t == 0 && s < 2 ? 0 : NEVER;
       if (t > 0) {
@@ -109,7 +108,7 @@ export function ctc(
   const total = either(load<f64>(last + ((places - 1) << 3)), ends);
   for (let s = 0; s < places; s++) store<f64>(beta + (s << 3), s < places - 2 ? NEVER : 0);
   for (let t = steps - 1; t >= 0; t--) {
-    const p = y + (load<i32>(offsets + (t << 2)) + place) * yRow;
+    const p = logitsOf(c, t);
     if (t < steps - 1) {
       const later = next;
       next = beta;
@@ -125,7 +124,7 @@ export function ctc(
       const slot = p + (classAt(labels, s, blank) << 2);
       store<f32>(slot, <f32>(<f64>load<f32>(slot) - exponential(min<f64>(both - total, 0))));
     }
-    multiply(p, n, scale);
+    multiply(p, n, c.scale);
   }
   return -total;
 }

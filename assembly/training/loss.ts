@@ -16,6 +16,7 @@
 import { within } from '../base/bounds';
 import { exponential, sigmoid } from '../base/math';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
+import { Loss } from '../base/structs';
 import * as codes from '../shared/codes';
 
 /** Sum of n numbers in float64, one after the other. */
@@ -25,65 +26,55 @@ export function total(values: usize, n: i32): f64 {
   return x;
 }
 
-/**
- * `x` and the weights of all targets: what the mean of `crossEntropy` is over. `weights` [n], or 0
- * for none.
- */
-export function totalWeight(
-  targets: usize,
-  rows: i32,
-  weights: usize,
-  n: i32,
-  ignored: i32,
-  x: f64,
-): f64 {
-  for (let r = 0; r < rows; r++) {
-    const target = load<i32>(targets + (r << 2));
-    if (target == ignored) continue;
-    x += weights ? <f64>load<f32>(weights + (within(target, n) << 2)) : 1;
+/** `x` and the number of targets: of classes that count, or of elements. */
+export function count(l: Loss, x: f64): f64 {
+  if (l.kind != codes.LOSS_CLASSES) return x + <f64>l.rows * l.width;
+  for (let r = 0; r < l.rows; r++) {
+    if (load<i32>(l.targets + (r << 2)) != l.ignored) x += 1;
   }
   return x;
 }
 
-/**
- * losses [M] and, in the place of the logits y [M, n], `scale` times the gradient of their sum.
- * `weights` [n], or 0 for none.
- */
-export function crossEntropy(
-  y: usize,
-  yRow: i32,
-  targets: usize,
-  weights: usize,
-  ignored: i32,
-  losses: usize,
-  rows: i32,
-  n: i32,
-  scale: f32,
-): void {
-  for (let r = 0; r < rows; r++) {
-    const chosen = load<i32>(targets);
+/** `x` and the weights of these targets: what the mean is over. */
+export function weight(l: Loss, x: f64): f64 {
+  if (!l.weights) return count(l, x);
+  for (let r = 0; r < l.rows; r++) {
+    const target = load<i32>(l.targets + (r << 2));
+    if (target == l.ignored) continue;
+    x += <f64>load<f32>(l.weights + (within(target, l.width) << 2));
+  }
+  return x;
+}
+
+function crossEntropy(l: Loss, first: i32, end: i32): void {
+  const n = l.width;
+  const ignored = l.ignored;
+  let y = l.outputs + first * l.outputRow;
+  for (let r = first; r < end; r++) {
+    const chosen = load<i32>(l.targets + (r << 2));
+    const loss = l.losses + (r << 2);
     if (chosen == ignored) {
       memory.fill(y, 0, ((n + 3) & ~3) << 2);
-      store<f32>(losses, 0);
+      store<f32>(loss, 0);
     } else {
       within(chosen, n);
-      const weight: f32 = weights ? load<f32>(weights + (chosen << 2)) : 1;
-      const slope = scale * weight;
+      const weight: f32 = l.weights ? load<f32>(l.weights + (chosen << 2)) : 1;
+      const slope = l.scale * weight;
       const target = y + (chosen << 2);
       const high = prepareRow(y, n);
       const distance = high - load<f32>(target);
       const sums = exponentials(y, n, high, 1);
-      store<f32>(losses, weight * (Mathf.log(sums) + distance));
+      store<f32>(loss, weight * (Mathf.log(sums) + distance));
       multiply(y, n, slope / sums);
       store<f32>(target, load<f32>(target) - slope);
     }
-    y += yRow;
-    targets += 4;
-    losses += 4;
+    y += l.outputRow;
   }
 }
 
 /** Loss of an element; its gradient goes to `slope`. */
+// @ts-ignore: decorator
+@inline
 function element(kind: i32, x: f32, target: f32, delta: f32, slope: usize, scale: f32): f32 {
   if (kind == codes.LOSS_BINARY) {
     const far = -abs<f32>(x);
@@ -104,34 +95,34 @@ function element(kind: i32, x: f32, target: f32, delta: f32, slope: usize, scale
   return kind == codes.LOSS_HUBER ? delta * (size - <f32>0.5 * delta) : size;
 }
 
-/**
- * losses [M] and, in the place of y [M, n], `scale` times the gradient of their sum. Targets [M, n]
- * are dense.
- */
-export function elementLoss(
-  kind: i32,
-  y: usize,
-  yRow: i32,
-  targets: usize,
-  losses: usize,
-  rows: i32,
-  n: i32,
-  delta: f32,
-  scale: f32,
-): void {
+function elements(l: Loss, first: i32, end: i32): void {
+  const kind = l.kind;
+  const n = l.width;
+  const delta = l.delta;
+  const scale = l.scale;
   const padded = (n + 3) & ~3;
-  for (let r = 0; r < rows; r++) {
+  let y = l.outputs + first * l.outputRow;
+  let target = l.targets + ((first * n) << 2);
+  for (let r = first; r < end; r++) {
     let loss: f32 = 0;
     for (let k = 0; k < n; k++) {
       const p = y + (k << 2);
-      loss += element(kind, load<f32>(p), load<f32>(targets), delta, p, scale);
-      targets += 4;
+      loss += element(kind, load<f32>(p), load<f32>(target), delta, p, scale);
+      target += 4;
     }
     for (let k = n; k < padded; k++) store<f32>(y + (k << 2), 0);
-    store<f32>(losses, loss);
-    y += yRow;
-    losses += 4;
+    store<f32>(l.losses + (r << 2), loss);
+    y += l.outputRow;
   }
+}
+
+/**
+ * The losses of rows `first` to `end`. `scale` times the gradient of their sum takes the place of
+ * the outputs.
+ */
+export function lossRows(l: Loss, first: i32, end: i32): void {
+  if (l.kind == codes.LOSS_CLASSES) crossEntropy(l, first, end);
+  else elements(l, first, end);
 }
 
 /**
@@ -147,35 +138,28 @@ function isLikeliest(y: usize, chosen: i32, n: i32): bool {
 }
 
 /**
- * `x` and what outputs y [M, n] are worth: classes found among logits, logits on the right side of
- * 0 (targets of the binary loss beyond 1/2 want them above), or |y - target| of all elements.
+ * `x` and the score of all rows: classes found among logits, logits on the right side of 0 (targets
+ * of the binary loss beyond 1/2 want them above), or |y - target| of all elements.
  */
-export function score(
-  kind: i32,
-  y: usize,
-  yRow: i32,
-  targets: usize,
-  ignored: i32,
-  rows: i32,
-  n: i32,
-  x: f64,
-): f64 {
-  const isOfClasses = kind == codes.LOSS_CLASSES;
-  const width = isOfClasses ? 1 : n;
-  for (let r = 0; r < rows; r++) {
+export function score(l: Loss, x: f64): f64 {
+  const isOfClasses = l.kind == codes.LOSS_CLASSES;
+  const width = isOfClasses ? 1 : l.width;
+  let y = l.outputs;
+  let at = l.targets;
+  for (let r = 0; r < l.rows; r++) {
     for (let k = 0; k < width; k++) {
       if (isOfClasses) {
-        const chosen = load<i32>(targets);
-        if (chosen != ignored && isLikeliest(y, chosen, n)) x += 1;
+        const chosen = load<i32>(at);
+        if (chosen != l.ignored && isLikeliest(y, chosen, l.width)) x += 1;
       } else {
         const value = load<f32>(y + (k << 2));
-        const target = load<f32>(targets);
-        if (kind != codes.LOSS_BINARY) x += <f64>abs<f32>(value - target);
+        const target = load<f32>(at);
+        if (l.kind != codes.LOSS_BINARY) x += <f64>abs<f32>(value - target);
         else if (target > 0.5 ? value > 0 : value <= 0) x += 1;
       }
-      targets += 4;
+      at += 4;
     }
-    y += yRow;
+    y += l.outputRow;
   }
   return x;
 }

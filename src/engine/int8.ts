@@ -2,8 +2,8 @@ import { isOf } from '../base/arrays.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { part } from './plan.ts';
 import type { Fields, Kernels } from './kernels.ts';
-import type { Slot } from './plan.ts';
-import { int8Size } from './panels.ts';
+import type { Descriptor, Slot } from './plan.ts';
+import { INT8_HEAD, int8Size } from './panels.ts';
 import type { Panels } from './panels.ts';
 
 /**
@@ -31,12 +31,23 @@ export function int8Fields(
   cut: (slot: Slot, from: number) => Slot = part,
 ): Fields<'Int8Product'> {
   const { columns, words } = int8Size(panels);
+  const at = (index: number): Slot => cut(block, INT8_HEAD + index);
   return {
     depth: panels.depth,
-    weights: block,
-    scales: cut(block, columns * words),
-    corrections: cut(block, columns * (words + 1)),
+    weights: at(0),
+    scales: at(columns * words),
+    corrections: at(columns * (words + 1)),
   };
+}
+
+/** Writes the descriptor at the head of a matrix, for calls that go over its rows. */
+function describe(kernels: Kernels, panels: Panels, block: Slot): Descriptor<'Int8Panels'> {
+  const { cell, hidden, padded, depth } = panels;
+  const { columns } = int8Size(panels);
+  const head = { struct: 'Int8Panels', address: block.address } as const;
+  const weights = part(block, INT8_HEAD);
+  kernels.write(head, { cell, hidden, padded, depth, columns, weights });
+  return head;
 }
 
 /** Room for the quantised activations of at most `rows` rows of at most `depth` numbers. */
@@ -53,19 +64,16 @@ export function int8Operands(
  * Rows of a matrix in their plain order, quantised; with `scales` they are whole numbers already.
  */
 export function packInt8(
-  { run }: Kernels,
+  kernels: Kernels,
   panels: Panels,
   block: Slot,
   row: (index: number) => Slot,
   scales?: Float32Array,
 ): void {
-  const { cell, gates, hidden, padded, depth } = panels;
-  const { columns } = int8Size(panels);
-  for (let index = 0; index < gates * hidden; index++) {
-    const plain = row(index).address;
-    const gate = Math.floor(index / hidden);
+  const { address } = describe(kernels, panels, block);
+  for (let index = 0; index < panels.gates * panels.hidden; index++) {
     const scale = scales ? scales[index]! : -1;
-    run.int8_pack(block.address, columns, cell, gate, index % hidden, padded, depth, plain, scale);
+    kernels.run.int8_pack(address, index, row(index).address, scale);
   }
 }
 
@@ -80,16 +88,11 @@ export function unpackInt8(
   staging: Slot,
   data: Float32Array | Int8Array,
 ): Float32Array {
-  const { cell, gates, hidden, padded, depth } = panels;
-  const { columns } = int8Size(panels);
-  const from = block.address;
+  const { gates, hidden, depth } = panels;
+  const { address } = describe(kernels, panels, block);
   const isScaled = isOf('Float32Array', data);
   return Float32Array.from({ length: gates * hidden }, (_, row) => {
-    const gate = Math.floor(row / hidden);
-    const to = staging.address;
-    const unit = row % hidden;
-    const { int8_unpack } = kernels.run;
-    const scale = int8_unpack(from, columns, cell, gate, unit, padded, depth, to, isScaled);
+    const scale = kernels.run.int8_unpack(address, row, staging.address, isScaled);
     data.set(kernels.floats(staging, 0, depth), row * depth);
     return scale;
   });

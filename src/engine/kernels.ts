@@ -5,12 +5,9 @@ import type { Descriptor, Slot, StructName } from './plan.ts';
 
 /** The fields of a descriptor, by name. */
 type Field<S extends StructName> = keyof (typeof layout)[S]['offsets'];
-/** Those that are whole numbers or addresses. */
-type WholeField<S extends StructName> = Exclude<Field<S>, (typeof layout)[S]['floats'][number]>;
-/** Values of fields: numbers as they are, slots by their address. */
-export type Fields<S extends StructName> = Partial<
-  Record<Field<S>, number | Slot | Descriptor<StructName>>
->;
+/** What a field is written with: a number, or what has an address. */
+type Value = number | Slot | Descriptor<StructName>;
+export type Fields<S extends StructName> = Partial<Record<Field<S>, Value>>;
 
 /** What is generated of a descriptor. */
 interface Layout {
@@ -58,22 +55,19 @@ export class Kernels {
     this.arena.floats.fill(0, start, start + length);
   }
 
-  /**
-   * Writes one whole number of a descriptor, allocating nothing: for what changes with every call.
-   */
-  set<S extends StructName>(descriptor: Descriptor<S>, field: WholeField<S>, value: number): void {
-    const { offsets }: Layout = layout[descriptor.struct];
-    this.arena.integers[(descriptor.address + offsets[field as string]!) / 4] = value;
+  /** Writes one field of a descriptor, allocating nothing: for what changes with every call. */
+  set<S extends StructName>(descriptor: Descriptor<S>, field: Field<S>, value: Value): void {
+    const { offsets, floats }: Layout = layout[descriptor.struct];
+    const index = (descriptor.address + offsets[field as string]!) / 4;
+    if (typeof value !== 'number') this.arena.integers[index] = value.address;
+    else if (floats.includes(field as string)) this.arena.floats[index] = value;
+    else this.arena.integers[index] = value;
   }
 
-  /** Writes fields of a descriptor; slots by their address. */
+  /** Writes fields of a descriptor. */
   write<S extends StructName>(descriptor: Descriptor<S>, fields: Fields<S>): void {
-    const { offsets, floats }: Layout = layout[descriptor.struct];
-    for (const [field, value] of Object.entries(fields) as [string, number | Slot][]) {
-      const index = (descriptor.address + offsets[field]!) / 4;
-      if (typeof value !== 'number') this.arena.integers[index] = value.address;
-      else if (floats.includes(field)) this.arena.floats[index] = value;
-      else this.arena.integers[index] = value;
+    for (const [field, value] of Object.entries(fields)) {
+      this.set(descriptor, field as Field<S>, value as Value);
     }
   }
 }

@@ -19,10 +19,15 @@ export function int8Size({ gates, padded, depth }: Panels): { columns: number; w
   return { columns: roundUp(gates * padded, 16), words: Math.ceil(depth / 4) };
 }
 
-/** Numbers that they take, with a scale and a correction for each column behind the weights. */
+/** Elements before the weights: their descriptor, on a cache line of its own. */
+export const INT8_HEAD = 16;
+
+/**
+ * Elements that they take: a descriptor, the weights, then a scale and a correction for each column.
+ */
 export function int8Length(panels: Panels): number {
   const { columns, words } = int8Size(panels);
-  return columns * (words + 2);
+  return INT8_HEAD + columns * (words + 2);
 }
 
 /** The panels of a matrix that belongs to no cell. */

@@ -1,5 +1,5 @@
 // What every entry exports beside its own `Engine`.
-export { greedyCtc, labelErrorRate } from '../training/losses/ctc.ts';
+export { greedyCtc, labelErrorRate } from '../training/losses/ctc-decode.ts';
 export { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from '../data/text.ts';
 export type { TextWindow } from '../data/text.ts';
 export { gradientFlow } from '../training/gradient-flow.ts';
@@ -23,7 +23,7 @@ export type {
   ElementLossOptions,
   LossChoice,
   LossOptions,
-} from '../training/losses/loss.ts';
+} from '../training/losses/index.ts';
 export type { Measures, Metric } from '../training/metrics.ts';
 export { Model } from '../model/model.ts';
 export type { ModelOptions } from '../model/model.ts';

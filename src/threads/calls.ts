@@ -6,6 +6,7 @@ import {
   PART_GATHER,
   PART_INPUTS,
   PART_INPUTS_BACK,
+  PART_LOSS,
   PART_UPDATE,
   PART_WEIGHTS,
 } from '../../assembly/shared/codes.ts';
@@ -107,37 +108,6 @@ function byPhases(name: Name, ...phases: number[]): Shared {
   };
 }
 
-/** What an element of a row costs, in products. */
-const COST = 10;
-
-/**
- * By rows that know nothing of each other.
- *
- * @param rows the argument that counts them.
- * @param width of a row in numbers.
- * @param steps by argument, how many bytes it moves on from row to row.
- */
-function byRows(
-  name: Name,
-  rows: number,
-  width: (args: ArrayLike<number>) => number,
-  steps: (args: ArrayLike<number>) => Readonly<Record<number, number>>,
-): Shared {
-  const workOf = (args: ArrayLike<number>): number => args[rows]! * width(args) * COST;
-  return {
-    name,
-    work: (_, args) => workOf(args),
-    call: (run, args, seat) =>
-      seat.inPieces(workOf(args), (part, count) => {
-        const own = args.slice();
-        const first = Math.floor((args[rows]! * part) / count);
-        for (const [k, bytes] of Object.entries(steps(args))) own[Number(k)]! += first * bytes;
-        own[rows] = Math.floor((args[rows]! * (part + 1)) / count) - first;
-        (run[name] as (...args: number[]) => void)(...own);
-      }),
-  };
-}
-
 /** All that is shared out, in the order that both sides count. */
 export const CALLS: readonly Shared[] = [
   forward,
@@ -145,18 +115,7 @@ export const CALLS: readonly Shared[] = [
   byPhases('dense_forward', PART_DENSE),
   byPhases('dense_backward', PART_DENSE_WEIGHTS, PART_DENSE_BACK),
   byPhases('optimizer_update', PART_UPDATE),
-  byRows(
-    'loss_cross_entropy',
-    6,
-    (a) => a[7]!,
-    (a) => ({ 0: a[1]!, 2: 4, 5: 4 }),
-  ),
-  byRows(
-    'loss_elements',
-    5,
-    (a) => a[6]!,
-    (a) => ({ 1: a[2]!, 3: 4 * a[6]!, 4: 4 }),
-  ),
+  byPhases('loss_rows', PART_LOSS),
   byPhases('rows_gather', PART_GATHER),
   byPhases('rows_add', PART_ADD),
 ];

@@ -8,8 +8,7 @@ import type {
   TrainingData,
   TrainingWindow,
 } from './fit-options.ts';
-import { lossOptions } from './losses/loss.ts';
-import { checkMetrics } from './metrics.ts';
+import { checkMetrics } from './losses/index.ts';
 import type { Measures, Metric } from './metrics.ts';
 
 const KEYS = [
@@ -49,7 +48,7 @@ export function fit(subject: Subject, given: FitOptions): FitRun {
   const breathe = turns(checkInteger('yieldEvery', options.yieldEvery ?? 50, 0));
   const { metrics = [], checkpoint, resume } = options;
   const every = checkInteger('checkpoint.every', checkpoint?.every ?? windows, 1);
-  if (metrics.length) checkMetrics(metrics, lossOptions(trainer.options.loss!));
+  if (metrics.length) checkMetrics(metrics, trainer.options.loss!);
   const course = new Course(trainer, options);
   const first = resume ? course.restore(resume, windows) : from;
   const plan = { windows, epochs, updates, first, every, course, breathe };

@@ -1,12 +1,10 @@
 import { frozenCopy, readOptions } from '../base/check.ts';
-import { GatefoldError } from '../base/errors.ts';
 import { noRows } from '../ops/pass.ts';
 import { storeOf } from '../model/model.ts';
 import type { Model } from '../model/model.ts';
 import { Plan } from '../engine/plan.ts';
-import { LossRows } from './losses/row-loss.ts';
-import { createLoss, lossOptions } from './losses/loss.ts';
-import type { RowLossOptions } from './losses/loss.ts';
+import { createLoss, lossOptions, requireRowLoss } from './losses/index.ts';
+import type { RowLossOptions } from './losses/index.ts';
 import { SEQUENCE_KEYS, checkSequence, putInput } from '../graph/rows.ts';
 import { writeState } from '../graph/states.ts';
 import type { Input, SequenceOptions } from '../base/tensor.ts';
@@ -79,24 +77,25 @@ export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
   const { kernels, graph } = store;
   const { x, total, batch, batchFirst, lengths, state } = checkSequence(store, inputs, options);
   const chosen = lossOptions(frozenCopy('loss', choice));
-  if (chosen.type === 'ctc') {
-    const message = `"loss" 'ctc' takes a trainer: backward({ target, targetLengths, flow: true })`;
-    throw new GatefoldError('ERR_UNSUPPORTED', message);
-  }
-  const loss = createLoss(chosen, graph.outputs);
-  const target = loss.check(wanted, graph.outputSteps(total) * batch);
+  requireRowLoss(
+    chosen,
+    'ERR_UNSUPPORTED',
+    (type) => `"loss" '${type}' takes a trainer: backward({ target, targetLengths, flow: true })`,
+  );
+  const plan = new Plan();
+  const steps = graph.outputSteps(total);
+  const loss = createLoss(chosen, { plan, store, batch, steps, segment: steps });
+  const target = loss.check(wanted, steps * batch, undefined);
   // Whatever the caller's getters have done by now.
   storeOf(model);
   if (lengths?.every((length) => length === 0)) throw noRows();
-  const plan = new Plan();
   const gradients = plan.reserve(store.values.length);
-  const rows = new LossRows(plan, store, loss, total * batch, total * batch);
   const purpose = `the gradient flow of batch ${batch} and ${total} steps`;
   const block = kernels.arena.allocate(plan.bytes, purpose, model);
   plan.place(block);
   let workspace: Workspace | undefined;
   try {
-    rows.begin();
+    loss.begin();
     workspace = new Workspace(store, { batch, steps: total, gradients }, purpose, model);
     if (lengths) workspace.arrangeLengths(lengths, 0, total);
     const { extent } = workspace;
@@ -105,7 +104,7 @@ export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
     writeState(kernels, workspace.states(0), state, batch, extent.order);
     workspace.mask();
     workspace.forward();
-    rows.mean(workspace, target, workspace.outputStretch(stretch));
+    loss.mean(workspace, target, workspace.outputStretch(stretch));
     writeState(kernels, workspace.stateGradients, {}, batch);
     workspace.measure(true);
     workspace.backward(false);

@@ -1,6 +1,4 @@
-import { checkChoice } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import type { LossOptions } from './losses/loss.ts';
 
 /**
  * What a loss says in other words: the share of targets that are found (`accuracy`: the likeliest
@@ -21,20 +19,6 @@ export interface Tally {
   score: number;
   /** Targets, or elements of them, that `score` is of. */
   scored: number;
-}
-
-/** Refuses what a loss cannot give. */
-export function checkMetrics(metrics: readonly Metric[], loss: LossOptions): void {
-  const { type } = loss;
-  if (!metrics.length) return;
-  if (type === 'ctc') {
-    const message = `the loss 'ctc' has no "metrics": compare what greedyCtc finds by labelErrorRate`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
-  }
-  const given: Metric[] = [type === 'cross-entropy' || type === 'bce' ? 'accuracy' : 'mae'];
-  // A weighted mean is the perplexity of nothing.
-  if (type === 'cross-entropy' && !loss.classWeights) given.push('perplexity', 'bitsPerCharacter');
-  for (const metric of metrics) checkChoice(`metrics" of the loss "${type}`, metric, given);
 }
 
 /** The means of what was counted. */

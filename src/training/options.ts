@@ -1,8 +1,8 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber, frozenCopy } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { GradientFlow } from './gradient-flow.ts';
-import { lossOptions } from './losses/loss.ts';
-import type { LossChoice } from './losses/loss.ts';
+import { lossOptions, requireRowLoss } from './losses/index.ts';
+import type { LossChoice } from './losses/index.ts';
 import type { ParameterGroup } from './optim/groups.ts';
 import type { OptimizerOptions } from './optim/optimizer.ts';
 import { MAX_SEED } from '../base/random.ts';
@@ -148,14 +148,14 @@ export function checkTrainerOptions(given: TrainerOptions): TrainerOptions {
   checkInteger('batch', batch, 1);
   checkInteger('steps', steps, 1);
   if (options.seed !== undefined) checkInteger('seed', options.seed, 0, MAX_SEED);
-  if (
-    options.loss !== undefined &&
-    lossOptions(options.loss).type === 'ctc' &&
-    (bptt ?? maxBytes)
-  ) {
-    const which = bptt ? 'bptt' : 'maxBytes';
-    const message = `"${which}" cuts sequences that the loss 'ctc' needs whole: leave it out`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
+  if (options.loss !== undefined) {
+    const chosen = lossOptions(options.loss);
+    for (const which of ['bptt', 'maxBytes'] as const) {
+      if (!options[which]) continue;
+      const why = (type: string): string =>
+        `"${which}" cuts sequences that the loss '${type}' needs whole: leave it out`;
+      requireRowLoss(chosen, 'ERR_ARGUMENT', why);
+    }
   }
   if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
   if (gradClip !== undefined) {

@@ -2,8 +2,8 @@ import type { Carry } from './tbptt.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Draw } from '../ops/masks.ts';
-import { scaleOf } from './losses/row-loss.ts';
-import type { LossRows } from './losses/row-loss.ts';
+import { scaleOf } from './losses/loss.ts';
+import type { LossPieces, Targets } from './losses/loss.ts';
 import { putInput } from '../graph/rows.ts';
 import type { Stretch } from '../ops/pass.ts';
 import { copyState, placesAt, reserveStates } from '../graph/states.ts';
@@ -15,7 +15,7 @@ import type { Workspace } from '../graph/workspace.ts';
 /** A checked window of more steps than a workspace has room for. */
 export interface LongWindow {
   readonly x: Input;
-  readonly target: Float32Array | Int32Array;
+  readonly target: Targets;
   readonly steps: number;
   /** At least one above 0. */
   readonly lengths: Int32Array | undefined;
@@ -51,7 +51,7 @@ export class SegmentedRun {
   }
 
   /** The mean loss of a window; in training its gradient is added to those of the parameters. */
-  run(workspace: Workspace, rows: LossRows, window: LongWindow, carry: Carry): number {
+  run(workspace: Workspace, loss: LossPieces, window: LongWindow, carry: Carry): number {
     const { steps, lengths, target } = window;
     const isTraining = window.draw !== undefined;
     const longest = lengths ? Math.max(...lengths) : steps;
@@ -67,21 +67,21 @@ export class SegmentedRun {
       }
       workspace.forward(isTraining && k < last);
       copyState(this.#kernels, workspace.lastStates(), this.#statesBefore(k + 1), this.#batch);
-      weight = rows.put(workspace, target, stretch, weight);
-      if (!isTraining) rows.run(workspace, stretch.extent.rows, 0, 0, earlier[k]);
+      weight = loss.put(workspace, target, stretch, weight);
+      if (!isTraining) loss.run(workspace, 0, 0, earlier[k]!);
       earlier.push(earlier[k]! + stretch.extent.rows);
     }
     const scale = scaleOf(weight);
     for (let k = last; isTraining && k >= 0; k--) {
       if (k < last) {
-        rows.put(workspace, target, this.#arrange(workspace, window, k), 0);
+        loss.put(workspace, target, this.#arrange(workspace, window, k), 0);
         workspace.forward();
       }
-      rows.run(workspace, workspace.extent.rows, scale, 0, earlier[k]);
+      loss.run(workspace, scale, 0, earlier[k]!);
       workspace.backward(false);
     }
     this.#end = { states: this.#statesBefore(last + 1), order: workspace.extent.order };
-    return rows.total(earlier[last + 1]!, scale);
+    return loss.total(earlier[last + 1]!, scale);
   }
 
   /** Keeps the states after the last window. */

@@ -1,9 +1,8 @@
 import { Carry } from './tbptt.ts';
-import { Ctc } from './losses/ctc.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { NONE, Plan } from '../engine/plan.ts';
-import { LossRows } from './losses/row-loss.ts';
-import { createLoss, lossOptions } from './losses/loss.ts';
+import { createLoss, lossOptions } from './losses/index.ts';
+import type { Loss } from './losses/loss.ts';
 import { SegmentedRun } from './segmented.ts';
 import { planSegments } from './segments.ts';
 import type { Segmentation } from './segments.ts';
@@ -18,10 +17,7 @@ export interface TrainerLayout {
   readonly segment: number;
   readonly plan: Plan;
   readonly updater: Updater;
-  /** Absent without a loss of single outputs. */
-  readonly rows: LossRows | undefined;
-  /** Absent with any other loss. */
-  readonly ctc: Ctc | undefined;
+  readonly loss: Loss | undefined;
   readonly training: Carry;
   readonly evaluation: Carry;
   /** Of windows that the workspace has no room for. */
@@ -35,22 +31,15 @@ function reserve(
 ): TrainerLayout {
   const plan = new Plan();
   const { batch, steps, loss, bptt } = options;
-  const chosen = loss === undefined ? undefined : lossOptions(loss);
-  const { outputs, pools } = store.graph;
-  const ofSequences = chosen?.type === 'ctc' ? chosen : undefined;
-  const lossOf = chosen && chosen.type !== 'ctc' ? createLoss(chosen, outputs) : undefined;
-  if (ofSequences && pools) {
-    const message = `the loss 'ctc' takes an output of every step: leave the "pool" layer out`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
-  }
   const replayed = bptt ? bptt.back - bptt.every : 0;
+  const { graph } = store;
+  const outputs = { steps: graph.outputSteps(steps), segment: graph.outputSteps(segment) };
+  const places = { plan, store, batch, ...outputs };
   return {
     segment,
     plan,
     updater: new Updater(plan, store, options),
-    rows: lossOf && new LossRows(plan, store, lossOf, batch * segment, batch * steps),
-    ctc:
-      ofSequences && new Ctc(plan, store.kernels, ofSequences, { batch, steps, classes: outputs }),
+    loss: loss === undefined ? undefined : createLoss(lossOptions(loss), places),
     training: new Carry(plan, store, batch, replayed),
     evaluation: new Carry(plan, store, batch, 0),
     segmented: count > 1 ? new SegmentedRun(plan, store, batch, count) : undefined,

@@ -1,17 +1,16 @@
 import { newFloats } from '../base/arrays.ts';
 import { checkChoice, checkFlag, checkInteger, ownFloats, readOptions } from '../base/check.ts';
 import type { Carry } from './tbptt.ts';
-import type { Ctc, Labels } from './losses/ctc.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, FitRun, TrainingData } from './fit-options.ts';
 import { readFlow } from './gradient-flow.ts';
-import { lossOptions } from './losses/loss.ts';
-import type { LossRows } from './losses/row-loss.ts';
+import { checkMetrics } from './losses/index.ts';
+import type { Loss, Targets } from './losses/loss.ts';
 import type { Kernels } from '../engine/kernels.ts';
-import { checkMetrics, measuresOf } from './metrics.ts';
+import { measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from '../model/model.ts';
 import type { Model } from '../model/model.ts';
@@ -49,10 +48,6 @@ import { Workspace } from '../graph/workspace.ts';
 
 export type * from './options.ts';
 
-type Values = Float32Array | Int32Array;
-/** Checked targets. */
-type Target = Values | Labels;
-
 /** What `backward` goes back over, and the lengths whose last outputs were repeated. */
 interface Forwarded {
   /** The version of the parameters that it ran with. */
@@ -64,7 +59,7 @@ interface Forwarded {
 /** A checked window of `trainOn` or `evaluateWindow`. */
 interface Window {
   readonly x: Input;
-  readonly target: Target;
+  readonly target: Targets;
   readonly steps: number;
   readonly lengths: Int32Array | undefined;
 }
@@ -93,9 +88,7 @@ export class Trainer extends HostDisposable {
   readonly #kernels: Kernels;
   readonly #updater: Updater;
   readonly #workspace: Workspace;
-  /** The loss, of single outputs or of sequences. */
-  readonly #rows: LossRows | undefined;
-  readonly #ctc: Ctc | undefined;
+  readonly #loss: Loss | undefined;
   readonly #training: Carry;
   readonly #evaluation: Carry;
   /** Of windows that the workspace has no room for. */
@@ -123,10 +116,9 @@ export class Trainer extends HostDisposable {
     this.#store = store;
     this.#kernels = store.kernels;
     const layout = layOut(store, options);
-    const { plan, rows, updater } = layout;
+    const { plan, loss, updater } = layout;
     this.#updater = updater;
-    this.#rows = rows;
-    this.#ctc = layout.ctc;
+    this.#loss = loss;
     this.#training = layout.training;
     this.#evaluation = layout.evaluation;
     this.#segmented = layout.segmented;
@@ -135,7 +127,7 @@ export class Trainer extends HostDisposable {
     const block = arena.allocate(plan.bytes, purpose, this);
     plan.place(block);
     updater.begin();
-    rows?.begin();
+    loss?.begin();
     try {
       const { gradClip } = options;
       const gradientLimit = gradClip && 'step' in gradClip ? gradClip.step : undefined;
@@ -270,7 +262,8 @@ export class Trainer extends HostDisposable {
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
     const state = checkState(places, given.state ?? {}, batch);
-    const target = given.target && this.#checkTarget(given.target, outputRows, given.targetLengths);
+    const target =
+      given.target && this.#requireLoss().check(given.target, outputRows, given.targetLengths);
     const output =
       given.output && ownFloats('output', given.output, outputRows * width, 'like the output');
     // Whatever the caller's getters have done by now.
@@ -280,7 +273,7 @@ export class Trainer extends HostDisposable {
     const { outputGradient } = workspace;
     const { outputRow: row } = workspace;
     const outputStretch = workspace.outputStretch(stretch);
-    const loss = target && this.#loss(target, outputStretch);
+    const loss = target && this.#requireLoss().mean(workspace, target, outputStretch);
     if (!target) this.#kernels.zero(outputGradient, 0, outputStretch.extent.rows * row);
     if (output) {
       const given = repeated ? gatherRepeated(output, width, repeated, steps, batchFirst) : output;
@@ -410,20 +403,16 @@ export class Trainer extends HostDisposable {
       );
     }
     if (lengths && !this.model.pooled && lengths.every((length) => length === 0)) throw noRows();
-    const wanted = this.#checkTarget(target, this.#outputRows(steps), given.targetLengths);
+    const rows = this.#outputRows(steps);
+    const wanted = this.#requireLoss().check(target, rows, given.targetLengths);
     const window = { x: ownInput(this.#store, x, steps, batch), target: wanted, steps, lengths };
     // Whatever the caller's getters have done by now.
     this.#checkAlive();
     return window;
   }
 
-  #checkTarget(target: unknown, rows: number, lengths: ArrayLike<number> | undefined): Target {
-    if (this.#ctc) return this.#ctc.check(target, lengths);
-    return this.#requireLoss().loss.check(target, rows);
-  }
-
-  #requireLoss(): LossRows {
-    if (this.#rows) return this.#rows;
+  #requireLoss(): Loss {
+    if (this.#loss) return this.#loss;
     throw new GatefoldError(
       'ERR_STATE',
       'trainOn() and evaluateWindow() need a trainer with the option "loss"',
@@ -437,13 +426,14 @@ export class Trainer extends HostDisposable {
   #runWindow(carry: Carry, { x, target, steps, lengths }: Window): number {
     const { batch } = this.options;
     const workspace = this.#workspace;
+    const loss = this.#requireLoss();
     this.#forwarded = undefined;
     if (steps > workspace.steps) {
       this.#refresh();
       const draw = carry === this.#training ? this.#nextDraw() : undefined;
-      // Without a loss of single outputs there are no segments.
-      const window = { x, target: target as Values, steps, lengths, draw };
-      return this.#segmented!.run(workspace, this.#requireLoss(), window, carry);
+      const window = { x, target, steps, lengths, draw };
+      // "maxBytes" was refused for a loss that has no pieces.
+      return this.#segmented!.run(workspace, loss.pieces!, window, carry);
     }
     this.#arrange(lengths, carry.replay + steps);
     carry.begin(workspace);
@@ -454,17 +444,7 @@ export class Trainer extends HostDisposable {
     if (carry === this.#training) this.#drawMasks();
     else workspace.mask();
     workspace.forward();
-    return this.#loss(target, workspace.outputStretch(stretch), carry.replay * batch);
-  }
-
-  /**
-   * Mean loss of a stretch of outputs, which stand behind `first` replayed rows; its gradient takes
-   * their place.
-   */
-  #loss(target: Target, outputs: Stretch, first = 0): number {
-    const workspace = this.#workspace;
-    if ('labels' in target) return this.#ctc!.run(workspace, target);
-    return this.#requireLoss().mean(workspace, target, outputs, first);
+    return loss.mean(workspace, target, workspace.outputStretch(stretch), carry.replay * batch);
   }
 
   /** The next `trainOn` starts from zero states. */
@@ -506,19 +486,18 @@ export class Trainer extends HostDisposable {
 
   /** Measures window by window. */
   *#measuring(data: TrainingData, metrics: readonly Metric[]): Generator<void, Measures> {
-    const { loss } = this.options;
-    const meter = this.#ctc ?? this.#requireLoss();
-    checkMetrics(metrics, lossOptions(loss!));
+    const loss = this.#requireLoss();
+    checkMetrics(metrics, this.options.loss!);
     const tally = { loss: 0, weight: 0, score: 0, scored: 0 };
     this.resetEvaluation();
     for (let index = 0; index < data.length; index++) {
       const { fresh, inputs, targets, steps, lengths, targetLengths } = data.window(index);
       if (fresh) this.resetEvaluation();
-      meter.tally = tally;
+      loss.tally = tally;
       try {
         this.evaluateWindow(inputs, targets, { steps, lengths, targetLengths });
       } finally {
-        meter.tally = undefined;
+        loss.tally = undefined;
       }
       yield;
     }

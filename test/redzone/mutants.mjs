@@ -46,8 +46,8 @@ const mutants = [
   {
     name: 'loss: of the row behind the last',
     file: 'assembly/training/loss.ts',
-    from: 'store<f32>(losses, loss);',
-    to: 'store<f32>(losses + 4, loss);',
+    from: 'store<f32>(l.losses + (r << 2), loss);\n    y +=',
+    to: 'store<f32>(l.losses + (r << 2) + 4, loss);\n    y +=',
   },
   {
     name: 'adam: a vector behind the last parameter',

@@ -1,6 +1,7 @@
 /** Seeded configurations: the same seed asks every build for the same numbers. */
 import type { LossOptions } from '../../src/hosts/default.ts';
 import { cellForms, recurrentLayer } from '../support/cells.ts';
+import { lossNames } from '../support/losses.ts';
 import { drawCombination, drawOptions, optionsOf, randomLengths } from '../support/options.ts';
 import { createRandom, type Random } from '../support/random.ts';
 import type { Layer, TrainerSetup } from '../support/builds.ts';
@@ -24,14 +25,6 @@ export interface Configuration {
   readonly budget: boolean;
 }
 
-const LOSSES: readonly LossOptions['type'][] = [
-  'cross-entropy',
-  'mse',
-  'mae',
-  'huber',
-  'bce',
-  'ctc',
-];
 const OPTIMIZERS = ['sgd', 'rmsprop', 'adam', 'adamw', 'adagrad'] as const;
 const CLIPS = ['none', 'norm', 'tensorNorm', 'value', 'step'] as const;
 
@@ -145,7 +138,7 @@ export function drawConfiguration(seed: number): Configuration {
   const random = createRandom(seed);
   const threads = random.unit() < 0.25 ? 2 : 1;
   const { batch, steps, width } = drawSizes(random, threads);
-  const type = random.pick(LOSSES);
+  const type = random.pick(lossNames);
   const layers = drawLayers(random, width, type, threads);
   const pool = layers.find((layer) => layer.type === 'pool');
   const causal = !layers.some(readsBack);

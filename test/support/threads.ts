@@ -44,8 +44,6 @@ function withFault<T extends object>(exports: T, fault: Fault, seen: (phase: str
     part_run: 0,
     part_steps: 1,
     part_units: undefined,
-    loss_cross_entropy: undefined,
-    loss_elements: undefined,
     rows_gather: undefined,
     rows_add_gathered: undefined,
   };

@@ -1,28 +1,46 @@
 import { isOf, lengthOf, owned } from '../../base/arrays.ts';
-import { checkFlag, checkInteger, checkKeys, ownFloats, readOptions } from '../../base/check.ts';
+import { checkFlag, checkInteger, checkKeys } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
-import { checkLengths } from '../../ops/pass.ts';
 import type { Kernels } from '../../engine/kernels.ts';
-import type { CtcOptions } from './loss.ts';
-import type { Tally } from '../metrics.ts';
-import { part } from '../../engine/plan.ts';
-import type { Plan, Slot } from '../../engine/plan.ts';
+import type { Descriptor, Slot } from '../../engine/plan.ts';
 import type { Workspace } from '../../graph/workspace.ts';
+import type { Tally } from '../metrics.ts';
+import type { Loss, LossKind, LossPlaces, Targets } from './loss.ts';
 
-/** Labels of a batch, checked, where nobody can change them. */
-export interface Labels {
+/**
+ * Connectionist temporal classification of logits [T, B, O], as `torch.nn.CTCLoss` with the
+ * reduction `mean`: each row's loss by the number of its labels (at least 1), and the mean over the
+ * rows that have steps or labels.
+ */
+export interface CtcOptions {
+  readonly type: 'ctc';
+  /** The class that says nothing; default 0. */
+  readonly blank?: number;
+  /**
+   * Whether a row whose labels do not fit into its steps counts as 0 rather than as infinity;
+   * default false.
+   */
+  readonly zeroInfinity?: boolean;
+  /**
+   * Most labels of a row whose labels fit into its steps; the trainer takes memory for their
+   * alignments, 16 (steps + 1) (2 maxLabels + 1) bytes. Default: as many as fit into 16 MiB, at
+   * most one a step.
+   */
+  readonly maxLabels?: number;
+}
+
+/** Labels of a batch. */
+interface Labels extends Targets {
   /** [B, U] */
-  readonly labels: Int32Array;
-  /** How many of each row count. */
+  readonly values: Int32Array;
   readonly lengths: readonly number[];
 }
 
 /** Most bytes that the alignments of a row take unless `maxLabels` says otherwise. */
 const DEFAULT_BYTES = 16 * 2 ** 20;
 
-/** The loss over whole sequences of `classes` outputs, with its memory in the engine. */
-export class Ctc {
-  /** What the passes at hand are added to. */
+/** The loss over whole sequences of outputs. The kernel goes over one sequence at a time. */
+class Ctc implements Loss {
   tally: Tally | undefined;
   readonly #kernels: Kernels;
   readonly #blank: number;
@@ -31,36 +49,41 @@ export class Ctc {
   readonly #batch: number;
   readonly #steps: number;
   readonly #maxLabels: number;
-  /** [B, maxLabels] */
+  /** Of one row. */
   readonly #labels: Slot;
-  /** f64 of one row at a time. */
+  /** f64 of one row. */
   readonly #alignments: Slot;
+  readonly #descriptor: Descriptor<'Ctc'>;
 
-  constructor(
-    plan: Plan,
-    kernels: Kernels,
-    options: CtcOptions,
-    sizes: { readonly batch: number; readonly steps: number; readonly classes: number },
-  ) {
-    const { batch, steps, classes } = sizes;
+  constructor(options: CtcOptions, { plan, store, batch, steps }: LossPlaces) {
     checkKeys('loss', options, ['type', 'blank', 'zeroInfinity', 'maxLabels']);
-    this.#kernels = kernels;
+    const { outputs: classes } = store.graph;
+    this.#kernels = store.kernels;
     this.#classes = classes;
     this.#batch = batch;
     this.#steps = steps;
     this.#blank = checkInteger('loss.blank', options.blank ?? 0, 0, classes - 1);
     this.#zeroInfinity = checkFlag('loss.zeroInfinity', options.zeroInfinity);
-    const { loss_ctc_scratch: scratch } = kernels.run;
+    const { loss_ctc_scratch: scratch } = store.kernels.run;
     const perPlace = 8 * scratch(steps, 0);
     const most = Math.floor((DEFAULT_BYTES / perPlace - 1) / 2);
     const usual = Math.min(Math.max(most, 1), steps);
     this.#maxLabels = checkInteger('loss.maxLabels', options.maxLabels ?? usual, 1, steps);
-    this.#labels = plan.reserve(batch * this.#maxLabels);
+    this.#labels = plan.reserve(this.#maxLabels);
     this.#alignments = plan.reserve(2 * scratch(steps, this.#maxLabels));
+    this.#descriptor = plan.descriptor('Ctc');
   }
 
-  /** Refuses labels of the wrong kind, length or value. */
-  check(target: unknown, lengths: ArrayLike<number> | undefined): Labels {
+  begin(): void {
+    this.#kernels.write(this.#descriptor, {
+      width: this.#classes,
+      blank: this.#blank,
+      labels: this.#labels,
+      scratch: this.#alignments,
+    });
+  }
+
+  check(target: unknown, _rows: number, lengths: ArrayLike<number> | undefined): Labels {
     const batch = this.#batch;
     if (!lengths || lengths.length !== batch) {
       const got = lengths ? `length ${lengths.length}` : String(lengths);
@@ -87,17 +110,20 @@ export class Ctc {
         throw new GatefoldError('ERR_ARGUMENT', message);
       }
     }
-    return { labels, lengths: counts };
+    return { values: labels, lengths: counts };
   }
 
-  /** The loss of the last pass; its gradient is left as that of the outputs. */
-  run(workspace: Workspace, { labels, lengths }: Labels): number {
+  mean(workspace: Workspace, { values: labels, lengths }: Labels): number {
     const kernels = this.#kernels;
+    const descriptor = this.#descriptor;
     const { output, outputGradient, outputRow: row, outputOffsets: offsets } = workspace;
+    kernels.set(descriptor, 'outputRow', row * 4);
     const extent = workspace.outputExtent;
     if (output.address !== outputGradient.address) {
       kernels.copy(outputGradient, 0, output, 0, extent.rows * row);
     }
+    kernels.set(descriptor, 'outputs', outputGradient);
+    kernels.set(descriptor, 'offsets', offsets);
     const { order, lengths: steps } = extent;
     const rows = Array.from(steps, (count, place) => {
       const b = order ? order[place]! : place;
@@ -115,11 +141,13 @@ export class Ctc {
           kernels.zero(outputGradient, (extent.offsets[t]! + place) * row, row);
         }
       } else if (count > 0) {
-        const slot = part(this.#labels, b * this.#maxLabels);
-        kernels.integers(slot, 0, own).set(labels.subarray(b * width, b * width + own));
-        const at = [outputGradient.address, row * 4, offsets.address, place, count] as const;
-        const of = [slot.address, own, this.#blank, this.#alignments.address] as const;
-        sum = kernels.run.loss_ctc(...at, this.#classes, ...of, share);
+        const from = b * width;
+        kernels.integers(this.#labels, 0, own).set(labels.subarray(from, from + own));
+        kernels.set(descriptor, 'row', place);
+        kernels.set(descriptor, 'steps', count);
+        kernels.set(descriptor, 'count', own);
+        kernels.set(descriptor, 'scale', share);
+        sum = kernels.run.loss_ctc(descriptor.address);
       }
       if (sum < Infinity || !this.#zeroInfinity) loss += share * sum;
     }
@@ -131,68 +159,9 @@ export class Ctc {
   }
 }
 
-/**
- * The labels of the likeliest class of every step, repetitions as one and without blanks: the best
- * path of CTC, one list a row.
- *
- * @param logits [T, B, O], with `batchFirst` [B, T, O].
- */
-export function greedyCtc(
-  logits: Float32Array,
-  options: {
-    readonly steps: number;
-    readonly batch?: number;
-    readonly lengths?: ArrayLike<number>;
-    readonly batchFirst?: boolean;
-    readonly blank?: number;
-  },
-): number[][] {
-  const keys = ['steps', 'batch', 'lengths', 'batchFirst', 'blank'] as const;
-  const rest = readOptions('options', options, keys);
-  const batchFirst = checkFlag('batchFirst', rest.batchFirst);
-  const steps = checkInteger('steps', rest.steps, 1);
-  const batch = checkInteger('batch', rest.batch ?? 1, 1);
-  const lengths = checkLengths(rest.lengths, batch, steps);
-  const given = isOf('Float32Array', logits) ? lengthOf(logits) : 0;
-  const classes = Math.max(1, Math.floor(given / (steps * batch)));
-  const values = ownFloats('logits', logits, steps * batch * classes, 'steps x batch x classes');
-  const blank = checkInteger('blank', rest.blank ?? 0, 0, classes - 1);
-  return Array.from({ length: batch }, (_, b) => {
-    const labels: number[] = [];
-    let before = blank;
-    for (let t = 0; t < (lengths ? lengths[b]! : steps); t++) {
-      const from = (batchFirst ? b * steps + t : t * batch + b) * classes;
-      let best = 0;
-      for (let k = 1; k < classes; k++) if (values[from + k]! > values[from + best]!) best = k;
-      if (best !== before && best !== blank) labels.push(best);
-      before = best;
-    }
-    return labels;
-  });
-}
-
-/**
- * Insertions, deletions and substitutions that turn `found` into `wanted`, by the labels of
- * `wanted`: 0 where all rows are right.
- */
-export function labelErrorRate(
-  found: readonly (readonly number[])[],
-  wanted: readonly (readonly number[])[],
-): number {
-  let errors = 0;
-  let labels = 0;
-  for (const [row, target] of wanted.entries()) {
-    let costs = Array.from({ length: target.length + 1 }, (_, k) => k);
-    for (const [i, label] of (found[row] ?? []).entries()) {
-      const before = costs;
-      costs = [i + 1];
-      for (const [k, right] of target.entries()) {
-        const replaced = before[k]! + Number(label !== right);
-        costs.push(Math.min(replaced, before[k + 1]! + 1, costs[k]! + 1));
-      }
-    }
-    errors += costs.at(-1)!;
-    labels += target.length;
-  }
-  return errors / Math.max(1, labels);
-}
+export const ctc: LossKind<CtcOptions> = {
+  ofRows: false,
+  withoutMetrics: 'compare what greedyCtc finds by labelErrorRate',
+  metricsOf: () => [],
+  create: (options, places) => new Ctc(options, places),
+};

@@ -1,93 +1,110 @@
 import { uniformExtent } from '../../ops/pass.ts';
 import { NONE, part } from '../../engine/plan.ts';
-import type { Kernels } from '../../engine/kernels.ts';
-import type { Plan, Slot } from '../../engine/plan.ts';
-import type { Loss } from './loss.ts';
+import type { Descriptor, Slot } from '../../engine/plan.ts';
+import type { Fields, Kernels } from '../../engine/kernels.ts';
+import { scaleOf } from './loss.ts';
+import type { Loss, LossPieces, LossPlaces, Targets } from './loss.ts';
 import type { Tally } from '../metrics.ts';
 import { putRows } from '../../graph/rows.ts';
 import type { Stretch } from '../../ops/pass.ts';
-import type { Store } from '../../graph/parameters.ts';
 import type { Workspace } from '../../graph/workspace.ts';
 
+/** What is special of a loss over rows. */
+export interface RowForm {
+  /** Its kind, and the constants of that kind. */
+  readonly fields: Fields<'Loss'>;
+  /** Elements of a row of targets. */
+  readonly targetWidth: number;
+  /** Weights of the classes; empty for none. */
+  readonly weights: Float32Array;
+  /** Refuses targets of the wrong kind, length or value; copies the others. */
+  check(target: unknown, rows: number): Float32Array | Int32Array;
+}
+
 /**
- * A loss with its room in the engine: the targets of a pass, and the losses of all rows of a
- * window, so that their sum has one order.
+ * A loss of single rows of outputs. The losses of all rows of a window are kept, so that their sum
+ * has one order.
  */
-export class LossRows {
-  readonly loss: Loss;
-  /** What the passes at hand are added to. */
+export class RowLoss implements Loss, LossPieces {
   tally: Tally | undefined;
+  readonly #form: RowForm;
   readonly #kernels: Kernels;
+  /** Outputs of the model. */
+  readonly #width: number;
   readonly #targets: Slot;
   readonly #losses: Slot;
-  readonly #constants: Slot;
+  readonly #weights: Slot;
+  readonly #descriptor: Descriptor<'Loss'>;
+  /** Whose targets were put last. */
+  #rows = 0;
 
-  /** @param pass most rows of a pass; @param window of all passes over a window. */
-  constructor(plan: Plan, store: Store, loss: Loss, pass: number, window: number) {
-    this.loss = loss;
+  constructor({ plan, store, batch, steps, segment }: LossPlaces, form: RowForm) {
+    const { outputs } = store.graph;
+    this.#form = form;
     this.#kernels = store.kernels;
-    this.#targets = plan.reserve(pass * loss.targetWidth);
-    this.#constants = plan.reserve(loss.constants.length);
-    this.#losses = plan.reserve(window);
+    this.#width = outputs;
+    this.#targets = plan.reserve(batch * segment * form.targetWidth);
+    this.#weights = plan.reserve(form.weights.length);
+    this.#losses = plan.reserve(batch * steps);
+    this.#descriptor = plan.descriptor('Loss');
   }
 
-  /** To be called when the plan has been placed. */
+  get pieces(): LossPieces {
+    return this;
+  }
+
   begin(): void {
-    this.#kernels.floats(this.#constants).set(this.loss.constants);
+    const { weights, fields } = this.#form;
+    this.#kernels.floats(this.#weights).set(weights);
+    this.#kernels.write(this.#descriptor, {
+      ...fields,
+      width: this.#width,
+      targets: this.#targets,
+      weights: weights.length ? this.#weights : NONE,
+    });
   }
 
-  /** Brings the targets of a stretch of outputs in. Returns `sum` and what they weigh together. */
-  put(
-    workspace: Workspace,
-    target: Float32Array | Int32Array,
-    stretch: Stretch,
-    sum: number,
-  ): number {
-    const { targetWidth: width } = this.loss;
-    const slot = this.#targets;
-    const { rows } = stretch.extent;
-    putRows(this.#kernels, workspace, target, { slot, row: width, width }, stretch);
-    const weight = this.loss.weigh(this.#kernels, slot, rows, this.#constants, sum);
+  check(target: unknown, rows: number): Targets {
+    return { values: this.#form.check(target, rows) };
+  }
+
+  put(workspace: Workspace, { values }: Targets, stretch: Stretch, sum: number): number {
+    const { targetWidth: width } = this.#form;
+    const { run } = this.#kernels;
+    const { address } = this.#descriptor;
+    const places = { slot: this.#targets, row: width, width };
+    putRows(this.#kernels, workspace, values, places, stretch);
+    this.#rows = stretch.extent.rows;
+    this.#kernels.set(this.#descriptor, 'rows', this.#rows);
+    const weight = run.loss_weight(address, sum);
     const { tally } = this;
     if (tally) {
       tally.weight += weight - sum;
-      tally.scored = this.loss.weigh(this.#kernels, slot, rows, NONE, tally.scored);
+      tally.scored = run.loss_count(address, tally.scored);
     }
     return weight;
   }
 
-  /**
-   * Losses of `rows` outputs and, as gradient of the outputs, `scale` times that of their sum.
-   *
-   * @param replayed outputs of the pass before them, which get no gradient.
-   * @param earlier rows of the window before them.
-   */
-  run(workspace: Workspace, rows: number, scale: number, replayed = 0, earlier = 0): void {
+  run(workspace: Workspace, scale: number, replayed: number, earlier: number): void {
+    const kernels = this.#kernels;
+    const { run } = kernels;
     const { output, outputGradient, outputRow: row } = workspace;
     const before = replayed * row;
     if (output.address !== outputGradient.address) {
-      this.#kernels.copy(outputGradient, before, output, before, rows * row);
+      kernels.copy(outputGradient, before, output, before, this.#rows * row);
     }
-    this.#kernels.zero(outputGradient, 0, before);
-    const outputs = part(outputGradient, before);
-    const losses = part(this.#losses, earlier);
-    const places = { outputs, row, targets: this.#targets, losses, rows };
+    kernels.zero(outputGradient, 0, before);
+    const descriptor = this.#descriptor;
+    kernels.set(descriptor, 'outputRow', row * 4);
+    kernels.set(descriptor, 'outputs', part(outputGradient, before));
+    kernels.set(descriptor, 'losses', part(this.#losses, earlier));
+    kernels.set(descriptor, 'scale', scale);
     const { tally } = this;
-    if (tally) tally.score = this.loss.score(this.#kernels, places, tally.score);
-    this.loss.run(this.#kernels, places, this.#constants, scale);
+    if (tally) tally.score = run.loss_score(descriptor.address, tally.score);
+    run.loss_rows(descriptor.address);
   }
 
-  /**
-   * Mean loss of the rows of a stretch of outputs, whose gradient becomes that of the outputs.
-   *
-   * @param replayed outputs of the pass before them, which get no gradient.
-   */
-  mean(
-    workspace: Workspace,
-    target: Float32Array | Int32Array,
-    stretch: Stretch,
-    replayed = 0,
-  ): number {
+  mean(workspace: Workspace, targets: Targets, stretch: Stretch, replayed = 0): number {
     let { extent } = stretch;
     if (workspace.pooled) {
       // Sorted rows: those without a step, which pool to nothing that could be learned, stand last.
@@ -97,20 +114,14 @@ export class LossRows {
       this.#kernels.zero(outputGradient, valid * row, (batch - valid) * row);
     }
     const { rows } = extent;
-    const scale = scaleOf(this.put(workspace, target, { ...stretch, extent }, 0));
-    this.run(workspace, rows, scale, replayed);
+    const scale = scaleOf(this.put(workspace, targets, { ...stretch, extent }, 0));
+    this.run(workspace, scale, replayed, 0);
     return this.total(rows, scale);
   }
 
-  /** `scale` times the sum of the losses of the first `rows` rows of the window. */
   total(rows: number, scale: number): number {
     const sum = this.#kernels.run.loss_total(this.#losses.address, rows);
     if (this.tally) this.tally.loss += sum;
     return sum * scale;
   }
-}
-
-/** Nothing counts: no loss, and no gradient, rather than 0 / 0. */
-export function scaleOf(weight: number): number {
-  return weight > 0 ? 1 / weight : 0;
 }

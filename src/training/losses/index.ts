@@ -1,0 +1,73 @@
+import { checkChoice } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
+import { crossEntropy } from './cross-entropy.ts';
+import type { CrossEntropyOptions } from './cross-entropy.ts';
+import { ctc } from './ctc.ts';
+import type { CtcOptions } from './ctc.ts';
+import { elementwise } from './elementwise.ts';
+import type { ElementLossOptions } from './elementwise.ts';
+import type { Loss, LossKind, LossPlaces } from './loss.ts';
+import type { Metric } from '../metrics.ts';
+
+export type { CrossEntropyOptions } from './cross-entropy.ts';
+export type { CtcOptions } from './ctc.ts';
+export type { ElementLossOptions } from './elementwise.ts';
+
+/** Losses of single rows of the output. */
+export type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
+export type LossOptions = RowLossOptions | CtcOptions;
+/** A loss by its name, or with its options. */
+export type LossChoice = LossOptions['type'] | LossOptions;
+
+/** All losses by name: no other file lists them, or asks for one by its name. */
+const KINDS: { readonly [T in LossOptions['type']]: LossKind<LossOptions> } = {
+  'cross-entropy': crossEntropy,
+  mse: elementwise,
+  mae: elementwise,
+  huber: elementwise,
+  bce: elementwise,
+  ctc,
+};
+const TYPES = Object.keys(KINDS) as LossOptions['type'][];
+
+/** The choice with its options, of a known type. */
+export function lossOptions(choice: LossChoice): LossOptions {
+  const options = typeof choice === 'string' ? ({ type: choice } as LossOptions) : choice;
+  checkChoice('loss', (options as LossOptions | null)?.type, TYPES);
+  return options;
+}
+
+/** Refuses what needs a loss of single rows, with the reason that `why` gives. */
+export function requireRowLoss(
+  options: LossOptions,
+  code: 'ERR_ARGUMENT' | 'ERR_UNSUPPORTED',
+  why: (type: string) => string,
+): void {
+  if (!KINDS[options.type].ofRows) throw new GatefoldError(code, why(options.type));
+}
+
+/** A loss with its memory in a plan, checked against the model. */
+export function createLoss(options: LossOptions, places: LossPlaces): Loss {
+  if (places.store.graph.pools) {
+    requireRowLoss(
+      options,
+      'ERR_ARGUMENT',
+      (type) => `the loss '${type}' takes an output of every step: leave the "pool" layer out`,
+    );
+  }
+  return KINDS[options.type].create(options, places);
+}
+
+/** Refuses what a loss cannot give. */
+export function checkMetrics(metrics: readonly Metric[], choice: LossChoice): void {
+  const options = lossOptions(choice);
+  const { type } = options;
+  if (!metrics.length) return;
+  const { withoutMetrics } = KINDS[type];
+  if (withoutMetrics) {
+    const message = `the loss '${type}' has no "metrics": ${withoutMetrics}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  const given = KINDS[type].metricsOf(options);
+  for (const metric of metrics) checkChoice(`metrics" of the loss "${type}`, metric, given);
+}
