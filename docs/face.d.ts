@@ -239,6 +239,11 @@ interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ForwardOptions extends SequenceOptions {
+  readonly out?: Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class GatefoldError extends Error {
   readonly name = 'GatefoldError';
   readonly code: ErrorCode;
@@ -443,7 +448,7 @@ class Model extends HostDisposable {
   quantize(): Model;
   stateDict(): StateDict;
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void;
-  forward(x: Input, options: SequenceOptions): SequenceResult;
+  forward(x: Input, options: ForwardOptions): SequenceResult;
   gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates;
   warmUp(options?: { readonly batch?: number; readonly steps?: number }): void;
   stream(options?: StreamOptions): Stream;
@@ -702,10 +707,10 @@ class Stream extends HostDisposable {
   readonly batch: number;
   private constructor();
   step(x: Input, out: Float32Array): void;
-  run(x: Input, out: Float32Array, frames: number): void;
+  run(x: Input, out: Float32Array, steps: number): void;
   reset(): void;
   clone(): Stream;
-  save(): ModelState;
+  save(into?: ModelState): ModelState;
   restore(state: ModelState): void;
   dispose(): void;
 }

@@ -511,9 +511,21 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/graph/states.ts', {
-    'final c is read from h': [['c: read((place) => place.c,', 'c: read((place) => place.h,']],
+    'final c is read from h': [['[name]: slot } = from;', 'h: slot } = from;']],
     'initial c is not written': [
       ['if (unit.form.hasCellState) write(c, given?.c, unit.hidden);', ''],
+    ],
+    'an array to save into is taken unchecked': [
+      [
+        'array.given = checkFloats(array.title, given, array.length, array.shape);',
+        'array.given = given as Float32Array;',
+      ],
+    ],
+    'only the first unit of a layer is saved': [
+      ['for (let k = 0; k < stack.length; k++) {', 'for (let k = 0; k < 1; k++) {'],
+    ],
+    'layers that the stream has not are taken': [
+      ['if (isKnown) for (const layer in into) isKnown &&= this.#layers.has(layer);', ''],
     ],
   }),
 
@@ -647,11 +659,41 @@ export const mutants = [
     'a stream does not advance': [
       ['copyState(this.#kernels, this.#states[steps]!, this.#states[0]!, this.batch);', ''],
     ],
+    'tokens of a stream are used unchecked': [
+      ["if (isOfTokens) checkTokens('x', given as Int32Array, inputs, unit.tokens);", ''],
+    ],
+    'states are saved into a stream that a getter has disposed': [
+      [
+        '    this.#checkAlive();\n    this.#writer.write(this.#kernels);',
+        '    this.#writer.write(this.#kernels);',
+      ],
+    ],
+    'tokens after the last step are checked': [
+      [
+        "checkTokens('x', given as Int32Array, inputs, unit.tokens)",
+        "checkTokens('x', given as Int32Array, lengthOf(given), unit.tokens)",
+      ],
+    ],
   }),
 
   ...mutantsOf('src/model/model.ts', {
     'a chunk of a long sequence starts over': [
       ['copyState(kernels, workspace.lastStates(), initial, batch);', ''],
+    ],
+    'outputs of the caller overwrite inputs that are still to be read': [
+      [
+        'this.#begin(isApart ? checked : { ...checked, x: checked.x.slice() })',
+        'this.#begin(checked)',
+      ],
+    ],
+    'rows after the valid steps keep what was in the array': [
+      ['if (given.out && lengths) output.fill(0);', ''],
+    ],
+    'the place for outputs is taken unchecked': [
+      [
+        "viewOf('Float32Array', checkFloats('out', out, length, shape, true), length)",
+        "viewOf('Float32Array', out, length)",
+      ],
     ],
   }),
 
@@ -706,7 +748,19 @@ export const mutants = [
       ['return isShared(view) ? (view.slice() as Kinds[K]) : view;', 'return view;'],
     ],
     'outputs may overwrite inputs that are still to be read': [
-      ['return !isApart && (toStart > fromStart || toEnd > fromEnd);', 'return isApart && false;'],
+      ['return lead > 0 || lead + 4 * (toLength - fromLength) > 0;', 'return false;'],
+    ],
+    'arrays overlap only where they begin together': [
+      [
+        'return aStart < bStart + 4 * bLength && bStart < aStart + 4 * aLength;',
+        'return aStart === bStart;',
+      ],
+    ],
+    'a view of the front is one of all': [
+      [
+        'new View(bufferOf(array), offsetOf(array), length)',
+        'new View(bufferOf(array), offsetOf(array), lengthOf(array))',
+      ],
     ],
     'an array itself says how long it is': [
       [
@@ -723,15 +777,13 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/base/check.ts', {
+    'a longer array is taken where it must have one length': [
+      ['got === length || (orLonger && got > length)', 'got >= length'],
+    ],
+    'a shorter array is taken where it may be longer': [['(orLonger && got > length)', 'orLonger']],
     'options are read again after their check': [['return copy as T;', 'return value;']],
     'the copy of options can be changed': [
       ['return Object.freeze(Object.fromEntries(entries));', 'return Object.fromEntries(entries);'],
-    ],
-  }),
-
-  ...mutantsOf('src/model/stream.ts', {
-    'tokens of a stream are used unchecked': [
-      ["if (isOfTokens) checkTokens('x', given as Int32Array, frames * batch, unit.tokens);", ''],
     ],
   }),
 

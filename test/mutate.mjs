@@ -53,6 +53,7 @@ const SUITES = [
   'optimizers',
   'training',
   'activations',
+  'into',
   'untrusted',
   'sizes',
   'errors',

@@ -59,14 +59,18 @@ export function checkChoice<T extends string>(
   );
 }
 
-/** A `Float32Array` of exactly `length` numbers, as it is; `shape` explains the length. */
+/**
+ * A `Float32Array` of exactly `length` elements, or with `orLonger` of at least as many, as it is.
+ * `shape` explains the length.
+ */
 export function checkFloats(
   name: string,
   value: unknown,
   length: number,
   shape: string,
+  orLonger = false,
 ): Float32Array {
-  return checkArray(name, 'Float32Array', value, length, shape);
+  return checkArray(name, 'Float32Array', value, length, shape, orLonger);
 }
 
 /** The same as an array that nobody can change before it has been used. */
@@ -79,14 +83,15 @@ export function ownFloats(
   return owned('Float32Array', checkFloats(name, value, length, shape));
 }
 
-/** An `Int32Array` of exactly `length` numbers, as it is: they have yet to be checked. */
+/** The same of an `Int32Array`, whose elements have yet to be checked. */
 export function checkIntegers(
   name: string,
   value: unknown,
   length: number,
   shape: string,
+  orLonger = false,
 ): Int32Array {
-  return checkArray(name, 'Int32Array', value, length, shape);
+  return checkArray(name, 'Int32Array', value, length, shape, orLonger);
 }
 
 /** Such an array, which nobody can change, of numbers from 0 to `limit` - 1, or that one other. */
@@ -128,28 +133,18 @@ function checkArray<K extends 'Float32Array' | 'Int32Array'>(
   value: unknown,
   length: number,
   shape: string,
+  orLonger: boolean,
 ): { Float32Array: Float32Array; Int32Array: Int32Array }[K] {
-  if (!isOf(kind, value)) {
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      `"${name}" expected ${kind} of length ${length} (${shape}), got ${show(value)}`,
-    );
+  const isArray = isOf(kind, value);
+  if (isArray) {
+    const got = lengthOf(value);
+    if (got === length || (orLonger && got > length)) return value;
   }
-  const got = lengthOf(value);
-  if (got !== length) throw wrongLength(name, kind, got, length, shape);
-  return value;
-}
-
-function wrongLength(
-  name: string,
-  kind: string,
-  got: number,
-  want: number,
-  shape: string,
-): GatefoldError {
-  return new GatefoldError(
-    'ERR_SHAPE',
-    `"${name}" expected ${kind} of length ${want} (${shape}), got length ${got}`,
+  const want = `${orLonger ? 'at least ' : ''}${length}`;
+  throw new GatefoldError(
+    isArray ? 'ERR_SHAPE' : 'ERR_ARGUMENT',
+    `"${name}" expected ${kind} of length ${want} (${shape}), got ` +
+      (isArray ? `length ${lengthOf(value)}` : show(value)),
   );
 }
 

@@ -1,4 +1,4 @@
-import { ownFloats, readOptions } from '../base/check.ts';
+import { checkFloats, checkKeys, ownFloats, readOptions } from '../base/check.ts';
 import { NONE, part } from '../engine/plan.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Slot } from '../engine/plan.ts';
@@ -10,6 +10,18 @@ export interface StatePlace {
   readonly unit: RecurrentUnit;
   readonly h: Slot;
   readonly c: Slot;
+}
+
+type StateName = 'h' | 'c';
+
+/** Elements of one row of a state. */
+function widthOf(unit: RecurrentUnit, name: StateName): number {
+  return name === 'h' ? unit.outputs : unit.hidden;
+}
+
+/** The shape of a layer's state, for errors. */
+function shapeOf(units: number, batch: number, width: number): string {
+  return `${units} layers and directions x ${batch} rows x ${width} units`;
 }
 
 /** The units of each layer, in their order. */
@@ -40,16 +52,18 @@ export function checkState(
   const checked = new Map<string, LayerState>();
   for (const [layer, stack] of layers) {
     if (!Object.hasOwn(given, layer)) continue;
-    const { hidden, outputs, form } = stack[0]!.unit;
+    const { unit } = stack[0]!;
+    const { form } = unit;
     const names = form.hasCellState ? (['h', 'c'] as const) : (['h'] as const);
     const values = readOptions(`state.${layer}`, given[layer]!, names);
-    const own = (name: 'h' | 'c', width: number): Float32Array => {
-      const shape = `${stack.length} layers and directions x ${batch} rows x ${width} units`;
+    const own = (name: StateName): Float32Array => {
+      const width = widthOf(unit, name);
+      const shape = shapeOf(stack.length, batch, width);
       const length = stack.length * batch * width;
       return ownFloats(`state.${layer}.${name}`, values[name], length, shape);
     };
-    const h = own('h', outputs);
-    checked.set(layer, form.hasCellState ? { h, c: own('c', hidden) } : { h });
+    const h = own('h');
+    checked.set(layer, form.hasCellState ? { h, c: own('c') } : { h });
   }
   return Object.fromEntries(checked);
 }
@@ -91,23 +105,105 @@ export function readState(
 ): ModelState {
   const state = new Map<string, LayerState>();
   for (const [layer, stack] of byLayer(places)) {
-    const { hidden, outputs, outputRow, form } = stack[0]!.unit;
-    const read = (pick: (place: StatePlace) => Slot, width: number): Float32Array => {
-      const values = new Float32Array(stack.length * batch * width);
-      for (const at of stack) {
-        for (let place = 0; place < batch; place++) {
-          const source = kernels.floats(pick(at), place * outputRow, width);
-          const row = at.unit.place * batch + (order ? order[place]! : place);
-          values.set(source, row * width);
-        }
-      }
+    const read = (name: StateName): Float32Array => {
+      const values = new Float32Array(stack.length * batch * widthOf(stack[0]!.unit, name));
+      for (const place of stack) takeState(kernels, place, name, values, batch, order);
       return values;
     };
-    const h = read((place) => place.h, outputs);
-    const c = form.hasCellState ? { c: read((place) => place.c, hidden) } : {};
-    state.set(layer, { h, ...c });
+    const c = stack[0]!.unit.form.hasCellState ? { c: read('c') } : {};
+    state.set(layer, { h: read('h'), ...c });
   }
   return Object.fromEntries(state);
+}
+
+/** Writes the state of one unit to its part of a layer's array. Allocates nothing. */
+function takeState(
+  kernels: Kernels,
+  from: StatePlace,
+  name: StateName,
+  to: Float32Array,
+  batch: number,
+  order?: Int32Array,
+): void {
+  const { unit, [name]: slot } = from;
+  const width = widthOf(unit, name);
+  for (let place = 0; place < batch; place++) {
+    const row = unit.place * batch + (order ? order[place]! : place);
+    kernels.take(to, row * width, slot, place * unit.outputRow, width);
+  }
+}
+
+/**
+ * Writes states into arrays of the caller, time and again. Names, lengths and texts of errors are
+ * made once, so that a call allocates nothing.
+ */
+export class StateWriter {
+  readonly #batch: number;
+  readonly #layers: ReadonlySet<string>;
+  readonly #arrays: readonly StateArray[];
+
+  constructor(places: readonly StatePlace[], batch: number) {
+    this.#batch = batch;
+    const layers = byLayer(places);
+    this.#layers = new Set(layers.keys());
+    this.#arrays = [...layers].flatMap(([layer, stack]) => {
+      const { unit } = stack[0]!;
+      const names = unit.form.hasCellState ? (['h', 'c'] as const) : (['h'] as const);
+      return names.map((name) => {
+        const width = widthOf(unit, name);
+        const length = stack.length * batch * width;
+        const shape = shapeOf(stack.length, batch, width);
+        return {
+          layer,
+          name,
+          title: `into.${layer}.${name}`,
+          length,
+          shape,
+          stack,
+          given: NOWHERE,
+        };
+      });
+    });
+  }
+
+  /** Checks all arrays of a caller, each read once, and keeps them for the call of `write`. */
+  check(into: ModelState): void {
+    // A loop allocates nothing; the list of keys that `checkKeys` makes would.
+    let isKnown = typeof into === 'object' && into !== null;
+    if (isKnown) for (const layer in into) isKnown &&= this.#layers.has(layer);
+    if (!isKnown) checkKeys('into', into, [...this.#layers]);
+    for (let i = 0; i < this.#arrays.length; i++) {
+      const array = this.#arrays[i]!;
+      const given: unknown = into[array.layer]?.[array.name];
+      array.given = checkFloats(array.title, given, array.length, array.shape);
+    }
+  }
+
+  /** Writes the states to the arrays that have been checked. */
+  write(kernels: Kernels): void {
+    for (let i = 0; i < this.#arrays.length; i++) {
+      const { stack, name, given } = this.#arrays[i]!;
+      this.#arrays[i]!.given = NOWHERE;
+      for (let k = 0; k < stack.length; k++) {
+        takeState(kernels, stack[k]!, name, given, this.#batch);
+      }
+    }
+  }
+}
+
+const NOWHERE = new Float32Array();
+
+/** One array of a `ModelState`. */
+interface StateArray {
+  readonly layer: string;
+  readonly name: StateName;
+  /** Its name in errors. */
+  readonly title: string;
+  readonly length: number;
+  readonly shape: string;
+  readonly stack: readonly StatePlace[];
+  /** The caller's array between `check` and `write`. */
+  given: Float32Array;
 }
 
 /** Copies states from places to places of the same units, inside the engine. Allocates nothing. */

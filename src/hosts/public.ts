@@ -26,7 +26,7 @@ export type {
 } from '../training/losses/loss.ts';
 export type { Measures, Metric } from '../training/metrics.ts';
 export { Model } from '../model/model.ts';
-export type { ModelOptions } from '../model/model.ts';
+export type { ForwardOptions, ModelOptions } from '../model/model.ts';
 export type {
   AdagradOptions,
   AdamOptions,
