@@ -514,6 +514,12 @@ interface PoolSpec {
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface RankedClass {
+  readonly index: number;
+  readonly value: number;
+}
+
 // gatefold/formats/safetensors
 interface ReadOptions {
   readonly maxHeaderBytes?: number;
@@ -578,6 +584,13 @@ interface SafetensorsFile {
 // gatefold/formats/safetensors
 interface SafetensorsTensor extends Tensor {
   readonly dtype: string;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SampleOptions {
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly random: () => number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -683,6 +696,12 @@ interface SharedModel {
 interface Snapshot {
   readonly tensors: StateDict;
   readonly metadata: Record<string, string>;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SoftmaxOptions {
+  readonly temperature?: number;
+  readonly out?: Float32Array;
 }
 
 // gatefold/formats/safetensors
@@ -894,6 +913,9 @@ interface WindowOptions {
   readonly targetLengths?: ArrayLike<number>;
 }
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function argmax(row: Float32Array): number;
+
 // gatefold/threads
 function attachModel(shared: SharedModel): Model;
 
@@ -967,6 +989,9 @@ function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function sampleToken(logits: Float32Array, options: SampleOptions): number;
+
 // gatefold/formats/safetensors
 function saveModel(model: Model, metadata?: Readonly<Record<string, string>>): Uint8Array;
 
@@ -986,6 +1011,9 @@ function saveTrainer(
 // gatefold/node
 function saveTrainerFile(path: string, trainer: Trainer, extras?: TrainerExtras): Promise<void>;
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function seededRandom(seed: number, drawn?: number): () => number;
+
 // gatefold/threads
 function shareModel(
   model: Model,
@@ -993,6 +1021,9 @@ function shareModel(
     readonly maxBytes?: number;
   },
 ): SharedModel;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function softmax(logits: Float32Array, options?: SoftmaxOptions): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 function splitByPosition<T>(
@@ -1017,6 +1048,9 @@ function stepDecay(
     factor: number;
   },
 ): Schedule;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function topK(row: Float32Array, k: number): RankedClass[];
 
 // gatefold, gatefold/node
 function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;

@@ -689,12 +689,6 @@ export const mutants = [
     'rows after the valid steps keep what was in the array': [
       ['if (given.out && lengths) output.fill(0);', ''],
     ],
-    'the place for outputs is taken unchecked': [
-      [
-        "viewOf('Float32Array', checkFloats('out', out, length, shape, true), length)",
-        "viewOf('Float32Array', out, length)",
-      ],
-    ],
   }),
 
   ...mutantsOf('assembly/base/bounds.ts', {
@@ -776,9 +770,45 @@ export const mutants = [
     ],
   }),
 
+  ...mutantsOf('src/base/exp.ts', {
+    'the exponential loses its low part of ln 2': [[' - k * LN2_LOW', '']],
+    'the exponential ends its series too early': [['1 / 6227020800', '1 / 622702080']],
+    'the exponential forgets halvings': [
+      ['halvings > 30; halvings -= 30', 'halvings > 30; halvings -= 31'],
+    ],
+  }),
+
+  ...mutantsOf('src/model/outputs.ts', {
+    'the temperature multiplies': [
+      ['(logit - most) / temperature', '(logit - most) * temperature'],
+    ],
+    'the largest logit is not taken off': [['(logit - most) / temperature', 'logit / temperature']],
+    'a class of weight 0 is drawn': [['(sum += weight) > share', '(sum += weight) >= share']],
+    'a draw forgets the total': [['uniform * sumOf(weights)', 'uniform']],
+    'the largest is the last of equal ones': [['row[i]! > row[best]!', 'row[i]! >= row[best]!']],
+    'one class too few is ranked': [
+      ['row.slice().sort()[row.length - count]', 'row.slice().sort()[row.length - count + 1]'],
+    ],
+    'equal values are ranked from the end': [['a.index - b.index', 'b.index - a.index']],
+    'classes that are not ranked keep their weight': [
+      ['new Float32Array(row.length).fill(-Infinity)', 'row.slice()'],
+    ],
+    'NaN is taken for a logit': [["if (at >= 0) throw notFinite(name, 'NaN', at);", '']],
+  }),
+
+  ...mutantsOf('src/cli/sample.ts', {
+    'the unknown is written': [['logits[UNKNOWN] = -Infinity;', '']],
+  }),
+
   ...mutantsOf('src/base/check.ts', {
     'a longer array is taken where it must have one length': [
       ['got === length || (orLonger && got > length)', 'got >= length'],
+    ],
+    'the place for results is taken unchecked': [
+      [
+        "viewOf('Float32Array', checkFloats('out', out, length, shape, true), length)",
+        "viewOf('Float32Array', out as Float32Array, length)",
+      ],
     ],
     'a shorter array is taken where it may be longer': [['(orLonger && got > length)', 'orLonger']],
     'options are read again after their check': [['return copy as T;', 'return value;']],

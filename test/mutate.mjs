@@ -54,6 +54,8 @@ const SUITES = [
   'training',
   'activations',
   'into',
+  'outputs',
+  'cli-parts',
   'untrusted',
   'sizes',
   'errors',

@@ -1,4 +1,4 @@
-import { isOf, kindOf, lengthOf, owned, viewOf } from './arrays.ts';
+import { isOf, kindOf, lengthOf, newFloats, owned, viewOf } from './arrays.ts';
 import { GatefoldError, shorten } from './errors.ts';
 
 /** The next multiple of `multiple` from `n` on. */
@@ -81,6 +81,25 @@ export function ownFloats(
   shape: string,
 ): Float32Array {
   return owned('Float32Array', checkFloats(name, value, length, shape));
+}
+
+/** A `Float32Array` of any length from `least` on, which nobody can change before it is used. */
+export function anyFloats(name: string, value: unknown, least = 0): Float32Array {
+  return owned('Float32Array', checkFloats(name, value, least, 'any length', true));
+}
+
+/**
+ * Where `length` results go: to the front of the caller's array `out`, or to a fresh one, which is
+ * that of `purpose`.
+ */
+export function resultFloats(
+  out: unknown,
+  length: number,
+  shape: string,
+  purpose: string,
+): Float32Array {
+  if (out === undefined) return newFloats(length, purpose);
+  return viewOf('Float32Array', checkFloats('out', out, length, shape, true), length);
 }
 
 /** The same of an `Int32Array`, whose elements have yet to be checked. */

@@ -40,6 +40,9 @@ export {
   linearDecay,
   stepDecay,
 } from '../training/optim/schedules.ts';
+export { seededRandom } from '../base/random.ts';
+export { argmax, sampleToken, softmax, topK } from '../model/outputs.ts';
+export type { RankedClass, SampleOptions, SoftmaxOptions } from '../model/outputs.ts';
 export type { Schedule } from '../training/optim/schedules.ts';
 export { Stream } from '../model/stream.ts';
 export type { StreamOptions } from '../model/stream.ts';

@@ -1,6 +1,6 @@
 import { CHUNK_BYTES, CHUNK_STEPS } from '../../assembly/shared/tuning.ts';
-import { newFloats, overlaps, viewOf } from '../base/arrays.ts';
-import { checkChoice, checkFloats, checkInteger, frozenCopy, readOptions } from '../base/check.ts';
+import { overlaps } from '../base/arrays.ts';
+import { checkChoice, checkInteger, frozenCopy, readOptions, resultFloats } from '../base/check.ts';
 import { complete, inputSizeOf, outputSizeOf } from '../ops/description.ts';
 import type { CompleteLayer } from '../ops/description.ts';
 import { HostDisposable } from '../base/disposable.ts';
@@ -256,10 +256,8 @@ export class Model extends HostDisposable {
   /** The place of a checked call's outputs: the caller's array, or a fresh one. */
   #outputOf({ total, batch }: Sequence, out: Float32Array | undefined): Float32Array {
     const rows = (this.pooled ? 1 : total) * batch;
-    const length = rows * this.outputSize;
-    if (out === undefined) return newFloats(length, 'the output');
     const shape = this.pooled ? 'batch x outputs' : 'steps x batch x outputs';
-    return viewOf('Float32Array', checkFloats('out', out, length, shape, true), length);
+    return resultFloats(out, rows * this.outputSize, shape, 'the output');
   }
 
   /** Prepares the workspace for the first chunk of a checked call. */
