@@ -1050,6 +1050,9 @@ function stepDecay(
 ): Schedule;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function summary(model: Model): string;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function topK(row: Float32Array, k: number): RankedClass[];
 
 // gatefold, gatefold/node

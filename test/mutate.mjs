@@ -55,6 +55,7 @@ const SUITES = [
   'activations',
   'into',
   'outputs',
+  'summary',
   'cli-parts',
   'untrusted',
   'sizes',

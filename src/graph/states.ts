@@ -133,6 +133,20 @@ function takeState(
   }
 }
 
+/** The arrays of a `ModelState`: the units of each, and the elements of a unit's row. */
+export function stateArrays(places: readonly StatePlace[]): {
+  readonly layer: string;
+  readonly name: StateName;
+  readonly stack: readonly StatePlace[];
+  readonly width: number;
+}[] {
+  return [...byLayer(places)].flatMap(([layer, stack]) => {
+    const { unit } = stack[0]!;
+    const names = unit.form.hasCellState ? (['h', 'c'] as const) : (['h'] as const);
+    return names.map((name) => ({ layer, name, stack, width: widthOf(unit, name) }));
+  });
+}
+
 /**
  * Writes states into arrays of the caller, time and again. Names, lengths and texts of errors are
  * made once, so that a call allocates nothing.
@@ -144,26 +158,13 @@ export class StateWriter {
 
   constructor(places: readonly StatePlace[], batch: number) {
     this.#batch = batch;
-    const layers = byLayer(places);
-    this.#layers = new Set(layers.keys());
-    this.#arrays = [...layers].flatMap(([layer, stack]) => {
-      const { unit } = stack[0]!;
-      const names = unit.form.hasCellState ? (['h', 'c'] as const) : (['h'] as const);
-      return names.map((name) => {
-        const width = widthOf(unit, name);
-        const length = stack.length * batch * width;
-        const shape = shapeOf(stack.length, batch, width);
-        return {
-          layer,
-          name,
-          title: `into.${layer}.${name}`,
-          length,
-          shape,
-          stack,
-          given: NOWHERE,
-        };
-      });
+    this.#arrays = stateArrays(places).map(({ layer, name, stack, width }) => {
+      const length = stack.length * batch * width;
+      const shape = shapeOf(stack.length, batch, width);
+      const title = `into.${layer}.${name}`;
+      return { layer, name, title, length, shape, stack, given: NOWHERE };
     });
+    this.#layers = new Set(this.#arrays.map(({ layer }) => layer));
   }
 
   /** Checks all arrays of a caller, each read once, and keeps them for the call of `write`. */

@@ -44,6 +44,7 @@ export { seededRandom } from '../base/random.ts';
 export { argmax, sampleToken, softmax, topK } from '../model/outputs.ts';
 export type { RankedClass, SampleOptions, SoftmaxOptions } from '../model/outputs.ts';
 export type { Schedule } from '../training/optim/schedules.ts';
+export { summary } from '../model/summary.ts';
 export { Stream } from '../model/stream.ts';
 export type { StreamOptions } from '../model/stream.ts';
 export { Trainer } from '../training/trainer.ts';

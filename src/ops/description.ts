@@ -71,7 +71,7 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
         `"${at}" is a ${layer.type} layer behind a pool; only linear layers may follow: move the pool behind it`,
       );
     }
-    pooled ||= layer.type === 'pool';
+    pooled ||= isPool(layer);
     const given = isTied(layer) ? withTable(layer, at, first, size) : layer;
     const filled = completeLayer(given, at, index, names.of(layer, at), size);
     count += countOf(filled);
@@ -127,6 +127,11 @@ export function outputSizeOf(layer: CompleteLayer): number {
   if (layer.type === 'linear') return layer.outFeatures;
   const width = (layer.type === 'lstm' && layer.projSize) || layer.hiddenSize;
   return layer.bidirectional && layer.merge === 'concat' ? 2 * width : width;
+}
+
+/** Whether a layer makes one row of all steps. */
+export function isPool({ type }: LayerSpec): boolean {
+  return type === 'pool';
 }
 
 /** Layers and sub-layers that a layer stands for, each direction one. */
