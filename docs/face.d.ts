@@ -1003,10 +1003,7 @@ function saveModelFile(
 ): Promise<void>;
 
 // gatefold/formats/safetensors
-function saveTrainer(
-  trainer: Trainer,
-  { tensors: own, metadata, snapshot }?: TrainerExtras,
-): Uint8Array;
+function saveTrainer(trainer: Trainer, extras?: TrainerExtras): Uint8Array;
 
 // gatefold/node
 function saveTrainerFile(path: string, trainer: Trainer, extras?: TrainerExtras): Promise<void>;

@@ -770,6 +770,16 @@ export const mutants = [
     ],
   }),
 
+  ...mutantsOf('src/data/sequences.ts', {
+    'a sequence of another kind is taken': [['sequences.forEach(checkSequence);', '']],
+  }),
+
+  ...mutantsOf('src/data/normalizer.ts', {
+    'mean and deviation may differ in length': [
+      ['if (this.mean.length !== this.deviation.length) {', 'if (false) {'],
+    ],
+  }),
+
   ...mutantsOf('src/base/exp.ts', {
     'the exponential loses its low part of ln 2': [[' - k * LN2_LOW', '']],
     'the exponential ends its series too early': [['1 / 6227020800', '1 / 622702080']],
@@ -817,6 +827,12 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/base/check.ts', {
+    'anything is taken for a list': [
+      ['if (Array.isArray(value) || kindOf(value) !== undefined) return value;', 'return value;'],
+    ],
+    'anything is taken for a text': [
+      ["if (typeof value === 'string') return value;", 'return value as string;'],
+    ],
     'a longer array is taken where it must have one length': [
       ['got === length || (orLonger && got > length)', 'got >= length'],
     ],

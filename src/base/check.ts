@@ -167,12 +167,15 @@ function checkArray<K extends 'Float32Array' | 'Int32Array'>(
   );
 }
 
+/** An object, as it is, or an error that names the argument. */
+export function checkObject(name: string, value: unknown): object {
+  if (typeof value === 'object' && value !== null) return value;
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected an object, got ${show(value)}`);
+}
+
 /** Only the options that exist: a misspelt one is an error, not silence. */
 export function checkKeys(name: string, value: unknown, keys: readonly string[]): void {
-  if (typeof value !== 'object' || value === null) {
-    throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected an object, got ${show(value)}`);
-  }
-  for (const key of Object.keys(value)) {
+  for (const key of Object.keys(checkObject(name, value))) {
     if (!keys.includes(key)) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
@@ -241,6 +244,18 @@ export function frozenCopy<T>(name: string, value: T): T {
     return Object.freeze(Object.fromEntries(entries));
   };
   return copy(name, value, 0) as T;
+}
+
+/** A list or a typed array, as it is, or an error that names the argument. */
+export function checkList<T extends ArrayLike<unknown>>(name: string, value: T): T {
+  if (Array.isArray(value) || kindOf(value) !== undefined) return value;
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected a list, got ${show(value)}`);
+}
+
+/** A text, as it is, or an error that names the argument. */
+export function checkText(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected a text, got ${show(value)}`);
 }
 
 /** A value as errors show it. */

@@ -1,5 +1,12 @@
 import { isOf, lengthOf, owned } from '../../base/arrays.ts';
-import { checkFlag, checkInteger, checkKeys, ownFloats, readOptions } from '../../base/check.ts';
+import {
+  checkFlag,
+  checkInteger,
+  checkKeys,
+  checkList,
+  ownFloats,
+  readOptions,
+} from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { checkLengths } from '../../ops/pass.ts';
 import type { Kernels } from '../../engine/kernels.ts';
@@ -180,9 +187,12 @@ export function labelErrorRate(
 ): number {
   let errors = 0;
   let labels = 0;
-  for (const [row, target] of wanted.entries()) {
+  checkList('found', found);
+  for (const [row, target] of checkList('wanted', wanted).entries()) {
+    checkList(`wanted[${row}]`, target);
     let costs = Array.from({ length: target.length + 1 }, (_, k) => k);
-    for (const [i, label] of (found[row] ?? []).entries()) {
+    const guess = found[row] === undefined ? [] : checkList(`found[${row}]`, found[row]);
+    for (const [i, label] of guess.entries()) {
       const before = costs;
       costs = [i + 1];
       for (const [k, right] of target.entries()) {
