@@ -46,6 +46,8 @@ export const PROGRAMS = {
     core: ['linearDecay', 'stepDecay', 'cosineDecay'],
   },
   'measuring gradients': { on: 'inference', core: ['gradientFlow'] },
+  'drawing tokens': { on: 'inference', core: ['softmax', 'topK', 'sampleToken', 'seededRandom'] },
+  'a summary': { on: 'inference', core: ['summary'] },
   'reading what CTC found': { on: 'inference', core: ['greedyCtc', 'labelErrorRate'] },
   'windows of a series': { on: 'training', data: ['SeriesWindows', 'splitSeries', 'Normalizer'] },
   'buckets of sequences': { on: 'training', data: ['SequenceBuckets', 'splitSequences'] },
