@@ -243,6 +243,11 @@ interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ForwardOptions extends SequenceOptions {
+  readonly out?: Float32Array;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class GatefoldError extends Error {
   readonly name = 'GatefoldError';
   readonly code: ErrorCode;
@@ -447,7 +452,7 @@ class Model extends HostDisposable {
   quantize(): Model;
   stateDict(): StateDict;
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void;
-  forward(x: Input, options: SequenceOptions): SequenceResult;
+  forward(x: Input, options: ForwardOptions): SequenceResult;
   gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates;
   warmUp(options?: { readonly batch?: number; readonly steps?: number }): void;
   stream(options?: StreamOptions): Stream;
@@ -513,6 +518,12 @@ interface PoolSpec {
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface RankedClass {
+  readonly index: number;
+  readonly value: number;
+}
+
 // gatefold/formats/safetensors
 interface ReadOptions {
   readonly maxHeaderBytes?: number;
@@ -577,6 +588,13 @@ interface SafetensorsFile {
 // gatefold/formats/safetensors
 interface SafetensorsTensor extends Tensor {
   readonly dtype: string;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SampleOptions {
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly random: () => number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -684,6 +702,12 @@ interface Snapshot {
   readonly metadata: Record<string, string>;
 }
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SoftmaxOptions {
+  readonly temperature?: number;
+  readonly out?: Float32Array;
+}
+
 // gatefold/formats/safetensors
 type Source = Uint8Array | ArrayBuffer | SafetensorsFile;
 
@@ -706,10 +730,10 @@ class Stream extends HostDisposable {
   readonly batch: number;
   private constructor();
   step(x: Input, out: Float32Array): void;
-  run(x: Input, out: Float32Array, frames: number): void;
+  run(x: Input, out: Float32Array, steps: number): void;
   reset(): void;
   clone(): Stream;
-  save(): ModelState;
+  save(into?: ModelState): ModelState;
   restore(state: ModelState): void;
   dispose(): void;
 }
@@ -893,6 +917,9 @@ interface WindowOptions {
   readonly targetLengths?: ArrayLike<number>;
 }
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function argmax(row: Float32Array): number;
+
 // gatefold/threads
 function attachModel(shared: SharedModel): Model;
 
@@ -966,6 +993,9 @@ function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function sampleToken(logits: Float32Array, options: SampleOptions): number;
+
 // gatefold/formats/safetensors
 function saveModel(model: Model, metadata?: Readonly<Record<string, string>>): Uint8Array;
 
@@ -977,13 +1007,13 @@ function saveModelFile(
 ): Promise<void>;
 
 // gatefold/formats/safetensors
-function saveTrainer(
-  trainer: Trainer,
-  { tensors: own, metadata, snapshot }?: TrainerExtras,
-): Uint8Array;
+function saveTrainer(trainer: Trainer, extras?: TrainerExtras): Uint8Array;
 
 // gatefold/node
 function saveTrainerFile(path: string, trainer: Trainer, extras?: TrainerExtras): Promise<void>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function seededRandom(seed: number, drawn?: number): () => number;
 
 // gatefold/threads
 function shareModel(
@@ -992,6 +1022,9 @@ function shareModel(
     readonly maxBytes?: number;
   },
 ): SharedModel;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function softmax(logits: Float32Array, options?: SoftmaxOptions): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 function splitByPosition<T>(
@@ -1016,6 +1049,12 @@ function stepDecay(
     factor: number;
   },
 ): Schedule;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function summary(model: Model): string;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+function topK(row: Float32Array, k: number): RankedClass[];
 
 // gatefold, gatefold/node
 function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;

@@ -1,38 +1,31 @@
 import { describe, expect, it } from 'vitest';
 import { trigramBits } from '../src/cli/ngram.ts';
 import { Progress } from '../src/cli/progress.ts';
-import { drawToken } from '../src/cli/sampling.ts';
-import { Engine } from '../src/hosts/default.ts';
-import { Kernels } from '../src/kernels/index.ts';
-import { fillUniform } from '../src/base/random.ts';
+import { write } from '../src/cli/sample.ts';
+import { UNKNOWN, Vocabulary } from '../src/data/text.ts';
+import { Engine, Model } from '../src/hosts/default.ts';
+import type { LayerSpec } from '../src/hosts/default.ts';
 
-describe('drawToken', () => {
-  const kernels = Kernels.create(Engine.createSync({ simd: 'deterministic' }));
-  const draw = (logits: Float32Array, temperature: number, uniform: number): number =>
-    drawToken(kernels, logits, temperature, uniform);
-  const logits = Float32Array.of(9, 1, 3, 2);
-
-  it('takes the likeliest at temperature 0, and never the unknown', () => {
-    expect(draw(logits, 0, 0.99)).toBe(2);
-    expect(draw(logits, 1e-7, 0.99)).toBe(2);
-  });
-
-  it('draws as often as the softmax says', () => {
-    const counts = [0, 0, 0, 0];
-    const uniform = new Float32Array(20_000);
-    fillUniform(uniform, 5, 0);
-    for (const u of uniform) counts[draw(logits, 2, u)]!++;
-    const weights = [0, Math.exp(0.5), Math.exp(1.5), Math.exp(1)];
-    const total = weights.reduce((sum, weight) => sum + weight);
-    weights.forEach((weight, token) => {
-      expect(counts[token]! / uniform.length).toBeCloseTo(weight / total, 1.9);
-    });
-  });
-
-  it('is sound at the edges', () => {
-    expect(draw(logits, 1, 0)).toBe(1);
-    expect(draw(logits, 1, 1 - 2 ** -24)).toBe(3);
-    expect(draw(Float32Array.of(0, -1e30, 1e30), 1e-3, 0.5)).toBe(2);
+describe('write', () => {
+  it('writes characters of the vocabulary, where the unknown is the likeliest', () => {
+    const engine = Engine.createSync({ simd: 'deterministic' });
+    const vocabulary = new Vocabulary('ab\n');
+    const { size } = vocabulary;
+    const layers: LayerSpec[] = [
+      { type: 'embedding', numEmbeddings: size, embeddingDim: 2 },
+      { type: 'linear', outFeatures: size },
+    ];
+    const model = Model.create(engine, { layers }, { init: 'zeros' });
+    const parameters = model.stateDict();
+    parameters.get('linear.bias')!.data[UNKNOWN] = 50;
+    model.loadStateDict(parameters);
+    const options = { prime: '', length: 60, seed: 3 };
+    const text = [...write(model, vocabulary, { ...options, temperature: 1 })].join('');
+    expect(text).toMatch(/^[ab\n]{60}$/);
+    // Equal logits at temperature 0: the first character.
+    const likeliest = [...write(model, vocabulary, { ...options, temperature: 0 })];
+    expect(new Set(likeliest)).toEqual(new Set([vocabulary.characters[UNKNOWN + 1]]));
+    engine.dispose();
   });
 });
 

@@ -80,15 +80,23 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
   ] as const)('streams allocate nothing per step: %s', (_, layers) => {
     const model = Model.create(engine, layers);
     const stream = model.stream({ batch: 2 });
-    // 21 frames are a block of the kernels' size and some single steps.
-    const frames = 21;
-    const length = frames * 2 * model.inputSize;
+    // 21 steps are a block of the kernels' size and some single steps.
+    const steps = 21;
+    const length = steps * 2 * model.inputSize;
     const block = model.takesTokens ? new Int32Array(length).fill(4) : input(length);
-    const out = new Float32Array(frames * 2 * 3);
-    const [single, singleOut] = [block.slice(0, length / frames), out.slice(0, 2 * 3)];
+    const out = new Float32Array(steps * 2 * 3);
+    const [single, singleOut] = [block.slice(0, length / steps), out.slice(0, 2 * 3)];
     const before = engine.bytes;
     expect(allocatedPerCall(() => stream.step(single, singleOut))).toBeLessThan(8);
-    expect(allocatedPerCall(() => stream.run(block, out, frames), 11, 3000)).toBeLessThan(8);
+    expect(allocatedPerCall(() => stream.run(block, out, steps), 11, 3000)).toBeLessThan(8);
+    // One buffer of inputs and outputs, which are apart where they are used.
+    const buffer = new ArrayBuffer(8 * (length + out.length));
+    const inputs = model.takesTokens ? new Int32Array(buffer) : new Float32Array(buffer);
+    const outputs = new Float32Array(buffer, 4 * length);
+    const longer = (): void => stream.run(inputs, outputs, steps);
+    expect(allocatedPerCall(longer, 11, 3000)).toBeLessThan(8);
+    const kept = stream.save();
+    expect(allocatedPerCall(() => void stream.save(kept))).toBeLessThan(8);
     expect(engine.bytes).toBe(before);
     model.dispose();
   });
@@ -190,6 +198,7 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
       () => stream.reset(),
       () => stream.clone(),
       () => stream.save(),
+      () => stream.save(state),
       () => stream.restore(state),
     ]) {
       expectError('ERR_DISPOSED', use);

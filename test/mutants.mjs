@@ -546,16 +546,25 @@ export const mutants = [
 
   ...mutantsOf('src/graph/states.ts', {
     'final states are all read from the first place': [
-      [
-        '((place + k) * batch + (order ? order[b]! : b)) * width);',
-        '(k * batch + (order ? order[b]! : b)) * width);',
-      ],
+      ['const target = (place + k) * batch', 'const target = k * batch'],
     ],
     'an initial state is not written': [
       ['        target.set(given.subarray(from, from + width));\n', ''],
     ],
     'states of another order are copied as they are': [
       ["side === 'from' ? other : place", 'place'],
+    ],
+    'an array to save into is taken unchecked': [
+      [
+        'array.given = checkFloats(array.title, given, array.length, array.shape);',
+        'array.given = given as Float32Array;',
+      ],
+    ],
+    'only the first unit of a layer is saved': [
+      ['for (let k = 0; k < stack.length; k++) {', 'for (let k = 0; k < 1; k++) {'],
+    ],
+    'layers that the stream has not are taken': [
+      ['if (isKnown) for (const layer in into) isKnown &&= this.#layers.has(layer);', ''],
     ],
   }),
 
@@ -696,11 +705,35 @@ export const mutants = [
     'a stream does not advance': [
       ['copyState(this.#kernels, this.#states[steps]!, this.#states[0]!, this.batch);', ''],
     ],
+    'tokens of a stream are used unchecked': [
+      ["if (tokens !== undefined) checkTokens('x', given as Int32Array, inputs, tokens);", ''],
+    ],
+    'states are saved into a stream that a getter has disposed': [
+      [
+        '    this.#checkAlive();\n    this.#writer.write(this.#kernels);',
+        '    this.#writer.write(this.#kernels);',
+      ],
+    ],
+    'tokens after the last step are checked': [
+      [
+        "checkTokens('x', given as Int32Array, inputs, tokens)",
+        "checkTokens('x', given as Int32Array, lengthOf(given), unit.tokens)",
+      ],
+    ],
   }),
 
   ...mutantsOf('src/model/model.ts', {
     'a chunk of a long sequence starts over': [
       ['copyState(kernels, workspace.lastStates(), initial, batch);', ''],
+    ],
+    'outputs of the caller overwrite inputs that are still to be read': [
+      [
+        'this.#begin(isApart ? checked : { ...checked, x: checked.x.slice() })',
+        'this.#begin(checked)',
+      ],
+    ],
+    'rows after the valid steps keep what was in the array': [
+      ['if (given.out && lengths) output.fill(0);', ''],
     ],
   }),
 
@@ -755,7 +788,19 @@ export const mutants = [
       ['return isShared(view) ? (view.slice() as Kinds[K]) : view;', 'return view;'],
     ],
     'outputs may overwrite inputs that are still to be read': [
-      ['return !isApart && (toStart > fromStart || toEnd > fromEnd);', 'return isApart && false;'],
+      ['return lead > 0 || lead + 4 * (toLength - fromLength) > 0;', 'return false;'],
+    ],
+    'arrays overlap only where they begin together': [
+      [
+        'return aStart < bStart + 4 * bLength && bStart < aStart + 4 * aLength;',
+        'return aStart === bStart;',
+      ],
+    ],
+    'a view of the front is one of all': [
+      [
+        'new View(bufferOf(array), offsetOf(array), length)',
+        'new View(bufferOf(array), offsetOf(array), lengthOf(array))',
+      ],
     ],
     'an array itself says how long it is': [
       [
@@ -771,19 +816,82 @@ export const mutants = [
     ],
   }),
 
-  ...mutantsOf('src/base/check.ts', {
-    'options are read again after their check': [['return copy as T;', 'return value;']],
-    'the copy of options can be changed': [
-      ['return Object.freeze(Object.fromEntries(entries));', 'return Object.fromEntries(entries);'],
+  ...mutantsOf('src/data/sequences.ts', {
+    'a sequence of another kind is taken': [['sequences.forEach(checkSequence);', '']],
+  }),
+
+  ...mutantsOf('src/data/normalizer.ts', {
+    'mean and deviation may differ in length': [
+      ['if (this.mean.length !== this.deviation.length) {', 'if (false) {'],
     ],
   }),
 
-  ...mutantsOf('src/model/stream.ts', {
-    'tokens of a stream are used unchecked': [
+  ...mutantsOf('src/base/exp.ts', {
+    'the exponential loses its low part of ln 2': [[' - k * LN2_LOW', '']],
+    'the exponential ends its series too early': [['1 / 6227020800', '1 / 622702080']],
+    'the exponential forgets halvings': [
+      ['halvings > 30; halvings -= 30', 'halvings > 30; halvings -= 31'],
+    ],
+  }),
+
+  ...mutantsOf('src/model/outputs.ts', {
+    'the temperature multiplies': [
+      ['(logit - most) / temperature', '(logit - most) * temperature'],
+    ],
+    'the largest logit is not taken off': [['(logit - most) / temperature', 'logit / temperature']],
+    'a class of weight 0 is drawn': [['(sum += weight) > share', '(sum += weight) >= share']],
+    'a draw forgets the total': [['uniform * sumOf(weights)', 'uniform']],
+    'the largest is the last of equal ones': [['row[i]! > row[best]!', 'row[i]! >= row[best]!']],
+    'one class too few is ranked': [
+      ['row.slice().sort()[row.length - count]', 'row.slice().sort()[row.length - count + 1]'],
+    ],
+    'equal values are ranked from the end': [['a.index - b.index', 'b.index - a.index']],
+    'classes that are not ranked keep their weight': [
+      ['new Float32Array(row.length).fill(-Infinity)', 'row.slice()'],
+    ],
+    'NaN is taken for a logit': [["if (at >= 0) throw notFinite(name, 'NaN', at);", '']],
+  }),
+
+  ...mutantsOf('src/model/summary.ts', {
+    'a summary leaves out the scales of 8 bits': [
+      ['(int8 ? 1 : 4)', '(shape.length === 1 ? 0 : int8 ? 1 : 4)'],
+    ],
+    'a summary names options that are the default': [
       [
-        "if (tokens !== undefined) checkTokens('x', given as Int32Array, frames * batch, tokens);",
-        '',
+        "if (key === 'type' || completed({ ...given, [key]: undefined }) === whole) return [];",
+        "if (key === 'type') return [];",
       ],
+    ],
+    'a summary keeps the steps after a pool': [["resample.pools ? '' :", '']],
+    'lines of a summary grow too long': [
+      ['longer.length < COLUMNS', 'longer.length <= COLUMNS + 9'],
+    ],
+  }),
+
+  ...mutantsOf('src/cli/sample.ts', {
+    'the unknown is written': [['logits[UNKNOWN] = -Infinity;', '']],
+  }),
+
+  ...mutantsOf('src/base/check.ts', {
+    'anything is taken for a list': [
+      ['if (Array.isArray(value) || kindOf(value) !== undefined) return value;', 'return value;'],
+    ],
+    'anything is taken for a text': [
+      ["if (typeof value === 'string') return value;", 'return value as string;'],
+    ],
+    'a longer array is taken where it must have one length': [
+      ['got === length || (orLonger && got > length)', 'got >= length'],
+    ],
+    'the place for results is taken unchecked': [
+      [
+        "viewOf('Float32Array', checkFloats('out', out, length, shape, true), length)",
+        "viewOf('Float32Array', out as Float32Array, length)",
+      ],
+    ],
+    'a shorter array is taken where it may be longer': [['(orLonger && got > length)', 'orLonger']],
+    'options are read again after their check': [['return copy as T;', 'return value;']],
+    'the copy of options can be changed': [
+      ['return Object.freeze(Object.fromEntries(entries));', 'return Object.fromEntries(entries);'],
     ],
   }),
 

@@ -37,6 +37,11 @@ const COPIED = [
 ];
 /** What a mutant that no suite is known to notice is tried on, the cheap ones first. */
 const SUITES = [
+  'into',
+  'outputs',
+  'summary',
+  'wrong-kinds',
+  'cli-parts',
   'sequences',
   'wide',
   'ctc',

@@ -108,13 +108,19 @@ describe('every entry', () => {
     'Trainer',
     'UNKNOWN',
     'Vocabulary',
+    'argmax',
     'cosineDecay',
     'gradientFlow',
     'greedyCtc',
     'labelErrorRate',
     'linearDecay',
+    'sampleToken',
+    'seededRandom',
+    'softmax',
     'splitByPosition',
     'stepDecay',
+    'summary',
+    'topK',
   ];
 
   test.each([

@@ -166,16 +166,16 @@ describe('arrays of callers', () => {
           { type: 'linear', outFeatures: 1 },
         ],
       });
-      const frames = 50;
-      const buffer = new ArrayBuffer(4 * frames + 400);
-      const x = at(buffer, 200, frames);
-      const out = at(buffer, 200 + distance, frames);
-      x.set(floats(frames));
-      const wanted = new Float32Array(frames);
-      copying.stream().run(x.slice(), wanted, frames);
-      copying.stream().run(x, out, frames);
+      const steps = 50;
+      const buffer = new ArrayBuffer(4 * steps + 400);
+      const x = at(buffer, 200, steps);
+      const out = at(buffer, 200 + distance, steps);
+      x.set(floats(steps));
+      const wanted = new Float32Array(steps);
+      copying.stream().run(x.slice(), wanted, steps);
+      copying.stream().run(x, out, steps);
       expect(sameBits(out, wanted)).toBe(true);
-      expect(overtakes(out, at(buffer, 200, frames))).toBe(distance > 0);
+      expect(overtakes(out, steps, at(buffer, 200, steps), steps)).toBe(distance > 0);
     },
   );
 

@@ -24,7 +24,6 @@ export const lengthOf: (array: unknown) => number = getterOf(typedArray, 'length
 
 const bufferOf = getterOf<ArrayBufferLike>(typedArray, 'buffer');
 const offsetOf = getterOf<number>(typedArray, 'byteOffset');
-const bytesOf = getterOf<number>(typedArray, 'byteLength');
 const sizeOfBuffer = getterOf<number>(ArrayBuffer.prototype, 'byteLength');
 const copyElements = Uint8Array.prototype.set;
 
@@ -64,10 +63,13 @@ type Class<K extends Kind> = new (
   length?: number,
 ) => Kinds[K];
 
-/** The same elements through a view of the language's own class. */
-export function viewOf<K extends Kind>(kind: K, array: Kinds[K]): Kinds[K] {
+/** The same elements, or the first `length`, through a view of the language's own class. */
+export function viewOf<K extends Kind>(
+  kind: K,
+  array: Kinds[K],
+  length: number = lengthOf(array),
+): Kinds[K] {
   const View = globalThis[kind] as unknown as Class<K>;
-  const length = lengthOf(array);
   // A buffer that has been transferred away takes no view.
   return length ? new View(bufferOf(array), offsetOf(array), length) : new View();
 }
@@ -86,17 +88,31 @@ export function copyInto(to: Float32Array | Int32Array, from: Float32Array | Int
   copyElements.call(to as unknown as Uint8Array, from);
 }
 
+/** Whether the first `aLength` elements of `a` and `bLength` of `b` have bytes in common. */
+export function overlaps(
+  a: Float32Array | Int32Array,
+  aLength: number,
+  b: Float32Array | Int32Array,
+  bLength: number,
+): boolean {
+  if (bufferOf(a) !== bufferOf(b)) return false;
+  const [aStart, bStart] = [offsetOf(a), offsetOf(b)];
+  return aStart < bStart + 4 * bLength && bStart < aStart + 4 * aLength;
+}
+
 /**
  * Whether writing `to` in order, each step after `from` has been read up to it, destroys elements
- * of `from` that are still to be read: both lie in one buffer, and `to` is ahead of `from`
- * somewhere.
+ * of `from` that are still to be read: they overlap, and `to` is ahead of `from` somewhere.
  */
-export function overtakes(to: ArrayBufferView, from: ArrayBufferView): boolean {
-  if (bufferOf(to) !== bufferOf(from)) return false;
-  const [toStart, fromStart] = [offsetOf(to), offsetOf(from)];
-  const [toEnd, fromEnd] = [toStart + bytesOf(to), fromStart + bytesOf(from)];
-  const isApart = toEnd <= fromStart || fromEnd <= toStart;
-  return !isApart && (toStart > fromStart || toEnd > fromEnd);
+export function overtakes(
+  to: Float32Array | Int32Array,
+  toLength: number,
+  from: Float32Array | Int32Array,
+  fromLength: number,
+): boolean {
+  if (!overlaps(to, toLength, from, fromLength)) return false;
+  const lead = offsetOf(to) - offsetOf(from);
+  return lead > 0 || lead + 4 * (toLength - fromLength) > 0;
 }
 
 /** A fresh array for results; `purpose` says whose, where the host has no memory for it. */

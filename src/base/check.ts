@@ -1,4 +1,4 @@
-import { isOf, kindOf, lengthOf, owned, viewOf } from './arrays.ts';
+import { isOf, kindOf, lengthOf, newFloats, owned, viewOf } from './arrays.ts';
 import { GatefoldError, shorten } from './errors.ts';
 
 /** The next multiple of `multiple` from `n` on. */
@@ -59,14 +59,18 @@ export function checkChoice<T extends string>(
   );
 }
 
-/** A `Float32Array` of exactly `length` numbers, as it is; `shape` explains the length. */
+/**
+ * A `Float32Array` of exactly `length` elements, or with `orLonger` of at least as many, as it is.
+ * `shape` explains the length.
+ */
 export function checkFloats(
   name: string,
   value: unknown,
   length: number,
   shape: string,
+  orLonger = false,
 ): Float32Array {
-  return checkArray(name, 'Float32Array', value, length, shape);
+  return checkArray(name, 'Float32Array', value, length, shape, orLonger);
 }
 
 /** The same as an array that nobody can change before it has been used. */
@@ -79,14 +83,34 @@ export function ownFloats(
   return owned('Float32Array', checkFloats(name, value, length, shape));
 }
 
-/** An `Int32Array` of exactly `length` numbers, as it is: they have yet to be checked. */
+/** A `Float32Array` of any length from `least` on, which nobody can change before it is used. */
+export function anyFloats(name: string, value: unknown, least = 0): Float32Array {
+  return owned('Float32Array', checkFloats(name, value, least, 'any length', true));
+}
+
+/**
+ * Where `length` results go: to the front of the caller's array `out`, or to a fresh one, which is
+ * that of `purpose`.
+ */
+export function resultFloats(
+  out: unknown,
+  length: number,
+  shape: string,
+  purpose: string,
+): Float32Array {
+  if (out === undefined) return newFloats(length, purpose);
+  return viewOf('Float32Array', checkFloats('out', out, length, shape, true), length);
+}
+
+/** The same of an `Int32Array`, whose elements have yet to be checked. */
 export function checkIntegers(
   name: string,
   value: unknown,
   length: number,
   shape: string,
+  orLonger = false,
 ): Int32Array {
-  return checkArray(name, 'Int32Array', value, length, shape);
+  return checkArray(name, 'Int32Array', value, length, shape, orLonger);
 }
 
 /** Such an array, which nobody can change, of numbers from 0 to `limit` - 1, or that one other. */
@@ -128,37 +152,30 @@ function checkArray<K extends 'Float32Array' | 'Int32Array'>(
   value: unknown,
   length: number,
   shape: string,
+  orLonger: boolean,
 ): { Float32Array: Float32Array; Int32Array: Int32Array }[K] {
-  if (!isOf(kind, value)) {
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      `"${name}" expected ${kind} of length ${length} (${shape}), got ${show(value)}`,
-    );
+  const isArray = isOf(kind, value);
+  if (isArray) {
+    const got = lengthOf(value);
+    if (got === length || (orLonger && got > length)) return value;
   }
-  const got = lengthOf(value);
-  if (got !== length) throw wrongLength(name, kind, got, length, shape);
-  return value;
+  const want = `${orLonger ? 'at least ' : ''}${length}`;
+  throw new GatefoldError(
+    isArray ? 'ERR_SHAPE' : 'ERR_ARGUMENT',
+    `"${name}" expected ${kind} of length ${want} (${shape}), got ` +
+      (isArray ? `length ${lengthOf(value)}` : show(value)),
+  );
 }
 
-function wrongLength(
-  name: string,
-  kind: string,
-  got: number,
-  want: number,
-  shape: string,
-): GatefoldError {
-  return new GatefoldError(
-    'ERR_SHAPE',
-    `"${name}" expected ${kind} of length ${want} (${shape}), got length ${got}`,
-  );
+/** An object, as it is, or an error that names the argument. */
+export function checkObject(name: string, value: unknown): object {
+  if (typeof value === 'object' && value !== null) return value;
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected an object, got ${show(value)}`);
 }
 
 /** Only the options that exist: a misspelt one is an error, not silence. */
 export function checkKeys(name: string, value: unknown, keys: readonly string[]): void {
-  if (typeof value !== 'object' || value === null) {
-    throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected an object, got ${show(value)}`);
-  }
-  for (const key of Object.keys(value)) {
+  for (const key of Object.keys(checkObject(name, value))) {
     if (!keys.includes(key)) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
@@ -227,6 +244,18 @@ export function frozenCopy<T>(name: string, value: T): T {
     return Object.freeze(Object.fromEntries(entries));
   };
   return copy(name, value, 0) as T;
+}
+
+/** A list or a typed array, as it is, or an error that names the argument. */
+export function checkList<T extends ArrayLike<unknown>>(name: string, value: T): T {
+  if (Array.isArray(value) || kindOf(value) !== undefined) return value;
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected a list, got ${show(value)}`);
+}
+
+/** A text, as it is, or an error that names the argument. */
+export function checkText(name: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new GatefoldError('ERR_ARGUMENT', `"${name}" expected a text, got ${show(value)}`);
 }
 
 /** A value as errors show it. */

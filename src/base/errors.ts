@@ -10,7 +10,7 @@ export type ErrorCode =
   | 'ERR_DISPOSED'
   /** A file that is damaged, foreign or not allowed. */
   | 'ERR_FORMAT'
-  /** A loss or gradient that is not finite. */
+  /** A loss, gradient or logit that is not finite. */
   | 'ERR_NON_FINITE'
   /** Something this host, or this version, cannot do. */
   | 'ERR_UNSUPPORTED'

@@ -7,6 +7,7 @@
  * run resumes from a plain count of what it has drawn.
  */
 
+import { checkInteger } from './check.ts';
 import { M0, M1, ROUNDS, W0, W1 } from '../../assembly/shared/philox.ts';
 
 /** 64 bits: low word, high word. */
@@ -61,20 +62,47 @@ export function philoxKey(seed: number): PhiloxKey {
 }
 
 /**
- * Numbers `start`, `start + 1`, ... of stream `stream` of a seed, uniform in [0, 1) with 24 bits,
- * so that each is exact in f32. Any range of a stream can be drawn alone.
+ * Gives numbers `start`, `start + 1`, ... of stream `stream` of a seed, uniform in [0, 1) with 24
+ * bits, so that each is exact in f32. Any range of a stream can be drawn alone.
  */
-export function fillUniform(out: Float32Array, seed: number, stream: number, start = 0): void {
+function uniforms(seed: number, stream: number, start: number): () => number {
   const key = philoxKey(seed);
   const block = new Uint32Array(4);
   let drawn = -1;
-  for (let i = 0; i < out.length; i++) {
-    const index = start + i;
+  let index = start;
+  return () => {
     const wanted = Math.floor(index / 4);
     if (wanted !== drawn) {
       philox(key, [wanted >>> 0, Math.floor(wanted / 2 ** 32), stream, 0], block);
       drawn = wanted;
     }
-    out[i] = (block[index % 4]! >>> 8) / 2 ** 24;
-  }
+    return (block[index++ % 4]! >>> 8) / 2 ** 24;
+  };
+}
+
+/** Fills an array with them. */
+export function fillUniform(out: Float32Array, seed: number, stream: number, start = 0): void {
+  const next = uniforms(seed, stream, start);
+  for (let i = 0; i < out.length; i++) out[i] = next();
+}
+
+/** Stream of the generator for drawing tokens; the layers' weights use others. */
+const SAMPLE_STREAM = 0x73616d70;
+
+/**
+ * A generator of uniform numbers in [0, 1), for `sampleToken`: the same numbers for a seed in every
+ * host.
+ *
+ * @example
+ *   const random = seededRandom(7);
+ *   const [first, second] = [random(), random()];
+ *   seededRandom(7, 1)() === second; // goes on where another one stopped
+ *
+ * @param seed a whole number from 0 to 2^53 - 1.
+ * @param drawn how many of its numbers to pass over; default 0.
+ */
+export function seededRandom(seed: number, drawn = 0): () => number {
+  checkInteger('seed', seed, 0, MAX_SEED);
+  checkInteger('drawn', drawn, 0, Number.MAX_SAFE_INTEGER);
+  return uniforms(seed, SAMPLE_STREAM, drawn);
 }

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
+import { UNKNOWN } from '../data/text.ts';
 import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../hosts/default.ts';
-import { Kernels } from '../kernels/index.ts';
-import { fillUniform } from '../base/random.ts';
+import { seededRandom } from '../base/random.ts';
+import { sampleToken } from '../model/outputs.ts';
 import { createEngine } from './engine.ts';
 import { say } from './output.ts';
 import { openModel, openModelFile } from './run.ts';
-import { drawToken } from './sampling.ts';
 import { readModelFile } from './save.ts';
 
 export interface SampleOptions {
@@ -16,9 +16,6 @@ export interface SampleOptions {
   readonly seed: number;
 }
 
-/** Stream of the generator that sampling draws from; the layers' weights use others. */
-const SAMPLE_STREAM = 0x73616d70;
-
 /** Writes on from `prime`, a character at a time; from the start of a line without one. */
 export function* write(
   model: Model,
@@ -27,18 +24,18 @@ export function* write(
 ): Generator<string, void> {
   const { prime, length, temperature, seed } = options;
   const stream = model.stream();
-  const kernels = Kernels.create(model.engine);
   const logits = new Float32Array(model.outputSize);
   const token = new Int32Array(1);
-  const uniform = new Float32Array(1);
+  const random = seededRandom(seed);
   try {
     for (const primed of vocabulary.encode(prime === '' ? '\n' : prime)) {
       token[0] = primed;
       stream.step(token, logits);
     }
     for (let drawn = 0; drawn < length; drawn++) {
-      fillUniform(uniform, seed, SAMPLE_STREAM, drawn);
-      token[0] = drawToken(kernels, logits, temperature, uniform[0]!);
+      // It has no character to write.
+      logits[UNKNOWN] = -Infinity;
+      token[0] = sampleToken(logits, { temperature, random });
       yield vocabulary.characters[token[0]]!;
       stream.step(token, logits);
     }

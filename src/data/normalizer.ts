@@ -1,4 +1,4 @@
-import { checkInteger } from '../base/check.ts';
+import { anyFloats, checkInteger, checkKeys, checkList, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 
 /**
@@ -11,13 +11,21 @@ export class Normalizer {
 
   /** `JSON.stringify` of a normalizer gives what this takes. */
   constructor(values: { readonly mean: readonly number[]; readonly deviation: readonly number[] }) {
-    this.mean = [...values.mean];
-    this.deviation = [...values.deviation];
+    checkKeys('values', values, ['mean', 'deviation']);
+    this.mean = numbersOf('mean', values.mean);
+    this.deviation = numbersOf('deviation', values.deviation);
+    if (this.mean.length !== this.deviation.length) {
+      throw new GatefoldError(
+        'ERR_SHAPE',
+        `"deviation" expected ${this.mean.length} numbers, as "mean" has, got ${this.deviation.length}`,
+      );
+    }
   }
 
   /** @param rows [N, F]. A feature that never changes keeps its scale. */
   static fit(rows: Float32Array, features = 1): Normalizer {
     checkInteger('features', features, 1);
+    anyFloats('rows', rows);
     const count = rows.length / features;
     if (!(count >= 1 && Number.isInteger(count))) {
       throw new GatefoldError(
@@ -39,6 +47,7 @@ export class Normalizer {
   /** A normalized copy. */
   apply(rows: Float32Array): Float32Array {
     const { mean, deviation } = this;
+    anyFloats('rows', rows);
     return rows.map((value, i) => (value - mean[i % mean.length]!) / deviation[i % mean.length]!);
   }
 
@@ -48,10 +57,22 @@ export class Normalizer {
    */
   undo(rows: Float32Array, columns?: readonly number[]): Float32Array {
     const { mean, deviation } = this;
-    const own = columns ?? [...mean.keys()];
+    anyFloats('rows', rows);
+    const own = checkList('columns', columns ?? [...mean.keys()]);
+    own.forEach((column, i) => checkInteger(`columns[${i}]`, column, 0, mean.length - 1));
     return rows.map((value, i) => {
       const column = own[i % own.length]!;
       return value * deviation[column]! + mean[column]!;
     });
   }
+}
+
+function numbersOf(name: string, list: readonly number[]): number[] {
+  return [...checkList(name, list)].map((value, i) => {
+    if (typeof value === 'number') return value;
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${name}[${i}]" expected a number, got ${show(value)}`,
+    );
+  });
 }

@@ -1,5 +1,5 @@
-import { isOf } from '../base/arrays.ts';
-import { checkChoice, checkInteger, checkKeys } from '../base/check.ts';
+import { isOf, kindOf } from '../base/arrays.ts';
+import { checkChoice, checkInteger, checkKeys, checkList, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
@@ -81,7 +81,8 @@ export class SequenceBuckets {
     const pool = checkInteger('pool', options.pool ?? 16, 1);
     const seed = checkSeed(options.seed);
     const perStep = checkChoice('per', options.per ?? 'sequence', ['sequence', 'step']) === 'step';
-    checkInteger('sequences.length', sequences.length, 1);
+    checkInteger('sequences.length', checkList('sequences', sequences).length, 1);
+    sequences.forEach(checkSequence);
     this.#lengths = checkInputs(sequences, this.#features);
     this.#form = checkTargets(sequences, this.#lengths, perStep);
     this.#sequences = sequences;
@@ -174,16 +175,41 @@ function arrayOf(like: Float32Array | Int32Array, length: number): Float32Array 
   return isOf('Float32Array', like) ? new Float32Array(length) : new Int32Array(length);
 }
 
+/** A sequence whose input and target are of kinds that there are. */
+function checkSequence(sequence: LabelledSequence, i: number): void {
+  const at = `sequences[${i}]`;
+  if (typeof sequence !== 'object' || sequence === null) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}" expected an input and a target, got ${show(sequence)}`,
+    );
+  }
+  const isArray = (value: unknown): boolean =>
+    isOf('Float32Array', value) || isOf('Int32Array', value);
+  const { input, target } = sequence;
+  if (!isArray(input)) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}.input" expected Float32Array or Int32Array, got ${show(input)}`,
+    );
+  }
+  if (typeof target === 'number' || isArray(target)) return;
+  throw new GatefoldError(
+    'ERR_ARGUMENT',
+    `"${at}.target" expected a number, Float32Array or Int32Array, got ${show(target)}`,
+  );
+}
+
 /** Lengths in steps of inputs that are all of one kind. */
 function checkInputs(sequences: readonly LabelledSequence[], features: number): Int32Array {
-  const { constructor } = sequences[0]!.input;
+  const kind = kindOf(sequences[0]!.input);
   return Int32Array.from(sequences, ({ input }, i) => {
     const steps = input.length / features;
-    if (input.constructor === constructor && steps >= 1 && Number.isInteger(steps)) return steps;
+    if (kindOf(input) === kind && steps >= 1 && Number.isInteger(steps)) return steps;
     throw new GatefoldError(
       'ERR_SHAPE',
-      `"sequences[${i}].input" expected ${constructor.name} of one or more steps of ${features} features, ` +
-        `got ${input.constructor.name} of length ${input.length}`,
+      `"sequences[${i}].input" expected ${kind} of one or more steps of ${features} features, ` +
+        `got ${show(input)}`,
     );
   });
 }
@@ -200,9 +226,7 @@ function checkTargets(
   const numbers = isClass ? 1 : first.length;
   const width = perStep ? numbers / lengths[0]! : isClass || isFloat ? numbers : 0;
   sequences.forEach(({ target }, i) => {
-    const isAlike = isClass
-      ? Number.isInteger(target)
-      : typeof target === 'object' && target.constructor === first.constructor;
+    const isAlike = isClass ? Number.isInteger(target) : kindOf(target) === kindOf(first);
     const length = isClass ? 1 : (target as Int32Array).length;
     const isFit = width === 0 || length === width * (perStep ? lengths[i]! : 1);
     if (isAlike && isFit && Number.isInteger(width)) return;

@@ -1,4 +1,11 @@
-import { checkChoice, checkFlag, checkInteger, checkKeys } from '../base/check.ts';
+import {
+  checkChoice,
+  checkFlag,
+  checkFloats,
+  checkInteger,
+  checkKeys,
+  checkList,
+} from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
@@ -64,17 +71,18 @@ const KEYS = [
 ];
 
 export function checkHorizons(horizon: SeriesOptions['horizon'] = 1): readonly number[] {
-  const horizons = typeof horizon === 'number' ? [horizon] : horizon;
+  const horizons = typeof horizon === 'number' ? [horizon] : checkList('horizon', horizon);
   checkInteger('horizon.length', horizons.length, 1);
   return horizons.map((ahead, i) => checkInteger(`horizon[${i}]`, ahead, 0));
 }
 
 /** Steps of a series of rows of so many features. */
 export function stepsOf(series: Float32Array, features: number): number {
-  if (series.length % features === 0) return series.length / features;
+  const { length } = checkFloats('series', series, 0, 'steps x features', true);
+  if (length % features === 0) return length / features;
   throw new GatefoldError(
     'ERR_SHAPE',
-    `"series" expected a multiple of ${features} features, got length ${series.length}`,
+    `"series" expected a multiple of ${features} features, got length ${length}`,
   );
 }
 
@@ -209,5 +217,7 @@ function shuffledPieces(usable: number, options: SeriesOptions): Pieces {
 
 function checkColumns(columns: readonly number[] | undefined, features: number): number[] {
   if (!columns) return Array.from({ length: features }, (_, column) => column);
-  return columns.map((column, i) => checkInteger(`targets[${i}]`, column, 0, features - 1));
+  return checkList('targets', columns).map((column, i) =>
+    checkInteger(`targets[${i}]`, column, 0, features - 1),
+  );
 }

@@ -1,4 +1,4 @@
-import { checkInteger, checkKeys, checkNumber } from '../base/check.ts';
+import { checkInteger, checkKeys, checkList, checkNumber, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { checkHorizons, stepsOf } from './series.ts';
 import type { SeriesOptions } from './series.ts';
@@ -67,7 +67,13 @@ export function splitSequences<T>(
   const share = checkNumber('training', options.training ?? 0.8, 0, 1);
   const seed = checkSeed(options.seed);
   const { group = (_, index) => index } = options;
-  const groupOf = sequences.map(group);
+  if (typeof group !== 'function') {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"group" expected a function of a sequence, got ${show(group)}`,
+    );
+  }
+  const groupOf = checkList('sequences', sequences).map(group);
   const groups = [...new Set(groupOf)];
   const sizes = new Map<string | number, number>();
   for (const name of groupOf) sizes.set(name, (sizes.get(name) ?? 0) + 1);

@@ -1,3 +1,11 @@
+import {
+  checkInteger,
+  checkIntegers,
+  checkKeys,
+  checkList,
+  checkNumber,
+  checkText,
+} from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 
 /** One window of a text: inputs and, one place further, targets, both [T, B] with T = `steps`. */
@@ -30,7 +38,10 @@ export class TextBatches {
    * text stay unused.
    */
   constructor(tokens: Int32Array, options: { batch: number; steps: number }) {
-    const { batch, steps } = options;
+    checkIntegers('tokens', tokens, 0, 'any length', true);
+    checkKeys('options', options, ['batch', 'steps']);
+    const batch = checkInteger('batch', options.batch, 1);
+    const steps = checkInteger('steps', options.steps, 1);
     this.#rowLength = Math.floor((tokens.length - 1) / batch);
     if (!(this.#rowLength >= 1)) {
       const message = `"tokens" expected at least ${batch + 1} tokens for a batch of ${batch}, got ${tokens.length}`;
@@ -51,6 +62,7 @@ export class TextBatches {
 
   /** Window `index` of the text. Its arrays are overwritten by the next call. */
   window(index: number): TextWindow {
+    checkInteger('index', index, 0, this.length - 1);
     const start = index * this.steps;
     const steps = Math.min(this.steps, this.#rowLength - start);
     const inputs = this.#inputs.subarray(0, steps * this.batch);
@@ -71,11 +83,19 @@ export function splitByPosition<T>(
   texts: readonly (readonly T[])[],
   fraction: number,
 ): { head: T[]; tail: T[] } {
+  checkNumber('fraction', fraction, 0, 1);
+  checkList('texts', texts).forEach((text, i) => checkList(`texts[${i}]`, text));
   const cut = (text: readonly T[]): number => Math.floor(text.length * fraction);
   return {
     head: texts.flatMap((text) => text.slice(0, cut(text))),
     tail: texts.flatMap((text) => text.slice(cut(text))),
   };
+}
+
+/** A text, or characters that come from elsewhere; or an error that names the argument. */
+function checkCharacters(text: Iterable<string>): Iterable<string> {
+  const isIterable = typeof (text as Iterable<string> | null)?.[Symbol.iterator] === 'function';
+  return isIterable ? text : checkText('text', text);
 }
 
 /** Token of every character that the vocabulary lacks. */
@@ -89,7 +109,7 @@ export class Vocabulary {
 
   /** `text` names each character once, in the order of the tokens. */
   constructor(text: string) {
-    this.characters = ['', ...text];
+    this.characters = ['', ...checkText('text', text)];
     this.#tokens = new Map(this.characters.map((character, token) => [character, token]));
     if (this.#tokens.size !== this.characters.length) {
       throw new GatefoldError('ERR_ARGUMENT', '"text" expected every character once');
@@ -98,7 +118,10 @@ export class Vocabulary {
 
   /** All characters of a text, in the order of their code points. */
   static of(text: Iterable<string>): Vocabulary {
-    const points = Array.from(new Set(text), (character) => character.codePointAt(0)!);
+    const characters = new Set(checkCharacters(text));
+    const points = Array.from(characters, (character) =>
+      checkText('text', character).codePointAt(0)!,
+    );
     points.sort((a, b) => a - b);
     return new Vocabulary(points.map((point) => String.fromCodePoint(point)).join(''));
   }
@@ -108,7 +131,10 @@ export class Vocabulary {
   }
 
   encode(text: Iterable<string>): Int32Array {
-    return Int32Array.from(text, (character) => this.#tokens.get(character) ?? UNKNOWN);
+    return Int32Array.from(
+      checkCharacters(text),
+      (character) => this.#tokens.get(character) ?? UNKNOWN,
+    );
   }
 
   /** What the constructor takes. */

@@ -50,6 +50,13 @@ export class Kernels {
     this.arena.floats.copyWithin((to.address >>> 2) + toIndex, start, start + length);
   }
 
+  /** Copies `length` numbers of a slot to a caller's array without a view. */
+  take(to: Float32Array, toIndex: number, from: Slot, fromIndex: number, length: number): void {
+    const { floats } = this.arena;
+    const start = (from.address >>> 2) + fromIndex;
+    for (let i = 0; i < length; i++) to[toIndex + i] = floats[start + i]!;
+  }
+
   zero(slot: Slot, from = 0, length: number = slot.length - from): void {
     const start = (slot.address >>> 2) + from;
     this.arena.floats.fill(0, start, start + length);

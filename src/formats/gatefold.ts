@@ -1,5 +1,6 @@
 import { complete } from '../ops/description.ts';
 import type { Engine } from '../engine/engine.ts';
+import { checkObject, checkText, readOptions, show } from '../base/check.ts';
 import { GatefoldError, shorten } from '../base/errors.ts';
 import { Model, storeOf } from '../model/model.ts';
 import { below } from '../graph/parameters.ts';
@@ -58,11 +59,17 @@ function foreign(problem: string, fix: string): never {
 }
 
 function checkMetadata(metadata: Readonly<Record<string, string>>): void {
-  if (!Object.keys(metadata).some((key) => key.startsWith('gatefold.'))) return;
+  if (!Object.keys(checkObject('metadata', metadata)).some((key) => key.startsWith('gatefold.')))
+    return;
   throw new GatefoldError(
     'ERR_ARGUMENT',
     '"metadata" expected keys that do not begin with "gatefold."',
   );
+}
+
+function checkTrainer(trainer: Trainer): void {
+  if (typeof (trainer as Trainer | null | undefined)?.snapshot === 'function') return;
+  throw new GatefoldError('ERR_ARGUMENT', `"trainer" expected a Trainer, got ${show(trainer)}`);
 }
 
 /** Refuses a file of another format rather than reading half of it. */
@@ -99,12 +106,11 @@ export function saveModel(
   model: Model,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  const store = storeOf(model);
   checkMetadata(metadata);
-  const description = JSON.stringify(model.description);
-  const tensors = storeOf(model).readSaved();
-  return writeSafetensors(tensors, {
+  return writeSafetensors(store.readSaved(), {
     [FORMAT]: FORMAT_NUMBER,
-    [DESCRIPTION]: description,
+    [DESCRIPTION]: JSON.stringify(model.description),
     ...metadata,
   });
 }
@@ -197,10 +203,10 @@ function checksumOf(tensors: StateDict, metadata: Readonly<Record<string, string
  * Everything of a trainer, its model too: `loadModel` reads the file as well. `snapshot` stands for
  * the trainer as it was then.
  */
-export function saveTrainer(
-  trainer: Trainer,
-  { tensors: own, metadata = {}, snapshot = trainer.snapshot() }: TrainerExtras = {},
-): Uint8Array {
+export function saveTrainer(trainer: Trainer, extras: TrainerExtras = {}): Uint8Array {
+  checkTrainer(trainer);
+  const given = readOptions('extras', extras, ['tensors', 'metadata', 'snapshot']);
+  const { tensors: own, metadata = {}, snapshot = trainer.snapshot() } = given;
   checkMetadata(metadata);
   const tensors: StateDict = new Map(snapshot.tensors);
   for (const [name, tensor] of own ?? []) tensors.set(EXTRA + name, tensor);
@@ -220,6 +226,7 @@ export function readTrainer(
   trainer: Trainer,
   source: Source,
 ): Required<Extras> & { snapshot: Snapshot } {
+  checkTrainer(trainer);
   const { tensors, metadata: texts } = open(source);
   checkFormat(texts);
   const fix = 'name one that saveTrainer wrote';
@@ -322,10 +329,12 @@ function untie(found: StateDict, model: Model): StateDict {
  * With `prefix`, only the entries whose names begin with it, without it.
  */
 export function loadPytorch(model: Model, source: Source, options: { prefix?: string } = {}): void {
+  const store = storeOf(model);
+  const { prefix = '' } = readOptions('options', options, ['prefix']);
   const { tensors } = open(source);
   refuseInt8(tensors);
-  const found = untie(nameBare(below(tensors, options.prefix ?? ''), model), model);
-  const wanted = new Map(storeOf(model).parameters.map(({ name, shape }) => [name, shape]));
+  const found = untie(nameBare(below(tensors, checkText('options.prefix', prefix)), model), model);
+  const wanted = new Map(store.parameters.map(({ name, shape }) => [name, shape]));
   const missing = [...wanted.keys()].filter((name) => !found.has(name));
   const unexpected = [...found.keys()].filter((name) => !wanted.has(name));
   if (missing.length > 0 || unexpected.length > 0) {

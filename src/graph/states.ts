@@ -1,4 +1,4 @@
-import { ownFloats, readOptions } from '../base/check.ts';
+import { checkFloats, checkKeys, ownFloats, readOptions } from '../base/check.ts';
 import type { LayerState, ModelState } from '../base/tensor.ts';
 import { NONE, part } from '../engine/plan.ts';
 import type { Plan, Slot } from '../engine/plan.ts';
@@ -57,6 +57,12 @@ export function placesAt(places: readonly StatePlace[], batch: number, k: number
   }));
 }
 
+/** The shape of a layer's state, for errors. */
+function shapeOf(stack: readonly StatePlace[], batch: number): string {
+  const { width, meaning } = stack[0]!.spec;
+  return `${countOf(stack)} ${meaning[0]} x ${batch} rows x ${width} ${meaning[1]}`;
+}
+
 /** The places of each layer and role, in their order. */
 function byLayer(places: readonly StatePlace[]): Map<string, Map<StateSpec['role'], StatePlace[]>> {
   const layers = new Map<string, Map<StateSpec['role'], StatePlace[]>>();
@@ -71,7 +77,7 @@ function byLayer(places: readonly StatePlace[]): Map<string, Map<StateSpec['role
 }
 
 /** States of an array [count, B, width] of a layer. */
-function countOf(stack: readonly StatePlace[]): number {
+export function countOf(stack: readonly StatePlace[]): number {
   return stack.reduce((sum, { spec }) => sum + spec.count, 0);
 }
 
@@ -88,11 +94,9 @@ export function checkState(
     if (!Object.hasOwn(given, layer)) continue;
     const values = readOptions(`state.${layer}`, given[layer]!, [...roles.keys()]);
     const own = [...roles].map(([role, stack]) => {
-      const { width, meaning } = stack[0]!.spec;
-      const count = countOf(stack);
-      const shape = `${count} ${meaning[0]} x ${batch} rows x ${width} ${meaning[1]}`;
+      const length = countOf(stack) * batch * stack[0]!.spec.width;
       const name = `state.${layer}.${role}`;
-      return [role, ownFloats(name, values[role], count * batch * width, shape)];
+      return [role, ownFloats(name, values[role], length, shapeOf(stack, batch))];
     });
     checked.set(layer, Object.fromEntries(own) as LayerState);
   }
@@ -137,20 +141,99 @@ export function readState(
   for (const [layer, roles] of byLayer(places)) {
     const arrays = [...roles].map(([role, stack]) => {
       const values = new Float32Array(countOf(stack) * batch * stack[0]!.spec.width);
-      for (const { spec, place, slot } of stack) {
-        const { count, row, width } = spec;
-        for (let k = 0; k < count; k++) {
-          for (let b = 0; b < batch; b++) {
-            const source = kernels.floats(slot, (k * batch + b) * row, width);
-            values.set(source, ((place + k) * batch + (order ? order[b]! : b)) * width);
-          }
-        }
-      }
+      for (const place of stack) takeState(kernels, place, values, batch, order);
       return [role, values];
     });
     state.set(layer, Object.fromEntries(arrays) as LayerState);
   }
   return Object.fromEntries(state);
+}
+
+/** Writes the states of one place to their part of a layer's array. Allocates nothing. */
+function takeState(
+  kernels: Kernels,
+  { spec, place, slot }: StatePlace,
+  to: Float32Array,
+  batch: number,
+  order?: Int32Array,
+): void {
+  const { count, row, width } = spec;
+  for (let k = 0; k < count; k++) {
+    for (let b = 0; b < batch; b++) {
+      const target = (place + k) * batch + (order ? order[b]! : b);
+      kernels.take(to, target * width, slot, (k * batch + b) * row, width);
+    }
+  }
+}
+
+/** The arrays of a `ModelState`: the places of each. */
+export function stateArrays(places: readonly StatePlace[]): {
+  readonly layer: string;
+  readonly role: StateSpec['role'];
+  readonly stack: readonly StatePlace[];
+}[] {
+  return [...byLayer(places)].flatMap(([layer, roles]) =>
+    [...roles].map(([role, stack]) => ({ layer, role, stack })),
+  );
+}
+
+/**
+ * Writes states into arrays of the caller, time and again. Names, lengths and texts of errors are
+ * made once, so that a call allocates nothing.
+ */
+export class StateWriter {
+  readonly #batch: number;
+  readonly #layers: ReadonlySet<string>;
+  readonly #arrays: readonly StateArray[];
+
+  constructor(places: readonly StatePlace[], batch: number) {
+    this.#batch = batch;
+    this.#arrays = stateArrays(places).map(({ layer, role, stack }) => {
+      const length = countOf(stack) * batch * stack[0]!.spec.width;
+      const title = `into.${layer}.${role}`;
+      return { layer, role, title, length, shape: shapeOf(stack, batch), stack, given: NOWHERE };
+    });
+    this.#layers = new Set(this.#arrays.map(({ layer }) => layer));
+  }
+
+  /** Checks all arrays of a caller, each read once, and keeps them for the call of `write`. */
+  check(into: ModelState): void {
+    // A loop allocates nothing; the list of keys that `checkKeys` makes would.
+    let isKnown = typeof into === 'object' && into !== null;
+    if (isKnown) for (const layer in into) isKnown &&= this.#layers.has(layer);
+    if (!isKnown) checkKeys('into', into, [...this.#layers]);
+    for (let i = 0; i < this.#arrays.length; i++) {
+      const array = this.#arrays[i]!;
+      const given: unknown = into[array.layer]?.[array.role];
+      array.given = checkFloats(array.title, given, array.length, array.shape);
+    }
+  }
+
+  /** Writes the states to the arrays that have been checked. */
+  write(kernels: Kernels): void {
+    for (let i = 0; i < this.#arrays.length; i++) {
+      const { stack, given } = this.#arrays[i]!;
+      this.#arrays[i]!.given = NOWHERE;
+      for (let k = 0; k < stack.length; k++) {
+        takeState(kernels, stack[k]!, given, this.#batch);
+      }
+    }
+  }
+}
+
+const NOWHERE = new Float32Array();
+
+/** One array of a `ModelState`. */
+interface StateArray {
+  readonly layer: string;
+  readonly role: StateSpec['role'];
+  /** Its name in errors. */
+  readonly title: string;
+  readonly length: number;
+  readonly shape: string;
+  readonly stack: readonly StatePlace[];
+  /** The caller's array between `check` and `write`. */
+  given: Float32Array;
 }
 
 /** Copies states from places to places of the same nodes, inside the engine. Allocates nothing. */

@@ -26,7 +26,7 @@ export type {
 } from '../training/losses/index.ts';
 export type { Measures, Metric } from '../training/metrics.ts';
 export { Model } from '../model/model.ts';
-export type { ModelOptions } from '../model/model.ts';
+export type { ForwardOptions, ModelOptions } from '../model/model.ts';
 export type {
   AdagradOptions,
   AdamOptions,
@@ -40,7 +40,11 @@ export {
   linearDecay,
   stepDecay,
 } from '../training/optim/schedules.ts';
+export { seededRandom } from '../base/random.ts';
+export { argmax, sampleToken, softmax, topK } from '../model/outputs.ts';
+export type { RankedClass, SampleOptions, SoftmaxOptions } from '../model/outputs.ts';
 export type { Schedule } from '../training/optim/schedules.ts';
+export { summary } from '../model/summary.ts';
 export { Stream } from '../model/stream.ts';
 export type { StreamOptions } from '../model/stream.ts';
 export { Trainer } from '../training/trainer.ts';

@@ -5,8 +5,15 @@ import {
   CELL_GRU_AFTER,
   CELL_LSTM,
 } from '../../assembly/shared/codes.ts';
-import { isOf, lengthOf, newFloats, viewOf } from '../base/arrays.ts';
-import { checkFloats, checkInteger, checkNumber, ownFloats, readOptions } from '../base/check.ts';
+import { newFloats, viewOf } from '../base/arrays.ts';
+import {
+  anyFloats,
+  checkFloats,
+  checkInteger,
+  checkNumber,
+  ownFloats,
+  readOptions,
+} from '../base/check.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { part, Plan } from '../engine/plan.ts';
@@ -99,12 +106,6 @@ export interface Kernels {
 function resultIn(out: Float32Array | undefined, length: number, shape: string): Float32Array {
   if (out === undefined) return newFloats(length, 'the result');
   return viewOf('Float32Array', checkFloats('out', out, length, shape));
-}
-
-/** An array of any length; at least one number where `least` says so. */
-function anyFloats(name: string, values: Float32Array, least = 0): Float32Array {
-  const length = isOf('Float32Array', values) ? lengthOf(values) : least;
-  return ownFloats(name, values, Math.max(length, least), 'any length');
 }
 
 /** Copies `x` in, replaces it by its activation as one row, and copies that out. */

@@ -1,6 +1,6 @@
 import { CHUNK_BYTES, CHUNK_STEPS } from '../../assembly/shared/tuning.ts';
-import { newFloats } from '../base/arrays.ts';
-import { checkChoice, checkInteger, frozenCopy, readOptions } from '../base/check.ts';
+import { overlaps } from '../base/arrays.ts';
+import { checkChoice, checkInteger, frozenCopy, readOptions, resultFloats } from '../base/check.ts';
 import { complete } from '../ops/description.ts';
 import type { CompleteLayer, ModelDescription } from '../ops/index.ts';
 import { HostDisposable } from '../base/disposable.ts';
@@ -35,6 +35,14 @@ export interface ModelOptions {
   readonly init?: Preset | 'zeros';
   /** Seed of the fresh parameters; default 0. */
   readonly seed?: number;
+}
+
+export interface ForwardOptions extends SequenceOptions {
+  /**
+   * Takes the outputs: the `output` of the result is then a view of its front. May be longer, and
+   * may overlap with `x`.
+   */
+  readonly out?: Float32Array;
 }
 
 /** Products after which V8 has compiled what runs again and again for the second time. */
@@ -170,17 +178,28 @@ export class Model extends HostDisposable {
    * Outputs of every step, and the last states. Works through the sequence in chunks, so that any
    * length takes the same memory, but for a model that reads backwards or pools.
    *
+   * @example
+   *   const out = new Float32Array(100 * model.outputSize);
+   *   const { output, state } = model.forward(x, { steps: 100, out });
+   *
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
+   * @throws `ERR_SHAPE` for an `x` of another length than the options say, or an `out` that is too
+   *   short; `ERR_MEMORY` where the engine or the host has too little.
    */
-  forward(x: Input, options: SequenceOptions): SequenceResult {
+  forward(x: Input, options: ForwardOptions): SequenceResult {
     const { kernels, graph } = storeOf(this);
     const { outputs: width } = graph;
-    const given = readOptions('options', options, [...SEQUENCE_KEYS, 'padding']);
+    const given = readOptions('options', options, [...SEQUENCE_KEYS, 'padding', 'out']);
     const padding = checkChoice('padding', given.padding ?? 'zero', ['zero', 'repeat']);
-    const sequence = this.#begin(x, given);
+    const checked = checkSequence(storeOf(this), x, given);
+    const output = this.#outputOf(checked, given.out);
+    // No output may overwrite an input that is still to be read.
+    const isApart = !overlaps(output, output.length, checked.x, checked.x.length);
+    const sequence = this.#begin(isApart ? checked : { ...checked, x: checked.x.slice() });
     const { total, batch, batchFirst, lengths, order, workspace, initial } = sequence;
+    // Rows after the valid steps are not written.
+    if (given.out && lengths) output.fill(0);
     const steps = graph.outputSteps(total);
-    const output = newFloats(steps * batch * width, 'the output');
     for (const stretch of this.#chunks(sequence)) {
       const rows = { slot: workspace.output, row: workspace.outputRow, width };
       takeRows(kernels, workspace, rows, output, workspace.outputStretch(stretch));
@@ -206,7 +225,8 @@ export class Model extends HostDisposable {
    * @param x as of `forward`.
    */
   gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates {
-    const sequence = this.#begin(x, readOptions('options', options, SEQUENCE_KEYS));
+    const given = readOptions('options', options, SEQUENCE_KEYS);
+    const sequence = this.#begin(checkSequence(storeOf(this), x, given));
     const reader = new GateReader(storeOf(this), sequence.total, sequence.batch);
     for (const stretch of this.#chunks(sequence)) reader.take(sequence.workspace, stretch);
     return reader.gates;
@@ -234,9 +254,15 @@ export class Model extends HostDisposable {
     }
   }
 
-  /** Checks a call, and prepares the workspace for its first chunk. */
-  #begin(x: Input, options: SequenceOptions): RunningSequence {
-    const sequence = checkSequence(storeOf(this), x, options);
+  /** The place of a checked call's outputs: the caller's array, or a fresh one. */
+  #outputOf({ total, batch }: Sequence, out: Float32Array | undefined): Float32Array {
+    const rows = (this.pooled ? 1 : total) * batch;
+    const shape = this.pooled ? 'batch x outputs' : 'steps x batch x outputs';
+    return resultFloats(out, rows * this.outputSize, shape, 'the output');
+  }
+
+  /** Prepares the workspace for the first chunk of a checked call. */
+  #begin(sequence: Sequence): RunningSequence {
     // Whatever the caller's getters have done by now.
     const store = storeOf(this);
     const { total, batch, lengths, state } = sequence;

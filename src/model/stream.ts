@@ -11,7 +11,14 @@ import { kernelsOf } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { Kernels } from '../engine/kernels.ts';
-import { checkState, copyState, readState, unplaced, writeState } from '../graph/states.ts';
+import {
+  StateWriter,
+  checkState,
+  copyState,
+  readState,
+  unplaced,
+  writeState,
+} from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
 import type { Input, ModelState } from '../base/tensor.ts';
@@ -34,7 +41,7 @@ const BLOCK = 16;
 
 /**
  * The state of a running sequence over a model; behind a `pool` of mode `last` every step is the
- * last so far. `step` and `run` allocate nothing.
+ * last so far. `step`, `run` and `save(into)` allocate nothing.
  */
 export class Stream extends HostDisposable {
   /** B */
@@ -45,6 +52,7 @@ export class Stream extends HostDisposable {
   readonly #workspace: Workspace;
   /** The states before the next step; those after n steps, for n up to BLOCK. */
   readonly #states: readonly (readonly StatePlace[])[];
+  readonly #writer: StateWriter;
   readonly #inputRow: number;
   readonly #outputs: number;
   readonly #outputRow: number;
@@ -68,6 +76,7 @@ export class Stream extends HostDisposable {
     const shape = { batch: this.batch, steps: BLOCK, everyStep: true };
     this.#workspace = new Workspace(store, shape, `a stream of batch ${this.batch}`, this);
     this.#states = Array.from({ length: BLOCK + 1 }, (_, step) => this.#workspace.states(step));
+    this.#writer = new StateWriter(this.#states[0]!, batch);
     this.#inputRow = this.batch * inputs;
     this.#outputs = outputs;
     this.#outputRow = this.#workspace.outputRow;
@@ -83,32 +92,49 @@ export class Stream extends HostDisposable {
   }
 
   /**
-   * One step: `x` [B, I] or tokens [B], `out` [B, O].
+   * Runs one step.
+   *
+   * @param x [B, I], or tokens [B].
+   * @param out takes the outputs [B, O].
+   * @throws `ERR_SHAPE` unless both have exactly these lengths.
    */
   step(x: Input, out: Float32Array): void {
-    this.run(x, out, 1);
+    this.#run(x, out, 1, false);
   }
 
   /**
-   * `frames` steps: `x` [T, B, I] or tokens [T, B], `out` [T, B, O].
+   * Runs `steps` steps.
+   *
+   * @example
+   *   stream.run(block, outputs, 128); // [128, B, I] to [128, B, O]
+   *
+   * @param x [T, B, I], or tokens [T, B]. What a longer array has after them is not read.
+   * @param out takes the outputs [T, B, O]; the rest of a longer array stays. May overlap with `x`.
+   * @throws `ERR_SHAPE` for an array that is too short.
    */
-  run(x: Input, out: Float32Array, frames: number): void {
+  run(x: Input, out: Float32Array, steps: number): void {
+    this.#run(x, out, steps, true);
+  }
+
+  #run(x: Input, out: Float32Array, steps: number, orLonger: boolean): void {
     this.#checkAlive();
-    checkInteger('frames', frames, 1);
-    const { batch } = this;
-    const { tokens, inputs } = this.#store.graph;
-    if (tokens !== undefined) checkIntegers('x', x, frames * batch, 'steps x batch');
-    else checkFloats('x', x, frames * batch * inputs, 'steps x batch x features');
-    checkFloats('out', out, frames * batch * this.#outputs, 'frames x batch x outputs');
+    checkInteger('steps', steps, 1);
+    const rows = steps * this.batch;
+    const { tokens, inputs: width } = this.#store.graph;
+    const inputs = rows * width;
+    const outputs = rows * this.#outputs;
+    if (tokens !== undefined) checkIntegers('x', x, inputs, 'steps x batch', orLonger);
+    else checkFloats('x', x, inputs, 'steps x batch x features', orLonger);
+    checkFloats('out', out, outputs, 'steps x batch x outputs', orLonger);
     // Nobody may change what has been checked, nor may an output overwrite an input that is still
     // to be read.
-    const mayChange = isShared(x) || (frames > 1 && overtakes(out, x));
-    const given = mayChange ? copyOf(x) : x;
-    if (tokens !== undefined) checkTokens('x', given as Int32Array, frames * batch, tokens);
+    const mayChange = isShared(x) || (steps > 1 && overtakes(out, outputs, x, inputs));
+    const given = mayChange ? copyOf(x, inputs) : x;
+    if (tokens !== undefined) checkTokens('x', given as Int32Array, inputs, tokens);
     if (this.#views.memory !== this.#kernels.arena.floats) this.#views = this.#createViews();
-    const whole = frames - (frames % BLOCK);
+    const whole = steps - (steps % BLOCK);
     for (let first = 0; first < whole; first += BLOCK) this.#advance(given, out, first, BLOCK);
-    for (let first = whole; first < frames; first++) this.#advance(given, out, first, 1);
+    for (let first = whole; first < steps; first++) this.#advance(given, out, first, 1);
   }
 
   #advance(x: Input, out: Float32Array, first: number, steps: number): void {
@@ -157,10 +183,26 @@ export class Stream extends HostDisposable {
     return new Stream(this.#owner, this.#store, { batch: this.batch, state: this.save() });
   }
 
-  /** A copy of the states. */
-  save(): ModelState {
+  /**
+   * A copy of the states, as `restore` takes it.
+   *
+   * @example
+   *   const kept = stream.save();
+   *   stream.run(block, outputs, 128);
+   *   stream.save(kept); // the states after the block, in the same arrays
+   *
+   * @param into states that an earlier `save()` of such a stream returned. They are overwritten and
+   *   returned, and the call allocates nothing.
+   * @throws `ERR_ARGUMENT` or `ERR_SHAPE` where an array of `into` is missing or of another length.
+   */
+  save(into?: ModelState): ModelState {
     this.#checkAlive();
-    return readState(this.#kernels, this.#states[0]!, this.batch);
+    if (into === undefined) return readState(this.#kernels, this.#states[0]!, this.batch);
+    this.#writer.check(into);
+    // Whatever the caller's getters have done by now.
+    this.#checkAlive();
+    this.#writer.write(this.#kernels);
+    return into;
   }
 
   /** Goes on from other states; zero where absent. */
@@ -189,11 +231,11 @@ export class Stream extends HostDisposable {
   }
 }
 
-/** A copy that is this call's alone. */
-function copyOf(x: Input): Input {
+/** A copy of the first elements that is this call's alone. */
+function copyOf(x: Input, length: number): Input {
   return isOf('Int32Array', x)
-    ? viewOf('Int32Array', x).slice()
-    : viewOf('Float32Array', x).slice();
+    ? viewOf('Int32Array', x, length).slice()
+    : viewOf('Float32Array', x, length).slice();
 }
 
 interface Pair {

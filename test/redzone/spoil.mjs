@@ -130,57 +130,65 @@ const LIARS = [
     },
 ];
 
-/** A typed array of one kind and length. `limit` is that of tokens: from 0 to it. */
-export const array = (limit) => (random, good) => {
-  const Kind = good.constructor;
-  const { length } = good;
-  const Other = Kind === Float32Array ? Int32Array : Float32Array;
-  const ways = [
-    () => bad(random.pick(JUNK)),
-    () => bad(random.pick([Float64Array, Array, Other, Uint8Array]).from(good)),
-    () => bad(Object.assign(Object.create(null), { length })),
-    () => bad({ length, [Symbol.toStringTag]: Kind.name, subarray: () => good }),
-    () => bad(Object.create(Kind.prototype)),
-    () => bad(new DataView(new ArrayBuffer(4 * length))),
-    () => bad(new Kind(length + random.pick([1, 2, 16, 1000]))),
-    () => bad(new Kind(length - 1)),
-    () => bad(new Kind(0)),
-    () => {
-      const gone = good.slice();
-      structuredClone(gone.buffer, { transfer: [gone.buffer] });
-      return bad(gone);
-    },
-    () => either(over(new SharedArrayBuffer(4 * length), good)),
-    () => either(over(new ArrayBuffer(4 * length, { maxByteLength: 8 * length + 8 }), good)),
-    () => {
-      const shrunk = over(new ArrayBuffer(4 * length, { maxByteLength: 4 * length }), good);
-      shrunk.buffer.resize(4 * (length - 1));
-      return bad(shrunk);
-    },
-    () => {
-      const Liar = random.pick(LIARS)(Kind, good);
-      const longer = random.pick([0, 0, 7]);
-      const liar = new Liar(length + longer);
-      for (let i = 0; i < length; i++) liar[i] = good[i];
-      return longer && !Object.hasOwn(Liar.prototype, 'length') ? bad(liar) : either(liar);
-    },
-    () =>
-      either(new Proxy(good, { get: (target, key) => (key === 'length' ? length : target[key]) })),
-  ];
-  if (limit !== undefined) {
-    const outside = [-1, limit, limit + 600, 2 ** 31 - 1, -(2 ** 31), 1 << 24];
-    ways.push(
-      ...Array.from({ length: 4 }, () => () => {
-        const wrong = good.slice();
-        wrong[random.from(0, length - 1)] = random.pick(outside);
-        return bad(wrong);
-      }),
-    );
-  } else {
-    ways.push(() => either(good.map(() => random.pick([NaN, Infinity, -Infinity, 1e38, 1e-40]))));
-  }
-  return random.pick(ways)();
-};
+/**
+ * A typed array of one kind and length, `orLonger` where a longer one is right. `limit` is that of
+ * tokens: from 0 to it.
+ */
+export const array =
+  (limit, orLonger = false) =>
+  (random, good) => {
+    const long = orLonger ? either : bad;
+    const Kind = good.constructor;
+    const { length } = good;
+    const Other = Kind === Float32Array ? Int32Array : Float32Array;
+    const ways = [
+      () => bad(random.pick(JUNK)),
+      () => bad(random.pick([Float64Array, Array, Other, Uint8Array]).from(good)),
+      () => bad(Object.assign(Object.create(null), { length })),
+      () => bad({ length, [Symbol.toStringTag]: Kind.name, subarray: () => good }),
+      () => bad(Object.create(Kind.prototype)),
+      () => bad(new DataView(new ArrayBuffer(4 * length))),
+      () => long(new Kind(length + random.pick([1, 2, 16, 1000]))),
+      () => bad(new Kind(length - 1)),
+      () => bad(new Kind(0)),
+      () => {
+        const gone = good.slice();
+        structuredClone(gone.buffer, { transfer: [gone.buffer] });
+        return bad(gone);
+      },
+      () => either(over(new SharedArrayBuffer(4 * length), good)),
+      () => either(over(new ArrayBuffer(4 * length, { maxByteLength: 8 * length + 8 }), good)),
+      () => {
+        const shrunk = over(new ArrayBuffer(4 * length, { maxByteLength: 4 * length }), good);
+        shrunk.buffer.resize(4 * (length - 1));
+        return bad(shrunk);
+      },
+      () => {
+        const Liar = random.pick(LIARS)(Kind, good);
+        const longer = random.pick([0, 0, 7]);
+        const liar = new Liar(length + longer);
+        for (let i = 0; i < length; i++) liar[i] = good[i];
+        return longer && !Object.hasOwn(Liar.prototype, 'length') ? long(liar) : either(liar);
+      },
+      () =>
+        either(
+          new Proxy(good, { get: (target, key) => (key === 'length' ? length : target[key]) }),
+        ),
+    ];
+    if (limit !== undefined) {
+      const outside = [-1, limit, limit + 600, 2 ** 31 - 1, -(2 ** 31), 1 << 24];
+      ways.push(
+        ...Array.from({ length: 4 }, () => () => {
+          const wrong = good.slice();
+          wrong[random.from(0, length - 1)] = random.pick(outside);
+          return bad(wrong);
+        }),
+      );
+    } else {
+      ways.push(() => either(good.map(() => random.pick([NaN, Infinity, -Infinity, 1e38, 1e-40]))));
+    }
+    return random.pick(ways)();
+  };
 
 /** A list one of whose numbers is another one when it is read again. */
 function changing(values, place) {

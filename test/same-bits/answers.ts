@@ -129,11 +129,11 @@ const FRAMES = 19;
 
 function stream(model: Model, { seed, batch }: Configuration): Answers {
   const numbers = new Numbers(seed);
-  const run = (one: Stream, frames: number): Float32Array => {
-    const out = new Float32Array(frames * batch * model.outputSize);
-    const x = numbers.inputs(model, frames * batch);
-    if (frames === 1) one.step(x, out);
-    else one.run(x, out, frames);
+  const run = (one: Stream, steps: number): Float32Array => {
+    const out = new Float32Array(steps * batch * model.outputSize);
+    const x = numbers.inputs(model, steps * batch);
+    if (steps === 1) one.step(x, out);
+    else one.run(x, out, steps);
     return out;
   };
   const first = model.stream({ batch });

@@ -11,7 +11,7 @@
  * allocates. No message repeats what the file says.
  */
 import { isBuffer, isOf, owned } from '../../base/arrays.ts';
-import { checkInteger } from '../../base/check.ts';
+import { checkInteger, checkKeys } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Tensor } from '../../base/tensor.ts';
 import { CONVERT, DTYPE_BITS } from './dtypes.ts';
@@ -224,6 +224,7 @@ export function readSafetensors(
   options: ReadOptions = {},
 ): SafetensorsFile {
   const bytes = asBytes(source);
+  checkKeys('options', options, ['maxHeaderBytes', 'maxBytes', 'checkFinite']);
   const maxHeaderBytes = checkInteger(
     'maxHeaderBytes',
     options.maxHeaderBytes ?? MIB,

@@ -1,4 +1,5 @@
 import { isOf, lengthOf, viewOf } from '../../base/arrays.ts';
+import { checkObject, show } from '../../base/check.ts';
 import { GatefoldError, shorten } from '../../base/errors.ts';
 import type { Int8Tensor, Tensor } from '../../base/tensor.ts';
 import { LENGTH_BYTES, MAX_DIMENSION, MAX_RANK, METADATA, isCount } from './read.ts';
@@ -12,10 +13,14 @@ interface Entry {
   readonly data: Float32Array | Int8Array;
 }
 
-function readEntry(name: string, { shape: given, data }: Tensor | Int8Tensor): Entry {
+function readEntry(name: string, tensor: Tensor | Int8Tensor): Entry {
   const fail = (message: string): never => {
     throw new GatefoldError('ERR_ARGUMENT', `tensor ${JSON.stringify(shorten(name))} ${message}`);
   };
+  if (typeof tensor !== 'object' || tensor === null || !Array.isArray(tensor.shape)) {
+    fail('expected { shape, data }, shape a list');
+  }
+  const { shape: given, data } = tensor;
   if (name === METADATA) fail('has the name that the format keeps for itself: rename it');
   if (hasLoneSurrogate(name)) fail('has a name that UTF-8 cannot say: rename it');
   if (!isOf('Float32Array', data) && !isOf('Int8Array', data)) {
@@ -54,6 +59,13 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor | Int8Tensor>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array {
+  if (Object.prototype.toString.call(tensors) !== '[object Map]') {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"tensors" expected a Map from names to { shape, data }, got ${show(tensors)}`,
+    );
+  }
+  checkObject('metadata', metadata);
   const fields: string[] = [];
   if (Object.keys(metadata).length > 0) fields.push(`"${METADATA}":${metadataJson(metadata)}`);
   let dataBytes = 0;

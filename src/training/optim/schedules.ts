@@ -1,4 +1,4 @@
-import { checkInteger, checkNumber } from '../../base/check.ts';
+import { checkInteger, checkKeys, checkNumber } from '../../base/check.ts';
 
 /**
  * The learning rate of an update, counted from 0, of `updates` in all: what `trainer.fit` takes as
@@ -16,6 +16,7 @@ export function linearDecay(rate: number): Schedule {
 /** Times `factor` after every `every` updates. */
 export function stepDecay(rate: number, options: { every: number; factor: number }): Schedule {
   checkNumber('rate', rate, 0);
+  checkKeys('options', options, ['every', 'factor']);
   const every = checkInteger('every', options.every, 1);
   const factor = checkNumber('factor', options.factor, 0, 1);
   return (update) => {
@@ -34,6 +35,7 @@ export function cosineDecay(
   options: { warmup?: number; floor?: number } = {},
 ): Schedule {
   checkNumber('rate', rate, 0);
+  checkKeys('options', options, ['warmup', 'floor']);
   const warmup = checkInteger('warmup', options.warmup ?? 0, 0);
   const floor = checkNumber('floor', options.floor ?? 0, 0);
   return (update, updates) => {
@@ -85,6 +87,7 @@ export class ReduceOnPlateau {
   readonly #patience: number;
 
   constructor(rate: number, options: { factor?: number; patience?: number } = {}) {
+    checkKeys('options', options, ['factor', 'patience']);
     this.rate = checkNumber('rate', rate, 0);
     this.#factor = checkNumber('factor', options.factor ?? 0.1, 0, 1);
     this.#patience = checkInteger('patience', options.patience ?? 10, 0);

@@ -83,7 +83,8 @@ export function pure(name, weight, make, run) {
 }
 
 /** A place for outputs gone wrong. */
-export const wrongOut = (length) => (random) => array()(random, new Float32Array(length));
+export const wrongOut = (length, orLonger) => (random) =>
+  array(undefined, orLonger)(random, new Float32Array(length));
 
 /** What an engine is, before it goes. */
 export const lookAt = (engine) => {

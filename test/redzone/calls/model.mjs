@@ -2,7 +2,7 @@
 
 import * as problem from '../problems.mjs';
 import * as wrong from '../spoil.mjs';
-import { SPOILED, call, kind } from './call.mjs';
+import { SPOILED, call, kind, out, wrongOut } from './call.mjs';
 
 export const keepModel = (world) => (sides) => {
   const twin = world.keep('model', sides);
@@ -128,6 +128,19 @@ ofModel('Model.forward', 12, (model, random) => {
     disposes: model,
     optionsAt: 1,
     run: (side, ...given) => side.of(model).forward(...given),
+  });
+});
+ofModel('Model.forward into', 3, (model, random) => {
+  const { x, options } = sequence(random, model);
+  const { outputs, pooled } = model.sizes;
+  const length = (pooled ? 1 : options.steps) * options.batch * outputs;
+  const spots = [
+    [[0], wrong.array(model.sizes.tokens)],
+    [[2], wrongOut(length, true)],
+  ];
+  return call(random, [x, options, out(length)], spots, {
+    run: (side, input, given, place) =>
+      side.of(model).forward(input, { ...given, out: place }).output,
   });
 });
 ofModel('Model.gates', 1, (model, random) => {

@@ -3,7 +3,7 @@
 import * as problem from '../problems.mjs';
 import * as wrong from '../spoil.mjs';
 import { digest } from '../world.mjs';
-import { call, kind, out, wrongOut } from './call.mjs';
+import { SPOILED, call, kind, out, wrongOut } from './call.mjs';
 import { ofModel } from './model.mjs';
 
 const isStream = ({ sizes }) => sizes.causal && sizes.streams;
@@ -55,14 +55,14 @@ ofStream('Stream.run', 5, (stream, random) => {
   const { x, length } = advance(random, stream, steps);
   if (random.chance(0.05)) return overlapping(stream, x, length, steps);
   const spots = [
-    [[0], wrong.array(stream.model.sizes.tokens)],
-    [[1], wrongOut(length)],
+    [[0], wrong.array(stream.model.sizes.tokens, true)],
+    [[1], wrongOut(length, true)],
     [[2], wrong.size],
   ];
   return call(random, [x, out(length), steps], spots, {
     touches: [stream],
-    run(side, input, place, frames) {
-      side.of(stream).run(input, place, frames);
+    run(side, input, place, count) {
+      side.of(stream).run(input, place, count);
       return place;
     },
   });
@@ -106,6 +106,12 @@ ofStream('Stream.clone', 0.3, (stream, random, world) => ({
   keep: (sides) => world.keep('stream', sides, { model: stream.model, batch: stream.batch }),
 }));
 ofStream('Stream.save', 0.3, (stream) => ({ run: (side) => side.of(stream).save() }));
+ofStream('Stream.save into', 0.5, (stream, random) => {
+  const place = stream.sides[0].save();
+  const good = { value: place, expect: 'ok' };
+  const { value, expect } = random.chance(SPOILED) ? wrong.state(random, place) : good;
+  return { expect, run: (side) => digest(side.of(stream).save(value)) };
+});
 ofStream('Stream.restore', 0.8, (stream, random) => {
   const args = [problem.state(random, stream.model.sizes, stream.batch)];
   return call(random, args, [[[0], wrong.state]], {
