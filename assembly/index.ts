@@ -206,32 +206,24 @@ export function optimizer_update(u: usize): void {
 /** Scratch of one thread. */
 export const part_bytes: i32 = parts.PART_BYTES;
 
-export function part_run(
-  phase: i32,
-  descriptor: usize,
-  scratch: usize,
-  thread: i32,
-  part: i32,
-  count: i32,
-): void {
-  parts.runPart(phase, descriptor, scratch, thread, part, count);
+export function part_seat(scratch: usize, thread: i32): void {
+  parts.takeSeat(scratch, thread);
+}
+
+export function part_rows(from: i32, until: i32): void {
+  parts.takeRows(from, until);
+}
+
+export function part_run(phase: i32, descriptor: usize, part: i32, count: i32): void {
+  parts.runPart(phase, descriptor, part, count);
 }
 
 export function part_row(q: usize, back: bool, part: i32, count: i32): i32 {
   return parts.rowOfPart(changetype<Sequence>(q), back, part, count);
 }
 
-export function part_steps(
-  q: usize,
-  back: bool,
-  scratch: usize,
-  thread: i32,
-  from: i32,
-  until: i32,
-  first: i32,
-  end: i32,
-): void {
-  parts.runSteps(changetype<Sequence>(q), back, scratch, thread, from, until, first, end);
+export function part_steps(q: usize, back: bool, first: i32, end: i32): void {
+  parts.runSteps(changetype<Sequence>(q), back, first, end);
 }
 
 export function part_step_count(q: usize): i32 {
@@ -246,8 +238,8 @@ export function part_together(q: usize, count: i32, least: f64): bool {
   return parts.areTogether(changetype<Sequence>(q), count, least);
 }
 
-export function part_units(q: usize, t: i32, scratch: usize, thread: i32, count: i32): void {
-  parts.runUnits(changetype<Sequence>(q), t, scratch, thread, count);
+export function part_units(q: usize, t: i32, thread: i32, count: i32): void {
+  parts.runUnits(changetype<Sequence>(q), t, thread, count);
 }
 
 export function part_work(phase: i32, descriptor: usize): f64 {

@@ -39,9 +39,23 @@ const OPTIONS_AT: usize = offsetof<Sequence>();
 const PRODUCT_AT: usize = OPTIONS_AT + offsetof<Options>();
 export const PART_BYTES: i32 = <i32>((PRODUCT_AT + offsetof<Product>() + 63) & ~63);
 
-/** Scratch of one thread among that of all. */
-function scratchOf(scratch: usize, thread: i32): usize {
-  return scratch + thread * PART_BYTES;
+/**
+ * The scratch of this thread, and the rows of the batch that its steps go over. Every thread has an
+ * instance of the module, and with it globals of its own.
+ */
+let seat: usize = 0;
+let rowsFrom: i32 = 0;
+let rowsUntil: i32 = 0;
+
+/** Takes the scratch of one thread among that of all, for the calls to come. */
+export function takeSeat(scratch: usize, thread: i32): void {
+  seat = scratch + thread * PART_BYTES;
+}
+
+/** Takes rows `from` to `until` of the batch, for the steps to come. */
+export function takeRows(from: i32, until: i32): void {
+  rowsFrom = from;
+  rowsUntil = until;
 }
 
 /**
@@ -63,7 +77,8 @@ function cut(n: i32, block: i32, part: i32, count: i32): i32 {
  * A copy of a sequence with a product of its own, for steps over rows `from` to `until` of the
  * batch.
  */
-function shareOf(q: Sequence, own: usize, from: i32, until: i32): Sequence {
+function shareOf(q: Sequence, from: i32, until: i32): Sequence {
+  const own = seat;
   memory.copy(own, changetype<usize>(q), offsetof<Sequence>());
   const mine = changetype<Sequence>(own);
   const rows = from * q.stateRow;
@@ -90,8 +105,8 @@ function sumsOverRows(q: Sequence): bool {
   return q.options.gammaHidden != 0 || q.options.kind == codes.CELL_INDEPENDENT;
 }
 
-function sequencePart(phase: i32, q: Sequence, own: usize, part: i32, count: i32): void {
-  const mine = shareOf(q, own, 0, 0);
+function sequencePart(phase: i32, q: Sequence, part: i32, count: i32): void {
+  const mine = shareOf(q, 0, 0);
   if (phase != codes.PART_WEIGHTS) {
     const first = cut(rowsOf(q), TILE_ROWS, part, count);
     const rows = cut(rowsOf(q), TILE_ROWS, part + 1, count) - first;
@@ -111,7 +126,8 @@ function sequencePart(phase: i32, q: Sequence, own: usize, part: i32, count: i32
   if (panel < end) weightGradients(mine, panel, end);
 }
 
-function densePart(phase: i32, d: Dense, own: usize, part: i32, count: i32): void {
+function densePart(phase: i32, d: Dense, part: i32, count: i32): void {
+  const own = seat;
   memory.copy(own, changetype<usize>(d), offsetof<Dense>());
   const mine = changetype<Dense>(own);
   mine.product = changetype<Product>(own + PRODUCT_AT);
@@ -132,7 +148,8 @@ function rowsPart(phase: i32, d: Rows, part: i32, count: i32): void {
   else addRows(d, first, end);
 }
 
-function updatePart(u: Update, own: usize, part: i32, count: i32): void {
+function updatePart(u: Update, part: i32, count: i32): void {
+  const own = seat;
   memory.copy(own, changetype<usize>(u), offsetof<Update>());
   const mine = changetype<Update>(own);
   const first = cut(u.count, 16, part, count);
@@ -155,20 +172,9 @@ export function rowOfPart(q: Sequence, back: bool, part: i32, count: i32): i32 {
   return rowAt(q, cut(rowsOf(q), 1, part, count), STEP_ROWS);
 }
 
-/**
- * Steps `first` to `end`, or from `end` back to `first`, over rows `from` to `until` of the batch.
- */
-export function runSteps(
-  q: Sequence,
-  back: bool,
-  scratch: usize,
-  thread: i32,
-  from: i32,
-  until: i32,
-  first: i32,
-  end: i32,
-): void {
-  const mine = shareOf(q, scratchOf(scratch, thread), from, until);
+/** Steps `first` to `end`, or from `end` back to `first`, over the rows that have been taken. */
+export function runSteps(q: Sequence, back: bool, first: i32, end: i32): void {
+  const mine = shareOf(q, rowsFrom, rowsUntil);
   if (back) stepsBackward(mine, first, end);
   else stepsForward(mine, first, end);
 }
@@ -187,29 +193,19 @@ export function areTogether(q: Sequence, count: i32, least: f64): bool {
 }
 
 /** The units of step t that are the share of a thread. */
-export function runUnits(q: Sequence, t: i32, scratch: usize, thread: i32, count: i32): void {
+export function runUnits(q: Sequence, t: i32, thread: i32, count: i32): void {
   const panels = panelsOf(q);
   const first = cut(panels, 1, thread, count);
   const end = cut(panels, 1, thread + 1, count);
   if (first == end) return;
-  unitsForward(shareOf(q, scratchOf(scratch, thread), 0, q.batch), t, first, end);
+  unitsForward(shareOf(q, 0, q.batch), t, first, end);
 }
 
 /** Part `part` of `count` of a phase over a descriptor. */
-export function runPart(
-  phase: i32,
-  descriptor: usize,
-  scratch: usize,
-  thread: i32,
-  part: i32,
-  count: i32,
-): void {
-  const own = scratchOf(scratch, thread);
-  if (phase < codes.PART_DENSE)
-    sequencePart(phase, changetype<Sequence>(descriptor), own, part, count);
-  else if (phase < codes.PART_UPDATE)
-    densePart(phase, changetype<Dense>(descriptor), own, part, count);
-  else if (phase == codes.PART_UPDATE) updatePart(changetype<Update>(descriptor), own, part, count);
+export function runPart(phase: i32, descriptor: usize, part: i32, count: i32): void {
+  if (phase < codes.PART_DENSE) sequencePart(phase, changetype<Sequence>(descriptor), part, count);
+  else if (phase < codes.PART_UPDATE) densePart(phase, changetype<Dense>(descriptor), part, count);
+  else if (phase == codes.PART_UPDATE) updatePart(changetype<Update>(descriptor), part, count);
   else if (phase == codes.PART_LOSS) lossPart(changetype<Loss>(descriptor), part, count);
   else rowsPart(phase, changetype<Rows>(descriptor), part, count);
 }

@@ -140,7 +140,7 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
       const parts = random.integer(2, 5);
       const cut = withRows(loss, drawn, shape, scale, (places) => {
         for (let part = parts - 1; part >= 0; part--) {
-          kernels.run.part_run(PART_LOSS, places.descriptor.address, 0, 0, part, parts);
+          kernels.run.part_run(PART_LOSS, places.descriptor.address, part, parts);
         }
         const { outputs } = places;
         return [kernels.floats(places.losses).slice(), kernels.floats(outputs).slice()] as const;

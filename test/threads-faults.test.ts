@@ -43,11 +43,11 @@ const PHASES = [
   'part_run 5',
   'part_run 6',
   'part_run 7',
+  'part_run 8',
+  'part_run 9',
   'part_steps false',
   'part_steps true',
   'part_units',
-  'rows_gather',
-  'rows_add_gathered',
 ];
 
 describe('a thread that fails', () => {

@@ -159,7 +159,8 @@ describe('an engine of threads', () => {
       bytes: forSharedMemory(wasmBytes()),
       imports: importsOf(memory),
     });
-    const idle = { part_work: () => 1, part_run: () => undefined };
+    const nothing = (): void => undefined;
+    const idle = { part_work: () => 1, part_seat: nothing, part_run: nothing };
     const index = CALLS.findIndex(({ name }) => name === 'optimizer_update');
     const run = (): void => team.run(idle as unknown as Kernels['run'], index, [PAGE, PAGE]);
     expect(run).toThrow(/thread 1: RuntimeError: .*out of bounds/);

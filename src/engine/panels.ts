@@ -23,7 +23,8 @@ export function int8Size({ gates, padded, depth }: Panels): { columns: number; w
 export const INT8_HEAD = 16;
 
 /**
- * Elements that they take: a descriptor, the weights, then a scale and a correction for each column.
+ * Elements that they take: a descriptor, the weights, then a scale and a correction for each
+ * column.
  */
 export function int8Length(panels: Panels): number {
   const { columns, words } = int8Size(panels);

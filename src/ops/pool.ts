@@ -127,10 +127,11 @@ export const pool: Op<PoolSpec, CompletePool> = {
     },
     inputSize: inputWidth(),
   },
-  complete(spec, { at, index }) {
-    if (index > 0) return spec as CompletePool;
+  prepare(spec, { at, index }) {
+    if (index > 0) return spec;
     throw new GatefoldError('ERR_ARGUMENT', `"${at}" a pool needs a layer before it`);
   },
+  complete: (spec) => spec as CompletePool,
   sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
   lower,
 };

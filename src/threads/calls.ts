@@ -28,26 +28,27 @@ interface Shared {
 }
 
 /** A phase of assembly/threads.ts over a descriptor, but for steps. */
-function takePhase(run: Run, phase: number, descriptor: number, scratch: number, seat: Seat): void {
+function takePhase(run: Run, phase: number, descriptor: number, seat: Seat): void {
   seat.inPieces(run.part_work(phase, descriptor), (part, count) =>
-    run.part_run(phase, descriptor, scratch, seat.share, part, count),
+    run.part_run(phase, descriptor, part, count),
   );
 }
 
 /**
  * All steps of a sequence by rows of the batch; a piece is some of its rows over some of its steps.
  */
-function takeSteps(run: Run, back: boolean, q: number, scratch: number, seat: Seat): void {
+function takeSteps(run: Run, back: boolean, q: number, seat: Seat): void {
   const steps = run.part_step_count(q);
   const work = run.part_step_work(q);
   const stride = Math.max(1, Math.floor(seat.limit / work));
   seat.inPieces(work, (part, count) => {
     const from = run.part_row(q, back, part, count);
     const until = run.part_row(q, back, part + 1, count);
+    run.part_rows(from, until);
     for (let done = 0; done < steps && from < until; done += stride) {
       const next = Math.min(done + stride, steps);
       const [first, end] = back ? [steps - next, steps - done] : [done, next];
-      run.part_steps(q, back, scratch, seat.share, from, until, first, end);
+      run.part_steps(q, back, first, end);
       seat.raise();
     }
   });
@@ -62,14 +63,15 @@ const forward: Shared = {
   name: 'sequence_forward',
   work: (run, [q]) => run.part_work(PART_INPUTS, q!),
   call: (run, [q, scratch, least], seat) => {
-    takePhase(run, PART_INPUTS, q!, scratch!, seat);
+    run.part_seat(scratch!, seat.share);
+    takePhase(run, PART_INPUTS, q!, seat);
     seat.meet();
     if (!run.part_together(q!, seat.shares, least!))
-      return takeSteps(run, /* back */ false, q!, scratch!, seat);
+      return takeSteps(run, /* back */ false, q!, seat);
     const steps = run.part_step_count(q!);
     for (let t = 0; t < steps; t++) {
       if (t) seat.meet();
-      run.part_units(q!, t, scratch!, seat.share, seat.shares);
+      run.part_units(q!, t, seat.share, seat.shares);
       seat.raise();
     }
   },
@@ -83,10 +85,11 @@ const backward: Shared = {
   name: 'sequence_backward',
   work: (run, [q]) => run.part_work(PART_WEIGHTS, q!),
   call: (run, [q, scratch], seat) => {
-    takeSteps(run, /* back */ true, q!, scratch!, seat);
+    run.part_seat(scratch!, seat.share);
+    takeSteps(run, /* back */ true, q!, seat);
     for (const phase of [PART_WEIGHTS, PART_INPUTS_BACK]) {
       seat.meet();
-      takePhase(run, phase, q!, scratch!, seat);
+      takePhase(run, phase, q!, seat);
     }
   },
 };
@@ -100,9 +103,10 @@ function byPhases(name: Name, ...phases: number[]): Shared {
     name,
     work: (run, [descriptor]) => run.part_work(phases[0]!, descriptor!),
     call: (run, [descriptor, scratch], seat) => {
+      run.part_seat(scratch!, seat.share);
       for (const [k, phase] of phases.entries()) {
         if (k) seat.meet();
-        takePhase(run, phase, descriptor!, scratch!, seat);
+        takePhase(run, phase, descriptor!, seat);
       }
     },
   };
