@@ -247,7 +247,7 @@ describe('the files', () => {
         .replace(/\/\*[^]*?\*\//g, '')
         .replace(/'[^'\n]*'/g, ''),
     );
-    const named = new Set(code.flatMap((text) => text.match(/[A-Z]\w*/g) ?? []));
+    const named = new Set(code.flatMap((text) => text.match(/\b[A-Z]\w*/g) ?? []));
     expect([...inside.keys()].filter((name) => named.has(name) && !exported.has(name))).toEqual([]);
   });
 

@@ -77,7 +77,11 @@ export class Int8Product {
   cRow: i32;
 }
 
-/** A matrix of 8 bits in panels, whose rows are packed and unpacked one by one. */
+/**
+ * The geometry of a matrix of 8 bits. It lies on a cache line of its own in front of the panels
+ * [K, N], N scales and N corrections. It holds no address: parameters are the same bits wherever
+ * they lie.
+ */
 @unmanaged
 export class Int8Panels {
   /** Which gates are beside each other; see matrix/panels.ts. */
@@ -89,8 +93,6 @@ export class Int8Panels {
   depth: i32;
   /** N */
   columns: i32;
-  /** Panels [K, N], then N scales and N corrections. */
-  weights: usize;
 }
 
 /**

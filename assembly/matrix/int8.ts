@@ -27,7 +27,7 @@
 import { int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
 import { Int8Panels, Int8Product } from '../base/structs';
 import { columnOf } from './panels';
-import { TINY } from '../shared/codes';
+import { ALIGN, TINY } from '../shared/codes';
 import { HAS_DIGITS, dot, largest } from '../base/simd';
 import { ZEROS } from '../base/tables';
 
@@ -171,6 +171,13 @@ function depthOffset(k: i32): i32 {
   return ((k >> 2) << 6) + (k & 3);
 }
 
+/** The panels, which follow their geometry. */
+// @ts-ignore: decorator
+@inline
+function panelsOf(m: Int8Panels): usize {
+  return changetype<usize>(m) + ALIGN;
+}
+
 /** The column of a row of W: gate after gate, each of `hidden` rows. */
 function columnOfRow(m: Int8Panels, row: i32): i32 {
   return columnOf(m.cell, row / m.hidden, row % m.hidden, m.padded);
@@ -191,14 +198,14 @@ export function packRow(m: Int8Panels, row: i32, plain: usize, scale: f32): f32 
     scale = top < <f32>TINY ? 0 : top / 127;
     divisor = scale;
   }
-  const to = columnAddress(m.weights, j, words);
+  const to = columnAddress(panelsOf(m), j, words);
   let sum = 0;
   for (let k = 0; k < depth; k++) {
     const w = divisor > 0 ? <i32>nearest(load<f32>(plain + (k << 2)) / divisor) : 0;
     store<i8>(to + depthOffset(k), w);
     sum += w;
   }
-  const scales = m.weights + m.columns * (words << 2) + (j << 2);
+  const scales = panelsOf(m) + m.columns * (words << 2) + (j << 2);
   store<f32>(scales, scale);
   store<i32>(scales + (m.columns << 2), -64 * sum);
   return scale;
@@ -208,8 +215,8 @@ export function packRow(m: Int8Panels, row: i32, plain: usize, scale: f32): f32 
 export function unpackRow(m: Int8Panels, row: i32, plain: usize, scaled: bool): f32 {
   const j = columnOfRow(m, row);
   const words = (m.depth + 3) >> 2;
-  const scale = load<f32>(m.weights + m.columns * (words << 2) + (j << 2));
-  const from = columnAddress(m.weights, j, words);
+  const scale = load<f32>(panelsOf(m) + m.columns * (words << 2) + (j << 2));
+  const from = columnAddress(panelsOf(m), j, words);
   const factor: f32 = scaled ? scale : 1;
   for (let k = 0; k < m.depth; k++) {
     store<f32>(plain + (k << 2), <f32>load<i8>(from + depthOffset(k)) * factor);

@@ -40,13 +40,12 @@ export function int8Fields(
   };
 }
 
-/** Writes the descriptor at the head of a matrix, for calls that go over its rows. */
+/** Writes the geometry at the head of a matrix, for calls that go over its rows. */
 function describe(kernels: Kernels, panels: Panels, block: Slot): Descriptor<'Int8Panels'> {
   const { cell, hidden, padded, depth } = panels;
   const { columns } = int8Size(panels);
   const head = { struct: 'Int8Panels', address: block.address } as const;
-  const weights = part(block, INT8_HEAD);
-  kernels.write(head, { cell, hidden, padded, depth, columns, weights });
+  kernels.write(head, { cell, hidden, padded, depth, columns });
   return head;
 }
 

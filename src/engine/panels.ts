@@ -1,4 +1,4 @@
-import { CELL_NONE } from '../../assembly/shared/codes.ts';
+import { ALIGN, CELL_NONE } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
 
 /** How the numbers of a parameter lie in the engine; see `assembly/matrix/panels.ts`. */
@@ -19,12 +19,11 @@ export function int8Size({ gates, padded, depth }: Panels): { columns: number; w
   return { columns: roundUp(gates * padded, 16), words: Math.ceil(depth / 4) };
 }
 
-/** Elements before the weights: their descriptor, on a cache line of its own. */
-export const INT8_HEAD = 16;
+/** Elements before the weights: their geometry, on a cache line of its own. */
+export const INT8_HEAD: number = ALIGN / 4;
 
 /**
- * Elements that they take: a descriptor, the weights, then a scale and a correction for each
- * column.
+ * Elements that they take: geometry and weights, then a scale and a correction for each column.
  */
 export function int8Length(panels: Panels): number {
   const { columns, words } = int8Size(panels);

@@ -28,12 +28,13 @@ const KINDS: { readonly [T in LossOptions['type']]: LossKind<LossOptions> } = {
   bce: elementwise,
   ctc,
 };
-const TYPES = Object.keys(KINDS) as LossOptions['type'][];
 
 /** The choice with its options, of a known type. */
 export function lossOptions(choice: LossChoice): LossOptions {
   const options = typeof choice === 'string' ? ({ type: choice } as LossOptions) : choice;
-  checkChoice('loss', (options as LossOptions | null)?.type, TYPES);
+  // Not a constant of the module: bundlers drop no calls.
+  const types = Object.keys(KINDS) as LossOptions['type'][];
+  checkChoice('loss', (options as LossOptions | null)?.type, types);
   return options;
 }
 
