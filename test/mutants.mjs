@@ -75,7 +75,94 @@ export const mutants = [
     'unbiased variance': [
       ['sumWide(low, high) / count + epsilon', 'sumWide(low, high) / (count - 1) + epsilon'],
     ],
-    'no gradient through the variance': [['f64x2.mul(widenLow(h), slope)', 'f64x2.splat(0)']],
+    'no gradient through the variance': [
+      ['f64x2.splat(sumWide(alongLow, alongHigh) / count)', 'f64x2.splat(0)'],
+    ],
+    'layer norm: padding has a deviation from the mean': [
+      [
+        'const q = v128.and(f64x2.sub(widenHigh(v), mean), i64x2.extend_high_i32x4_s(lanes));',
+        'const q = f64x2.sub(widenHigh(v), mean);',
+      ],
+    ],
+    'layer norm: epsilon is that of the cells': [
+      [
+        'standardiseRow(y, d.x + r * d.xRow, 1, bytes, d.width, epsilon)',
+        'standardiseRow(y, d.x + r * d.xRow, 1, bytes, d.width, CELL_EPSILON)',
+      ],
+    ],
+    'layer norm: beta has no gradient without a gamma': [['if (dBeta)', 'if (dBeta && gamma)']],
+    'layer norm: gradients of parameters need that of the input': [
+      [
+        'for (let r = d.rows - 1; r >= 0; r--) {',
+        'for (let r = d.rows - 1; d.dx && r >= 0; r--) {',
+      ],
+    ],
+  }),
+  ...mutantsOf('assembly/layers/activation.ts', {
+    'activation: padding is sigmoid of 0': [
+      [
+        'v128.and(activate(d, v128.load(x + at)), firstLanes(d.width - k))',
+        'activate(d, v128.load(x + at))',
+      ],
+    ],
+    'activation: slope at the gradient': [['slope(d, v, activate(d, v))', 'slope(d, v, v)']],
+    'softmax: gradient without what all have in common': [
+      ['f32x4.mul(q, f32x4.sub(g, all))', 'f32x4.mul(q, g)'],
+    ],
+    'softmax: gradient without the temperature': [
+      ['v128.store(dx + k, f32x4.mul(beta, slope))', 'v128.store(dx + k, slope)'],
+    ],
+    'logSoftmax: the logarithm of a probability that vanishes': [
+      [
+        'const v = f32x4.mul(beta, f32x4.sub(v128.load(x + (k << 2)), shift));',
+        'const v = f32x4.mul(beta, f32x4.max(f32x4.sub(v128.load(x + (k << 2)), shift), f32x4.splat(-80)));',
+      ],
+    ],
+  }),
+  ...mutantsOf('assembly/layers/conv1d.ts', {
+    'conv1d: ragged rows have the input of their neighbours': [
+      [
+        'const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;',
+        'const row = t < d.steps ? load<i32>(d.offsets + (t << 2)) + place : -1;',
+      ],
+    ],
+    'conv1d: windows repeat the window of another row': [
+      ['load<i32>(d.outputOffsets + ((t - 1) << 2)) + place - first', 'r - 1'],
+    ],
+    'conv1d: windows repeat too few taps at a stride': [
+      ['min(d.stride / d.dilation, d.taps)', 'min(1, d.taps)'],
+    ],
+    'conv1d: windows repeat what lies before their block': [['if (before >= 0) {', 'if (t > 0) {']],
+    'conv1d: every group sees the first inputs': [
+      ['copyTap(to, from ? from + within : 0, inputs);', 'copyTap(to, from, inputs);'],
+    ],
+    'conv1d: groups overwrite the columns of their neighbours': [
+      [
+        'copyTap(y + r * d.yRow + at, c + r * row, outputs)',
+        'copyTap(y + r * d.yRow + at, c + r * row, vectors << 2)',
+      ],
+    ],
+    'conv1d: gradients of the neighbouring group reach the weights': [
+      [
+        'copyTap(d.slice + r * row, from + r * d.dyRow, outputs)',
+        'copyTap(d.slice + r * row, from + r * d.dyRow, vectors << 2)',
+      ],
+    ],
+    'conv1d: dx is added to what was there': [
+      ['memory.fill(d.dx + r * d.dxRow, 0, width)', 'memory.fill(d.dx + r * d.dxRow, 0, 0)'],
+    ],
+    'conv1d: depthwise gradient of the first tap alone': [
+      ['const dw = tapsOf(d, d.dw, v) + (k << 6);', 'const dw = tapsOf(d, d.dw, v);'],
+    ],
+    'conv1d: a depthwise state has a gradient among the inputs': [
+      ['const isInput = d.dx && x && step >= 0;', 'const isInput = d.dx && x;'],
+    ],
+    'conv1d: the state of a short row forgets the one before': [
+      ['return t < 0 ? 0 : d.state', 'return t < 0 || t >= d.history - d.steps ? 0 : d.state'],
+    ],
+    'conv1d: the state after is that of the longest row': [
+      ['validSteps(d.offsets, d.steps, place) - d.history', 'd.steps - d.history'],
+    ],
   }),
   ...mutantsOf('assembly/base/activations.ts', {
     'elu: slope of e^x for any alpha': [['f32x4.add(y, a), one', 'f32x4.add(y, one), one']],
@@ -441,6 +528,33 @@ export const mutants = [
     ],
   }),
 
+  ...mutantsOf('src/kernels/conv1d.ts', {
+    'kernels: the odd zero of same padding goes first': [
+      [
+        '{ left: Math.floor(zeros / 2), right: Math.ceil(zeros / 2) }',
+        '{ left: Math.ceil(zeros / 2), right: Math.floor(zeros / 2) }',
+      ],
+    ],
+    'kernels: same padding takes the stride for 1': [
+      ['(outputs - 1) * stride + reach', '(outputs - 1) + reach'],
+    ],
+    'kernels: a disposed convolution is used': [
+      ['  // A getter of the input may have disposed it.\n  shelf.of(engine, convolution);\n', ''],
+    ],
+  }),
+  ...mutantsOf('src/kernels/matmul.ts', {
+    'kernels: panels of a matrix are as far apart as its columns': [
+      ['bPanel: PANEL * 4 * k', 'bPanel: PANEL * 4 * n'],
+    ],
+  }),
+  ...mutantsOf('src/kernels/shelf.ts', {
+    'kernels: a matrix of another engine is used': [
+      ['if (kept.engine === engine) return kept.places;', 'if (kept.engine) return kept.places;'],
+    ],
+    'kernels: what is disposed keeps its memory': [
+      ['kernelsOf(kept.engine).arena.free(kept.block);', ''],
+    ],
+  }),
   ...mutantsOf('src/graph/workspace.ts', {
     'a tied weight stays as it was before the update': [
       ['    this.#store.prepare();\n    for (const node', '    for (const node'],

@@ -42,6 +42,8 @@ const SUITES = [
   'summary',
   'wrong-kinds',
   'cli-parts',
+  'layer-kernels',
+  'kernels',
   'sequences',
   'wide',
   'ctc',

@@ -153,7 +153,9 @@ const CALLS: Record<string, Call> = {
   'normalizer.apply': call([series], (rows) => data.Normalizer.fit(series).apply(rows)),
   'normalizer.undo': call([series, [0]], (...args) => data.Normalizer.fit(series).undo(...args)),
   Kernels: call([engine], (one) => kernelsEntry.Kernels.create(one)),
-  matmul: call([floats(2), floats(2), 1, 2, 1, floats(1)], kernels.matmul),
+  matmul: call([floats(2), floats(2), 1, 2, 1, floats(1)], (a, b, m, k, n, out) =>
+    kernels.matmul(a, b, m, k, n, out),
+  ),
   sigmoid: call([floats(4), floats(4)], kernels.sigmoid),
   tanh: call([floats(4), floats(4)], kernels.tanh),
   'kernels.softmax': call([floats(4), 1, floats(4)], kernels.softmax),

@@ -1,10 +1,10 @@
-/** Exponentials of a row of n numbers, whose padding goes up to a multiple of four. */
+/** Exponentials of a row of n elements, whose padding goes up to a multiple of four. */
 
 import { exponential } from './math';
 import { flush, largest, sum } from './simd';
 
 /**
- * The largest of n numbers; NaN if one of them is. The padding after them is set so low that its
+ * The largest of n elements; NaN if one of them is. The padding after them is set so low that its
  * exponentials vanish.
  */
 export function prepareRow(row: usize, n: i32): f32 {

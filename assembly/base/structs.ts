@@ -482,7 +482,7 @@ export class Tied {
  *     softmax      e^(beta x) / sum of e^(beta x)          logSoftmax   its logarithm
  *
  * `kind` is any `ACTIVATION_` code; alpha and beta mean what they mean for a gate. For softmax and
- * logSoftmax beta is one over the temperature. Rows are W numbers and zeros up to a multiple of
+ * logSoftmax beta is one over the temperature. Rows are W elements and zeros up to a multiple of
  * four, in y and dx too.
  */
 @unmanaged
@@ -512,7 +512,7 @@ export class ActivationLayer extends Activation {
  * gamma + beta. The forward pass reads x, gamma and beta, and writes y. The backward pass reads x,
  * dy and gamma; it writes dx and adds to dGamma and dBeta.
  *
- * All vectors and rows are W numbers and zeros up to a multiple of four.
+ * All vectors and rows are W elements and zeros up to a multiple of four.
  */
 @unmanaged
 export class LayerNorm {
@@ -556,7 +556,9 @@ export class LayerNorm {
  * x, state, dy and wTransposed; it writes dx, takes dState back and adds to dw and dBias.
  * `conv1d_prepare` writes wTransposed from w, once after every change of w.
  *
- * Groups: I / G inputs and O / G outputs each. Depthwise is G = I = O, and has a loop of its own.
+ * Groups: I / G inputs and O / G outputs each. Depthwise is G = I = O > 1, with a loop of its own.
+ * The sizes of all buffers are those of `convSizes` (src/engine/conv1d.ts). T' stride, left and
+ * dilation K have to be below 2^31.
  */
 @unmanaged
 export class Conv1d {
@@ -622,9 +624,9 @@ export class Conv1d {
   /** inout, accumulate: like the parameters. */
   dw: usize;
   dBias: usize;
-  /** [CONV_ROWS, K I / G] scratch: what the rows of some outputs see. Depthwise: 0. */
+  /** [CONV_ROWS, windowRow] scratch: what some outputs of a group see. Depthwise: [K] i32. */
   windows: usize;
-  /** Bytes from row to row: at least K I / G numbers. */
+  /** Bytes from row to row: K I / G elements rounded up to whole vectors, at least. */
   windowRow: i32;
   /** [CONV_ROWS, O / G rounded up to a multiple of four] scratch; 0 where G = 1 or depthwise. */
   slice: usize;

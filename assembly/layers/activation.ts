@@ -14,7 +14,7 @@ import { exponentials, prepareRow, softmax } from '../base/softmax';
 import { ActivationLayer } from '../base/structs';
 import * as codes from '../shared/codes';
 
-/** Bytes of a row of W numbers in whole vectors. */
+/** Bytes of a row of W elements in whole vectors. */
 function rowBytes(d: ActivationLayer): i32 {
   return ((d.width + 3) & ~3) << 2;
 }

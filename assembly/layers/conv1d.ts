@@ -118,17 +118,29 @@ function copyTap(to: usize, from: usize, n: i32): void {
   }
 }
 
-/** The windows of `rows` outputs from row `first` on, as one group sees them. */
+/**
+ * The windows of `rows` outputs from row `first` on, as one group sees them. A window repeats what
+ * the window one step before saw, `shift` taps further: those are copied at once.
+ */
 function layWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
   const inputs = groupInputs(d);
   const within = (group * inputs) << 2;
+  const shift = d.stride % d.dilation == 0 ? min(d.stride / d.dilation, d.taps) : d.taps;
+  const repeated = (d.taps - shift) * inputs;
   let t = stepOf(d, first);
   for (let r = 0; r < rows; r++) {
     while (first + r >= load<i32>(d.outputOffsets + (t << 2), 4)) t++;
     const place = first + r - load<i32>(d.outputOffsets + (t << 2));
+    const before = t > 0 ? load<i32>(d.outputOffsets + ((t - 1) << 2)) + place - first : -1;
     let to = d.windows + r * d.windowRow;
-    let step = t * d.stride - d.left;
-    for (let k = 0; k < d.taps; k++) {
+    let k = 0;
+    if (before >= 0) {
+      k = d.taps - shift;
+      copyTap(to, d.windows + before * d.windowRow + ((shift * inputs) << 2), repeated);
+      to += repeated << 2;
+    }
+    let step = t * d.stride - d.left + k * d.dilation;
+    for (; k < d.taps; k++) {
       const from = rowOfInput(d, step, place);
       copyTap(to, from ? from + within : 0, inputs);
       to += inputs << 2;

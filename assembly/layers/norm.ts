@@ -1,5 +1,5 @@
 /**
- * Layer normalisation (Ba et al. 2016) of rows: `blocks` blocks of n numbers each, all of them
+ * Layer normalisation (Ba et al. 2016) of rows: `blocks` blocks of n elements each, all of them
  * together, padding between them left out.
  *
  *   x^ = (x - mean) / sqrt(var + e)        y = gamma x^ + beta
@@ -170,7 +170,7 @@ export function normBackward(
   }
 }
 
-/** Bytes of a row of W numbers in whole vectors. */
+/** Bytes of a row of W elements in whole vectors. */
 function rowBytes(d: LayerNorm): i32 {
   return ((d.width + 3) & ~3) << 2;
 }

@@ -1,10 +1,7 @@
 import { CONV_ROWS } from '../../assembly/shared/tuning.ts';
 import { roundUp } from '../base/check.ts';
-import type { Kernels } from './kernels.ts';
 import { panelsLength, plainPanels } from './panels.ts';
 import type { Panels } from './panels.ts';
-import { part } from './plan.ts';
-import type { Descriptor, Slot } from './plan.ts';
 
 /** What the buffers of a `Conv1d` (assembly/base/structs.ts) depend on. */
 export interface ConvShape {
@@ -87,42 +84,5 @@ export function permuteTaps(rows: Float32Array, inputs: number, taps: number, in
       }
     }
     rows.set(row, at);
-  }
-}
-
-/** Elements that `moveConvWeight` needs to stage one group. */
-export function convStaging(shape: ConvShape): number {
-  const { panels } = convPanels(shape);
-  return panels.hidden * panels.depth;
-}
-
-/**
- * Copies a weight [O, I / G, K] between a plain array and its panels, one group after the other
- * through `staging`.
- */
-export function moveConvWeight(
-  kernels: Kernels,
-  shape: ConvShape,
-  panels: Slot,
-  plain: Float32Array,
-  staging: { readonly slot: Slot; readonly panels: Descriptor<'Panels'> },
-  into: boolean,
-): void {
-  const { panels: one, count } = convPanels(shape);
-  const inputs = one.depth / shape.taps;
-  const length = one.hidden * one.depth;
-  const staged = kernels.floats(staging.slot, 0, length);
-  for (let group = 0; group < count; group++) {
-    const own = plain.subarray(group * length, (group + 1) * length);
-    const at = part(panels, group * panelsLength(one));
-    kernels.write(staging.panels, { ...one, panels: at, plain: staging.slot });
-    if (into) {
-      staged.set(own);
-      permuteTaps(staged, inputs, shape.taps, into);
-    }
-    kernels.run.panels_rearrange(staging.panels.address, into);
-    if (into) continue;
-    own.set(staged);
-    permuteTaps(own, inputs, shape.taps, into);
   }
 }

@@ -4,4 +4,8 @@
  */
 
 export { Kernels } from './primitives.ts';
+export type * from './cells.ts';
+export type * from './conv1d.ts';
+export type * from './layers.ts';
+export type * from './matmul.ts';
 export type * from './primitives.ts';

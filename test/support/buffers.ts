@@ -9,7 +9,7 @@ import type { Random } from './random.ts';
 
 const SENTINEL = 1234.5;
 
-/** Rows of `width` numbers in the engine. */
+/** Rows of `width` elements in the engine. */
 export interface Rows {
   readonly slot: Slot;
   readonly width: number;
@@ -46,7 +46,7 @@ export class Buffers {
   }
 
   /**
-   * Rows with these numbers; of NaN, which a kernel has to overwrite, where there are none. `extra`
+   * Rows with these elements; of NaN, which a kernel has to overwrite, where there are none. `extra`
    * vectors are between two rows.
    */
   rows(
@@ -85,7 +85,7 @@ export class Buffers {
     return this.kernels.floats(slot, 0, length).slice();
   }
 
-  /** The numbers of rows; throws where their padding is not zero, or a sentinel is not there. */
+  /** The elements of rows; throws where their padding is not zero, or a sentinel is not there. */
   readRows({ slot, width, row, count }: Rows): Float32Array {
     const all = this.kernels.floats(slot);
     const whole = Math.ceil(width / 4) * 4;
@@ -95,7 +95,7 @@ export class Buffers {
         const value = all[(r * row) / 4 + k]!;
         if (k < width) values[r * width + k] = value;
         else if (value !== (k < whole ? 0 : SENTINEL)) {
-          throw new Error(`row ${r} has ${value} at ${k}, beyond its ${width} numbers`);
+          throw new Error(`row ${r} has ${value} at ${k}, beyond its ${width} elements`);
         }
       }
     }

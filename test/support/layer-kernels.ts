@@ -2,7 +2,7 @@
  * Random calls of the kernels of layers, forward and backward, against the float64 reference. Values
  * are exact in float32, so that both see the same.
  */
-import { convSizes, convStaging, convSteps, moveConvWeight } from '../../src/engine/conv1d.ts';
+import { convSizes, convSteps } from '../../src/engine/conv1d.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { NONE, type Slot } from '../../src/engine/plan.ts';
 import * as codes from '../../assembly/shared/codes.ts';
@@ -274,6 +274,32 @@ export interface ConvolutionResult {
   readonly dBias: Float32Array;
 }
 
+/**
+ * Where element `at` of a weight [O, I / G, K] lies: in panels of 16 outputs, one panel after the
+ * other, group by group; depthwise all outputs are as one group of a single input.
+ */
+function placeOf(c: Convolution, at: number): number {
+  const isDepthwise = c.groups > 1 && c.groups === c.inputs && c.groups === c.outputs;
+  const groupInputs = c.inputs / c.groups;
+  const columns = isDepthwise ? c.outputs : c.outputs / c.groups;
+  const [o, i, k] = [
+    Math.floor(at / (groupInputs * c.taps)),
+    Math.floor(at / c.taps) % groupInputs,
+    at % c.taps,
+  ];
+  const depth = c.taps * groupInputs;
+  const [group, column] = [Math.floor(o / columns), o % columns];
+  const panels = Math.ceil(columns / 16);
+  const panel = group * panels + Math.floor(column / 16);
+  return (panel * depth + k * groupInputs + i) * 16 + (column % 16);
+}
+
+function putWeight(c: Convolution, panels: Float32Array, weight: Float64Array): void {
+  weight.forEach((value, at) => {
+    panels[placeOf(c, at)] = value;
+  });
+}
+
 /** One call of the kernels, forward and, where it is asked for, backward. */
 export function convolve(
   engine: Engine,
@@ -307,7 +333,6 @@ export function convolve(
   const [offsets, outputOffsets] = [buffers.integers(from.offsets), buffers.integers(to.offsets)];
   const slot = (length: number): Slot => (length ? buffers.vector(length) : NONE);
   const [panels, dw] = [slot(sizes.w), slot(sizes.w)];
-  const staging = { slot: slot(convStaging(c)), panels: buffers.descriptor('Panels') };
   const [wTransposed, windows, slice] = [
     slot(sizes.wTransposed),
     slot(sizes.windows),
@@ -319,7 +344,7 @@ export function convolve(
   const descriptor = buffers.descriptor('Conv1d');
   buffers.place();
   const { inputs, outputs, taps, groups, stride, dilation, left } = c;
-  moveConvWeight(kernels, c, panels, Float32Array.from(w), staging, true);
+  putWeight(c, kernels.floats(panels), w);
   kernels.write(descriptor, { inputs, outputs, taps, groups, stride, dilation, left, batch });
   kernels.write(descriptor, { steps: from.steps, outputSteps: to.steps, offsets, outputOffsets });
   kernels.write(descriptor, { x: input.slot, xRow: input.row, y: output.slot, yRow: output.row });
@@ -327,17 +352,17 @@ export function convolve(
   kernels.write(descriptor, { windowRow: sizes.windowRow, history, stateRow: old.row });
   if (state) kernels.write(descriptor, { state: old.slot, stateAfter: after.slot });
   if (back) {
-    moveConvWeight(kernels, c, dw, Float32Array.from(back.dw), staging, true);
+    putWeight(c, kernels.floats(dw), back.dw);
     kernels.write(descriptor, { dy: slopes.slot, dyRow: slopes.row, dw, dBias });
     if (back.wantsInput) kernels.write(descriptor, { dx: dx.slot, dxRow: dx.row });
   }
   kernels.run.conv1d_prepare(descriptor.address);
   kernels.run.conv1d_forward(descriptor.address);
   if (back) kernels.run.conv1d_backward(descriptor.address);
-  const gradients = new Float32Array(w.length);
-  moveConvWeight(kernels, c, dw, gradients, staging, false);
+  const inner = buffers.read(dw);
+  const gradients = Float32Array.from(w, (_, at) => inner[placeOf(c, at)]!);
   // Padding of gradients stays zero: each other element is that of a weight.
-  const count = buffers.read(dw).filter((value) => value !== 0).length;
+  const count = inner.filter((value) => value !== 0).length;
   if (count > w.length) throw new Error(`${count} gradients of ${w.length} weights`);
   const result = {
     y: unpack(to, outputs, buffers.readRows(output)),

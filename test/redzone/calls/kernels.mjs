@@ -40,16 +40,125 @@ for (const name of ['sigmoid', 'tanh']) {
     return { args: [random.floats(length, 9), out(length)], spots: [[[1], wrongOut(length)]] };
   });
 }
-primitive('softmax', 0.8, (random) => {
+primitive('activation', 1, (random) => {
   const length = random.from(1, 40);
+  const type = random.pick(['relu', 'gelu', 'silu', 'selu', 'softplus', 'hardSigmoid', 'affine']);
   return {
-    args: [random.floats(length, 9), 0.5 + random.next(), out(length)],
+    args: [type, random.floats(length, 9), out(length)],
     spots: [
-      [[1], wrong.number()],
+      [[0], wrong.choice],
       [[2], wrongOut(length)],
     ],
   };
 });
+for (const name of ['softmax', 'logSoftmax']) {
+  primitive(name, 0.8, (random) => {
+    const [rows, features] = [random.from(1, 4), random.from(1, 21)];
+    const length = rows * features;
+    return {
+      args: [random.floats(length, 9), 0.5 + random.next(), out(length), features],
+      spots: [
+        [[1], wrong.number()],
+        [[2], wrongOut(length)],
+        [[3], wrong.size],
+      ],
+    };
+  });
+}
+primitive('layerNorm', 0.8, (random) => {
+  const [rows, features] = [random.from(1, 4), random.from(1, 21)];
+  const length = rows * features;
+  const options = {
+    ...(random.chance(0.6) && { gamma: random.floats(features) }),
+    ...(random.chance(0.6) && { beta: random.floats(features) }),
+    epsilon: 1e-3,
+  };
+  return {
+    args: [random.floats(length), features, options, out(length)],
+    spots: [
+      [[1], wrong.size],
+      [[2, 'epsilon'], wrong.number()],
+      [[3], wrongOut(length)],
+    ],
+  };
+});
+/** Primitives that pack weights, use them once, and give them back. */
+const packing = (name, weight, make, use) =>
+  kind(name, weight, (world, random) => {
+    const { args, spots, ...rest } = make(random);
+    return call(random, args, spots, {
+      run(side, ...given) {
+        const kernels = side.face.kernels.Kernels.create(side.of(world.all.engine[0]));
+        const packed = kernels[name](...given);
+        try {
+          return use(kernels, packed, rest);
+        } finally {
+          packed.dispose();
+        }
+      },
+    });
+  });
+packing(
+  'matrix',
+  1,
+  (random) => {
+    const [m, rows, columns] = [random.from(1, 7), random.from(1, 20), random.from(1, 40)];
+    return {
+      args: [random.floats(rows * columns), rows, columns],
+      spots: [
+        [[0], wrong.array()],
+        [[1], wrong.size],
+        [[2], wrong.size],
+      ],
+      a: random.floats(m * rows),
+      m,
+    };
+  },
+  (kernels, matrix, { a, m }) => kernels.matmul(a, matrix, m),
+);
+packing(
+  'convolution',
+  2,
+  (random) => {
+    const groups = random.pick([1, 1, 2, 7]);
+    const inChannels = groups * random.from(1, 4);
+    const outChannels = groups * random.pick([1, random.from(1, 9)]);
+    const [kernelSize, dilation, stride] = [
+      random.from(1, 4),
+      random.from(1, 2),
+      random.from(1, 2),
+    ];
+    const padding = random.pick(['valid', 'same', 'causal', [2, 3]]);
+    const [steps, batch] = [random.from(1, random.chance(0.1) ? 120 : 12), random.from(1, 3)];
+    const length = (outChannels * inChannels * kernelSize) / groups;
+    const sizes = { inChannels, outChannels, kernelSize, dilation, stride, groups, padding };
+    const options = {
+      ...sizes,
+      ...(random.chance(0.5) && { bias: random.floats(outChannels) }),
+    };
+    const state = dilation * (kernelSize - 1) * batch * inChannels;
+    return {
+      args: [random.floats(length), options],
+      spots: [
+        [[0], wrong.array()],
+        [[1, 'stride'], wrong.count(1)],
+        [[1, 'padding'], wrong.choice],
+      ],
+      x: random.floats(steps * batch * inChannels),
+      input: {
+        steps,
+        batch,
+        ...(padding === 'causal' && { state: random.floats(state) }),
+      },
+    };
+  },
+  (kernels, convolution, { x, input }) => {
+    // Each build has a state of its own, which the call replaces.
+    const state = input.state?.slice();
+    const y = kernels.conv1d(x, convolution, { ...input, ...(state && { state }) });
+    return state ? [y, state] : y;
+  },
+);
 /** Rows and units of a cell update, and as many numbers for each. */
 const cell = (random) => {
   const batch = random.from(1, 3);

@@ -1,0 +1,254 @@
+import { checkFloats, checkInteger, ownFloats, readOptions, roundUp, show } from '../base/check.ts';
+import { viewOf } from '../base/arrays.ts';
+import { HostDisposable } from '../base/disposable.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { convPanels, convSizes, convSteps, permuteTaps } from '../engine/conv1d.ts';
+import type { ConvShape } from '../engine/conv1d.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Kernels } from '../engine/kernels.ts';
+import { NONE, Plan, part } from '../engine/plan.ts';
+import type { Descriptor, Slot } from '../engine/plan.ts';
+import { getRows, putRows, resultIn, scratch } from './scratch.ts';
+import { Shelf } from './shelf.ts';
+
+export interface ConvolutionOptions {
+  /** I */
+  readonly inChannels: number;
+  /** O */
+  readonly outChannels: number;
+  /** K */
+  readonly kernelSize: number;
+  /** Steps from output to output; default 1. */
+  readonly stride?: number;
+  /** Steps from tap to tap; default 1. */
+  readonly dilation?: number;
+  /** Groups of channels that see nothing of each other; default 1. They divide I and O. */
+  readonly groups?: number;
+  /**
+   * Zeros before the first and after the last step, as [left, right] or by a name. `valid` is none
+   * (the default); `same` gives T / stride outputs, rounded up, with the odd zero after, as in
+   * Keras; `causal` is all before, so that no output depends on a later step.
+   */
+  readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  /** [O]; default none. */
+  readonly bias?: Float32Array;
+}
+
+/** How one call reads its input. */
+export interface ConvolutionInput {
+  /** T */
+  readonly steps: number;
+  /** B, default 1. */
+  readonly batch?: number;
+  /**
+   * [dilation (K - 1), B, I] for `causal`: the steps before the first, which the call replaces by
+   * the last ones. Zeros begin a stream. All calls but the last take a multiple of `stride` steps.
+   */
+  readonly state?: Float32Array;
+}
+
+const KEYS = [
+  'inChannels',
+  'outChannels',
+  'kernelSize',
+  'stride',
+  'dilation',
+  'groups',
+  'padding',
+  'bias',
+] as const;
+
+/** Most steps that a window reaches over, and most zeros at an end. */
+const MAX_REACH = 2 ** 20;
+
+const shelf = new Shelf<Convolution, { readonly descriptor: Descriptor<'Conv1d'> }>('convolution');
+
+/** Weights of a convolution over time, packed in the engine's memory once. */
+export class Convolution extends HostDisposable {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly groups: number;
+  readonly padding: 'valid' | 'same' | 'causal' | readonly [number, number];
+
+  private constructor(options: ConvolutionOptions) {
+    super();
+    const { inChannels, outChannels, kernelSize } = options;
+    const { stride = 1, dilation = 1, groups = 1, padding = 'valid' } = options;
+    const sizes = { inChannels, outChannels, kernelSize, stride, dilation, groups };
+    for (const [name, size] of Object.entries(sizes)) checkInteger(`options.${name}`, size, 1);
+    for (const name of ['inChannels', 'outChannels'] as const) {
+      if (sizes[name] % groups === 0) continue;
+      const message = `"options.${name}" expected a multiple of groups ${groups}, got ${sizes[name]}`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
+    checkInteger(
+      'options.dilation x (options.kernelSize - 1)',
+      dilation * (kernelSize - 1),
+      0,
+      MAX_REACH,
+    );
+    [this.inChannels, this.outChannels, this.kernelSize] = [inChannels, outChannels, kernelSize];
+    [this.stride, this.dilation, this.groups] = [stride, dilation, groups];
+    this.padding = checkPadding(padding);
+    Object.freeze(this);
+  }
+
+  /** @internal */
+  static pack(engine: Engine, w: Float32Array, options: ConvolutionOptions): Convolution {
+    const given = readOptions('options', options, KEYS);
+    const convolution = new Convolution(given);
+    const shape = shapeOf(convolution);
+    const { inputs, outputs, taps, groups } = shape;
+    const length = (outputs * inputs * taps) / groups;
+    const values = ownFloats('w', w, length, 'outChannels x inChannels / groups x kernelSize');
+    const { bias } = given;
+    const ownBias =
+      bias === undefined ? undefined : ownFloats('options.bias', bias, outputs, 'outChannels');
+    const sizes = convSizes(shape);
+    const plan = new Plan();
+    const [panels, windows, slice] = [sizes.w, sizes.windows, sizes.slice].map((size) =>
+      size ? plan.reserve(size) : NONE,
+    ) as [Slot, Slot, Slot];
+    const vector = ownBias ? plan.reserve(roundUp(outputs, 4)) : NONE;
+    const staging = plan.reserve(length);
+    const product = plan.descriptor('Product');
+    const descriptor = plan.descriptor('Conv1d');
+    const move = plan.descriptor('Panels');
+    const kernels = shelf.put(engine, convolution, plan, { descriptor });
+    packWeight(kernels, shape, values, panels, staging, move);
+    if (ownBias) kernels.floats(vector).set(ownBias);
+    const { stride, dilation } = convolution;
+    const places = { w: panels, bias: vector, windows, slice, product };
+    const { windowRow } = sizes;
+    kernels.write(descriptor, { ...shape, stride, dilation, ...places, windowRow });
+    return convolution;
+  }
+
+  /** Steps that come out of a sequence of `steps`: T'. */
+  outputSteps(steps: number): number {
+    checkInteger('steps', steps, 0);
+    const { kernelSize: taps, stride, dilation } = this;
+    return convSteps(steps, { taps, stride, dilation, ...zerosOf(this, steps) });
+  }
+
+  /** Gives its memory back; every use after it throws. */
+  dispose(): void {
+    shelf.drop(this);
+  }
+}
+
+function checkPadding(value: unknown): Convolution['padding'] {
+  if (value === 'valid' || value === 'same' || value === 'causal') return value;
+  if (!Array.isArray(value) || value.length !== 2) {
+    const message = `"options.padding" expected 'valid', 'same', 'causal' or [left, right], got ${show(value)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  const [left, right] = [value[0] as unknown, value[1] as unknown].map((zeros, k) =>
+    checkInteger(`options.padding[${k}]`, zeros, 0, MAX_REACH),
+  ) as [number, number];
+  return Object.freeze([left, right] as const);
+}
+
+const shapeOf = (c: Convolution): ConvShape => ({
+  inputs: c.inChannels,
+  outputs: c.outChannels,
+  taps: c.kernelSize,
+  groups: c.groups,
+});
+
+/** Zeros before and after a sequence. */
+function zerosOf(c: Convolution, steps: number): { left: number; right: number } {
+  const { padding, stride } = c;
+  const reach = c.dilation * (c.kernelSize - 1);
+  if (padding === 'valid') return { left: 0, right: 0 };
+  if (padding === 'causal') return { left: reach, right: 0 };
+  if (padding !== 'same') return { left: padding[0], right: padding[1] };
+  const outputs = Math.ceil(steps / stride);
+  const zeros = Math.max(0, (outputs - 1) * stride + reach + 1 - steps);
+  return { left: Math.floor(zeros / 2), right: Math.ceil(zeros / 2) };
+}
+
+/** PyTorch's weight to the panels of all groups. */
+function packWeight(
+  kernels: Kernels,
+  shape: ConvShape,
+  weight: Float32Array,
+  panels: Slot,
+  staging: Slot,
+  move: Descriptor<'Panels'>,
+): void {
+  const { panels: one, count } = convPanels(shape);
+  const staged = kernels.floats(staging);
+  staged.set(weight);
+  permuteTaps(staged, shape.inputs / shape.groups, shape.taps, true);
+  for (let group = 0; group < count; group++) {
+    kernels.write(move, {
+      ...one,
+      panels: part(panels, group * one.padded * one.depth),
+      plain: part(staging, group * one.hidden * one.depth),
+    });
+    kernels.run.panels_rearrange(move.address, true);
+  }
+}
+
+/** The first row of every step where all have the whole batch. */
+function writeOffsets(kernels: Kernels, slot: Slot, batch: number): void {
+  const offsets = kernels.integers(slot);
+  for (let t = 0; t < offsets.length; t++) offsets[t] = t * batch;
+}
+
+export function conv1d(
+  engine: Engine,
+  x: Float32Array,
+  convolution: Convolution,
+  input: ConvolutionInput,
+  out: Float32Array | undefined,
+): Float32Array {
+  const { descriptor } = shelf.of(engine, convolution);
+  const { inChannels: inputs, outChannels: outputs, padding } = convolution;
+  const { steps, batch = 1, state } = readOptions('input', input, ['steps', 'batch', 'state']);
+  checkInteger('input.steps', steps, 1);
+  checkInteger('input.batch', batch, 1);
+  if (state !== undefined && padding !== 'causal') {
+    const message = `"input.state" needs a convolution with padding 'causal', got ${show(padding)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  const { left } = zerosOf(convolution, steps);
+  const history = state === undefined ? 0 : left;
+  const stateLength = history * batch * inputs;
+  const shape = 'dilation (K - 1) x batch x inChannels';
+  const before =
+    state === undefined
+      ? undefined
+      : viewOf('Float32Array', checkFloats('input.state', state, stateLength, shape));
+  const own = ownFloats('x', x, steps * batch * inputs, 'steps x batch x inChannels');
+  const outputSteps = convolution.outputSteps(steps);
+  const result = resultIn(out, outputSteps * batch * outputs, "T' x batch x outChannels");
+  // A getter of the input may have disposed it.
+  shelf.of(engine, convolution);
+  return scratch(engine, 'conv1d', (kernels, plan) => {
+    const [xRow, yRow] = [roundUp(inputs, 4), roundUp(outputs, 4)];
+    const from = plan.reserve(steps * batch * xRow);
+    const to = plan.reserve(outputSteps * batch * yRow);
+    const states = plan.reserve(history * batch * xRow);
+    const offsets = plan.reserve(steps + 1);
+    const outputOffsets = plan.reserve(outputSteps + 1);
+    return () => {
+      putRows(kernels, from, own, inputs);
+      if (before) putRows(kernels, states, before, inputs);
+      writeOffsets(kernels, offsets, batch);
+      writeOffsets(kernels, outputOffsets, batch);
+      kernels.write(descriptor, { left, history, steps, outputSteps, batch });
+      kernels.write(descriptor, { offsets, outputOffsets, state: states });
+      kernels.write(descriptor, { stateAfter: history ? states : NONE, stateRow: 4 * xRow });
+      kernels.write(descriptor, { x: from, xRow: 4 * xRow, y: to, yRow: 4 * yRow });
+      kernels.run.conv1d_forward(descriptor.address);
+      getRows(kernels, to, result, outputs);
+      if (before) getRows(kernels, states, before, inputs);
+      return out ?? result;
+    };
+  });
+}
