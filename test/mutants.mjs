@@ -122,8 +122,8 @@ export const mutants = [
   ...mutantsOf('assembly/layers/conv1d.ts', {
     'conv1d: ragged rows have the input of their neighbours': [
       [
-        'const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;',
-        'const row = t < d.steps ? load<i32>(d.offsets + (t << 2)) + place : -1;',
+        'const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;\n  return row < 0 ? 0 : d.x',
+        'const row = t < d.steps ? load<i32>(d.offsets + (t << 2)) + place : -1;\n  return row < 0 ? 0 : d.x',
       ],
     ],
     'conv1d: windows repeat the window of another row': [
@@ -154,14 +154,20 @@ export const mutants = [
     'conv1d: depthwise gradient of the first tap alone': [
       ['const dw = tapsOf(d, d.dw, v) + (k << 6);', 'const dw = tapsOf(d, d.dw, v);'],
     ],
-    'conv1d: a depthwise state has a gradient among the inputs': [
-      ['const isInput = d.dx && x && step >= 0;', 'const isInput = d.dx && x;'],
+    'conv1d: no gradient reaches the state': [
+      ['return t < 0 || !d.dState ? 0 : d.dState', 'return t < 0 || d.dState ? 0 : d.dState'],
+    ],
+    'conv1d: the gradient of the last state is lost': [
+      ['      memory.copy(to, from, width);\n', ''],
     ],
     'conv1d: the state of a short row forgets the one before': [
       ['return t < 0 ? 0 : d.state', 'return t < 0 || t >= d.history - d.steps ? 0 : d.state'],
     ],
     'conv1d: the state after is that of the longest row': [
-      ['validSteps(d.offsets, d.steps, place) - d.history', 'd.steps - d.history'],
+      [
+        'const first = validSteps(d.offsets, d.steps, place) - d.history;\n    for (let j = 0',
+        'const first = d.steps - d.history;\n    for (let j = 0',
+      ],
     ],
   }),
   ...mutantsOf('assembly/base/activations.ts', {
