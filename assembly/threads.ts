@@ -87,7 +87,7 @@ function shareOf(q: Sequence, from: i32, until: i32): Sequence {
   mine.until = until;
   mine.dh += rows;
   mine.dc += rows;
-  if (q.cell != codes.CELL_OPTIONS) return mine;
+  if (!changetype<usize>(q.options)) return mine;
   memory.copy(own + OPTIONS_AT, changetype<usize>(q.options), offsetof<Options>());
   const o = changetype<Options>(own + OPTIONS_AT);
   if (o.recurrentMask) o.recurrentMask += rows;
@@ -100,9 +100,8 @@ function shareOf(q: Sequence, from: i32, until: i32): Sequence {
 
 /** Whether steps back sum over all their rows: into gradients of parameters, or into norms. */
 function sumsOverRows(q: Sequence): bool {
-  if (q.peephole || q.dhSeen) return true;
-  if (q.cell != codes.CELL_OPTIONS) return false;
-  return q.options.gammaHidden != 0 || q.options.kind == codes.CELL_INDEPENDENT;
+  if (q.peephole || q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;
+  return changetype<usize>(q.options) != 0 && q.options.gammaHidden != 0;
 }
 
 function sequencePart(phase: i32, q: Sequence, part: i32, count: i32): void {
@@ -116,7 +115,7 @@ function sequencePart(phase: i32, q: Sequence, part: i32, count: i32): void {
   }
   // The normalisation of inputs goes back over all columns between the gradients of biases and of
   // weights.
-  if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {
+  if (changetype<usize>(q.options) && q.options.gammaInput) {
     if (part) return;
     count = 1;
   }

@@ -30,12 +30,9 @@ export const mutants = [
       ],
     ],
   }),
-  ...mutantsOf('assembly/recurrent/general.ts', {
+  ...mutantsOf('assembly/recurrent/around.ts', {
     'zoneout keeps what it should renew': [
-      [
-        'mixed = flush(madd(share, change, before))',
-        'mixed = flush(f32x4.sub(v128.load(q.h + k), f32x4.mul(share, change)))',
-      ],
+      ['madd(share, f32x4.sub(h, before), before)', 'madd(share, f32x4.sub(before, h), h)'],
     ],
     'zoneout: no gradient along the kept state': [
       ['kept = f32x4.sub(d, passed)', 'kept = f32x4.sub(d, d)'],
@@ -44,24 +41,27 @@ export const mutants = [
       ['if (o.projected) d = v128.andnot(d, wasClipped(q, o, k));', ''],
     ],
     'recurrent dropout: the gradient is not masked': [
-      [
-        'if (o.recurrentMask) d = f32x4.mul(v128.load(o.recurrentMask + k), d)',
-        'if (!o.recurrentMask) d = f32x4.mul(v128.load(o.recurrentMask + k), d)',
-      ],
+      ['f32x4.mul(v128.load(mask + k), v128.load(q.da + k))', 'v128.load(q.da + k)'],
     ],
     'layer norm: bias of the state added after the reset': [
-      ['const beta = isApart(o) ? q.biasHidden : 0;', 'const beta = 0;'],
+      ['const beta = isApart ? q.biasHidden : 0;', 'const beta = 0;'],
+    ],
+    'what the cell leaves of its share of dh is lost': [
+      ['f32x4.add(v128.load(q.dh + k), v128.load(left + k))', 'v128.load(q.dh + k)'],
     ],
     'layer norm of the state per gate': [
       [
-        'standardise(hat, inverse, q.products, q.gateRow, q.active, blocks, wide, q.hidden)',
-        'standardise(hat, inverse, q.products, q.gateRow, q.active, 1, wide, q.hidden)',
+        'standardise(hat, inverse, q.products, q.gateRow, q.active, gateCount(q), q.hidden)',
+        'standardise(hat, inverse, q.products, q.gateRow, q.active, 1, q.hidden)',
       ],
     ],
   }),
-  ...mutantsOf('assembly/cells/cell.ts', {
+  ...mutantsOf('assembly/cells/policy.ts', {
     'gradients of gates are not bounded': [
-      ['return clamp(gradient, s.gradientLimit);', 'return gradient;'],
+      [
+        'return clamp(f32x4.mul(d, d_sigmoid(y)), s.gradientLimit);',
+        'return f32x4.mul(d, d_sigmoid(y));',
+      ],
     ],
     'gradients of gates with options are not bounded': [
       [
@@ -70,6 +70,21 @@ export const mutants = [
       ],
     ],
     'clip has a gradient outside of its bound': [['v128.and(passed, within(x, limit))', 'passed']],
+    'the sum of the second gate is not kept': [['    v128.store(b + s.toSums, y);\n', '']],
+    'the third gate is not clipped': [['  z = clamp(z, limit);\n', '']],
+    'the slope of the candidate is that of the gates': [
+      ['openBack(s, s.options.candidate, d', 'openBack(s, s.options.gate, d'],
+    ],
+    'cell clip has a gradient outside of its bound': [
+      ['v128.andnot(dc, f32x4.ge(f32x4.abs(c), f32x4.splat(s.options.cellClip)))', 'dc'],
+    ],
+    'gates not differentiated': [
+      ['clamp(f32x4.mul(d, d_sigmoid(y)), s.gradientLimit)', 'clamp(d, s.gradientLimit)'],
+    ],
+    'tanh not differentiated': [['return d_tanh(y);', 'return f32x4.splat(1);']],
+    'relu passes every gradient': [
+      ['return v128.and(f32x4.gt(y, v128.load(ZEROS)), v128.load(ONE));', 'return v128.load(ONE);'],
+    ],
   }),
   ...mutantsOf('assembly/layers/norm.ts', {
     'unbiased variance': [
@@ -86,8 +101,8 @@ export const mutants = [
     ],
     'layer norm: epsilon is that of the cells': [
       [
-        'standardiseRow(y, d.x + r * d.xRow, 1, bytes, d.width, epsilon)',
-        'standardiseRow(y, d.x + r * d.xRow, 1, bytes, d.width, CELL_EPSILON)',
+        'standardiseRow(y, d.x + r * d.xRow, 1, d.width, epsilon)',
+        'standardiseRow(y, d.x + r * d.xRow, 1, d.width, CELL_EPSILON)',
       ],
     ],
     'layer norm: beta has no gradient without a gamma': [['if (dBeta)', 'if (dBeta && gamma)']],
@@ -176,7 +191,7 @@ export const mutants = [
       ['f32x4.mul(f32x4.mul(a, b), d_tanh', 'f32x4.mul(a, d_tanh'],
     ],
     'hard sigmoid of Keras 3': [
-      ['f32x4.pmin(madd(a, x, b), one)', 'f32x4.pmin(madd(f32x4.splat(1 / 6), x, b), one)'],
+      ['f32x4.pmin(madd(a, x, b), ', 'f32x4.pmin(madd(f32x4.splat(1 / 6), x, b), '],
     ],
     'selu: the scale is missing above 0': [['f32x4.mul(f32x4.splat(SELU_SCALE), x)', 'x']],
     'gelu: the tail below 0 is mirrored': [
@@ -191,18 +206,21 @@ export const mutants = [
     'silu: slope of the sigmoid alone': [['madd(y, f32x4.sub(one, s), s)', 's']],
   }),
   ...mutantsOf('assembly/cells/lstm.ts', {
-    'cell clip has a gradient outside of its bound': [
-      ['dc = v128.andnot(dc, f32x4.ge(f32x4.abs(c1), f32x4.splat(o.cellClip)));', ''],
-    ],
     'input and forget gate swapped': [
       [
-        'sigmoids(i, f, v128.load(output), gates, second',
-        'sigmoids(f, i, v128.load(output), gates, second',
+        'by.three(s, i, f, v128.load(output), gates, second',
+        'by.three(s, f, i, v128.load(output), gates, second',
       ],
     ],
     'cell and output gate swapped': [
-      ['const g = v128.load(candidate);', 'const g = v128.load(candidate, 16);'],
-      ['let o = v128.load(output);', 'let o = v128.load(candidate);'],
+      [
+        'const g = v128.load(gates + (coupled ? 16 : 32));',
+        'const g = v128.load(gates + (coupled ? 32 : 48));',
+      ],
+      [
+        'const at = s.gates + z + (coupled ? 32 : 48);',
+        'const at = s.gates + z + (coupled ? 16 : 32);',
+      ],
     ],
     'peepholes of input and forget gate swapped': [
       [
@@ -222,33 +240,39 @@ export const mutants = [
       ['s.peephole + u + (coupled ? 1 : 2) * s.hiddenBytes', 's.peephole + u + s.hiddenBytes'],
     ],
     'output gate sees the old cell state': [
-      ['sigmoid(madd(v128.load(peephole), c, o))', 'sigmoid(madd(v128.load(peephole), c0, o))'],
+      [
+        'madd(v128.load(peephole), c, o)',
+        'madd(v128.load(peephole), v128.load(s.cPrevious + h), o)',
+      ],
     ],
     'coupled gates do not forget': [['madd(i, f32x4.sub(g, c0), c0)', 'madd(i, g, c0)']],
     'h and c stored in each other’s place': [
       ['v128.store(s.c + h, c);', 'v128.store(s.h + h, c);'],
       [
-        'v128.store(s.h + h, flush(f32x4.mul(o, tanh(c))))',
-        'v128.store(s.c + h, flush(f32x4.mul(o, tanh(c))))',
+        'v128.store(s.h + h, flush(f32x4.mul(o, by.output(s, out))))',
+        'v128.store(s.c + h, flush(f32x4.mul(o, by.output(s, out))))',
       ],
     ],
-    'h without tanh of c': [['flush(f32x4.mul(o, tanh(c)))', 'flush(f32x4.mul(o, c))']],
+    'h without tanh of c': [['flush(f32x4.mul(o, by.output(s, out)))', 'flush(f32x4.mul(o, out))']],
     'c is never flushed': [
-      [
-        'flush(madd(v128.load(gates, 16), c0, f32x4.mul(i, g)))',
-        'madd(v128.load(gates, 16), c0, f32x4.mul(i, g))',
-      ],
+      ['const c = flush(by.bounded(s, next));', 'const c = by.bounded(s, next);'],
     ],
     'backward: dc of the step after dropped': [
-      ['d_tanh(t), v128.load(s.dc + h))', 'd_tanh(t), v128.load(ZEROS))'],
+      [
+        'by.outputSlope(s, c, t), v128.load(s.dc + h))',
+        'by.outputSlope(s, c, t), v128.load(ZEROS))',
+      ],
     ],
     'backward: dh does not reach dc': [
-      ['madd(f32x4.mul(dh, o), d_tanh(t), v128.load(s.dc + h))', 'v128.load(s.dc + h)'],
+      [
+        'madd(f32x4.mul(dh, o_), by.outputSlope(s, c, t), v128.load(s.dc + h))',
+        'v128.load(s.dc + h)',
+      ],
     ],
     'backward: tanh(c) not differentiated': [
       [
-        'madd(f32x4.mul(dh, o), d_tanh(t), v128.load(s.dc + h))',
-        'madd(dh, o, v128.load(s.dc + h))',
+        'madd(f32x4.mul(dh, o_), by.outputSlope(s, c, t), v128.load(s.dc + h))',
+        'madd(dh, o_, v128.load(s.dc + h))',
       ],
     ],
     'backward: peephole of the output gate dropped from dc': [
@@ -272,23 +296,27 @@ export const mutants = [
     'backward: coupled gate without its forget term': [
       ['dc, coupled ? f32x4.sub(g, c0) : g', 'dc, g'],
     ],
-    'backward: coupled dc without the forget factor': [
-      ['dc0 = nmadd(dc, i, dc);\n  } else', 'dc0 = dc;\n  } else'],
-    ],
+    'backward: coupled dc without the forget factor': [['dc0 = nmadd(dc, i, dc);', 'dc0 = dc;']],
     'backward: dc without the forget factor': [
       [
-        'dc0 = f32x4.mul(dc, f);\n    v128.store(gates, f_, 16)',
-        'dc0 = dc;\n    v128.store(gates, f_, 16)',
+        'dc0 = f32x4.mul(dc, f);\n      v128.store(gates, f_, 16)',
+        'dc0 = dc;\n      v128.store(gates, f_, 16)',
       ],
     ],
     'backward: gradient of the forget gate from the new c': [
-      ['f32x4.mul(f32x4.mul(dc, c0), d_sigmoid(f))', 'f32x4.mul(f32x4.mul(dc, c), d_sigmoid(f))'],
+      ['by.gateBack(s, f32x4.mul(dc, c0), f', 'by.gateBack(s, f32x4.mul(dc, c), f'],
     ],
     'backward: output gate not differentiated': [
-      ['f32x4.mul(f32x4.mul(dh, t), d_sigmoid(o))', 'f32x4.mul(dh, t)'],
+      ['o_ = by.gateBack(s, f32x4.mul(dh, t), o_, last);', 'o_ = f32x4.mul(dh, t);'],
     ],
     'backward: candidate not differentiated': [
-      ['f32x4.mul(f32x4.mul(dc, i), d_tanh(g))', 'f32x4.mul(dc, i)'],
+      ['by.candidateBack(s, f32x4.mul(dc, i), g, candidate)', 'f32x4.mul(dc, i)'],
+    ],
+    'backward, apart: dc of the step after dropped': [
+      [
+        'f32x4.add(v128.load(s.options.dCell + h), v128.load(s.dc + h))',
+        'v128.load(s.options.dCell + h)',
+      ],
     ],
   }),
 
@@ -296,9 +324,7 @@ export const mutants = [
     'z and 1 - z swapped': [
       ['madd(z, f32x4.sub(previous, n), n)', 'madd(z, f32x4.sub(n, previous), previous)'],
     ],
-    'reset and update gate swapped': [
-      ['sigmoids(r, update, update, gates', 'sigmoids(update, r, r, gates'],
-    ],
+    'reset and update gate swapped': [['two(s, r, update, gates', 'two(s, update, r, gates']],
     'reset gate not applied': [
       [
         'madd(r, v128.load(products, 32), v128.load(gates, 32))',
@@ -307,15 +333,15 @@ export const mutants = [
     ],
     'reset before: reset gate not applied': [
       [
-        'v128.store(s.products + h + v, f32x4.mul(r, v128.load(s.hPrevious + h + v)));',
-        'v128.store(s.products + h + v, v128.load(s.hPrevious + h + v));',
+        'v128.store(s.products + h + v, f32x4.mul(r, v128.load(s.a + h + v)));',
+        'v128.store(s.products + h + v, v128.load(s.a + h + v));',
       ],
     ],
     'backward: dh (.) z dropped': [
       ['v128.store(s.dh + h, f32x4.mul(dh, update));', 'v128.store(s.dh + h, f32x4.splat(0));'],
     ],
     'backward: reset gate without the recurrent product': [
-      ['const dr = f32x4.mul(n_, v128.load(products, 32));', 'const dr = n_;'],
+      ['by.gateBack(s, f32x4.mul(n_, v128.load(products, 32)), r', 'by.gateBack(s, n_, r'],
     ],
     'backward: update gate with the wrong sign': [
       [
@@ -327,16 +353,13 @@ export const mutants = [
       ['v128.store(products, f32x4.mul(n_, r), 32);', 'v128.store(products, n_, 32);'],
     ],
     'backward: n without 1 - z': [
-      [
-        'held(s, f32x4.mul(dn, d_tanh(n)));\n    const dr',
-        'held(s, f32x4.mul(dh, d_tanh(n)));\n    const dr',
-      ],
+      ['candidateBack(s, dn, n, gates + 32)', 'candidateBack(s, dh, n, gates + 32)'],
     ],
     'backward, reset before: e (.) r dropped': [
-      ['madd(e, r, v128.load(s.dh + h + v))', 'v128.load(s.dh + h + v)'],
+      ['madd(e, r, v128.load(s.da + h + v))', 'v128.load(s.da + h + v)'],
     ],
     'backward, reset before: reset gate without h': [
-      ['f32x4.mul(f32x4.mul(e, previous), d_sigmoid(r))', 'f32x4.mul(e, d_sigmoid(r))'],
+      ['const dr = f32x4.mul(e, v128.load(s.a + h + v));', 'const dr = e;'],
     ],
     'backward, reset before: dh (.) z dropped': [
       [
@@ -347,11 +370,16 @@ export const mutants = [
   }),
 
   ...mutantsOf('assembly/cells/rnn.ts', {
-    'tanh not differentiated': [['return d_tanh(y);', 'return f32x4.splat(1);']],
-    'relu passes every gradient': [
-      ['return v128.and(f32x4.gt(y, v128.load(ZEROS)), v128.load(ONE));', 'return v128.load(ONE);'],
-    ],
     'dh of the step after is counted twice': [['v128.store(s.dh + h + v, v128.load(ZEROS));', '']],
+    'independent: the state does not reach the sum': [
+      ['x = madd(v128.load(s.r + u + v), v128.load(s.a + h + v), x);', ''],
+    ],
+    'independent: no gradient through the state': [
+      ['madd(x_, v128.load(s.r + u + v), v128.load(s.da + h + v))', 'v128.load(s.da + h + v)'],
+    ],
+    'independent: gradient of the vector without the state': [
+      ['madd(x_, a, v128.load(s.dr + u + v))', 'f32x4.add(x_, v128.load(s.dr + u + v))'],
+    ],
   }),
 
   ...mutantsOf('assembly/training/ctc.ts', {
@@ -368,14 +396,15 @@ export const mutants = [
   }),
 
   ...mutantsOf('assembly/recurrent/sequence.ts', {
+    'a masked state: its gradient starts from that of the step after': [
+      ['if (q.options.recurrentMask) memory.fill(q.da, 0, q.active * q.stateRow);', ''],
+    ],
+    'zoneout and projection see the gradient of the outputs twice': [['  q.dy = 0;\n', '']],
     'peephole form cell: products see h': [
-      [
-        'const a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;',
-        'const a = q.hPrevious;',
-      ],
+      ['q.a = isOfCell ? q.cPrevious : q.hPrevious;', 'q.a = q.hPrevious;'],
     ],
     'peephole form cell: gradient of the products goes to dh': [
-      ['const target = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;', 'const target = q.dh;'],
+      ['q.da = isOfCell ? q.dc : q.dh;', 'q.da = q.dh;'],
     ],
     'peephole form cell: gradient of R from h': [
       [
@@ -403,7 +432,7 @@ export const mutants = [
     ],
     'loss on the outputs ignored': [['q.dy = q.dyAll ?', 'q.dy = false ?']],
     'biases ignored': [
-      ['const initial = q.bias && !isNormalised ? q.bias : ZEROS;', 'const initial = ZEROS;'],
+      ['const initial = q.bias && !isNormalised(q) ? q.bias : ZEROS;', 'const initial = ZEROS;'],
     ],
     'second chunk of steps reads the inputs of the first': [['q.x + first * q.xRow', 'q.x']],
     'backward stops before the first step': [
@@ -795,7 +824,10 @@ export const mutants = [
     'threads: the mask of another row': [['  if (o.recurrentMask) o.recurrentMask += rows;\n', '']],
     'threads: scratch of normalised cells is shared': [['  o.dCell += rows;\n', '']],
     'threads: peepholes are summed by all at once': [
-      ['if (q.peephole || q.dhSeen) return true;', 'if (q.dhSeen) return true;'],
+      [
+        'if (q.peephole || q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;',
+        'if (q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;',
+      ],
     ],
     'threads: second moments of another share': [['  if (u.second) mine.second += at;\n', '']],
     'threads: a share of dx from the first row on': [
@@ -817,7 +849,7 @@ export const mutants = [
       ['if (panel < end) weightGradients', 'weightGradients'],
     ],
     'threads: normalised inputs go back in every share': [
-      ['if (q.cell == codes.CELL_OPTIONS && q.options.gammaInput) {', 'if (false) {'],
+      ['if (changetype<usize>(q.options) && q.options.gammaInput) {', 'if (false) {'],
     ],
   }),
 

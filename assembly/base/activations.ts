@@ -58,6 +58,13 @@ function normal(x: v128): v128 {
   return v128.bitselect(tail, f32x4.sub(one, tail), f32x4.lt(x, v128.load(ZEROS)));
 }
 
+/** a x + b, held to [0, 1] */
+// @ts-ignore: decorator
+@inline
+export function hardSigmoid(x: v128, a: v128, b: v128): v128 {
+  return f32x4.pmax(f32x4.pmin(madd(a, x, b), v128.load(ONE)), v128.load(ZEROS));
+}
+
 /** a (e^x - 1) */
 // @ts-ignore: decorator
 @inline
@@ -67,15 +74,14 @@ function decay(a: v128, x: v128): v128 {
 
 /** The activation of x. */
 export function activate(by: Activation, x: v128): v128 {
+  // The commonest come before what the others load.
+  if (by.kind == codes.ACTIVATION_TANH) return tanh(x);
+  if (by.kind == codes.ACTIVATION_SIGMOID) return sigmoid(x);
   const a = f32x4.splat(by.alpha);
   const b = f32x4.splat(by.beta);
   const zero = v128.load(ZEROS);
   const one = v128.load(ONE);
   switch (by.kind) {
-    case codes.ACTIVATION_SIGMOID:
-      return sigmoid(x);
-    case codes.ACTIVATION_TANH:
-      return tanh(x);
     case codes.ACTIVATION_RELU:
       return f32x4.pmax(x, zero);
     case codes.ACTIVATION_AFFINE:
@@ -87,7 +93,7 @@ export function activate(by: Activation, x: v128): v128 {
     case codes.ACTIVATION_SCALED_TANH:
       return f32x4.mul(a, tanh(f32x4.mul(b, x)));
     case codes.ACTIVATION_HARD_SIGMOID:
-      return f32x4.pmax(f32x4.pmin(madd(a, x, b), one), zero);
+      return hardSigmoid(x, a, b);
     case codes.ACTIVATION_ELU:
       return v128.bitselect(decay(a, x), x, f32x4.lt(x, zero));
     case codes.ACTIVATION_SELU: {

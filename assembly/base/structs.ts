@@ -95,60 +95,6 @@ export class Int8Panels {
   columns: i32;
 }
 
-/**
- * One time step of one layer: where its rows are. The buffers of a sequence, moved along by its
- * loop.
- */
-@unmanaged
-export class Step {
-  /**
-   * [B, N] inout: pre-activations W x + b, then the gates; in the backward pass the gates, then
-   * their gradients.
-   */
-  gates: usize;
-  /**
-   * GRU, reset after: [B, N] R h + b; backward: gradient of the recurrent product. Before: [B, Hp]
-   * r * h.
-   */
-  products: usize;
-  /** [B, Hp] in */
-  hPrevious: usize;
-  /** [B, Hp] out */
-  h: usize;
-  /** [B, Hp] in, LSTM only */
-  cPrevious: usize;
-  /** [B, Hp] out, LSTM only */
-  c: usize;
-  /**
-   * [B, Hp] in: gradient of h from above, or 0 for none. Its rows are as far apart as those of the
-   * state.
-   */
-  dy: usize;
-  /** Bytes from row to row. */
-  gateRow: i32;
-  stateRow: i32;
-  /**
-   * Hp * 4 bytes: from gate to gate of a peephole, half of the way to the `new` columns of a GRU
-   * with reset before.
-   */
-  hiddenBytes: i32;
-  /** [N] in: bias of the recurrent product, which that of the GRU with reset after starts from. */
-  biasHidden: usize;
-  /** [3, Hp] in: input, forget, output; [2, Hp] input, output with coupled gates. */
-  peephole: usize;
-  /** [B, Hp] inout: gradient that arrives from the step after; leaves for the step before. */
-  dh: usize;
-  /** [B, Hp] inout, LSTM; scratch of the GRU with reset before. */
-  dc: usize;
-  /** Like `peephole`, inout: accumulates. */
-  dPeephole: usize;
-  /** Bound of the gradient of every gate's sum; infinity for none. */
-  gradientLimit: f32;
-  /** [B, Hp] out, or 0 where it is not wanted: the whole gradient of h, and of c, at this step. */
-  dhSeen: usize;
-  dcSeen: usize;
-}
-
 /** The activation of a gate; what alpha and beta mean depends on its kind. */
 @unmanaged
 export class Activation {
@@ -158,16 +104,11 @@ export class Activation {
 }
 
 /**
- * What a layer of `CELL_OPTIONS` has beyond its cell. Its gates lie one behind the other, each Hp
- * wide. S: the width of h, P with a projection; rows of all states are as far apart as those of c.
- * [M, *] has a row for every row of every step.
+ * What a layer has beyond its usual cell. S: the width of h, P with a projection; rows of all
+ * states are as far apart as those of c. [M, *] has a row for every row of every step.
  */
 @unmanaged
 export class Options {
-  /** `CELL_LSTM`, `CELL_GRU_AFTER`, `CELL_GRU_BEFORE`, `CELL_RNN_TANH` or `CELL_INDEPENDENT`. */
-  kind: i32;
-  /** LSTM: forget = 1 - input; gates are input, cell, output. */
-  coupled: i32;
   /** Of the gates; of the candidate; of the cell state on its way out. */
   gate: Activation;
   candidate: Activation;
@@ -179,8 +120,8 @@ export class Options {
   /** Share of a new h that counts where there is no mask: 1 - zoneout. */
   renewed: f32;
   /**
-   * [M, N] out for the backward pass: the sums that the gates' activations saw, before their clip.
-   * 0: not wanted.
+   * [M, N], rows as far apart as those of the gates, out for the backward pass: the sums that the
+   * activations saw, before their clip. 0: slopes follow from the gates.
    */
   sums: usize;
   /** [M, S] in: 1 where h is renewed, 0 where it stays. 0: no mask. */
@@ -223,6 +164,73 @@ export class Options {
 }
 
 /**
+ * One time step of one layer: where its rows are. The buffers of a sequence, moved along by its
+ * loop.
+ */
+@unmanaged
+export class Step {
+  /**
+   * [B, N] inout: pre-activations W x + b, then the gates; in the backward pass the gates, then
+   * their gradients.
+   */
+  gates: usize;
+  /**
+   * GRU, reset after: [B, N] R h + b; backward: gradient of the recurrent product. Before: [B, Hp]
+   * r * h.
+   */
+  products: usize;
+  /** [B, Hp] in */
+  hPrevious: usize;
+  /** [B, Hp] in: what the recurrent product reads; a state before the step, masked or as it is. */
+  a: usize;
+  /** [B, Hp] out: the new state, before a projection. */
+  h: usize;
+  /** [B, Hp] in, LSTM only */
+  cPrevious: usize;
+  /** [B, Hp] out, LSTM only */
+  c: usize;
+  /**
+   * [B, Hp] in: gradient of h from above, or 0 for none. Its rows are as far apart as those of the
+   * state.
+   */
+  dy: usize;
+  /** Bytes from row to row. */
+  gateRow: i32;
+  stateRow: i32;
+  /**
+   * Hp * 4 bytes: from gate to gate of a peephole, half of the way to the `new` columns of a GRU
+   * with reset before.
+   */
+  hiddenBytes: i32;
+  /** [N] in: bias of the recurrent product, which that of the GRU with reset after starts from. */
+  biasHidden: usize;
+  /** [3, Hp] in: input, forget, output; [2, Hp] input, output with coupled gates. */
+  peephole: usize;
+  /** [B, Hp] inout: gradient that arrives from the step after; leaves for the step before. */
+  dh: usize;
+  /** [B, Hp] inout, LSTM; scratch of the GRU with reset before. */
+  dc: usize;
+  /** [B, Hp] inout: gradient of a; `dh` or `dc` themselves where a is not masked. */
+  da: usize;
+  /** Like `peephole`, inout: accumulates. */
+  dPeephole: usize;
+  /** Bound of the gradient of every gate's sum; infinity for none. */
+  gradientLimit: f32;
+  /** [B, Hp] out, or 0 where it is not wanted: the whole gradient of h, and of c, at this step. */
+  dhSeen: usize;
+  dcSeen: usize;
+  /** The first row of the step among those of all steps. */
+  row: i32;
+  /** R: panels [H, N] (`depth` rows), or a vector [Hp] of independent units; its gradient. */
+  r: usize;
+  dr: usize;
+  /** 0 where the layer has none. */
+  options: Options;
+  /** Bytes from a gate to where its sum is kept; 0 where it is not. */
+  toSums: usize;
+}
+
+/**
  * One recurrent layer over a sequence. Where rows of a batch differ in length, they are sorted,
  * longest first, and only the valid rows of every step are there, one step after the other: step t
  * has `offsets[t + 1] - offsets[t]` rows, the first ones of the step before. [T, B, *] below stands
@@ -233,6 +241,8 @@ export class Options {
 @unmanaged
 export class Sequence extends Step {
   cell: i32;
+  /** Which activations and bounds the cell has; see cells/policy.ts. */
+  policy: i32;
   operand: i32;
   steps: i32;
   /** Rows of the initial state. */
@@ -242,16 +252,12 @@ export class Sequence extends Step {
   until: i32;
   /** Rows of the step at hand among them. */
   active: i32;
-  /** The first of them. */
-  row: i32;
   /** 1 at every other step. */
   isOdd: i32;
   inputs: i32;
   hidden: i32;
   /** Rows of R: H, or P where h is projected. */
   depth: i32;
-  /** 0 but for `CELL_OPTIONS`. */
-  options: Options;
   /** [T + 1] i32 in: the first row of every step. */
   offsets: usize;
   /** Hp */
@@ -282,9 +288,8 @@ export class Sequence extends Step {
    * its rows.
    */
   norms: usize;
-  /** Panels [I, N] and [H, N] (`depth` rows); vectors [N]. Zero where there is no bias. */
+  /** Panels [I, N]; vectors [N]. Zero where there is no bias. */
   w: usize;
-  r: usize;
   biasInput: usize;
   /**
    * [N] what the input product starts from: derived, the sum of both biases, or `biasInput` where
@@ -296,7 +301,6 @@ export class Sequence extends Step {
   rTransposed: usize;
   /** inout, accumulate: like the parameters. */
   dw: usize;
-  dr: usize;
   dBiasInput: usize;
   dBiasHidden: usize;
   /** What takes the place of w and r where the weights have 8 bits; 0 where they do not. */

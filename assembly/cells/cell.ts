@@ -3,9 +3,8 @@
  * it compiles to code of its own.
  */
 
-import { activate, slope } from '../base/activations';
-import { Activation, Step } from '../base/structs';
-import { clamp, flush } from '../base/simd';
+import { Sequence, Step } from '../base/structs';
+import { flush } from '../base/simd';
 
 
 @unmanaged
@@ -29,11 +28,17 @@ export abstract class Cell {
   abstract backward(s: Step, z: usize, h: usize, u: usize): void;
 }
 
-/** The gradient of a gate's sum, held to the bound of every step. */
-// @ts-ignore: decorator
-@inline
-export function held(s: Step, gradient: v128): v128 {
-  return clamp(gradient, s.gradientLimit);
+/**
+ * A cell whose state goes out in a pass of its own under some policies, once all units of a row are
+ * updated: `prepareOutput` does what needs row `row` as a whole, `output` takes each panel. The way
+ * back begins with the same.
+ */
+@unmanaged
+export abstract class OutgoingCell extends Cell {
+  abstract prepareOutput(q: Sequence, row: i32): void;
+  abstract output(s: Step, z: usize, h: usize, u: usize): void;
+  abstract outputBack(s: Step, z: usize, h: usize, u: usize): void;
+  abstract prepareOutputBack(q: Sequence, row: i32): void;
 }
 
 /** dL/dh of the four units at offset h: from the step after and from above. */
@@ -44,35 +49,4 @@ export function incoming(s: Step, h: usize): v128 {
   dh = flush(s.dy ? f32x4.add(dh, v128.load(s.dy + h)) : dh);
   if (s.dhSeen) v128.store(s.dhSeen + h, dh);
   return dh;
-}
-
-/** All bits where |x| is at most `limit`. */
-export function within(x: v128, limit: f32): v128 {
-  return f32x4.le(f32x4.abs(x), f32x4.splat(limit));
-}
-
-/**
- * The activation of a sum that is held to [-limit, limit]; the sum itself is kept at `kept`, unless
- * that is 0.
- */
-export function gate(by: Activation, x: v128, limit: f32, kept: usize): v128 {
-  if (kept) v128.store(kept, x);
-  return activate(by, clamp(x, limit));
-}
-
-/**
- * dL/dx of the same, held to the bound of the step: `d` is dL/dy, `y` what it was, `kept` where its
- * sum is.
- */
-export function gateBackward(
-  s: Step,
-  by: Activation,
-  d: v128,
-  y: v128,
-  limit: f32,
-  kept: usize,
-): v128 {
-  const x = v128.load(kept);
-  const passed = f32x4.mul(d, slope(by, clamp(x, limit), y));
-  return clamp(v128.and(passed, within(x, limit)), s.gradientLimit);
 }

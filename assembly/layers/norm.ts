@@ -1,6 +1,7 @@
 /**
- * Layer normalisation (Ba et al. 2016) of rows: `blocks` blocks of n elements each, all of them
- * together, padding between them left out.
+ * Layer normalisation (Ba et al. 2016) of rows: the n units of all gates of a row together, in the
+ * order of panels: four units of each gate, then the next four. Padding is left out; a plain row is
+ * one gate.
  *
  *   x^ = (x - mean) / sqrt(var + e)        y = gamma x^ + beta
  *   dx = (g - mean(g) - x^ mean(g x^)) / sqrt(var + e),  g = dy gamma        dgamma += dy x^
@@ -14,14 +15,21 @@ import { firstLanes, madd, narrow, sumWide, widenHigh, widenLow } from '../base/
 /** What a layer normalisation inside a cell adds to the variance. */
 const CELL_EPSILON: f64 = 1e-5;
 
+/** Where units k to k + 3 of a gate are in a row of `gates` gates; k is a multiple of four. */
+// @ts-ignore: decorator
+@inline
+function place(gates: i32, gate: i32, k: i32): i32 {
+  return ((k >> 2) * gates + gate) << 4;
+}
+
 /** hat = x^ of one row, zero in the padding; returns 1 / sqrt(var + epsilon). */
-function standardiseRow(hat: usize, x: usize, blocks: i32, block: i32, n: i32, epsilon: f64): f64 {
-  const count = <f64>(blocks * n);
+function standardiseRow(hat: usize, x: usize, gates: i32, n: i32, epsilon: f64): f64 {
+  const count = <f64>(gates * n);
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
-  for (let b = 0; b < blocks; b++) {
+  for (let g = 0; g < gates; g++) {
     for (let k = 0; k < n; k += 4) {
-      const v = v128.and(v128.load(x + b * block + (k << 2)), firstLanes(n - k));
+      const v = v128.and(v128.load(x + place(gates, g, k)), firstLanes(n - k));
       low = f64x2.add(low, widenLow(v));
       high = f64x2.add(high, widenHigh(v));
     }
@@ -29,10 +37,10 @@ function standardiseRow(hat: usize, x: usize, blocks: i32, block: i32, n: i32, e
   const mean = f64x2.splat(sumWide(low, high) / count);
   low = f64x2.splat(0);
   high = f64x2.splat(0);
-  for (let b = 0; b < blocks; b++) {
+  for (let g = 0; g < gates; g++) {
     for (let k = 0; k < n; k += 4) {
       const lanes = firstLanes(n - k);
-      const v = v128.load(x + b * block + (k << 2));
+      const v = v128.load(x + place(gates, g, k));
       const p = v128.and(f64x2.sub(widenLow(v), mean), i64x2.extend_low_i32x4_s(lanes));
       const q = v128.and(f64x2.sub(widenHigh(v), mean), i64x2.extend_high_i32x4_s(lanes));
       low = f64x2.add(low, f64x2.mul(p, p));
@@ -41,9 +49,9 @@ function standardiseRow(hat: usize, x: usize, blocks: i32, block: i32, n: i32, e
   }
   const scale = 1 / sqrt<f64>(sumWide(low, high) / count + epsilon);
   const factor = f64x2.splat(scale);
-  for (let b = 0; b < blocks; b++) {
+  for (let g = 0; g < gates; g++) {
     for (let k = 0; k < n; k += 4) {
-      const at = b * block + (k << 2);
+      const at = place(gates, g, k);
       const v = v128.load(x + at);
       const p = f64x2.mul(f64x2.sub(widenLow(v), mean), factor);
       const q = f64x2.mul(f64x2.sub(widenHigh(v), mean), factor);
@@ -54,8 +62,8 @@ function standardiseRow(hat: usize, x: usize, blocks: i32, block: i32, n: i32, e
 }
 
 /**
- * hat [rows, N] = x^, inverse [rows] = 1 / sqrt(var + 1e-5). Rows of both are `row` bytes apart,
- * blocks `block` bytes.
+ * hat [rows, N] = x^, inverse [rows] = 1 / sqrt(var + 1e-5). Rows of x and hat are `row` bytes
+ * apart.
  */
 export function standardise(
   hat: usize,
@@ -63,12 +71,11 @@ export function standardise(
   x: usize,
   row: i32,
   rows: i32,
-  blocks: i32,
-  block: i32,
+  gates: i32,
   n: i32,
 ): void {
   for (let r = 0; r < rows; r++) {
-    store<f32>(inverse, <f32>standardiseRow(hat, x, blocks, block, n, CELL_EPSILON));
+    store<f32>(inverse, <f32>standardiseRow(hat, x, gates, n, CELL_EPSILON));
     x += row;
     hat += row;
     inverse += 4;
@@ -104,15 +111,14 @@ function normRowBackward(
   d: usize,
   hat: usize,
   scale: f64,
-  blocks: i32,
-  block: i32,
+  gates: i32,
   n: i32,
   gamma: usize,
   dGamma: usize,
   dBeta: usize,
 ): void {
-  const count = <f64>(blocks * n);
-  const all = blocks * block;
+  const count = <f64>(gates * n);
+  const all = ((n + 3) >> 2) * (gates << 4);
   let sumLow = f64x2.splat(0);
   let sumHigh = f64x2.splat(0);
   let alongLow = f64x2.splat(0);
@@ -134,13 +140,13 @@ function normRowBackward(
   const mean = f64x2.splat(sumWide(sumLow, sumHigh) / count);
   const slope = f64x2.splat(sumWide(alongLow, alongHigh) / count);
   const factor = f64x2.splat(scale);
-  for (let b = 0; b < blocks; b++) {
+  for (let g = 0; g < gates; g++) {
     for (let k = 0; k < n; k += 4) {
-      const at = b * block + (k << 2);
-      const g = v128.load(d + at);
+      const at = place(gates, g, k);
+      const own = v128.load(d + at);
       const h = v128.load(hat + at);
-      const p = f64x2.sub(f64x2.sub(widenLow(g), mean), f64x2.mul(widenLow(h), slope));
-      const q = f64x2.sub(f64x2.sub(widenHigh(g), mean), f64x2.mul(widenHigh(h), slope));
+      const p = f64x2.sub(f64x2.sub(widenLow(own), mean), f64x2.mul(widenLow(h), slope));
+      const q = f64x2.sub(f64x2.sub(widenHigh(own), mean), f64x2.mul(widenHigh(h), slope));
       const dx = narrow(f64x2.mul(p, factor), f64x2.mul(q, factor));
       v128.store(d + at, v128.and(dx, firstLanes(n - k)));
     }
@@ -156,8 +162,7 @@ export function normBackward(
   inverse: usize,
   row: i32,
   rows: i32,
-  blocks: i32,
-  block: i32,
+  gates: i32,
   n: i32,
   gamma: usize,
   dGamma: usize,
@@ -166,7 +171,7 @@ export function normBackward(
   for (let r = rows - 1; r >= 0; r--) {
     const scale = <f64>load<f32>(inverse + (r << 2));
     const at = r * row;
-    normRowBackward(d + at, hat + at, scale, blocks, block, n, gamma, dGamma, dBeta);
+    normRowBackward(d + at, hat + at, scale, gates, n, gamma, dGamma, dBeta);
   }
 }
 
@@ -180,7 +185,7 @@ export function layerNormForward(d: LayerNorm): void {
   const epsilon = <f64>d.epsilon;
   for (let r = 0; r < d.rows; r++) {
     const y = d.y + r * d.yRow;
-    standardiseRow(y, d.x + r * d.xRow, 1, bytes, d.width, epsilon);
+    standardiseRow(y, d.x + r * d.xRow, 1, d.width, epsilon);
     stretch(y, y, 0, 1, bytes, d.gamma, d.beta);
   }
 }
@@ -192,8 +197,8 @@ export function layerNormBackward(d: LayerNorm): void {
   for (let r = d.rows - 1; r >= 0; r--) {
     const x = d.x + r * d.xRow;
     const g = d.dx ? d.dx + r * d.dxRow : d.scratch + bytes;
-    const scale = standardiseRow(hat, x, 1, bytes, d.width, <f64>d.epsilon);
+    const scale = standardiseRow(hat, x, 1, d.width, <f64>d.epsilon);
     memory.copy(g, d.dy + r * d.dyRow, bytes);
-    normRowBackward(g, hat, scale, 1, bytes, d.width, d.gamma, d.dGamma, d.dBeta);
+    normRowBackward(g, hat, scale, 1, d.width, d.gamma, d.dGamma, d.dBeta);
   }
 }

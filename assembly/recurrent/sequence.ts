@@ -8,20 +8,37 @@ import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { GruAfter, GruCandidate, GruGates } from '../cells/gru';
 import { productInt8 } from '../matrix/int8';
 import { Sequence } from '../base/structs';
-import { Lstm, LstmCoupled, LstmCoupledDiagonal, LstmDiagonal } from '../cells/lstm';
+import {
+  Coupled,
+  CoupledDiagonal,
+  CoupledOpen,
+  Diagonal,
+  Gated,
+  Gating,
+  Lstm,
+  Open,
+} from '../cells/lstm';
 import { sumOfSquares } from '../base/vectors';
 import {
-  hasOwnGradients,
+  finishBack,
+  finishSequence,
+  finishState,
+  isAround,
+  isFinished,
+  maskBack,
+  maskState,
+  moveOptions,
   normaliseInputs,
-  optionsFinish,
-  optionsPrepare,
-  optionsStep,
-  optionsStepBack,
-} from './general';
+  normalisedBack,
+  normalisedProduct,
+  prepareProjection,
+  startBack,
+} from './around';
 import { addBiases, transposePanels } from '../matrix/panels';
-import { Cell } from '../cells/cell';
+import { Cell, OutgoingCell } from '../cells/cell';
 import { panelVectors, recurrentProduct, throughRecurrent } from './products';
-import { Relu, Rnn, Tanh } from '../cells/rnn';
+import { Chosen, Policy, Relu, Tanh, Usual } from '../cells/policy';
+import { Full, Independent, Rnn } from '../cells/rnn';
 import * as codes from '../shared/codes';
 import { CHUNK_BYTES, CHUNK_STEPS } from '../shared/tuning';
 import { ZEROS } from '../base/tables';
@@ -56,6 +73,23 @@ function moveTo(q: Sequence, t: i32): void {
   q.cPrevious = q.cAll + previous;
   q.c = q.cAll + state;
   q.dy = q.dyAll ? q.dyAll + row * q.stateRow : 0;
+  const isOfCell = q.operand == codes.OPERAND_CELL;
+  q.a = isOfCell ? q.cPrevious : q.hPrevious;
+  q.da = isOfCell ? q.dc : q.dh;
+  if (hasOptions(q)) moveOptions(q);
+}
+
+// @ts-ignore: decorator
+@inline
+function hasOptions(q: Sequence): bool {
+  return changetype<usize>(q.options) != 0;
+}
+
+/** Whether a layer normalises its products. */
+// @ts-ignore: decorator
+@inline
+function isNormalised(q: Sequence): bool {
+  return hasOptions(q) && q.options.gammaHidden != 0;
 }
 
 /**
@@ -79,52 +113,103 @@ function everyPanel<C extends Cell>(q: Sequence, z: i32, first: i32, end: i32, b
   }
 }
 
+/** The same of a cell whose state goes out apart. */
+function everyOutgoing<C extends OutgoingCell>(
+  q: Sequence,
+  first: i32,
+  end: i32,
+  back: bool,
+): void {
+  const cell = changetype<C>(0);
+  if (!back) everyPanel<C>(q, 0, first, end, false);
+  const span = cell.span();
+  const width = cell.vectors() << 4;
+  for (let row = 0; row < q.active; row++) {
+    const gates = row * q.gateRow;
+    const state = row * q.stateRow;
+    if (!back) cell.prepareOutput(q, row);
+    for (let p = first; p < end; p++) {
+      if (back) cell.outputBack(q, gates + p * width, state + p * span, p * span);
+      else cell.output(q, gates + p * width, state + p * span, p * span);
+    }
+    if (back) cell.prepareOutputBack(q, row);
+  }
+  if (back) everyPanel<C>(q, 0, first, end, true);
+}
+
+// @ts-ignore: decorator
+@inline
+function everyLstm<G extends Gating>(q: Sequence, first: i32, end: i32, back: bool): void {
+  if (q.policy == codes.POLICY_USUAL) everyPanel<Lstm<G, Usual<Tanh>>>(q, 0, first, end, back);
+  else if (changetype<G>(0).coupled())
+    everyOutgoing<Lstm<CoupledOpen, Chosen>>(q, first, end, back);
+  else everyOutgoing<Lstm<Open, Chosen>>(q, first, end, back);
+}
+
+// @ts-ignore: decorator
+@inline
+function everyReset<P extends Policy>(q: Sequence, candidate: bool, back: bool): void {
+  if (!candidate) everyPanel<GruGates<P>>(q, 0, 0, q.padded >> 3, back);
+  else everyPanel<GruCandidate<P>>(q, 2 * q.hiddenBytes, 0, q.padded >> 4, back);
+}
+
 /**
  * The pointwise pass over the units of panels `first` to `end`, forward or back; of a GRU with
  * reset before over all units, that of its candidate, or else of its gates.
  */
 function pointwise(q: Sequence, first: i32, end: i32, candidate: bool, back: bool): void {
   switch (q.cell) {
-    case codes.CELL_RNN_TANH:
-      return everyPanel<Rnn<Tanh>>(q, 0, first, end, back);
-    case codes.CELL_RNN_RELU:
-      return everyPanel<Rnn<Relu>>(q, 0, first, end, back);
+    case codes.CELL_RNN:
+      if (q.policy == codes.POLICY_USUAL)
+        everyPanel<Rnn<Full, Usual<Tanh>>>(q, 0, first, end, back);
+      else if (q.policy == codes.POLICY_RELU)
+        everyPanel<Rnn<Full, Usual<Relu>>>(q, 0, first, end, back);
+      else everyPanel<Rnn<Full, Chosen>>(q, 0, first, end, back);
+      return;
+    case codes.CELL_INDEPENDENT:
+      return everyPanel<Rnn<Independent, Chosen>>(q, 0, first, end, back);
     case codes.CELL_LSTM:
-      return everyPanel<Lstm>(q, 0, first, end, back);
+      return everyLstm<Gated>(q, first, end, back);
     case codes.CELL_LSTM_DIAGONAL:
-      return everyPanel<LstmDiagonal>(q, 0, first, end, back);
+      return everyLstm<Diagonal>(q, first, end, back);
     case codes.CELL_LSTM_COUPLED:
-      return everyPanel<LstmCoupled>(q, 0, first, end, back);
+      return everyLstm<Coupled>(q, first, end, back);
     case codes.CELL_LSTM_COUPLED_DIAGONAL:
-      return everyPanel<LstmCoupledDiagonal>(q, 0, first, end, back);
+      return everyLstm<CoupledDiagonal>(q, first, end, back);
     case codes.CELL_GRU_AFTER:
-      return everyPanel<GruAfter>(q, 0, first, end, back);
+      if (q.policy == codes.POLICY_CHOSEN) everyPanel<GruAfter<Chosen>>(q, 0, first, end, back);
+      else everyPanel<GruAfter<Usual<Tanh>>>(q, 0, first, end, back);
+      return;
     case codes.CELL_GRU_BEFORE:
-      if (!candidate) return everyPanel<GruGates>(q, 0, 0, q.padded >> 3, back);
-      return everyPanel<GruCandidate>(q, 2 * q.hiddenBytes, 0, q.padded >> 4, back);
+      if (q.policy == codes.POLICY_CHOSEN) everyReset<Chosen>(q, candidate, back);
+      else everyReset<Usual<Tanh>>(q, candidate, back);
+      return;
   }
 }
 
 /** One step forward of the units of panels `first` to `end`; of some cells over all. */
 function step(q: Sequence, first: i32, end: i32): void {
-  if (q.cell == codes.CELL_OPTIONS) return optionsStep(q);
-  const a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;
+  if (hasOptions(q)) maskState(q);
   const isBefore = q.cell == codes.CELL_GRU_BEFORE;
   const V = panelVectors(q.cell) << 2;
   const from = isBefore ? 0 : first * V;
   const columns = isBefore ? 2 * q.padded : (end - first) * V;
   const at = from << 2;
   const z = q.gates + at;
-  if (q.cell == codes.CELL_GRU_AFTER) {
-    recurrentProduct(q, a, q.stateRow, from, columns, q.biasHidden + at, q.products + at);
-  } else {
-    recurrentProduct(q, a, q.stateRow, from, columns, z, z);
+  if (isNormalised(q)) {
+    normalisedProduct(q);
+  } else if (q.cell == codes.CELL_GRU_AFTER) {
+    recurrentProduct(q, q.a, q.stateRow, from, columns, q.biasHidden + at, q.products + at);
+  } else if (q.cell != codes.CELL_INDEPENDENT) {
+    recurrentProduct(q, q.a, q.stateRow, from, columns, z, z);
   }
   pointwise(q, first, end, /* candidate */ false, /* back */ false);
-  if (!isBefore) return;
-  const n = z + 2 * q.hiddenBytes;
-  recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
-  pointwise(q, first, end, /* candidate */ true, /* back */ false);
+  if (isBefore) {
+    const n = z + 2 * q.hiddenBytes;
+    recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
+    pointwise(q, first, end, /* candidate */ true, /* back */ false);
+  }
+  if (hasOptions(q)) finishState(q);
 }
 
 /**
@@ -132,7 +217,7 @@ function step(q: Sequence, first: i32, end: i32): void {
  * one writes.
  */
 export function hasUnits(q: Sequence): bool {
-  return q.cell != codes.CELL_OPTIONS && q.cell != codes.CELL_GRU_BEFORE;
+  return q.cell != codes.CELL_GRU_BEFORE && !isAround(q);
 }
 
 /** Step t forward of the units of panels `first` to `end` alone. */
@@ -143,8 +228,7 @@ export function unitsForward(q: Sequence, t: i32, first: i32, end: i32): void {
 
 /** W x + b of `rows` rows of the sequence, from row `first` on. */
 export function inputProducts(q: Sequence, first: i32, rows: i32): void {
-  const isNormalised = q.cell == codes.CELL_OPTIONS && q.options.gammaInput != 0;
-  const initial = q.bias && !isNormalised ? q.bias : ZEROS;
+  const initial = q.bias && !isNormalised(q) ? q.bias : ZEROS;
   const x = q.x + first * q.xRow;
   const gates = q.gatesAll + first * q.gateRow;
   const vectors = q.columns >> 2;
@@ -166,7 +250,7 @@ export function inputProducts(q: Sequence, first: i32, rows: i32): void {
       q.gateRow,
     );
   }
-  if (isNormalised) normaliseInputs(q, first, rows);
+  if (isNormalised(q)) normaliseInputs(q, first, rows);
 }
 
 /** Steps `first` to `end`, forward. */
@@ -188,26 +272,50 @@ export function sequenceForward(q: Sequence): void {
   }
 }
 
-/** One step back: gates and products become gradients, dh and dc those of the step before. */
-function stepBack(q: Sequence): void {
-  if (q.cell == codes.CELL_OPTIONS) return optionsStepBack(q);
-  let columns = q.columns;
+/**
+ * The pointwise pass back, which leaves in dh and dc what does not pass through the last recurrent
+ * product.
+ */
+function pointwiseBack(q: Sequence): void {
   const panels = panelsOf(q);
   if (q.cell == codes.CELL_GRU_BEFORE) {
-    columns = 2 * q.padded;
     pointwise(q, 0, panels, /* candidate */ true, /* back */ true);
-    throughRecurrent(q, q.gates, columns, q.padded, q.dc, false);
+    throughRecurrent(q, q.gates, 2 * q.padded, q.padded, q.dc, false);
   }
   pointwise(q, 0, panels, /* candidate */ false, /* back */ true);
-  const gradients = q.cell == codes.CELL_GRU_AFTER ? q.products : q.gates;
-  const target = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;
-  throughRecurrent(q, gradients, 0, columns, target, true);
 }
 
-/** Whether the candidate's share of R multiplies r h rather than h. */
-function isReset(q: Sequence): bool {
-  if (q.cell == codes.CELL_OPTIONS) return q.options.kind == codes.CELL_GRU_BEFORE;
-  return q.cell == codes.CELL_GRU_BEFORE;
+/** The same between zoneout, projection and masks: the cell sees dL/dm in the place of dL/dh. */
+function pointwiseBackAround(q: Sequence): void {
+  if (q.options.recurrentMask) memory.fill(q.da, 0, q.active * q.stateRow);
+  if (!isFinished(q)) return pointwiseBack(q);
+  const dh = q.dh;
+  const dhSeen = q.dhSeen;
+  startBack(q);
+  q.dh = q.options.dUnprojected;
+  q.dy = 0;
+  q.dhSeen = 0;
+  pointwiseBack(q);
+  q.dh = dh;
+  q.dhSeen = dhSeen;
+  finishBack(q);
+}
+
+/** Whether the gradients of recurrent sums are in the products rather than in the gates. */
+function hasOwnGradients(q: Sequence): bool {
+  return q.cell == codes.CELL_GRU_AFTER || isNormalised(q);
+}
+
+/** One step back: gates and products become gradients, dh and dc those of the step before. */
+function stepBack(q: Sequence): void {
+  if (hasOptions(q)) pointwiseBackAround(q);
+  else pointwiseBack(q);
+  if (isNormalised(q)) normalisedBack(q);
+  if (q.cell != codes.CELL_INDEPENDENT) {
+    const columns = q.cell == codes.CELL_GRU_BEFORE ? 2 * q.padded : q.columns;
+    throughRecurrent(q, hasOwnGradients(q) ? q.products : q.gates, 0, columns, q.da, true);
+  }
+  if (hasOptions(q)) maskBack(q);
 }
 
 /**
@@ -216,7 +324,7 @@ function isReset(q: Sequence): bool {
  * them follow each other is one product: the whole sequence, unless lengths differ.
  */
 function recurrentWeights(q: Sequence, gradients: usize, panel: i32, vectors: i32): void {
-  const isMasked = q.cell == codes.CELL_OPTIONS && q.options.recurrentMask != 0;
+  const isMasked = hasOptions(q) && q.options.recurrentMask != 0;
   const states = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
   const operand = isMasked ? q.options.operands : states;
   const panelVector = panelVectors(q.cell);
@@ -275,17 +383,15 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
   const recurrent = hasOwnGradients(q) ? q.productsAll : q.gatesAll;
   const z = q.gatesAll + at;
   const zRow = q.gateRow;
-  const hasOptions = q.cell == codes.CELL_OPTIONS;
   if (q.bias) {
     const dBiasHidden = q.dBiasHidden + at;
     columnSums(q.dBiasInput + at, z, zRow, rows, vectors);
-    // Where the recurrent sums are normalised, their steps have seen to their bias: it is added
-    // behind that.
-    const isNormalised = hasOptions && q.options.gammaHidden != 0;
-    if (!isNormalised) columnSums(dBiasHidden, recurrent + at, zRow, rows, vectors);
-    else if (q.options.kind == codes.CELL_LSTM) columnSums(dBiasHidden, z, zRow, rows, vectors);
+    // A bias that follows a normalisation has the gradient of the gates; that of a GRU is added up
+    // by the steps.
+    if (!isNormalised(q)) columnSums(dBiasHidden, recurrent + at, zRow, rows, vectors);
+    else if (q.cell != codes.CELL_GRU_AFTER) columnSums(dBiasHidden, z, zRow, rows, vectors);
   }
-  if (hasOptions && !panel) optionsFinish(q, rows);
+  if (hasOptions(q) && !panel) finishSequence(q, rows);
   productOverRows(
     q.product,
     rows,
@@ -298,8 +404,9 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
     V,
     q.dw + q.inputs * at,
   );
-  if (hasOptions && q.options.kind == codes.CELL_INDEPENDENT) return;
-  const gates = isReset(q) ? (2 * q.padded) >> 2 : q.columns >> 2;
+  if (q.cell == codes.CELL_INDEPENDENT) return;
+  const isBefore = q.cell == codes.CELL_GRU_BEFORE;
+  const gates = isBefore ? (2 * q.padded) >> 2 : q.columns >> 2;
   recurrentWeights(q, recurrent, panel, min(first + vectors, gates) - first);
   // The candidate's columns follow those of both gates; what they multiply is r * h.
   const candidate = max(first, gates);
@@ -379,7 +486,7 @@ export function sequencePrepare(q: Sequence): void {
   if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.depth, q.columns, vectors);
   if (!q.wTransposed) return;
   transposePanels(q.wTransposed, q.w, q.inputs, q.columns, vectors);
-  if (q.cell == codes.CELL_OPTIONS) optionsPrepare(q);
+  if (hasOptions(q)) prepareProjection(q.options, q.hidden);
 }
 
 /**

@@ -1,8 +1,9 @@
 // Numbers that both halves know: asc and tsc read this file as it is.
 
 /** Which arithmetic a recurrent layer does. */
-export const CELL_RNN_TANH = 0;
-export const CELL_RNN_RELU = 1;
+export const CELL_RNN = 0;
+/** A network whose units see no state but their own. */
+export const CELL_INDEPENDENT = 1;
 export const CELL_LSTM = 2;
 export const CELL_LSTM_DIAGONAL = 3;
 export const CELL_LSTM_COUPLED = 4;
@@ -11,10 +12,11 @@ export const CELL_GRU_AFTER = 6;
 export const CELL_GRU_BEFORE = 7;
 /** Not a cell: the columns of a plain matrix, in order. */
 export const CELL_NONE = 8;
-/** A cell with options: see `Options` in base/structs.ts. */
-export const CELL_OPTIONS = 9;
-/** A kind of `Options` alone: a network whose units see no state but their own. */
-export const CELL_INDEPENDENT = 10;
+
+/** With which activations and bounds: the usual ones, relu for tanh, or those of `Options`. */
+export const POLICY_USUAL = 0;
+export const POLICY_RELU = 1;
+export const POLICY_CHOSEN = 2;
 
 /** Activations of gates and of elementwise layers. */
 export const ACTIVATION_SIGMOID = 0;

@@ -4,8 +4,6 @@ import type { RecurrentLayerSpec } from './specs.ts';
 
 /** What a layer has beyond its cell, resolved; see `Options` in assembly/base/structs.ts. */
 export interface CellOptions {
-  readonly kind: number;
-  readonly coupled: boolean;
   readonly gate: ActivationCode;
   readonly candidate: ActivationCode;
   readonly output: ActivationCode;
@@ -17,12 +15,16 @@ export interface CellOptions {
   /** P, or 0. */
   readonly projected: number;
   readonly layerNorm: boolean;
+  /** Whether the slopes of the activations need their sums. */
+  readonly keepsSums: boolean;
 }
 
 /** What a layer needs to know of its cell: shapes and names, no arithmetic. */
 export interface CellForm {
   /** The kernels' number for it. */
   readonly code: number;
+  /** The kernels' number for its activations and bounds. */
+  readonly policy: number;
   /** Which state the recurrent product multiplies. */
   readonly operand: number;
   /** Gates in the order of the rows of the parameters, PyTorch's. */
@@ -44,6 +46,9 @@ export interface CellForm {
   readonly options?: CellOptions;
 }
 
+/** What a cell is without options. */
+export type PlainForm = Omit<CellForm, 'policy' | 'options'>;
+
 /** A kind of cell: all that its file says of it. */
 export interface CellKind {
   readonly type: RecurrentLayerSpec['type'];
@@ -53,11 +58,12 @@ export interface CellKind {
   readonly options: OptionTable;
   /** The usual activations of gates, candidate and outgoing cell state, as many as it has. */
   usual(spec: RecurrentLayerSpec): readonly ActivationName[];
-  form(spec: RecurrentLayerSpec): CellForm;
-  /** The kernels' number of the cell in `CellOptions`. */
-  kernel(spec: RecurrentLayerSpec): number;
-  /** Whether the kernels have it with `CellOptions` alone. */
-  readonly isOptional?: boolean;
+  form(spec: RecurrentLayerSpec): PlainForm;
+  /**
+   * The policy of its kernels for these activations, without any bound; `POLICY_CHOSEN` where they
+   * are asked for at run time.
+   */
+  policy(spec: RecurrentLayerSpec, options: CellOptions, isUsual: boolean): number;
   /** Checks what no single option tells. */
   check?(spec: RecurrentLayerSpec, at: string): void;
 }

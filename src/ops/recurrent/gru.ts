@@ -1,4 +1,10 @@
-import { CELL_GRU_AFTER, CELL_GRU_BEFORE, OPERAND_HIDDEN } from '../../../assembly/shared/codes.ts';
+import {
+  CELL_GRU_AFTER,
+  CELL_GRU_BEFORE,
+  OPERAND_HIDDEN,
+  POLICY_CHOSEN,
+  POLICY_USUAL,
+} from '../../../assembly/shared/codes.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { flag } from '../options.ts';
 import type { CellKind } from './form.ts';
@@ -22,7 +28,7 @@ export const gru: CellKind = {
     }),
   },
   usual: () => ['sigmoid', 'tanh'],
-  kernel: (spec) => (isAfter(spec) ? CELL_GRU_AFTER : CELL_GRU_BEFORE),
+  policy: (_, __, isUsual) => (isUsual ? POLICY_USUAL : POLICY_CHOSEN),
   form(spec) {
     const after = isAfter(spec);
     return {

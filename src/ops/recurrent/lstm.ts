@@ -5,6 +5,8 @@ import {
   CELL_LSTM_DIAGONAL,
   OPERAND_CELL,
   OPERAND_HIDDEN,
+  POLICY_CHOSEN,
+  POLICY_USUAL,
 } from '../../../assembly/shared/codes.ts';
 import { checkInteger } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
@@ -52,7 +54,7 @@ export const lstm: CellKind = {
     },
   },
   usual: () => ['sigmoid', 'tanh', 'tanh'],
-  kernel: () => CELL_LSTM,
+  policy: (_, { layerNorm }, isUsual) => (isUsual && !layerNorm ? POLICY_USUAL : POLICY_CHOSEN),
   form(given) {
     const spec = given as LstmSpec;
     const coupled = spec.inputForget === true;

@@ -1,3 +1,4 @@
+import { roundUp } from '../../base/check.ts';
 import { NONE } from '../../engine/plan.ts';
 import type { Fields } from '../../engine/kernels.ts';
 import type { Descriptor, Plan, Slot } from '../../engine/plan.ts';
@@ -20,7 +21,7 @@ export interface OptionBuffers {
 interface Sizes {
   readonly form: CellForm;
   readonly outputs: number;
-  readonly padded: number;
+  readonly hidden: number;
   readonly depth: number;
   readonly stateRow: number;
   readonly gateRow: number;
@@ -38,35 +39,39 @@ const PARAMETERS: readonly [string, keyof Fields<'Options'>, keyof Fields<'Optio
 export function reserveOptions(
   plan: Plan,
   at: Places,
-  { form, outputs, padded, depth, stateRow, gateRow }: Sizes,
+  { form, outputs, hidden, depth, stateRow, gateRow }: Sizes,
   { batch, steps, mode }: PassSize,
 ): OptionBuffers | undefined {
   const { options } = form;
   if (!options) return undefined;
   const { kernels } = at;
-  const { projected, layerNorm, zoneout, recurrentDropout } = options;
+  const { projected, layerNorm, zoneout, recurrentDropout, keepsSums } = options;
   const isTraining = mode === 'train';
   const room = (wanted: unknown, length: number): Slot => (wanted ? plan.reserve(length) : NONE);
   const rows = batch * steps;
   const states = rows * stateRow;
   const step = batch * stateRow;
   const isNormalCell = layerNorm && form.hasCellState;
+  const isMasked = isTraining && recurrentDropout > 0;
   const descriptor = plan.descriptor('Options');
   const activations = [0, 1, 2].map(() => plan.descriptor('Activation'));
   const slots = {
-    sums: room(isTraining, rows * gateRow),
-    operands: room(isTraining && recurrentDropout, states + step),
-    dOperand: room(isTraining, step),
-    projectionTransposed: room(isTraining && projected, padded * (projected + 3)),
+    sums: room(isTraining && keepsSums, rows * gateRow),
+    operands: room(isMasked, states + step),
+    dOperand: room(isMasked, step),
+    projectionTransposed: room(
+      isTraining && projected,
+      roundUp(hidden, 16) * roundUp(projected, 4),
+    ),
     unprojected: room(projected, states),
-    dUnprojected: room(isTraining, step),
+    dUnprojected: room(isTraining && (projected || zoneout), step),
     hatInput: room(layerNorm, rows * gateRow),
     hatHidden: room(layerNorm, rows * gateRow),
     inverseInput: room(layerNorm, rows),
     inverseHidden: room(layerNorm, rows),
     hatCell: room(isNormalCell, states),
     inverseCell: room(isNormalCell, rows),
-    dCell: room(isTraining, step),
+    dCell: room(isTraining && form.hasCellState, step),
   };
   const mask = (kind: number, rate: number, width: number, value: number, fixed: boolean) =>
     isTraining && rate
@@ -85,13 +90,11 @@ export function reserveOptions(
   return {
     descriptor,
     describe() {
-      const { gate, candidate, output, kind, coupled } = options;
+      const { gate, candidate, output } = options;
       const { preactClip, cellClip, projClip } = options;
       [gate, candidate, output].forEach((code, k) => kernels.write(activations[k]!, { ...code }));
       kernels.write(descriptor, {
         ...slots,
-        kind,
-        coupled: Number(coupled),
         gate: activations[0]!,
         candidate: activations[1]!,
         output: activations[2]!,

@@ -1,3 +1,4 @@
+import * as codes from '../../../assembly/shared/codes.ts';
 import { checkFlag } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { activationCode, checkCellActivation } from '../activations.ts';
@@ -126,40 +127,52 @@ function checkActivations(
 const same = (a: ActivationCode, b: ActivationCode): boolean =>
   a.kind === b.kind && a.alpha === b.alpha && a.beta === b.beta;
 
-/** The options of one direction of a layer; `undefined` where the plain cell does what they say. */
-export function optionsOf(
-  cell: CellKind,
-  spec: RecurrentLayerSpec,
-  reverse: boolean,
-): CellOptions | undefined {
+/** Activations whose slope follows from what they give. */
+const FROM_OUTPUT: readonly number[] = [
+  codes.ACTIVATION_SIGMOID,
+  codes.ACTIVATION_TANH,
+  codes.ACTIVATION_RELU,
+  codes.ACTIVATION_AFFINE,
+  codes.ACTIVATION_HARD_SIGMOID,
+  codes.ACTIVATION_IDENTITY,
+];
+
+/** What one direction of a layer has beyond its cell. */
+interface Chosen {
+  /** Which activations and bounds the kernels run it with. */
+  readonly policy: number;
+  /** Absent where the policy says it all. */
+  readonly options?: CellOptions;
+}
+
+/** The options of one direction of a layer. */
+export function optionsOf(cell: CellKind, spec: RecurrentLayerSpec, reverse: boolean): Chosen {
   const defaults = cell.usual(spec).map(activationCode);
   const given = (spec.activations ?? []).map(activationCode);
   const own = given.length > defaults.length && reverse ? given.slice(defaults.length) : given;
   const activations = defaults.map((otherwise, k) => own[k] ?? otherwise);
   const [gate, candidate = gate, output = gate] = activations as [ActivationCode];
   // Only the tables of the cells that have them let the options of an LSTM through.
-  const { inputForget, cellClip, projClip, projSize, layerNorm } = spec as LstmSpec;
+  const { cellClip = Infinity, projClip = Infinity, projSize, layerNorm } = spec as LstmSpec;
+  const { clip: preactClip = Infinity, zoneout = 0, recurrentDropout = 0 } = spec;
+  const isBounded = Math.min(preactClip, cellClip) < Infinity;
+  const keepsSums =
+    preactClip < Infinity || ![gate, candidate].every(({ kind }) => FROM_OUTPUT.includes(kind));
   const options: CellOptions = {
-    kind: cell.kernel(spec),
-    coupled: inputForget === true,
     gate,
     candidate,
     output,
-    preactClip: spec.clip ?? Infinity,
-    cellClip: cellClip ?? Infinity,
-    projClip: projClip ?? Infinity,
-    zoneout: spec.zoneout ?? 0,
-    recurrentDropout: spec.recurrentDropout ?? 0,
+    preactClip,
+    cellClip,
+    projClip,
+    zoneout,
+    recurrentDropout,
     projected: projSize ?? 0,
     layerNorm: layerNorm === true,
+    keepsSums,
   };
-  const { preactClip, projected, zoneout, recurrentDropout } = options;
-  const isPlain =
-    !cell.isOptional &&
-    activations.every((code, k) => same(code, defaults[k]!)) &&
-    preactClip === Infinity &&
-    options.cellClip === Infinity &&
-    projected + zoneout + recurrentDropout === 0 &&
-    !layerNorm;
-  return isPlain ? undefined : options;
+  const isUsual = activations.every((code, k) => same(code, defaults[k]!));
+  const policy = isBounded ? codes.POLICY_CHOSEN : cell.policy(spec, options, isUsual);
+  const isPlain = options.projected + zoneout + recurrentDropout === 0 && !layerNorm;
+  return isPlain && policy !== codes.POLICY_CHOSEN ? { policy } : { policy, options };
 }

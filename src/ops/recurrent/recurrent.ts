@@ -175,7 +175,7 @@ export class RecurrentNode implements Node {
 
   /** Whether each unit sees no state but its own. */
   get #isVector(): boolean {
-    return this.form.options?.kind === CELL_INDEPENDENT;
+    return this.form.code === CELL_INDEPENDENT;
   }
 
   /** The sum of both biases, where they may be summed. */
@@ -257,6 +257,7 @@ export class RecurrentNode implements Node {
         inputs,
         product: at.product,
         cell: form.code,
+        policy: form.policy,
         operand: form.operand,
         batch,
         until: batch,

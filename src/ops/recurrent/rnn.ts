@@ -1,11 +1,15 @@
 import {
+  ACTIVATION_RELU,
+  ACTIVATION_TANH,
   CELL_INDEPENDENT,
-  CELL_RNN_RELU,
-  CELL_RNN_TANH,
+  CELL_RNN,
   OPERAND_HIDDEN,
+  POLICY_CHOSEN,
+  POLICY_RELU,
+  POLICY_USUAL,
 } from '../../../assembly/shared/codes.ts';
 import type { OptionTable } from '../options.ts';
-import type { CellForm, CellKind } from './form.ts';
+import type { CellKind, PlainForm } from './form.ts';
 import type { RecurrentLayerSpec, RnnSpec } from './specs.ts';
 
 const nonlinearityOf = (spec: RecurrentLayerSpec): 'tanh' | 'relu' =>
@@ -22,8 +26,8 @@ const options: OptionTable = {
   },
 };
 
-const form = (spec: RecurrentLayerSpec): CellForm => ({
-  code: nonlinearityOf(spec) === 'relu' ? CELL_RNN_RELU : CELL_RNN_TANH,
+const form = (code: number): PlainForm => ({
+  code,
   operand: OPERAND_HIDDEN,
   gates: ['hidden'],
   peepholes: [],
@@ -38,13 +42,18 @@ export const rnn: CellKind = {
   type: 'rnn',
   options,
   usual: (spec) => [nonlinearityOf(spec)],
-  kernel: () => CELL_RNN_TANH,
-  form,
+  form: () => form(CELL_RNN),
+  policy(_, { gate, zoneout }) {
+    // It keeps no output of its own apart from the state that zoneout mixes.
+    if (zoneout > 0) return POLICY_CHOSEN;
+    if (gate.kind === ACTIVATION_RELU) return POLICY_RELU;
+    return gate.kind === ACTIVATION_TANH ? POLICY_USUAL : POLICY_CHOSEN;
+  },
 };
 
 export const indrnn: CellKind = {
   ...rnn,
   type: 'indrnn',
-  kernel: () => CELL_INDEPENDENT,
-  isOptional: true,
+  form: () => form(CELL_INDEPENDENT),
+  policy: () => POLICY_CHOSEN,
 };
