@@ -17,6 +17,14 @@
 type Activation = ActivationName | ActivationSpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ActivationLayerSpec {
+  readonly type: 'activation';
+  readonly name?: string;
+  readonly activation: RowActivation;
+  readonly inputSize?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type ActivationName =
   | 'relu'
   | 'tanh'
@@ -63,16 +71,6 @@ interface BucketOptions {
   readonly seed?: number;
 }
 
-// no entry, but others name it
-const COMMON_OPTIONS: readonly [
-  'activations',
-  'clip',
-  'dropout',
-  'inputDropout',
-  'recurrentDropout',
-  'zoneout',
-];
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Checkpoint {
   readonly every?: number;
@@ -93,12 +91,93 @@ interface CommonOptions {
 }
 
 // no entry, but others name it
-type Complete<T> = T extends unknown
-  ? Required<Omit<T, OptionalKey>> & Pick<T, Extract<keyof T, OptionalKey>>
+type Complete<T> = T extends {
+  merge?: unknown;
+}
+  ? Required<Omit<T, OptionalKey | 'merge'>> &
+      Pick<T, Extract<keyof T, OptionalKey>> & {
+        readonly merge: 'concat' | 'sum' | 'mul' | 'mean';
+      }
   : never;
 
 // no entry, but others name it
-type CompleteLayer = Complete<LayerSpec>;
+type CompleteActivation = Required<ActivationLayerSpec>;
+
+// no entry, but others name it
+type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> & Pick<Conv1dSpec, 'activation'>;
+
+// no entry, but others name it
+type CompleteEmbedding = Required<EmbeddingSpec>;
+
+// no entry, but others name it
+type CompleteLayer =
+  | CompleteEmbedding
+  | CompleteRecurrent
+  | CompleteLinear
+  | CompletePool
+  | CompleteActivation
+  | CompleteLayerNorm
+  | CompleteConv1d;
+
+// no entry, but others name it
+type CompleteLayerNorm = Required<LayerNormSpec>;
+
+// no entry, but others name it
+type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
+
+// no entry, but others name it
+type CompletePool = Required<PoolSpec>;
+
+// no entry, but others name it
+type CompleteRecurrent = Complete<RecurrentLayerSpec>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Conv1dSpec {
+  readonly type: 'conv1d';
+  readonly name?: string;
+  readonly inChannels?: number;
+  readonly outChannels: number;
+  readonly kernelSize: number;
+  readonly stride?: number;
+  readonly dilation?: number;
+  readonly groups?: number;
+  readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  readonly bias?: boolean;
+  readonly activation?: RowActivation;
+}
+
+// gatefold/kernels
+class Convolution extends HostDisposable {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly groups: number;
+  readonly padding: 'valid' | 'same' | 'causal' | readonly [number, number];
+  private constructor();
+  outputSteps(steps: number): number;
+  dispose(): void;
+}
+
+// gatefold/kernels
+interface ConvolutionInput {
+  readonly steps: number;
+  readonly batch?: number;
+  readonly state?: Float32Array;
+}
+
+// gatefold/kernels
+interface ConvolutionOptions {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly kernelSize: number;
+  readonly stride?: number;
+  readonly dilation?: number;
+  readonly groups?: number;
+  readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  readonly bias?: Float32Array;
+}
 
 // gatefold/core, gatefold/worklet
 interface CoreEngineOptions {
@@ -193,6 +272,10 @@ interface FastLane {
   readonly v8: string;
   readonly reason?: string;
 }
+
+// no entry, but others name it
+type Filled<T extends LinearSpec | TiedLinearSpec> = Required<Omit<T, 'activation'>> &
+  Pick<T, 'activation'>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
@@ -328,9 +411,36 @@ interface Kernels {
     n: number,
     out?: Float32Array,
   ): Float32Array;
+  matmul(a: Float32Array, matrix: Matrix, m: number, out?: Float32Array): Float32Array;
+  matrix(w: Float32Array, rows: number, columns: number): Matrix;
+  activation(activation: Activation, x: Float32Array, out?: Float32Array): Float32Array;
   sigmoid(x: Float32Array, out?: Float32Array): Float32Array;
   tanh(x: Float32Array, out?: Float32Array): Float32Array;
-  softmax(x: Float32Array, temperature?: number, out?: Float32Array): Float32Array;
+  softmax(
+    x: Float32Array,
+    temperature?: number,
+    out?: Float32Array,
+    features?: number,
+  ): Float32Array;
+  logSoftmax(
+    x: Float32Array,
+    temperature?: number,
+    out?: Float32Array,
+    features?: number,
+  ): Float32Array;
+  layerNorm(
+    x: Float32Array,
+    features: number,
+    options?: LayerNormOptions,
+    out?: Float32Array,
+  ): Float32Array;
+  convolution(w: Float32Array, options: ConvolutionOptions): Convolution;
+  conv1d(
+    x: Float32Array,
+    convolution: Convolution,
+    input: ConvolutionInput,
+    out?: Float32Array,
+  ): Float32Array;
   lstmCell(gates: Float32Array, c: Float32Array, hidden: number): LstmCellResult;
   lstmCellBackward(
     result: LstmCellResult,
@@ -360,9 +470,6 @@ const Kernels: {
   create(engine: Engine): Kernels;
 };
 
-// no entry, but others name it
-const LSTM_OPTIONS: readonly ['projSize', 'projClip', 'cellClip', 'layerNorm'];
-
 // gatefold/data
 interface LabelledSequence {
   readonly input: Float32Array | Int32Array;
@@ -375,16 +482,33 @@ interface LayerFlow {
   readonly c?: Float64Array;
 }
 
+// gatefold/kernels
+interface LayerNormOptions {
+  readonly gamma?: Float32Array;
+  readonly beta?: Float32Array;
+  readonly epsilon?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface LayerNormSpec {
+  readonly type: 'layerNorm';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly eps?: number;
+  readonly scale?: boolean;
+  readonly bias?: boolean;
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type LayerSpec =
   | EmbeddingSpec
-  | RnnSpec
-  | IndrnnSpec
-  | LstmSpec
-  | GruSpec
+  | RecurrentLayerSpec
   | LinearSpec
   | TiedLinearSpec
-  | PoolSpec;
+  | PoolSpec
+  | ActivationLayerSpec
+  | LayerNormSpec
+  | Conv1dSpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface LayerState {
@@ -399,6 +523,7 @@ interface LinearSpec {
   readonly inFeatures?: number;
   readonly outFeatures: number;
   readonly bias?: boolean;
+  readonly activation?: RowActivation;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -423,6 +548,14 @@ interface LstmSpec extends RecurrentSpec {
   readonly projClip?: number;
   readonly cellClip?: number;
   readonly layerNorm?: boolean;
+}
+
+// gatefold/kernels
+class Matrix extends HostDisposable {
+  readonly rows: number;
+  readonly columns: number;
+  private constructor();
+  dispose(): void;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -488,7 +621,18 @@ class Normalizer {
 type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
 
 // no entry, but others name it
-type OptionalKey = (typeof COMMON_OPTIONS | typeof LSTM_OPTIONS)[number] | 'peephole';
+type OptionalKey =
+  | 'activations'
+  | 'clip'
+  | 'dropout'
+  | 'inputDropout'
+  | 'recurrentDropout'
+  | 'zoneout'
+  | 'projSize'
+  | 'projClip'
+  | 'cellClip'
+  | 'layerNorm'
+  | 'peephole';
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface OutputGradients {
@@ -532,12 +676,15 @@ interface ReadOptions {
 }
 
 // no entry, but others name it
+type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec;
+
+// no entry, but others name it
 interface RecurrentSpec {
   readonly name?: string;
   readonly inputSize?: number;
   readonly hiddenSize: number;
   readonly numLayers?: number;
-  readonly bias?: boolean;
+  readonly bias?: boolean | 'single';
   readonly direction?: 'forward' | 'backward';
   readonly bidirectional?: boolean;
   readonly merge?: 'concat' | 'sum' | 'mul' | 'mean' | 'ave';
@@ -575,6 +722,9 @@ interface RnnSpec extends RecurrentSpec {
   readonly type: 'rnn';
   readonly nonlinearity?: 'tanh' | 'relu';
 }
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type RowActivation = Activation | 'softmax' | 'logSoftmax';
 
 // no entry, but others name it
 type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
@@ -917,6 +1067,14 @@ interface WindowOptions {
   readonly targetLengths?: ArrayLike<number>;
 }
 
+// gatefold/kernels
+function activation(
+  engine: Engine,
+  given: Activation,
+  x: Float32Array,
+  out: Float32Array | undefined,
+): Float32Array;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function argmax(row: Float32Array): number;
 
@@ -929,6 +1087,15 @@ function checkpointFile(
   trainer: Trainer,
   options?: Pick<Checkpoint, 'every'>,
 ): CheckpointFile;
+
+// gatefold/kernels
+function conv1d(
+  engine: Engine,
+  x: Float32Array,
+  convolution: Convolution,
+  input: ConvolutionInput,
+  out: Float32Array | undefined,
+): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function cosineDecay(
@@ -957,11 +1124,43 @@ function greedyCtc(
   },
 ): number[][];
 
+// gatefold/kernels
+function gruCell(
+  engine: Engine,
+  x: Float32Array,
+  product: Float32Array,
+  h: Float32Array,
+  hidden: number,
+): GruCellResult;
+
+// gatefold/kernels
+function gruCellBackward(
+  engine: Engine,
+  result: GruCellResult,
+  product: Float32Array,
+  h: Float32Array,
+  dh: Float32Array,
+  hidden: number,
+): {
+  x: Float32Array;
+  product: Float32Array;
+  h: Float32Array;
+};
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function labelErrorRate(
   found: readonly (readonly number[])[],
   wanted: readonly (readonly number[])[],
 ): number;
+
+// gatefold/kernels
+function layerNorm(
+  engine: Engine,
+  x: Float32Array,
+  features: number,
+  options: LayerNormOptions,
+  out: Float32Array | undefined,
+): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function linearDecay(rate: number): Schedule;
@@ -986,6 +1185,47 @@ function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
 // gatefold/node
 function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>>;
+
+// gatefold/kernels
+function lstmCell(
+  engine: Engine,
+  gates: Float32Array,
+  c: Float32Array,
+  hidden: number,
+): LstmCellResult;
+
+// gatefold/kernels
+function lstmCellBackward(
+  engine: Engine,
+  result: LstmCellResult,
+  c: Float32Array,
+  dh: Float32Array,
+  dc: Float32Array,
+  hidden: number,
+): {
+  gates: Float32Array;
+  c: Float32Array;
+};
+
+// gatefold/kernels
+function matmul(
+  engine: Engine,
+  a: Float32Array,
+  b: Float32Array,
+  m: number,
+  k: number,
+  n: number,
+  out: Float32Array | undefined,
+): Float32Array;
+
+// gatefold/kernels
+function matmulPacked(
+  engine: Engine,
+  a: Float32Array,
+  matrix: Matrix,
+  m: number,
+  out: Float32Array | undefined,
+): Float32Array;
 
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
@@ -1025,6 +1265,16 @@ function shareModel(
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function softmax(logits: Float32Array, options?: SoftmaxOptions): Float32Array;
+
+// gatefold/kernels
+function softmax(
+  engine: Engine,
+  type: 'softmax' | 'logSoftmax',
+  x: Float32Array,
+  temperature: number,
+  out: Float32Array | undefined,
+  features: number | undefined,
+): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 function splitByPosition<T>(

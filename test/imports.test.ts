@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { OPS } from '../src/ops/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -138,6 +139,25 @@ describe('boundaries in src', () => {
   test('the bytes of the kernels are known to the default entry and to the threads alone', () => {
     expect(users(/generated\/wasm-bytes\.ts/)).toEqual(['hosts/wasm/inline', 'threads/engine']);
     expect(users(/wasm\/inline\.ts/)).toEqual(['hosts/default']);
+  });
+
+  test('a layer is asked, never compared by its name, and listed in ops/index alone', () => {
+    const kinds = [...OPS.keys()];
+    expect(kinds).toContain('lstm');
+    const code = (file: string): string => text('src', file).replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
+    const quoted = `['"](?:${kinds.join('|')})['"]`;
+    const comparison = new RegExp(`(?:[=!]==?|case)\\s*${quoted}|${quoted}\\s*[=!]==?`);
+    // Two kinds in one array, set or map; a description in code is no list of kinds.
+    const list = new RegExp(`\\[[^\\]{}]*${quoted}[^\\]{}]*${quoted}`);
+    expect("if (layer.type === 'pool')").toMatch(comparison);
+    expect("const KINDS = ['lstm', 'gru'];").toMatch(list);
+    const outside = sources('src').filter((file) => !file.startsWith('ops/'));
+    const guilty = (pattern: RegExp): string[] =>
+      outside.filter((file) => pattern.test(code(file)));
+    expect(guilty(comparison)).toEqual([]);
+    expect(guilty(list)).toEqual([]);
+    const inside = sources('src').filter((file) => file.startsWith('ops/') && file !== 'ops/index');
+    expect(inside.filter((file) => list.test(code(file)))).toEqual([]);
   });
 
   test('a loss is asked, never compared by its name, and listed in losses/index alone', () => {

@@ -5,6 +5,7 @@ import { loadModel, readTrainer, saveTrainer } from '../formats/gatefold.ts';
 import { readSafetensors } from '../formats/safetensors/read.ts';
 import type { SafetensorsFile } from '../formats/safetensors/read.ts';
 import type { Model } from '../model/model.ts';
+import { storeOf } from '../model/model.ts';
 import type { Snapshot, Trainer } from '../training/trainer.ts';
 import type { LayerSpec, ModelDescription } from '../ops/index.ts';
 import { Vocabulary } from '../data/text.ts';
@@ -188,8 +189,7 @@ export function openModel(
   const vocabulary = vocabularyOf(path, file);
   const model = naming(path, () => loadModel(engine, file));
   const { size } = vocabulary;
-  const [first] = model.description.layers;
-  const takesText = first?.type === 'embedding' && first.numEmbeddings === size;
+  const takesText = storeOf(model).graph.tokens === size;
   if (!takesText || model.outputSize !== size) return foreign(path);
   return { model, vocabulary };
 }
