@@ -116,49 +116,63 @@ packing(
   },
   (kernels, matrix, { a, m }) => kernels.matmul(a, matrix, m),
 );
+/** A convolution, and something to convolve. */
+function drawConvolution(random) {
+  const groups = random.pick([1, 1, 2, 7]);
+  const inChannels = groups * random.from(1, 4);
+  const outChannels = groups * random.pick([1, random.from(1, 9)]);
+  const [kernelSize, dilation, stride] = [random.from(1, 4), random.from(1, 2), random.from(1, 2)];
+  const padding = random.pick(['valid', 'same', 'causal', [2, 3]]);
+  const [steps, batch] = [random.from(1, random.chance(0.1) ? 120 : 12), random.from(1, 3)];
+  const sizes = { inChannels, outChannels, kernelSize, dilation, stride, groups, padding };
+  return {
+    w: random.floats((outChannels * inChannels * kernelSize) / groups),
+    options: { ...sizes, ...(random.chance(0.5) && { bias: random.floats(outChannels) }) },
+    x: random.floats(steps * batch * inChannels),
+    input: { steps, batch },
+    ...(padding === 'causal' && {
+      state: random.floats(dilation * (kernelSize - 1) * batch * inChannels),
+    }),
+  };
+}
 packing(
   'convolution',
-  2,
+  1.5,
   (random) => {
-    const groups = random.pick([1, 1, 2, 7]);
-    const inChannels = groups * random.from(1, 4);
-    const outChannels = groups * random.pick([1, random.from(1, 9)]);
-    const [kernelSize, dilation, stride] = [
-      random.from(1, 4),
-      random.from(1, 2),
-      random.from(1, 2),
+    const { w, options, ...rest } = drawConvolution(random);
+    const spots = [
+      [[0], wrong.array()],
+      [[1, 'stride'], wrong.count(1)],
+      [[1, 'padding'], wrong.choice],
     ];
-    const padding = random.pick(['valid', 'same', 'causal', [2, 3]]);
-    const [steps, batch] = [random.from(1, random.chance(0.1) ? 120 : 12), random.from(1, 3)];
-    const length = (outChannels * inChannels * kernelSize) / groups;
-    const sizes = { inChannels, outChannels, kernelSize, dilation, stride, groups, padding };
-    const options = {
-      ...sizes,
-      ...(random.chance(0.5) && { bias: random.floats(outChannels) }),
-    };
-    const state = dilation * (kernelSize - 1) * batch * inChannels;
-    return {
-      args: [random.floats(length), options],
-      spots: [
-        [[0], wrong.array()],
-        [[1, 'stride'], wrong.count(1)],
-        [[1, 'padding'], wrong.choice],
-      ],
-      x: random.floats(steps * batch * inChannels),
-      input: {
-        steps,
-        batch,
-        ...(padding === 'causal' && { state: random.floats(state) }),
-      },
-    };
+    return { args: [w, options], spots, ...rest };
   },
-  (kernels, convolution, { x, input }) => {
+  (kernels, convolution, { x, input, state }) => {
+    if (!state) return kernels.conv1d(x, convolution, input);
     // Each build has a state of its own, which the call replaces.
-    const state = input.state?.slice();
-    const y = kernels.conv1d(x, convolution, { ...input, ...(state && { state }) });
-    return state ? [y, state] : y;
+    const own = state.slice();
+    return [kernels.conv1d(x, convolution, { ...input, state: own }), own];
   },
 );
+kind('conv1d', 1.5, (world, random) => {
+  const { w, options, x, input } = drawConvolution(random);
+  const spots = [
+    [[0], wrong.array()],
+    [[1, 'steps'], wrong.size],
+    [[1, 'batch'], wrong.size],
+  ];
+  return call(random, [x, input], spots, {
+    run(side, values, given) {
+      const kernels = side.face.kernels.Kernels.create(side.of(world.all.engine[0]));
+      const convolution = kernels.convolution(w, options);
+      try {
+        return kernels.conv1d(values, convolution, given);
+      } finally {
+        convolution.dispose();
+      }
+    },
+  });
+});
 /** Rows and units of a cell update, and as many numbers for each. */
 const cell = (random) => {
   const batch = random.from(1, 3);
