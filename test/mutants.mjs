@@ -116,9 +116,12 @@ export const mutants = [
   ...mutantsOf('assembly/layers/activation.ts', {
     'activation: padding is sigmoid of 0': [
       [
-        'v128.and(activate(d, v128.load(x + at)), firstLanes(d.width - k))',
-        'activate(d, v128.load(x + at))',
+        'v128.and(curve.at(d, v128.load(x + at)), firstLanes(d.width - whole))',
+        'curve.at(d, v128.load(x + at))',
       ],
+    ],
+    'activation: sigmoid and tanh swapped': [
+      ['return eachForward<Sigmoid>(d, y, x);', 'return eachForward<Tanh>(d, y, x);'],
     ],
     'activation: slope at the gradient': [['slope(d, v, activate(d, v))', 'slope(d, v, v)']],
     'softmax: gradient without what all have in common': [

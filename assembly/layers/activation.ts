@@ -9,21 +9,94 @@
  */
 
 import { activate, slope } from '../base/activations';
+import { sigmoid, tanh } from '../base/math';
 import { firstLanes, madd, nmadd, sum } from '../base/simd';
 import { exponentials, prepareRow, softmax } from '../base/softmax';
 import { ActivationLayer } from '../base/structs';
 import * as codes from '../shared/codes';
+import { ZEROS } from '../base/tables';
 
 /** Bytes of a row of W elements in whole vectors. */
 function rowBytes(d: ActivationLayer): i32 {
   return ((d.width + 3) & ~3) << 2;
 }
 
+/**
+ * What becomes of an element, as a type: never instantiated, called through `changetype<C>(0)`, so
+ * that the usual curves are loops without calls.
+ */
+@unmanaged
+abstract class Curve {
+  abstract at(d: ActivationLayer, x: v128): v128;
+}
+
+
+@unmanaged
+class Sigmoid extends Curve {
+  // @ts-ignore: decorator
+  @inline
+  at(_d: ActivationLayer, x: v128): v128 {
+    return sigmoid(x);
+  }
+}
+
+
+@unmanaged
+class Tanh extends Curve {
+  // @ts-ignore: decorator
+  @inline
+  at(_d: ActivationLayer, x: v128): v128 {
+    return tanh(x);
+  }
+}
+
+
+@unmanaged
+class Relu extends Curve {
+  // @ts-ignore: decorator
+  @inline
+  at(_d: ActivationLayer, x: v128): v128 {
+    return f32x4.pmax(x, v128.load(ZEROS));
+  }
+}
+
+/** Any: the kind is looked up for every vector. */
+@unmanaged
+class AnyCurve extends Curve {
+  // @ts-ignore: decorator
+  @inline
+  at(d: ActivationLayer, x: v128): v128 {
+    return activate(d, x);
+  }
+}
+
 /** y of one row, element by element; the padding stays zero, whatever the activation makes of 0. */
-function eachForward(d: ActivationLayer, y: usize, x: usize): void {
-  for (let k = 0; k < d.width; k += 4) {
+function eachForward<C extends Curve>(d: ActivationLayer, y: usize, x: usize): void {
+  const curve = changetype<C>(0);
+  const whole = d.width & ~3;
+  for (let k = 0; k < whole; k += 4) {
     const at = k << 2;
-    v128.store(y + at, v128.and(activate(d, v128.load(x + at)), firstLanes(d.width - k)));
+    v128.store(y + at, curve.at(d, v128.load(x + at)));
+  }
+  if (whole == d.width) return;
+  const at = whole << 2;
+  v128.store(y + at, v128.and(curve.at(d, v128.load(x + at)), firstLanes(d.width - whole)));
+}
+
+function rowForward(d: ActivationLayer, y: usize, x: usize): void {
+  switch (d.kind) {
+    case codes.ACTIVATION_SOFTMAX:
+      return softmaxForward(d, y, x);
+    case codes.ACTIVATION_LOG_SOFTMAX:
+      return logSoftmaxForward(d, y, x);
+    case codes.ACTIVATION_SIGMOID:
+      return eachForward<Sigmoid>(d, y, x);
+    case codes.ACTIVATION_TANH:
+      return eachForward<Tanh>(d, y, x);
+    case codes.ACTIVATION_RELU:
+      return eachForward<Relu>(d, y, x);
+    default:
+      return eachForward<AnyCurve>(d, y, x);
   }
 }
 
@@ -36,7 +109,7 @@ function eachBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void 
 }
 
 /** The logarithm is that of the sum alone: a probability that vanishes still has one. */
-function logSoftmax(d: ActivationLayer, y: usize, x: usize): void {
+function logSoftmaxForward(d: ActivationLayer, y: usize, x: usize): void {
   memory.copy(d.scratch, x, rowBytes(d));
   const high = prepareRow(d.scratch, d.width);
   const total = Mathf.log(exponentials(d.scratch, d.width, high, d.beta));
@@ -49,13 +122,12 @@ function logSoftmax(d: ActivationLayer, y: usize, x: usize): void {
   }
 }
 
-function rowForward(d: ActivationLayer, y: usize, x: usize): void {
-  if (d.kind == codes.ACTIVATION_LOG_SOFTMAX) return logSoftmax(d, y, x);
+function softmaxForward(d: ActivationLayer, y: usize, x: usize): void {
   if (y != x) memory.copy(y, x, rowBytes(d));
   softmax(y, d.width, d.beta);
 }
 
-function rowBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void {
+function softmaxBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void {
   const bytes = rowBytes(d);
   const p = d.scratch;
   const isLogarithm = d.kind == codes.ACTIVATION_LOG_SOFTMAX;
@@ -76,27 +148,17 @@ function rowBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void {
   }
 }
 
-function isOfRows(d: ActivationLayer): bool {
-  return d.kind == codes.ACTIVATION_SOFTMAX || d.kind == codes.ACTIVATION_LOG_SOFTMAX;
-}
-
 export function activationForward(d: ActivationLayer): void {
-  const ofRows = isOfRows(d);
-  for (let r = 0; r < d.rows; r++) {
-    const y = d.y + r * d.yRow;
-    const x = d.x + r * d.xRow;
-    if (ofRows) rowForward(d, y, x);
-    else eachForward(d, y, x);
-  }
+  for (let r = 0; r < d.rows; r++) rowForward(d, d.y + r * d.yRow, d.x + r * d.xRow);
 }
 
 export function activationBackward(d: ActivationLayer): void {
-  const ofRows = isOfRows(d);
+  const isSoftmax = d.kind == codes.ACTIVATION_SOFTMAX || d.kind == codes.ACTIVATION_LOG_SOFTMAX;
   for (let r = 0; r < d.rows; r++) {
     const dx = d.dx + r * d.dxRow;
     const dy = d.dy + r * d.dyRow;
     const x = d.x + r * d.xRow;
-    if (ofRows) rowBackward(d, dx, dy, x);
+    if (isSoftmax) softmaxBackward(d, dx, dy, x);
     else eachBackward(d, dx, dy, x);
   }
 }
