@@ -224,8 +224,6 @@ describe('the files', () => {
     expect(hidden.sort()).toEqual([
       // With the one below, names from which the type of a complete description is made.
       ['COMMON_OPTIONS', 'const'],
-      // `Engine`, `Model`, `Stream` and `Trainer` inherit from it.
-      ['HostDisposable', 'class'],
       ['LSTM_OPTIONS', 'const'],
       // `ThreadedEngine` inherits from it.
       ['TeamEngine', 'class'],

@@ -178,6 +178,18 @@ export const mutants = [
     'conv1d: the gradient of the last state is lost': [
       ['      memory.copy(to, from, width);\n', ''],
     ],
+    'conv1d: gradients take the first block of rows first': [
+      [
+        'for (let end = rows; end > 0; end -= CONV_ROWS) {\n    const first = max(0, end - CONV_ROWS);',
+        'for (let first = 0; first < rows; first += CONV_ROWS) {\n    const end = min(rows, first + CONV_ROWS);',
+      ],
+    ],
+    'conv1d: depthwise gradients take the first step first': [
+      [
+        'for (let t = d.outputSteps - 1; t >= 0; t--) {',
+        'for (let t = 0; t < d.outputSteps; t++) {',
+      ],
+    ],
     'conv1d: the state of a short row forgets the one before': [
       ['return t < 0 ? 0 : d.state', 'return t < 0 || t >= d.history - d.steps ? 0 : d.state'],
     ],

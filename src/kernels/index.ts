@@ -4,8 +4,9 @@
  */
 
 export { Kernels } from './primitives.ts';
-export type * from './cells.ts';
-export type * from './conv1d.ts';
-export type * from './layers.ts';
-export type * from './matmul.ts';
-export type * from './primitives.ts';
+export type { HostDisposable } from '../base/disposable.ts';
+export type { Activation, ActivationName, ActivationSpec } from '../ops/activations.ts';
+export type { GruCellResult, LstmCellResult } from './cells.ts';
+export type { Convolution, ConvolutionInput, ConvolutionOptions } from './conv1d.ts';
+export type { LayerNormOptions } from './layers.ts';
+export type { Matrix } from './matmul.ts';

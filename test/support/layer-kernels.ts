@@ -423,30 +423,58 @@ export function checkConvolution(engine: Engine, seed: number): void {
   requireNear(`${label}: state`, joined(got.state), joined(last), 0);
 }
 
-/** A causal convolution in blocks of random lengths: the bits of the whole sequence. */
+/**
+ * A causal convolution in blocks of random lengths: the bits of the whole sequence. So are the
+ * gradients of its parameters, gathered from the last block to the first.
+ */
 export function checkStream(engine: Engine, seed: number): void {
   const random = createRandom(seed);
   const drawn = drawConvolution(random);
   const c = { ...drawn, left: drawn.dilation * (drawn.taps - 1), right: 0 };
   const label = `${engine.variant} stream ${JSON.stringify(c)}, seed ${seed}`;
   const x = drawLengths(random).map((n) => rounded(random, n * c.inputs));
+  const dy = x.map((own) => rounded(random, outputSteps(c, own.length / c.inputs) * c.outputs));
   const w = rounded(random, (c.outputs * c.inputs * c.taps) / c.groups);
   const bias = random.unit() < 0.7 ? rounded(random, c.outputs) : undefined;
-  const whole = convolve(engine, random, c, { w, bias, x });
+  const zeros = { dw: new Float64Array(w.length), dBias: new Float64Array(c.outputs) };
+  const whole = convolve(engine, random, c, {
+    w,
+    bias,
+    x,
+    back: { dy, ...zeros, wantsInput: false },
+  });
 
   let state: readonly Float64Array[] = x.map(() => new Float64Array(c.left * c.inputs));
   const y: number[][] = x.map(() => []);
+  const blocks: (Pick<ConvolutionCall, 'x' | 'state'> & { dy: Float64Array[] })[] = [];
   let from = 0;
   while (from < Math.max(...x.map((own) => own.length)) / c.inputs) {
     const until = from + c.stride * random.integer(1, 6);
     const block = x.map((own) => own.slice(from * c.inputs, until * c.inputs));
     const step = convolve(engine, random, c, { w, bias, x: block, state });
-    step.y.forEach((own, place) => y[place]!.push(...own));
-    state = step.state.map((own) => Float64Array.from(own));
+    const own = dy.map((slopes, place) => {
+      const first = y[place]!.length;
+      return slopes.slice(first, first + step.y[place]!.length);
+    });
+    blocks.push({ x: block, state, dy: own });
+    step.y.forEach((values, place) => y[place]!.push(...values));
+    state = step.state.map((values) => Float64Array.from(values));
     from = until;
   }
-  whole.y.forEach((own, place) => {
-    const same = own.length === y[place]!.length && own.every((v, k) => Object.is(v, y[place]![k]));
-    if (!same) throw new Error(`${label}: other bits at place ${place}`);
-  });
+  let gathered: { dw: Float32Array; dBias: Float32Array } = {
+    dw: new Float32Array(w.length),
+    dBias: new Float32Array(bias ? c.outputs : 0),
+  };
+  for (const { dy: slopes, ...block } of blocks.reverse()) {
+    const dBias = bias ? Float64Array.from(gathered.dBias) : zeros.dBias;
+    const back = { dy: slopes, dw: Float64Array.from(gathered.dw), dBias, wantsInput: false };
+    gathered = convolve(engine, random, c, { w, bias, ...block, back });
+  }
+  const requireSame = (what: string, got: ArrayLike<number>, wanted: Float32Array): void => {
+    const same = got.length === wanted.length && wanted.every((v, k) => Object.is(v, got[k]));
+    if (!same) throw new Error(`${label}: other bits of ${what}`);
+  };
+  whole.y.forEach((own, place) => requireSame(`y at place ${place}`, y[place]!, own));
+  requireSame('dw', gathered.dw, whole.dw);
+  if (bias) requireSame('dBias', gathered.dBias, whole.dBias);
 }
