@@ -13,7 +13,7 @@
 //   gatefold/wasm/gatefold-relaxed.wasm
 //   gatefold/package.json
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
 type Activation = ActivationName | ActivationSpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -24,7 +24,7 @@ interface ActivationLayerSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
 type ActivationName =
   | 'relu'
   | 'tanh'
@@ -42,7 +42,7 @@ type ActivationName =
   | 'silu'
   | 'selu';
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
 interface ActivationSpec {
   readonly type: ActivationName;
   readonly alpha?: number;
@@ -371,7 +371,7 @@ interface GruSpec extends RecurrentSpec {
   readonly layerNorm?: boolean;
 }
 
-// no entry, but others name it
+// gatefold/kernels
 interface HostDisposable extends Disposes {}
 
 abstract class HostDisposable {
@@ -1067,14 +1067,6 @@ interface WindowOptions {
   readonly targetLengths?: ArrayLike<number>;
 }
 
-// gatefold/kernels
-function activation(
-  engine: Engine,
-  given: Activation,
-  x: Float32Array,
-  out: Float32Array | undefined,
-): Float32Array;
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function argmax(row: Float32Array): number;
 
@@ -1087,15 +1079,6 @@ function checkpointFile(
   trainer: Trainer,
   options?: Pick<Checkpoint, 'every'>,
 ): CheckpointFile;
-
-// gatefold/kernels
-function conv1d(
-  engine: Engine,
-  x: Float32Array,
-  convolution: Convolution,
-  input: ConvolutionInput,
-  out: Float32Array | undefined,
-): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function cosineDecay(
@@ -1124,43 +1107,11 @@ function greedyCtc(
   },
 ): number[][];
 
-// gatefold/kernels
-function gruCell(
-  engine: Engine,
-  x: Float32Array,
-  product: Float32Array,
-  h: Float32Array,
-  hidden: number,
-): GruCellResult;
-
-// gatefold/kernels
-function gruCellBackward(
-  engine: Engine,
-  result: GruCellResult,
-  product: Float32Array,
-  h: Float32Array,
-  dh: Float32Array,
-  hidden: number,
-): {
-  x: Float32Array;
-  product: Float32Array;
-  h: Float32Array;
-};
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function labelErrorRate(
   found: readonly (readonly number[])[],
   wanted: readonly (readonly number[])[],
 ): number;
-
-// gatefold/kernels
-function layerNorm(
-  engine: Engine,
-  x: Float32Array,
-  features: number,
-  options: LayerNormOptions,
-  out: Float32Array | undefined,
-): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function linearDecay(rate: number): Schedule;
@@ -1185,47 +1136,6 @@ function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
 // gatefold/node
 function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>>;
-
-// gatefold/kernels
-function lstmCell(
-  engine: Engine,
-  gates: Float32Array,
-  c: Float32Array,
-  hidden: number,
-): LstmCellResult;
-
-// gatefold/kernels
-function lstmCellBackward(
-  engine: Engine,
-  result: LstmCellResult,
-  c: Float32Array,
-  dh: Float32Array,
-  dc: Float32Array,
-  hidden: number,
-): {
-  gates: Float32Array;
-  c: Float32Array;
-};
-
-// gatefold/kernels
-function matmul(
-  engine: Engine,
-  a: Float32Array,
-  b: Float32Array,
-  m: number,
-  k: number,
-  n: number,
-  out: Float32Array | undefined,
-): Float32Array;
-
-// gatefold/kernels
-function matmulPacked(
-  engine: Engine,
-  a: Float32Array,
-  matrix: Matrix,
-  m: number,
-  out: Float32Array | undefined,
-): Float32Array;
 
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
@@ -1265,16 +1175,6 @@ function shareModel(
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function softmax(logits: Float32Array, options?: SoftmaxOptions): Float32Array;
-
-// gatefold/kernels
-function softmax(
-  engine: Engine,
-  type: 'softmax' | 'logSoftmax',
-  x: Float32Array,
-  temperature: number,
-  out: Float32Array | undefined,
-  features: number | undefined,
-): Float32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 function splitByPosition<T>(

@@ -97,8 +97,8 @@ export interface Kernels {
    * Convolves x [T, B, I] over its steps: [T', B, O], with T' = `convolution.outputSteps(T)`. With
    * `state` a sequence may come in pieces, to the bits of the whole.
    *
-   *     const options = { inChannels: 64, outChannels: 64, kernelSize: 3, padding: 'causal' };
-   *     const convolution = kernels.convolution(w, options); // w [64, 64, 3]
+   *     const sizes = { inChannels: 64, outChannels: 64, kernelSize: 3 };
+   *     const convolution = kernels.convolution(w, { ...sizes, padding: 'causal' });
    *     const state = new Float32Array(2 * 64);
    *     const y = kernels.conv1d(x, convolution, { steps: 16, state });
    *

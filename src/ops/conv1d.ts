@@ -57,7 +57,7 @@ export interface Conv1dSpec {
 export type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> &
   Pick<Conv1dSpec, 'activation'>;
 
-/** Most zeros at one end. */
+/** Most zeros at one end, and most steps from the first tap to the last. */
 const MAX_PADDING = 2 ** 20;
 
 function checkPadding(name: string, value: unknown): unknown {
@@ -345,6 +345,11 @@ export const conv1d: Op<Conv1dSpec, CompleteConv1d> = {
   },
   complete(spec, { at }) {
     const layer = spec as CompleteConv1d;
+    const reach = layer.dilation * (layer.kernelSize - 1);
+    if (reach > MAX_PADDING) {
+      const message = `"${at}" looks ${reach} steps back, and ${MAX_PADDING} are allowed: choose a smaller "dilation" or "kernelSize"`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
     for (const key of ['inChannels', 'outChannels'] as const) {
       if (layer[key] % layer.groups === 0) continue;
       const message = `"${at}.groups" expected a divisor of "${key}", ${layer[key]}, got ${layer.groups}`;
