@@ -357,10 +357,11 @@ export class Workspace {
 
   /** Where the last state of every row is, after a pass. */
   lastStates(): StatePlace[] {
-    const { extent, batch } = this;
-    if (!extent.order) return this.states(extent.steps);
+    const { batch } = this;
     return statePlaces(this.#nodes, ({ count, row }, k, index) => {
       const { values, last, rowOf } = this.#bound[index]!.states![k]!;
+      const extent = this.#inputsOf(index);
+      if (!extent.order) return part(values, extent.steps * batch * row);
       for (const [place, length] of extent.lengths.entries()) {
         for (let n = 0; n < count; n++) {
           const from = rowOf(extent, place, length, n) * row;

@@ -99,6 +99,7 @@ export function checkActivation(name: string, given: unknown): unknown {
 
 export function activationCode(given: RowActivation): ActivationCode {
   const { type, ...values } = typeof given === 'string' ? { type: given } : given;
-  const [kind, alpha = 0, beta = 0] = ROWS[type]!;
+  // Of those that take no beta only a softmax reads it: e^(beta x).
+  const [kind, alpha = 0, beta = 1] = ROWS[type]!;
   return { alpha, beta, ...values, kind };
 }

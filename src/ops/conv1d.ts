@@ -181,11 +181,17 @@ class Conv1dNode implements Node {
     const sizes = convSizes(this.#shape);
     const windows = plan.reserve(sizes.windows);
     const slice = plan.reserve(sizes.slice);
-    const wTransposed = isTraining ? plan.reserve(sizes.wTransposed) : NONE;
+    // A depthwise convolution has no transpose, and the kernel makes none where there is no place.
+    const isTransposed = isTraining && sizes.wTransposed > 0;
+    const wTransposed = isTransposed ? plan.reserve(sizes.wTransposed) : NONE;
     // The steps before the first one lie before a copy of the inputs: states at any step are there.
     const before = history * batch * this.#inputRow;
-    const values = history ? plan.reserve(before + batch * steps * this.#inputRow) : NONE;
-    const own = history ? plan.part(values, before) : NONE;
+    // The gradient of the inputs may take their place, as it does of a linear layer's outputs: the
+    // weights need them until the last output.
+    const isReplaced = isTraining && at.gradientOfInput(0).slot === at.input(0).slot;
+    const isCopied = history > 0 || isReplaced;
+    const values = isCopied ? plan.reserve(before + batch * steps * this.#inputRow) : NONE;
+    const own = isCopied ? plan.part(values, before) : NONE;
     const [last, dState] = [before, isTraining ? before : 0].map((n) =>
       n ? plan.reserve(n) : NONE,
     );
@@ -207,7 +213,7 @@ class Conv1dNode implements Node {
       states: history ? [state] : [],
       describe: () => {
         const x = at.input(0);
-        const from = history ? { slot: own, row: this.#inputRow } : x;
+        const from = isCopied ? { slot: own, row: this.#inputRow } : x;
         kernels.write(conv, {
           inputs,
           outputs,
@@ -259,7 +265,7 @@ class Conv1dNode implements Node {
         kernels.set(conv, 'outputSteps', outputs.steps);
       },
       forward: () => {
-        if (history) run.rows_gather(copy.address);
+        if (isCopied) run.rows_gather(copy.address);
         run.conv1d_forward(conv.address);
       },
       backward: (wantsInput) => {

@@ -206,12 +206,13 @@ export class Trainer extends HostDisposable {
     workspace.forward();
     const repeats = padding === 'repeat' && !this.model.pooled;
     const { version } = this.#store;
-    this.#forwarded = { version, stretch, repeated: repeats ? lengths : undefined };
-    const { outputs: width } = this.#store.graph;
+    const { graph } = this.#store;
+    const repeated = repeats ? lengths?.map((n) => graph.stepsOf(n)) : undefined;
+    this.#forwarded = { version, stretch, repeated };
+    const { outputs: width } = graph;
     const rows = { slot: workspace.output, row: workspace.outputRow, width };
     takeRows(this.#kernels, workspace, rows, output, workspace.outputStretch(stretch));
-    const { repeated } = this.#forwarded;
-    if (repeated) repeatLast(output, width, repeated, steps, batchFirst);
+    if (repeated) repeatLast(output, width, repeated, graph.outputSteps(steps), batchFirst);
     const last = readState(this.#kernels, workspace.lastStates(), batch, extent.order);
     return { output, state: last };
   }
@@ -259,6 +260,7 @@ export class Trainer extends HostDisposable {
     const given = readOptions('gradients', gradients, BACKWARD_KEYS);
     const flow = checkFlag('flow', given.flow);
     const outputRows = this.#outputRows(steps);
+    const outputSteps = outputRows / batch;
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
     const state = checkState(places, given.state ?? {}, batch);
@@ -276,7 +278,9 @@ export class Trainer extends HostDisposable {
     const loss = target && this.#requireLoss().mean(workspace, target, outputStretch);
     if (!target) this.#kernels.zero(outputGradient, 0, outputStretch.extent.rows * row);
     if (output) {
-      const given = repeated ? gatherRepeated(output, width, repeated, steps, batchFirst) : output;
+      const given = repeated
+        ? gatherRepeated(output, width, repeated, outputSteps, batchFirst)
+        : output;
       addRows(this.#kernels, workspace, given, { slot: outputGradient, row, width }, outputStretch);
     }
     writeState(this.#kernels, places, state, batch, extent.order);

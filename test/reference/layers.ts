@@ -2,8 +2,10 @@
  * What a description says: the layers with names and sizes filled in, shapes of their parameters,
  * states and masks.
  */
-import type { ModelDescription } from '../../src/ops/index.ts';
+import type { RowActivation } from '../../src/ops/activations.ts';
+import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
+import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
 import type { PoolMode } from './pool.ts';
 import type { Dims, StackState } from './stack.ts';
 import type { Unit } from './step.ts';
@@ -47,7 +49,64 @@ export type Layer =
       readonly mode: PoolMode;
       readonly inputSize: number;
       readonly outputSize: number;
-    };
+    }
+  | {
+      readonly kind: 'activation';
+      readonly name: string;
+      readonly activation: RowActivation;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'layerNorm';
+      readonly name: string;
+      readonly epsilon: number;
+      readonly scale: boolean;
+      readonly bias: boolean;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | (ConvLayer & {
+      readonly kind: 'conv1d';
+      readonly name: string;
+      readonly bias: boolean;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    });
+
+function convLayer(
+  spec: Extract<LayerSpec, { type: 'conv1d' }>,
+  name: string,
+  inputSize: number,
+): Layer {
+  const { outChannels, kernelSize, stride = 1, dilation = 1, groups = 1 } = spec;
+  return {
+    kind: 'conv1d',
+    name,
+    convolution: {
+      inputs: inputSize,
+      outputs: outChannels,
+      taps: kernelSize,
+      stride,
+      dilation,
+      groups,
+    },
+    padding: spec.padding ?? 'valid',
+    bias: spec.bias ?? true,
+    inputSize,
+    outputSize: outChannels,
+  };
+}
+
+function activationLayer(name: string, activation: RowActivation, width: number): Layer {
+  return { kind: 'activation', name, activation, inputSize: width, outputSize: width };
+}
+
+/** A layer, and what its outputs go through. */
+function withActivation(layer: Layer, activation: RowActivation | undefined): Layer | Layer[] {
+  if (!activation) return layer;
+  return [layer, activationLayer(`${layer.name}.activation`, activation, layer.outputSize)];
+}
 
 function waysOf(spec: RecurrentSpec, gradientLimit: number): Way[] {
   const { hiddenSize } = spec;
@@ -83,7 +142,7 @@ function recurrentLayer(
 export function layersOf(description: ModelDescription, gradientLimit: number = Infinity): Layer[] {
   const seen = new Map<string, number>();
   let [width, firstRows, reversed] = [0, 0, false];
-  return description.layers.map((spec): Layer => {
+  return description.layers.flatMap((spec): Layer | Layer[] => {
     const nth = (seen.get(spec.type) ?? 0) + 1;
     seen.set(spec.type, nth);
     const name = spec.name ?? (nth === 1 ? spec.type : `${spec.type}${nth}`);
@@ -96,7 +155,7 @@ export function layersOf(description: ModelDescription, gradientLimit: number = 
       const inputSize = spec.inFeatures ?? width;
       width = 'tied' in spec ? firstRows : spec.outFeatures;
       const weight = 'tied' in spec ? spec.tied : name;
-      return {
+      const layer: Layer = {
         kind: 'linear',
         name,
         inputSize,
@@ -104,6 +163,25 @@ export function layersOf(description: ModelDescription, gradientLimit: number = 
         bias: spec.bias ?? true,
         weight,
       };
+      reversed = false;
+      return withActivation(layer, spec.activation);
+    }
+    if (spec.type === 'conv1d') {
+      const layer = convLayer(spec, name, spec.inChannels ?? width);
+      width = layer.outputSize;
+      reversed = false;
+      return withActivation(layer, spec.activation);
+    }
+    if (spec.type === 'activation') {
+      reversed = false;
+      width = spec.inputSize ?? width;
+      return activationLayer(name, spec.activation, width);
+    }
+    if (spec.type === 'layerNorm') {
+      reversed = false;
+      width = spec.inputSize ?? width;
+      const { eps: epsilon = 1e-5, scale = true, bias = true } = spec;
+      return { kind: 'layerNorm', name, epsilon, scale, bias, inputSize: width, outputSize: width };
     }
     if (spec.type === 'pool') {
       if (reversed) throw new Error('the reference pools only layers that read forward');
@@ -149,8 +227,15 @@ export function parameterShapes(description: ModelDescription): Map<string, read
   for (const layer of layersOf(description)) {
     if (layer.kind === 'embedding') {
       shapes.set(`${layer.name}.weight`, [layer.count, layer.outputSize]);
-    } else if (layer.kind === 'pool') {
+    } else if (layer.kind === 'pool' || layer.kind === 'activation') {
       continue;
+    } else if (layer.kind === 'layerNorm') {
+      if (layer.scale) shapes.set(`${layer.name}.weight`, [layer.inputSize]);
+      if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.inputSize]);
+    } else if (layer.kind === 'conv1d') {
+      const { inputs, outputs, groups, taps } = layer.convolution;
+      shapes.set(`${layer.name}.weight`, [outputs, inputs / groups, taps]);
+      if (layer.bias) shapes.set(`${layer.name}.bias`, [outputs]);
     } else if (layer.kind === 'linear') {
       if (layer.weight === layer.name)
         shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
@@ -169,16 +254,26 @@ export function parameterShapes(description: ModelDescription): Map<string, read
   return shapes;
 }
 
+/** The rows that a layer puts out: a pool one for each sequence. */
+export function dimsAfter(layer: Layer, dims: Dims): Dims {
+  if (layer.kind === 'conv1d') return convDims(layer, dims);
+  if (layer.kind === 'pool') return { steps: 1, batch: dims.batch };
+  return dims;
+}
+
 /** Shapes and probabilities of the masks that training draws. */
 export function maskShapes(
   description: ModelDescription,
-  { steps, batch }: Dims,
+  given: Dims,
 ): Map<string, { readonly shape: readonly number[]; readonly p: number }> {
   const shapes = new Map<string, { shape: number[]; p: number }>();
   const add = (key: string, p: number | undefined, shape: number[]): void => {
     if (p) shapes.set(key, { shape, p });
   };
+  let dims = given;
   for (const layer of layersOf(description)) {
+    const { steps, batch } = dims;
+    dims = dimsAfter(layer, dims);
     if (layer.kind !== 'recurrent') continue;
     const { name, spec, ways, outputSize } = layer;
     for (const depth of depthsOf(spec)) {
@@ -205,6 +300,10 @@ export function zeroState(
 ): Record<string, StackState> {
   const state: Record<string, StackState> = {};
   for (const layer of layersOf(description)) {
+    if (layer.kind === 'conv1d' && historyOf(layer)) {
+      const h = new Float64Array(historyOf(layer) * batch * layer.inputSize);
+      state[layer.name] = { h, c: new Float64Array(0) };
+    }
     if (layer.kind !== 'recurrent') continue;
     const rows = depthsOf(layer.spec).length * layer.ways.length * batch;
     const { cell, hiddenSize, outputSize } = layer.ways[0]!;

@@ -7,11 +7,19 @@ import type { ModelDescription } from '../../src/ops/index.ts';
 import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';
-import { depthsOf, layersOf, type Layer, type RecurrentLayer, type Way } from './layers.ts';
+import { convLayerBackward, convLayerForward, type ConvWeights } from './conv1d.ts';
+import { depthsOf, dimsAfter, layersOf, type RecurrentLayer, type Way } from './layers.ts';
 import { roundActivations, roundWeights } from './int8.ts';
 import type { Vec } from './math.ts';
-import type { Factor } from './norm.ts';
+import {
+  layerNormBackward,
+  layerNormForward,
+  spreadOf,
+  type Factor,
+  type LayerNormWeights,
+} from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
+import { activationBackward, activationForward, activationKink } from './row-activation.ts';
 import {
   stackBackward,
   stackForward,
@@ -35,11 +43,18 @@ export type State = Record<string, StackState>;
 export type Masks = ReadonlyMap<string, Vec>;
 
 export interface Tape {
+  /** Of the outputs. */
   readonly dims: Dims;
   readonly input: ArrayLike<number>;
   readonly masks: Masks | undefined;
-  /** Input of each layer, and what its backward wants besides. */
-  readonly layers: { readonly x: Vec; readonly stack?: StackTape }[];
+  /** Input of each layer with its rows, and what its backward wants besides. */
+  readonly layers: {
+    readonly x: Vec;
+    readonly dims: Dims;
+    readonly stack?: StackTape;
+    /** The state of a convolution before the first step. */
+    readonly initial?: Vec;
+  }[];
   /** How near any step came to a place where a derivative jumps. */
   readonly kink: number;
   /** The least that the numbers of any normalised c were apart, in units of the largest. */
@@ -133,8 +148,27 @@ function eachPadded(
   }
 }
 
-/** A pooled sequence has no steps left to pad. */
-const pools = (layers: readonly Layer[]): boolean => layers.some(({ kind }) => kind === 'pool');
+/** The least of what `measure` gives for the valid rows of x [T, B, width]. */
+function leastOf(dims: Dims, x: Vec, measure: (row: Vec) => number): number {
+  const { steps, batch, lengths } = dims;
+  const width = x.length / (steps * batch);
+  let least = Infinity;
+  for (let row = 0; row < steps * batch; row++) {
+    if (lengths && lengths[row % batch]! <= Math.floor(row / batch)) continue;
+    least = Math.min(least, measure(x.subarray(row * width, (row + 1) * width)));
+  }
+  return least;
+}
+
+const normWeights = (name: string, parameters: Parameters): LayerNormWeights => ({
+  gamma: parameters.get(`${name}.weight`)?.data,
+  beta: parameters.get(`${name}.bias`)?.data,
+});
+
+const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
+  weight: parameters.get(`${name}.weight`)!.data,
+  bias: parameters.get(`${name}.bias`)?.data,
+});
 
 /** Makes what stands behind the valid steps zero, or the last valid output. */
 function pad(dims: Dims, y: Vec): void {
@@ -151,12 +185,12 @@ export function forward(
   description: ModelDescription,
   parameters: Parameters,
   input: ArrayLike<number>,
-  dims: Dims,
+  inputDims: Dims,
   initial: State,
   masks?: Masks,
 ): { output: Vec; state: State; tape: Tape } {
   const int8 = description.weights === 'int8';
-  let rows = dims.steps * dims.batch;
+  let dims = inputDims;
   const state: State = {};
   const tapes: Tape['layers'] = [];
   let [kink, spread] = [Infinity, Infinity];
@@ -165,27 +199,45 @@ export function forward(
   for (const layer of layers) {
     const { name } = layer;
     if (layer.kind === 'embedding') {
-      tapes.push({ x });
+      tapes.push({ x, dims });
       x = embeddingForward(parameters.get(`${name}.weight`)!.data, input, layer.outputSize);
     } else if (layer.kind === 'pool') {
-      tapes.push({ x });
+      tapes.push({ x, dims });
       x = poolForward(layer.mode, x, dims);
-      rows = dims.batch;
     } else if (layer.kind === 'linear') {
-      tapes.push({ x });
+      tapes.push({ x, dims });
       const weights = linearWeights(layer, parameters, int8);
-      x = linearForward(weights, x, rows, layer.outputSize);
+      x = linearForward(weights, x, dims.steps * dims.batch, layer.outputSize);
+    } else if (layer.kind === 'activation') {
+      tapes.push({ x, dims });
+      const { activation } = layer;
+      kink = Math.min(
+        kink,
+        leastOf(dims, x, (row) => activationKink(activation, row)),
+      );
+      x = activationForward(activation, x, layer.inputSize);
+    } else if (layer.kind === 'layerNorm') {
+      tapes.push({ x, dims });
+      spread = Math.min(spread, leastOf(dims, x, spreadOf));
+      x = layerNormForward(normWeights(name, parameters), layer.epsilon, x, layer.inputSize);
+    } else if (layer.kind === 'conv1d') {
+      const before = initial[name]?.h ?? new Float64Array(0);
+      tapes.push({ x, dims, initial: before });
+      const result = convLayerForward(layer, convWeights(name, parameters), dims, x, before);
+      if (before.length) state[name] = { h: result.final, c: new Float64Array(0) };
+      x = result.output;
     } else {
       const subLayers = subLayersOf(layer, parameters, dims, masks, int8);
       const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, initial[name]!);
-      tapes.push({ x, stack: result.tape });
+      tapes.push({ x, dims, stack: result.tape });
       kink = Math.min(kink, result.tape.kink);
       spread = Math.min(spread, result.tape.spread);
       state[name] = result.final;
       x = result.output;
     }
+    dims = dimsAfter(layer, dims);
   }
-  if (!pools(layers)) pad(dims, x);
+  pad(dims, x);
   return { output: x, state, tape: { dims, input, masks, layers: tapes, kink, spread } };
 }
 
@@ -220,18 +272,28 @@ export function backward(
 ): { gradients: Parameters; input?: Vec; state: State } {
   const gradients = zerosLike(parameters);
   const state: State = {};
-  const { dims } = tape;
   const layers = layersOf(description, gradientLimit);
-  let dy: Vec | undefined = pools(layers) ? doutput : gathered(dims, doutput);
+  let dy: Vec | undefined = gathered(tape.dims, doutput);
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;
     const { name } = layer;
-    const { x, stack } = tape.layers[k]!;
+    const { x, dims, stack, initial } = tape.layers[k]!;
     if (layer.kind === 'embedding') {
       embeddingBackward(gradients.get(`${name}.weight`)!.data, tape.input, dy!, layer.outputSize);
       dy = undefined;
     } else if (layer.kind === 'pool') {
       dy = poolBackward(layer.mode, x, dy!, dims);
+    } else if (layer.kind === 'activation') {
+      dy = activationBackward(layer.activation, x, dy!, layer.inputSize);
+    } else if (layer.kind === 'layerNorm') {
+      const [own, into] = [parameters, gradients].map((from) => normWeights(name, from));
+      dy = layerNormBackward(own!, into!, layer.epsilon, x, dy!, layer.inputSize);
+    } else if (layer.kind === 'conv1d') {
+      const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
+      const dlast = dfinal[name]?.h ?? new Float64Array(0);
+      const result = convLayerBackward(layer, own!, into!, dims, x, initial!, dy!, dlast);
+      if (initial!.length) state[name] = { h: result.dinitial, c: new Float64Array(0) };
+      dy = result.dx;
     } else if (layer.kind === 'linear') {
       const into = linearWeights(layer, gradients);
       const rows = dy!.length / layer.outputSize;

@@ -85,3 +85,53 @@ export function productBackward(factor: Factor, gradient: Factor, tape: ProductT
   addOuter(gradient.matrix, d, tape.x);
   return dx;
 }
+
+/** Gamma and beta [I] of a layer of its own, or their gradients; either may be absent. */
+export interface LayerNormWeights {
+  readonly gamma?: Vec;
+  readonly beta?: Vec;
+}
+
+const ones = (n: number): Vec => new Float64Array(n).fill(1);
+
+/** A normalisation of every row of x [rows, width]. */
+export function layerNormForward(
+  { gamma, beta }: LayerNormWeights,
+  epsilon: number,
+  x: Vec,
+  width: number,
+): Vec {
+  const y = new Float64Array(x.length);
+  const scale = gamma ?? ones(width);
+  for (let at = 0; at < x.length; at += width) {
+    y.set(normForward(x.slice(at, at + width), scale, beta, epsilon).y, at);
+  }
+  return y;
+}
+
+/** Gives dx, adds to the gradients of gamma and beta. */
+export function layerNormBackward(
+  { gamma }: LayerNormWeights,
+  gradients: LayerNormWeights,
+  epsilon: number,
+  x: Vec,
+  dy: Vec,
+  width: number,
+): Vec {
+  const scale = gamma ?? ones(width);
+  const dScale = gradients.gamma ?? ones(width);
+  const dx = new Float64Array(x.length);
+  for (let at = 0; at < x.length; at += width) {
+    const { tape } = normForward(x.slice(at, at + width), scale, undefined, epsilon);
+    dx.set(normBackward(tape, scale, dScale, gradients.beta, dy.slice(at, at + width)), at);
+  }
+  return dx;
+}
+
+/** How far apart the numbers of a row are, in units of the largest; rounding errors grow by it. */
+export function spreadOf(x: Vec): number {
+  if (x.length === 1) return Infinity;
+  const centre = mean(x);
+  const deviation = Math.sqrt(mean(x.map((value) => (value - centre) ** 2)));
+  return deviation / Math.max(...x.map(Math.abs));
+}

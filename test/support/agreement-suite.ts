@@ -4,12 +4,14 @@ import { checkConfiguration, createCampaign, type Campaign } from './agreement.t
 import { cellForms } from './cells.ts';
 import {
   cellConfiguration,
+  layerConfiguration,
   largeConfigurations,
   optionConfiguration,
   stackConfiguration,
   type Configuration,
 } from './configuration.ts';
 import { createEngine, variants } from './engines.ts';
+import { SUBJECTS } from './layer-stacks.ts';
 
 /** A failure prints the seed and the smallest configuration that still fails. */
 export interface CampaignOptions {
@@ -85,6 +87,30 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
     console.log(`seed ${seed}; random configurations: ${summary(campaign)}`);
     console.log(`with options: ${summary(withOptions)}`);
     console.log(`beyond the blocks of the kernels: ${summary(large)}`);
+    for (const engine of engines.values()) engine.dispose();
+  });
+}
+
+/** Registers a campaign of `runs` random models about each kind of layer. */
+export function describeLayerAgreement({ seed, runs }: CampaignOptions): void {
+  const engines = new Map(variants.map((variant) => [variant, createEngine(variant)]));
+  const campaign = createCampaign(/* with options */ true);
+  describe('models and reference agree', () => {
+    for (const subject of SUBJECTS) {
+      it(`${subject}: ${runs} random models`, { timeout: runs * 1000 }, () => {
+        const before = campaign.configurations;
+        fc.assert(
+          fc.property(layerConfiguration(subject), (configuration) =>
+            checkConfiguration(campaign, engines.get(configuration.variant)!, configuration),
+          ),
+          { seed, numRuns: runs },
+        );
+        expect(campaign.configurations - before).toBeGreaterThan(0.6 * runs);
+      });
+    }
+  });
+  afterAll(() => {
+    console.log(`seed ${seed}; layers: ${summary(campaign)}`);
     for (const engine of engines.values()) engine.dispose();
   });
 }

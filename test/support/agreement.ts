@@ -5,7 +5,7 @@
 import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import type { ModelState, SequenceResult } from '../../src/base/tensor.ts';
 import { norm } from '../reference/math.ts';
-import { layersOf, parameterShapes } from '../reference/layers.ts';
+import { layersOf, parameterShapes, type Layer } from '../reference/layers.ts';
 import { backward, forward, type Parameters, type State } from '../reference/network.ts';
 import { problemOf, trainingOf, type Configuration } from './configuration.ts';
 import { solve, type Problem } from './problem.ts';
@@ -183,16 +183,20 @@ function requireSameBits(what: string, a: Float32Array, b: Float32Array): void {
   if (!sameBits(a, b)) throw new Error(`${what}: not the same bits`);
 }
 
+/** Whether a layer has an output of every step before it sees the next. */
+function streams(layer: Layer): boolean {
+  if (layer.kind === 'recurrent') return layer.ways.every(({ reverse }) => !reverse);
+  if (layer.kind === 'conv1d') return layer.padding === 'causal' && layer.convolution.stride === 1;
+  return layer.kind !== 'pool';
+}
+
 /**
  * A stream over time-major `x` where it can have one: the first half of the steps one by one, the
  * rest as one block.
  */
 function checkStream(model: Model, problem: Problem, x: Float32Array | Int32Array): void {
   const { dims, description } = problem;
-  const backwards = layersOf(description).some(
-    (layer) => layer.kind === 'recurrent' && layer.ways.some(({ reverse }) => reverse),
-  );
-  if (dims.lengths || backwards) return;
+  if (dims.lengths || !layersOf(description).every(streams)) return;
   const { steps, batch } = dims;
   const whole = model.forward(x, { steps, batch, state: toModelState(problem.initial) });
   const stream = model.stream({ batch, state: toModelState(problem.initial) });
@@ -233,12 +237,13 @@ function checkTrainer(
     ...rest,
     state: toModelState(problem.initial),
   });
-  const output = swapped(result.output, batch, steps);
+  const outputSteps = result.output.length / (batch * model.outputSize);
+  const output = swapped(result.output, batch, outputSteps);
   checkForward(campaign, 'trainer forward', { ...result, output }, expected);
 
   trainer.zeroGradients();
   const { input, state } = trainer.backward({
-    output: swapped(Float32Array.from(problem.doutput), steps, batch),
+    output: swapped(Float32Array.from(problem.doutput), outputSteps, batch),
     state: toModelState(problem.dstate),
   });
   const wanted = backward(

@@ -4,11 +4,12 @@ import type { Dims } from '../reference/stack.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import { recurrentLayer, type CellForm, type LayerSizes } from './cells.ts';
 import { variants, type Variant } from './engines.ts';
+import { drawStack, type Subject } from './layer-stacks.ts';
 import { masksOfTrainer } from './masks.ts';
 import { drawOptions, optionsOf, randomLengths, type OptionName } from './options.ts';
 import { createProblem, type Problem } from './problem.ts';
 import { roundProblem } from './product.ts';
-import { createRandom } from './random.ts';
+import { createRandom, type Random } from './random.ts';
 
 /**
  * One random case: everything that shapes it, and the seed that its numbers come from. Shrinks
@@ -162,6 +163,18 @@ export function stackConfiguration(
       })),
     withOptions ? few : undefined,
   );
+}
+
+/** A model about one kind of layer: see `drawStack`. */
+export function layerConfiguration(subject: Subject): fc.Arbitrary<Configuration> {
+  const drawn = fc.record({ dims: few, longer: fc.boolean(), seed: fc.nat() });
+  return drawn.chain(({ dims, longer, seed }) => {
+    const own = { ...dims, steps: longer ? dims.steps + 5 : dims.steps };
+    const width = (random: Random): number => random.pick([1, 2, 3, 5, 8, 12, 17, 21]);
+    const sizes = { steps: own.steps, width, withOptions: true };
+    const description = drawStack(createRandom(seed), subject, sizes);
+    return around(fc.constant(description), fc.constant(own));
+  });
 }
 
 /** Everything at once whose derivatives do not jump. */

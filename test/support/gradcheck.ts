@@ -4,6 +4,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ModelDescription } from '../../src/ops/index.ts';
 import { cellForms, recurrentLayer, type CellForm } from './cells.ts';
+import { drawStack, SUBJECTS } from './layer-stacks.ts';
 import {
   drawCombination,
   drawOptions,
@@ -159,5 +160,39 @@ export function describeGradcheck(cases: number, most: number = Infinity): void 
       `gradcheck: ${checked} cases, ${elements} derivatives; ${skipped} more cases left out, at kinks or beyond ${LARGEST}\n` +
         `  worst error ${worst.toExponential(2)} of what is allowed, ${where}`,
     );
+  });
+}
+
+/** The same for `cases` random models about each kind of layer. */
+export function describeLayerGradcheck({ cases, most }: { cases: number; most: number }): void {
+  describe('gradcheck of the layers of the reference', () => {
+    for (const subject of SUBJECTS) {
+      it(`${subject}: ${cases} random models`, { timeout: cases * 1000 }, () => {
+        const tally = createTally();
+        for (let seed = 1; tally.cases < cases; seed++) {
+          const random = createRandom(seed);
+          const ragged = random.unit() < 0.5;
+          const steps = random.integer(1, 6);
+          const width = (own: Random): number => own.integer(1, 4);
+          const description = drawStack(random, subject, { steps, width, withOptions: true });
+          const batch = random.integer(1, 3);
+          const lengths = ragged ? { lengths: randomLengths(random, steps, batch) } : {};
+          const padding = random.pick(['zero', 'repeat'] as const);
+          const problem = createProblem(
+            description,
+            { steps, batch, padding, ...lengths },
+            random,
+            {
+              training: random.unit() < 0.5,
+            },
+          );
+          const label = `seed ${seed}, ${JSON.stringify(description)}`;
+          // Differences of nearly equal numbers, normalised, are steep.
+          if (solve(problem).tape.spread > 0.05) gradcheck(problem, label, tally, most);
+          expect(seed, 'too many cases at kinks').toBeLessThan(4 * cases);
+        }
+        expect(tally.elements).toBeGreaterThan(10 * cases);
+      });
+    }
   });
 }

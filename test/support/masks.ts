@@ -6,23 +6,33 @@
  */
 import type { ModelDescription } from '../../src/ops/index.ts';
 import { philox, philoxKey } from '../../src/base/random.ts';
-import { layersOf, maskShapes } from '../reference/layers.ts';
+import { dimsAfter, layersOf, maskShapes } from '../reference/layers.ts';
 import type { Masks } from '../reference/network.ts';
 import type { Dims } from '../reference/stack.ts';
 
 const KINDS = { dropout: 0, input: 0, zoneout: 1, recurrent: 2 } as const;
 type Kind = keyof typeof KINDS;
 
+interface MaskedUnit {
+  readonly unit: number;
+  readonly reverse: boolean;
+  /** The rows that it runs over. */
+  readonly dims: Dims;
+}
+
 /**
  * Numbers of the units that draw masks, and whether they read backwards, by the keys of the masks.
  */
-function unitsOf(
-  description: ModelDescription,
-): Map<string, { readonly unit: number; readonly reverse: boolean }> {
-  const units = new Map<string, { unit: number; reverse: boolean }>();
-  const set = (key: string, reverse = false): void => void units.set(key, { unit: count, reverse });
+function unitsOf(description: ModelDescription, inputs: Dims): Map<string, MaskedUnit> {
+  const units = new Map<string, MaskedUnit>();
+  const set = (key: string, reverse = false): void => {
+    units.set(key, { unit: count, reverse, dims });
+  };
   let count = 0;
+  let dims = inputs;
   for (const layer of layersOf(description)) {
+    // No layer that changes the rows draws masks itself.
+    dims = dimsAfter(layer, dims);
     if (layer.kind !== 'recurrent') {
       count++;
       continue;
@@ -54,15 +64,15 @@ export function masksOfTrainer(
   seed: number,
   pass: number,
 ): Masks {
-  const units = unitsOf(description);
+  const units = unitsOf(description, dims);
   const key = philoxKey(seed);
-  const { steps, batch, lengths } = dims;
   return new Map(
     [...maskShapes(description, dims)].map(([name, { shape, p }]) => {
       const kind = name.slice(name.lastIndexOf('.') + 1) as Kind;
       const width = shape.at(-1)!;
       const values = new Float64Array(shape.reduce((a, b) => a * b, 1));
-      const { unit, reverse } = units.get(name)!;
+      const { unit, reverse, dims: own } = units.get(name)!;
+      const { steps, batch, lengths } = own;
       for (let k = 0; k < values.length; k++) {
         const [row, u] = [Math.floor(k / width), k % width];
         const [t, b] = [Math.floor(row / batch), row % batch];

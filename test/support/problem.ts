@@ -55,7 +55,8 @@ export function createProblem(
     // A bias, a peephole or a weight of an IndRNN enters a sum alone, whatever its length; a row of
     // a matrix enters as a sum of products.
     const alone = shape.length === 1 || /peephole|norm/.test(name);
-    const data = random.vector(length, scale(alone ? 1 : shape[shape.length - 1]!));
+    const columns = shape.slice(1).reduce((a, b) => a * b, 1);
+    const data = random.vector(length, scale(alone ? 1 : columns));
     // What scales a layer norm is around 1.
     if (name.includes('layer_norm')) {
       const scales = /norm_c/.test(name) ? length / 2 : length;
