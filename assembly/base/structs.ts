@@ -573,8 +573,8 @@ export class Conv1d {
   groups: i32;
   stride: i32;
   dilation: i32;
-  /** Zeros, or steps of the state, before the first step. */
-  left: i32;
+  /** [B] i32: zeros, or steps of the state, before the first step of each row. */
+  lefts: usize;
   /** T, T' and B of this pass. */
   steps: i32;
   outputSteps: i32;

@@ -118,6 +118,13 @@ function copyTap(to: usize, from: usize, n: i32): void {
   }
 }
 
+/** The step that the first tap of output t reads. */
+// @ts-ignore: decorator
+@inline
+function firstTap(d: Conv1d, t: i32, place: i32): i32 {
+  return t * d.stride - load<i32>(d.lefts + (place << 2));
+}
+
 /**
  * The windows of `rows` outputs from row `first` on, as one group sees them. A window repeats what
  * the window one step before saw, `shift` taps further: those are copied at once.
@@ -139,7 +146,7 @@ function layWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
       copyTap(to, d.windows + before * d.windowRow + ((shift * inputs) << 2), repeated);
       to += repeated << 2;
     }
-    let step = t * d.stride - d.left + k * d.dilation;
+    let step = firstTap(d, t, place) + k * d.dilation;
     for (; k < d.taps; k++) {
       const from = rowOfInput(d, step, place);
       copyTap(to, from ? from + within : 0, inputs);
@@ -158,7 +165,7 @@ function addWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
     while (first + r < load<i32>(d.outputOffsets + (t << 2))) t--;
     const place = first + r - load<i32>(d.outputOffsets + (t << 2));
     let from = d.windows + r * d.windowRow;
-    let step = t * d.stride - d.left;
+    let step = firstTap(d, t, place);
     for (let k = 0; k < d.taps; k++) {
       const to = rowOfGradient(d, step, place);
       if (to) addTo(to + within, from, inputs);
@@ -233,7 +240,7 @@ function groupBackward(d: Conv1d, group: i32, first: i32, rows: i32): void {
 
 /** The rows of x that an output of a depthwise convolution sees: [K] in `windows`. */
 function layRows(d: Conv1d, t: i32, place: i32): void {
-  let step = t * d.stride - d.left;
+  let step = firstTap(d, t, place);
   for (let k = 0; k < d.taps; k++) {
     store<usize>(d.windows + (k << 2), rowOfInput(d, step, place));
     step += d.dilation;
@@ -281,10 +288,12 @@ function depthwiseBackward(d: Conv1d): void {
     const end = load<i32>(d.outputOffsets + (t << 2), 4);
     for (let row = end - 1; row >= first; row--) {
       const dy = d.dy + row * d.dyRow;
+      const place = row - first;
+      const from = firstTap(d, t, place);
       for (let k = 0; k < d.taps; k++) {
-        const step = t * d.stride - d.left + k * d.dilation;
-        const x = rowOfInput(d, step, row - first);
-        const dx = d.dx ? rowOfGradient(d, step, row - first) : 0;
+        const step = from + k * d.dilation;
+        const x = rowOfInput(d, step, place);
+        const dx = d.dx ? rowOfGradient(d, step, place) : 0;
         for (let v = 0; v < vectors; v++) {
           const at = v << 4;
           const dw = tapsOf(d, d.dw, v) + (k << 6);

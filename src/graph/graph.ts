@@ -14,6 +14,8 @@ export class Graph {
   readonly isWhole: boolean;
   /** Whether outputs are one row a sequence. */
   readonly pools: boolean;
+  /** The layer that first has other steps than its inputs; `undefined` where none has. */
+  readonly resampledBy: string | undefined;
   /** Why the model cannot run step by step; `undefined` where it can. */
   readonly noStream: string | undefined;
   /** Elements that all nodes take for every row of a pass. */
@@ -26,6 +28,7 @@ export class Graph {
     this.tokens = nodes[0]!.tokens;
     this.isWhole = nodes.some(({ isWhole }) => isWhole);
     this.pools = nodes.some(({ resample }) => resample?.pools);
+    this.resampledBy = nodes.find(({ resample }) => resample)?.layer;
     this.noStream = nodes.find(({ noStream }) => noStream)?.noStream;
     this.rowLength = nodes.reduce((sum, node) => sum + node.rowLength, 0);
   }
@@ -33,6 +36,18 @@ export class Graph {
   /** Steps of the outputs of a row of `steps` valid steps. */
   stepsOf(steps: number): number {
     return this.nodes.reduce((n, { resample }) => (resample ? resample.steps(n) : n), steps);
+  }
+
+  /** Steps of the inputs of every node, where those of the model have `steps`. */
+  nodeSteps(steps: number): Map<Node, number> {
+    const outputs = [steps];
+    return new Map(
+      this.nodes.map((node) => {
+        const before = outputs[node.sources[0]! + 1]!;
+        outputs.push(node.resample ? node.resample.steps(before) : before);
+        return [node, before];
+      }),
+    );
   }
 
   /** Steps of the outputs of `steps` steps of inputs; an error where some layer has none. */

@@ -234,6 +234,7 @@ export function conv1d(
     const from = plan.reserve(steps * batch * xRow);
     const to = plan.reserve(outputSteps * batch * yRow);
     const states = plan.reserve(history * batch * xRow);
+    const lefts = plan.reserve(batch);
     const offsets = plan.reserve(steps + 1);
     const outputOffsets = plan.reserve(outputSteps + 1);
     return () => {
@@ -241,7 +242,8 @@ export function conv1d(
       if (before) putRows(kernels, states, before, inputs);
       writeOffsets(kernels, offsets, batch);
       writeOffsets(kernels, outputOffsets, batch);
-      kernels.write(descriptor, { left, history, steps, outputSteps, batch });
+      kernels.integers(lefts).fill(left);
+      kernels.write(descriptor, { lefts, history, steps, outputSteps, batch });
       kernels.write(descriptor, { offsets, outputOffsets, state: states });
       kernels.write(descriptor, { stateAfter: history ? states : NONE, stateRow: 4 * xRow });
       kernels.write(descriptor, { x: from, xRow: 4 * xRow, y: to, yRow: 4 * yRow });

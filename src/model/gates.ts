@@ -1,5 +1,6 @@
 import { newFloats } from '../base/arrays.ts';
 import { eachRow } from '../graph/rows.ts';
+import type { Node } from '../ops/op.ts';
 import type { Stretch } from '../ops/pass.ts';
 import type { Store } from '../graph/parameters.ts';
 import { countByLayer } from '../graph/graph.ts';
@@ -11,16 +12,18 @@ export type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array
 /** Collects the gates that the passes over a sequence leave behind. */
 export class GateReader {
   readonly gates: Gates;
-  readonly #rows: number;
+  /** Steps of every node: a convolution before it may leave fewer. */
+  readonly #steps: ReadonlyMap<Node, number>;
 
   constructor(store: Store, steps: number, batch: number) {
-    this.#rows = steps * batch;
+    this.#steps = store.graph.nodeSteps(steps);
     const nodes = store.graph.nodes.filter((node) => node.gates);
     const counts = countByLayer(nodes);
     const gates = new Map<string, Gates[string]>();
-    for (const { layer, gates: own } of nodes) {
+    for (const node of nodes) {
+      const { layer, gates: own } = node;
       if (gates.has(layer)) continue;
-      const length = counts.get(layer)! * this.#rows * own!.width;
+      const length = counts.get(layer)! * this.#steps.get(node)! * batch * own!.width;
       const arrays = own!.names.map((gate) => [gate, newFloats(length, 'the gates')]);
       gates.set(layer, Object.fromEntries(arrays));
     }
@@ -35,9 +38,11 @@ export class GateReader {
       const layerPlace = places.get(node.layer) ?? 0;
       places.set(node.layer, layerPlace + 1);
       const arrays = names.map((gate) => this.gates[node.layer]![gate]!);
-      eachRow({ ...stretch, extent }, workspace.batch, (place, row) => {
+      const { batch } = workspace;
+      const total = this.#steps.get(node)!;
+      eachRow({ ...stretch, total, extent }, batch, (place, row) => {
         const values = read(mirror ? mirror[place]! : place);
-        const at = (layerPlace * this.#rows + row) * width;
+        const at = (layerPlace * total * batch + row) * width;
         arrays.forEach((array, g) => array.set(values.subarray(g * width, (g + 1) * width), at));
       });
     }

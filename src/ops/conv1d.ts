@@ -118,7 +118,7 @@ class Conv1dNode implements Node {
     this.resample = { pools: false, steps: outputsOf, extent };
   }
 
-  /** Zeros before the first step of a row of `steps` valid ones, and outputs of such a row. */
+  /** Zeros before the first step of a row of `steps` valid ones, or steps of its state. */
   #leftOf(steps: number): number {
     const { padding, stride } = this.#layer;
     if (typeof padding !== 'string') return padding[0];
@@ -128,6 +128,7 @@ class Conv1dNode implements Node {
     return Math.floor(Math.max(0, (outputs - 1) * stride + this.#reach + 1 - steps) / 2);
   }
 
+  /** Outputs of such a row. */
   #stepsOf(steps: number): number {
     const { padding, stride } = this.#layer;
     if (steps === 0) return 0;
@@ -207,6 +208,7 @@ class Conv1dNode implements Node {
       },
     };
     const outputOffsets = at.outputOffsets;
+    const lefts = plan.reserve(batch);
     return {
       output: { slot: output, row },
       gradient,
@@ -222,6 +224,7 @@ class Conv1dNode implements Node {
           stride,
           dilation,
           batch,
+          lefts,
           offsets: at.offsets,
           outputOffsets,
           x: from.slot,
@@ -260,7 +263,7 @@ class Conv1dNode implements Node {
       prepare: () => run.conv1d_prepare(conv.address),
       arrange: (extent, outputs) => {
         kernels.set(copy, 'rows', extent.rows);
-        kernels.set(conv, 'left', this.#leftOf(extent.steps));
+        kernels.integers(lefts).set(extent.lengths.map((length) => this.#leftOf(length)));
         kernels.set(conv, 'steps', extent.steps);
         kernels.set(conv, 'outputSteps', outputs.steps);
       },

@@ -111,6 +111,11 @@ export class Trainer extends HostDisposable {
         '"bptt" cuts sequences that a pool layer needs whole: leave it out, or the pool',
       );
     }
+    const { resampledBy } = store.graph;
+    if (resampledBy !== undefined && options.bptt) {
+      const message = `"bptt" counts steps that "${resampledBy}" does not keep: leave it out, or give the layer a stride of 1 and padding: 'causal'`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
     this.model = model;
     this.options = options;
     this.#store = store;

@@ -331,6 +331,7 @@ export function convolve(
   // The state after takes the place of that before, unless a backward pass reads it.
   const after = back ? buffers.rows(history * batch, c.inputs, undefined, 1) : old;
   const [offsets, outputOffsets] = [buffers.integers(from.offsets), buffers.integers(to.offsets)];
+  const lefts = buffers.integers(x.map(() => c.left));
   const slot = (length: number): Slot => (length ? buffers.vector(length) : NONE);
   const [panels, dw] = [slot(sizes.w), slot(sizes.w)];
   const [wTransposed, windows, slice] = [
@@ -343,9 +344,9 @@ export function convolve(
   const product = buffers.descriptor('Product');
   const descriptor = buffers.descriptor('Conv1d');
   buffers.place();
-  const { inputs, outputs, taps, groups, stride, dilation, left } = c;
+  const { inputs, outputs, taps, groups, stride, dilation } = c;
   putWeight(c, kernels.floats(panels), w);
-  kernels.write(descriptor, { inputs, outputs, taps, groups, stride, dilation, left, batch });
+  kernels.write(descriptor, { inputs, outputs, taps, groups, stride, dilation, lefts, batch });
   kernels.write(descriptor, { steps: from.steps, outputSteps: to.steps, offsets, outputOffsets });
   kernels.write(descriptor, { x: input.slot, xRow: input.row, y: output.slot, yRow: output.row });
   kernels.write(descriptor, { w: panels, bias: biasSlot, wTransposed, windows, slice, product });
