@@ -293,7 +293,29 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     [both, front, back].forEach((model) => model.dispose());
   });
 
-  it('fit learns where a bump was, through a convolution, a GRU and a softmax', async () => {
+  it('ctc counts the steps that a strided convolution leaves', () => {
+    const conv = { ...CONV, stride: 2, padding: 'same', activation: undefined } as const;
+    const head = { type: 'linear', inFeatures: 6, outFeatures: 5 } as const;
+    const [both, front, back] = [create([conv, head]), create([conv]), create([head])];
+    both.loadStateDict(new Map([...front.stateDict(), ...back.stateDict()]));
+    const [batch, steps, lengths] = [2, 12, [12, 9]];
+    const optimizer = { type: 'sgd', lr: 0 } as const;
+    const train = (model: Model, most: number): Trainer =>
+      Trainer.create(model, { batch, steps: most, loss: 'ctc', optimizer });
+    const x = numbers(3, steps * batch * 3);
+    const middle = front.forward(x, { steps, batch, lengths }).output;
+    const target = Int32Array.of(1, 2, 1, 3, 4, 4);
+    const [whole, part] = [train(both, steps), train(back, 6)];
+    const report = whole.trainOn(x, target, { lengths, targetLengths: [3, 2] });
+    const expected = part.trainOn(middle, target, { lengths: [6, 5], targetLengths: [3, 2] });
+    expect(report.loss).toBe(expected.loss);
+    for (const [name, { data }] of part.gradients()) {
+      requireSame(whole.gradients().get(name)!.data, data, name);
+    }
+    [both, front, back].forEach((model) => model.dispose());
+  });
+
+  it('fit learns which way the input went, through a convolution, a GRU and a softmax', async () => {
     const layers: readonly LayerSpec[] = [
       {
         type: 'conv1d',

@@ -187,6 +187,28 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
     requireSameBits({ layers, batch: 3, steps: 50, loss: 'mse', windows }, 2);
   });
 
+  const causal = { type: 'conv1d', padding: 'causal' } as const;
+  const streaming: LayerSpec[][] = [
+    [
+      { ...causal, inChannels: 3, outChannels: 6, kernelSize: 4, dilation: 3, activation: 'tanh' },
+      { type: 'layerNorm' },
+      { type: 'gru', hiddenSize: 7 },
+      { ...causal, outChannels: 4, kernelSize: 3, bias: false },
+    ],
+    [
+      { type: 'embedding', numEmbeddings: 7, embeddingDim: 6 },
+      { ...causal, outChannels: 6, kernelSize: 5, dilation: 4, groups: 6 },
+      { type: 'lstm', hiddenSize: 5, numLayers: 2, dropout: 0.3, bias: 'single' },
+      { ...causal, outChannels: 5, kernelSize: 2, groups: 5 },
+    ],
+  ];
+  it.each(streaming)('convolutions, first %j: every bit', (...own) => {
+    const head = { type: 'linear', outFeatures: 5, activation: 'silu' } as const;
+    // Rows that end in an early segment keep their state through all later ones.
+    const windows = [{}, { lengths: [50, 11, 0] }, { steps: 37 }];
+    requireSameBits({ layers: [...own, head], batch: 3, steps: 50, loss: 'mse', windows }, 4);
+  });
+
   it.each(losses)('%j: every bit', (loss) => {
     const layers: LayerSpec[] = [
       { type: 'gru', inputSize: 2, hiddenSize: 9 },

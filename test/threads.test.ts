@@ -18,6 +18,7 @@ import { sameBits } from './support/agreement.ts';
 import { cellForms } from './support/cells.ts';
 import {
   cellConfiguration,
+  layerConfiguration,
   largeConfigurations,
   optionConfiguration,
   stackConfiguration,
@@ -25,6 +26,7 @@ import {
 } from './support/configuration.ts';
 import { requireSameCourse } from './support/course.ts';
 import { createEngine, variants } from './support/engines.ts';
+import { SUBJECTS } from './support/layer-stacks.ts';
 import { createWorker, startThreads } from './support/threads.ts';
 
 const PAGE = 65536;
@@ -58,6 +60,8 @@ describe.each(variants)('threads, %s SIMD', (variant) => {
     check(stackConfiguration(forms, false), 12);
     check(stackConfiguration(forms, true), 12);
   });
+
+  it.each(SUBJECTS)('models about %s', (subject) => check(layerConfiguration(subject), 8));
 
   it.each([
     ['linear', { type: 'linear', outFeatures: 72 }],

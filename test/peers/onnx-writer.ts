@@ -42,6 +42,8 @@ export interface OnnxGraph {
   readonly outputs: readonly string[];
   readonly initializers: readonly OnnxTensor[];
   readonly nodes: readonly OnnxNode[];
+  /** Default that of the recurrent operators; others came later. */
+  readonly opset?: number;
 }
 
 /**
@@ -193,6 +195,6 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
   return new Message()
     .int(1, IR_VERSION)
     .message(7, graphMessage)
-    .message(8, new Message().int(2, OPSET))
+    .message(8, new Message().int(2, graph.opset ?? OPSET))
     .encode();
 }

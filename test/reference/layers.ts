@@ -187,7 +187,6 @@ export function layersOf(description: ModelDescription, gradientLimit: number = 
       if (reversed) throw new Error('the reference pools only layers that read forward');
       return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
     }
-    if (!('hiddenSize' in spec)) throw new Error(`the reference has no ${spec.type}`);
     const layer = recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit);
     width = layer.outputSize;
     reversed = layer.ways.some((way) => way.reverse);

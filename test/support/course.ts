@@ -49,7 +49,7 @@ function courseOf(engine: Engine, configuration: Configuration): Map<string, Flo
   const isClass = configuration.seed % 2 === 0;
   const loss = isClass ? 'cross-entropy' : 'mse';
   const learner = Trainer.create(model, { batch, steps, loss, onNonFinite: 'skip' });
-  const rows = steps * batch;
+  const rows = output.length / model.outputSize;
   const target = isClass
     ? Int32Array.from({ length: rows }, () => random.integer(0, model.outputSize - 1))
     : Float32Array.from(random.vector(rows * model.outputSize, 1));

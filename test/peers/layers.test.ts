@@ -1,0 +1,278 @@
+/**
+ * Convolutions, normalisations and activations in gatefold, in onnxruntime-web and in
+ * TensorFlow.js, and in the float64 reference, which is so checked by an independent hand too.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import * as tfl from '@tensorflow/tfjs-layers';
+import * as ort from 'onnxruntime-web';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Model, Trainer, type Engine, type LayerSpec } from '../../src/hosts/default.ts';
+import { forward } from '../reference/network.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { drawConv1d } from '../support/layer-stacks.ts';
+import { createProblem, type Problem } from '../support/problem.ts';
+import { roundProblem, toStateDict } from '../support/product.ts';
+import { createRandom } from '../support/random.ts';
+import { encodeOnnx, type OnnxNode, type OnnxTensor } from './onnx-writer.ts';
+import { maxError } from './problems.ts';
+import { batchMajor, prepareTfjs, timeMajor } from './tfjs.ts';
+
+ort.env.wasm.numThreads = 1;
+ort.env.logLevel = 'error';
+
+/** onnxruntime's tanh and sigmoid have errors of 3.7e-7 and 2e-7, as test/peers/onnxruntime has. */
+const TOLERANCE = 3e-6;
+/** By the largest of a gradient: sums over all steps, in another order. */
+const GRADIENT_TOLERANCE = 1e-5;
+/** The first that has `Gelu`. */
+const OPSET = 20;
+
+let engines: Engine[];
+beforeAll(async () => {
+  await prepareTfjs();
+  engines = variants.map((variant) => createEngine(variant));
+});
+afterAll(() => engines.forEach((engine) => engine.dispose()));
+
+function problemOf(layer: LayerSpec, seed: number, gain = 1): Problem {
+  const random = createRandom(seed);
+  const dims = { steps: random.integer(9, 30), batch: random.integer(1, 4) };
+  const scale = (columns: number): number => gain / Math.sqrt(columns);
+  return roundProblem(createProblem({ layers: [layer] }, dims, random, { scale, stateScale: 0 }));
+}
+
+/** All sides on the same numbers. */
+function requireOutputs(problem: Problem, theirs: Float32Array, label: string): void {
+  const { description, parameters, input, dims, initial } = problem;
+  const exact = forward(description, parameters, input, dims, initial).output;
+  const size = Math.max(1, ...exact.map(Math.abs));
+  expect(theirs.length, label).toBe(exact.length);
+  expect(maxError(exact, theirs) / size, `reference, ${label}`).toBeLessThan(TOLERANCE);
+  for (const engine of engines) {
+    const model = Model.create(engine, description);
+    model.loadStateDict(toStateDict(parameters));
+    const { output } = model.forward(Float32Array.from(input), dims);
+    expect(maxError(output, theirs) / size, `${engine.variant}, ${label}`).toBeLessThan(TOLERANCE);
+    model.dispose();
+  }
+}
+
+/** x [T, B, I] through nodes that take and give `x` and `y`. */
+async function runOnnx(
+  { input, dims: { steps, batch } }: Problem,
+  nodes: readonly OnnxNode[],
+  initializers: readonly OnnxTensor[],
+): Promise<Float32Array> {
+  const width = input.length / (steps * batch);
+  const bytes = encodeOnnx({
+    inputs: [{ name: 'x', dims: ['T', 'B', width] }],
+    outputs: ['y'],
+    initializers,
+    nodes,
+    opset: OPSET,
+  });
+  const session = await ort.InferenceSession.create(bytes);
+  const x = new ort.Tensor('float32', Float32Array.from(input), [steps, batch, width]);
+  const { y } = await session.run({ x });
+  await session.release();
+  return y!.data as Float32Array;
+}
+
+const constants = ({ parameters }: Problem): OnnxTensor[] =>
+  [...parameters].map(([name, { shape, data }]) => ({
+    name,
+    dims: shape,
+    data: Float32Array.from(data),
+  }));
+
+describe('onnxruntime-web', () => {
+  it(
+    '60 convolutions of any padding, stride, dilation and groups',
+    { timeout: 60_000 },
+    async () => {
+      const seen = new Set<string>();
+      for (let seed = 1; seed <= 60; seed++) {
+        const random = createRandom(seed);
+        const drawn = drawConv1d(random, random.integer(1, 24), random.integer(1, 40));
+        const { activation: _, ...layer } = drawn;
+        const { padding, stride, dilation, groups, kernelSize, inChannels } = layer;
+        seen.add(`${Array.isArray(padding) ? 'pair' : padding}`);
+        if (groups! > 1) seen.add(groups === inChannels ? 'depthwise' : 'groups');
+        if (stride! > 1 && dilation! > 1) seen.add('stride and dilation');
+        const problem = problemOf(layer, seed);
+        const reach = dilation! * (kernelSize - 1);
+        const pads = Array.isArray(padding) ? padding : padding === 'causal' ? [reach, 0] : [0, 0];
+        const conv: OnnxNode = {
+          opType: 'Conv',
+          inputs: ['bit', 'conv1d.weight', ...(layer.bias ? ['conv1d.bias'] : [])],
+          outputs: ['bot'],
+          attributes: {
+            strides: Int32Array.of(stride!),
+            dilations: Int32Array.of(dilation!),
+            group: groups!,
+            ...(padding === 'same' ? { auto_pad: 'SAME_UPPER' } : { pads: Int32Array.from(pads) }),
+          },
+        };
+        const turn = (from: string, to: string, ...perm: number[]): OnnxNode => ({
+          opType: 'Transpose',
+          inputs: [from],
+          outputs: [to],
+          attributes: { perm: Int32Array.from(perm) },
+        });
+        const nodes = [turn('x', 'bit', 1, 2, 0), conv, turn('bot', 'y', 2, 0, 1)];
+        const theirs = await runOnnx(problem, nodes, constants(problem));
+        requireOutputs(problem, theirs, JSON.stringify(layer));
+      }
+      const all = ['causal', 'depthwise', 'groups', 'pair', 'same', 'stride and dilation', 'valid'];
+      expect([...seen].sort()).toEqual(all);
+    },
+  );
+
+  it.each([1, 5, 16, 31])('a normalisation of %i features', async (inputSize) => {
+    for (const eps of [1e-5, 1e-3]) {
+      const problem = problemOf({ type: 'layerNorm', inputSize, eps }, inputSize);
+      const node: OnnxNode = {
+        opType: 'LayerNormalization',
+        inputs: ['x', 'layerNorm.weight', 'layerNorm.bias'],
+        outputs: ['y'],
+        attributes: { axis: 2, epsilon: { float: eps } },
+      };
+      requireOutputs(problem, await runOnnx(problem, [node], constants(problem)), `eps ${eps}`);
+    }
+  });
+
+  const alpha = { float: 0.3 };
+  it.each([
+    ['relu', 'Relu', {}],
+    ['tanh', 'Tanh', {}],
+    ['sigmoid', 'Sigmoid', {}],
+    ['softsign', 'Softsign', {}],
+    ['softplus', 'Softplus', {}],
+    ['gelu', 'Gelu', {}],
+    ['selu', 'Selu', {}],
+    ['softmax', 'Softmax', { axis: 2 }],
+    ['logSoftmax', 'LogSoftmax', { axis: 2 }],
+    [{ type: 'elu', alpha: 0.3 }, 'Elu', { alpha }],
+    [{ type: 'leakyRelu', alpha: 0.3 }, 'LeakyRelu', { alpha }],
+    [{ type: 'thresholdedRelu', alpha: 0.3 }, 'ThresholdedRelu', { alpha }],
+    [
+      { type: 'hardSigmoid', alpha: 0.3, beta: 0.4 },
+      'HardSigmoid',
+      { alpha, beta: { float: 0.4 } },
+    ],
+  ] as const)('%j as %s', async (activation, opType, attributes) => {
+    const drawn = problemOf({ type: 'activation', inputSize: 13, activation }, 3);
+    // Also where the functions saturate.
+    const problem = { ...drawn, input: drawn.input.map((x) => Math.fround(4 * x)) };
+    const node: OnnxNode = { opType, inputs: ['x'], outputs: ['y'], attributes };
+    requireOutputs(problem, await runOnnx(problem, [node], []), opType);
+  });
+});
+
+/** The tensors of our layer as TensorFlow.js lists them; kernels are [K, I, O] there. */
+function tfjsWeights({ parameters }: Problem): tf.Tensor[] {
+  return [...parameters.values()].map(({ shape, data }) => {
+    const tensor = tf.tensor(Float32Array.from(data), [...shape]);
+    return shape.length === 3 ? tf.transpose(tensor, [2, 1, 0]) : tensor;
+  });
+}
+
+/** Outputs, and the gradients of input and parameters. */
+function requireTfjs(problem: Problem, layer: tfl.layers.Layer, label: string, before = 0): void {
+  const { dims, description, parameters, doutput } = problem;
+  const { steps, batch } = dims;
+  const given = batchMajor(problem.input, steps, batch);
+  const apply = (x: tf.Tensor): tf.Tensor =>
+    layer.apply(
+      before
+        ? tf.pad(x as tf.Tensor3D, [
+            [0, 0],
+            [before, 0],
+            [0, 0],
+          ])
+        : x,
+    ) as tf.Tensor;
+  apply(given);
+  layer.setWeights(tfjsWeights(problem));
+  const theirs = apply(given);
+  requireOutputs(problem, timeMajor(theirs), label);
+
+  const dy = batchMajor(doutput, theirs.shape[1]!, batch);
+  const loss = (): tf.Scalar => tf.sum(tf.mul(apply(given), dy));
+  const variables = layer.trainableWeights.map((weight) => weight.read() as tf.Variable);
+  const { grads } = variables.length ? tf.variableGrads(loss, variables) : { grads: {} };
+  const input = tf.grad((x: tf.Tensor) => tf.sum(tf.mul(apply(x), dy)))(given);
+  for (const engine of engines) {
+    const model = Model.create(engine, description);
+    model.loadStateDict(toStateDict(parameters));
+    const trainer = Trainer.create(model, { batch, steps });
+    trainer.forward(Float32Array.from(problem.input));
+    const back = trainer.backward({ output: Float32Array.from(doutput) });
+    const check = (ours: Float32Array, wanted: Float32Array, what: string): void => {
+      const size = Math.max(...wanted.map(Math.abs));
+      const error = maxError(ours, wanted) / size;
+      expect(error, `${what}, ${engine.variant}, ${label}`).toBeLessThan(GRADIENT_TOLERANCE);
+    };
+    check(back.input!, timeMajor(input), 'input');
+    [...trainer.gradients()].forEach(([name, { data, shape }], k) => {
+      const wanted = grads[variables[k]!.name]!;
+      const own = shape.length === 3 ? tf.transpose(wanted, [2, 1, 0]) : wanted;
+      check(data, own.dataSync() as Float32Array, name);
+    });
+    model.dispose();
+  }
+}
+
+describe('TensorFlow.js', () => {
+  // It has neither groups nor a stride and a dilation at once; causal is to pad and to be valid.
+  const sizes = { type: 'conv1d', inChannels: 5, outChannels: 7 } as const;
+  it.each([
+    { padding: 'valid', kernelSize: 3 },
+    { padding: 'same', kernelSize: 3 },
+    { padding: 'same', kernelSize: 4, stride: 2 },
+    { padding: 'same', kernelSize: 2, stride: 3 },
+    { padding: 'valid', kernelSize: 2, stride: 3 },
+    { padding: 'same', kernelSize: 2, dilation: 3 },
+    { padding: 'valid', kernelSize: 3, dilation: 2 },
+    { padding: 'causal', kernelSize: 3, dilation: 2 },
+    { padding: 'causal', kernelSize: 4, stride: 2 },
+  ] as const)('a convolution, %j', (options) => {
+    for (const [seed, bias] of [true, false].entries()) {
+      const {
+        padding,
+        kernelSize,
+        stride = 1,
+        dilation = 1,
+      } = { stride: 1, dilation: 1, ...options };
+      const problem = problemOf({ ...sizes, ...options, bias }, seed + 1);
+      const layer = tfl.layers.conv1d({
+        filters: 7,
+        kernelSize,
+        strides: stride,
+        dilationRate: dilation,
+        padding: padding === 'causal' ? 'valid' : padding,
+        useBias: bias,
+      });
+      const before = padding === 'causal' ? dilation * (kernelSize - 1) : 0;
+      requireTfjs(problem, layer, JSON.stringify({ ...options, bias }), before);
+    }
+  });
+
+  it.each([
+    { scale: true, bias: true },
+    { scale: false, bias: true },
+    { scale: true, bias: false },
+  ])('a normalisation, %j', ({ scale, bias }) => {
+    const problem = problemOf({ type: 'layerNorm', inputSize: 9, eps: 1e-3, scale, bias }, 4);
+    const layer = tfl.layers.layerNormalization({ epsilon: 1e-3, scale, center: bias });
+    requireTfjs(problem, layer, 'layerNorm');
+  });
+
+  it.each(['relu', 'tanh', 'sigmoid', 'softplus', 'softsign', 'elu', 'selu', 'softmax'] as const)(
+    'the activation %s',
+    (activation) => {
+      const problem = problemOf({ type: 'activation', inputSize: 9, activation }, 5);
+      requireTfjs(problem, tfl.layers.activation({ activation }), activation);
+    },
+  );
+});
