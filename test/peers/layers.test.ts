@@ -101,7 +101,16 @@ describe('onnxruntime-web', () => {
         if (stride! > 1 && dilation! > 1) seen.add('stride and dilation');
         const problem = problemOf(layer, seed);
         const reach = dilation! * (kernelSize - 1);
-        const pads = Array.isArray(padding) ? padding : padding === 'causal' ? [reach, 0] : [0, 0];
+        // Its SAME_UPPER takes no dilation: the zeros are counted by hand, as Keras documents them.
+        const isAutomatic = padding === 'same' && dilation === 1;
+        const { steps } = problem.dims;
+        const missing = (Math.ceil(steps / stride!) - 1) * stride! + reach + 1 - steps;
+        const zeros = Math.max(0, missing);
+        const pads = {
+          valid: [0, 0],
+          causal: [reach, 0],
+          same: [Math.floor(zeros / 2), Math.ceil(zeros / 2)],
+        };
         const conv: OnnxNode = {
           opType: 'Conv',
           inputs: ['bit', 'conv1d.weight', ...(layer.bias ? ['conv1d.bias'] : [])],
@@ -110,7 +119,9 @@ describe('onnxruntime-web', () => {
             strides: Int32Array.of(stride!),
             dilations: Int32Array.of(dilation!),
             group: groups!,
-            ...(padding === 'same' ? { auto_pad: 'SAME_UPPER' } : { pads: Int32Array.from(pads) }),
+            ...(isAutomatic
+              ? { auto_pad: 'SAME_UPPER' }
+              : { pads: Int32Array.from(typeof padding === 'string' ? pads[padding] : padding!) }),
           },
         };
         const turn = (from: string, to: string, ...perm: number[]): OnnxNode => ({
@@ -178,7 +189,12 @@ function tfjsWeights({ parameters }: Problem): tf.Tensor[] {
 }
 
 /** Outputs, and the gradients of input and parameters. */
-function requireTfjs(problem: Problem, layer: tfl.layers.Layer, label: string, before = 0): void {
+function requireTfjs(
+  problem: Problem,
+  layer: tfl.layers.Layer,
+  label: string,
+  { before = 0, hasGradient = true } = {},
+): void {
   const { dims, description, parameters, doutput } = problem;
   const { steps, batch } = dims;
   const given = batchMajor(problem.input, steps, batch);
@@ -196,11 +212,14 @@ function requireTfjs(problem: Problem, layer: tfl.layers.Layer, label: string, b
   layer.setWeights(tfjsWeights(problem));
   const theirs = apply(given);
   requireOutputs(problem, timeMajor(theirs), label);
+  if (!hasGradient) return;
 
   const dy = batchMajor(doutput, theirs.shape[1]!, batch);
   const loss = (): tf.Scalar => tf.sum(tf.mul(apply(given), dy));
   const variables = layer.trainableWeights.map((weight) => weight.read() as tf.Variable);
-  const { grads } = variables.length ? tf.variableGrads(loss, variables) : { grads: {} };
+  const { grads } = variables.length
+    ? tf.variableGrads(loss, variables)
+    : { grads: {} as tf.NamedTensorMap };
   const input = tf.grad((x: tf.Tensor) => tf.sum(tf.mul(apply(x), dy)))(given);
   for (const engine of engines) {
     const model = Model.create(engine, description);
@@ -254,18 +273,16 @@ describe('TensorFlow.js', () => {
         useBias: bias,
       });
       const before = padding === 'causal' ? dilation * (kernelSize - 1) : 0;
-      requireTfjs(problem, layer, JSON.stringify({ ...options, bias }), before);
+      // It has no gradient of a dilated convolution.
+      const how = { before, hasGradient: dilation === 1 };
+      requireTfjs(problem, layer, JSON.stringify({ ...options, bias }), how);
     }
   });
 
-  it.each([
-    { scale: true, bias: true },
-    { scale: false, bias: true },
-    { scale: true, bias: false },
-  ])('a normalisation, %j', ({ scale, bias }) => {
-    const problem = problemOf({ type: 'layerNorm', inputSize: 9, eps: 1e-3, scale, bias }, 4);
-    const layer = tfl.layers.layerNormalization({ epsilon: 1e-3, scale, center: bias });
-    requireTfjs(problem, layer, 'layerNorm');
+  // Without gamma or beta it fails itself.
+  it('a normalisation', () => {
+    const problem = problemOf({ type: 'layerNorm', inputSize: 9, eps: 1e-3 }, 4);
+    requireTfjs(problem, tfl.layers.layerNormalization({ epsilon: 1e-3 }), 'layerNorm');
   });
 
   it.each(['relu', 'tanh', 'sigmoid', 'softplus', 'softsign', 'elu', 'selu', 'softmax'] as const)(
