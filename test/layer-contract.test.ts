@@ -9,6 +9,7 @@ import { loadModel, saveModel } from '../src/formats/gatefold.ts';
 import type { RowActivation } from '../src/ops/activations.ts';
 import { sameBits } from './support/agreement.ts';
 import { createEngine, variants } from './support/engines.ts';
+import { swapTimeAndBatch } from './support/product.ts';
 import { createRandom } from './support/random.ts';
 import { lossError, LOSS_TOLERANCE, trainBoth } from './support/training.ts';
 
@@ -293,6 +294,40 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     [both, front, back].forEach((model) => model.dispose());
   });
 
+  it.each(['zero', 'repeat'] as const)('the batch may come first, padding %s', (padding) => {
+    const model = create([
+      { ...CONV, stride: 2 },
+      { type: 'rnn', hiddenSize: 4 },
+    ]);
+    const [steps, batch, lengths] = [9, 3, [9, 4, 7]];
+    const x = numbers(8, steps * batch * 3);
+    const given = { steps, batch, lengths, padding };
+    const { output, state } = model.forward(x, given);
+    const swapped = swapTimeAndBatch(x, steps, batch);
+    const other = model.forward(swapped, { ...given, batchFirst: true });
+    requireSame(swapTimeAndBatch(other.output, batch, 5), output, 'output');
+    requireSame(flat(other.state), flat(state), 'state');
+    // Of the 5 outputs of a row the one of 4 steps has 2.
+    const row = (t: number): number[] => [...output.subarray((t * batch + 1) * 4).slice(0, 4)];
+    expect(row(4)).toEqual(padding === 'zero' ? [0, 0, 0, 0] : row(1));
+    expect(row(1).every((y) => y !== 0)).toBe(true);
+    model.dispose();
+  });
+
+  it('rows too short for an output have none, and no target', () => {
+    const layers = [{ ...CONV, padding: 'valid', dilation: 1, activation: undefined }] as const;
+    const model = create(layers);
+    const [steps, batch, lengths] = [6, 3, [2, 1, 0]];
+    const x = numbers(1, steps * batch * 3);
+    const { output } = model.forward(x, { steps, batch, lengths, padding: 'repeat' });
+    expect(output.length).toBe(4 * batch * 6);
+    expect(output.every((y) => y === 0)).toBe(true);
+    const trainer = Trainer.create(model, { batch, steps, loss: 'mse' });
+    const target = numbers(2, output.length);
+    expect(trainer.trainOn(x, target, { lengths })).toMatchObject({ loss: 0, gradNorm: 0 });
+    model.dispose();
+  });
+
   it('ctc counts the steps that a strided convolution leaves', () => {
     const conv = { ...CONV, stride: 2, padding: 'same', activation: undefined } as const;
     const head = { type: 'linear', inFeatures: 6, outFeatures: 5 } as const;
@@ -375,6 +410,9 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
       );
     [0, 'full', [1], [1, 2, 3], [-1, 0], [0, 0.5], null].forEach(wrong);
     expect(made({ ...CONV, kernelSize: 0 })).toThrow(/kernelSize/);
+    expect(made({ ...CONV, kernelSize: 2 ** 16, dilation: 2 ** 16 })).toThrow(
+      /"layers\[0\]\.dilation" expected at most 256 for a "kernelSize" of 65536, got 65536/,
+    );
     expect(made(CONV, { type: 'layerNorm', inputSize: 5 })).toThrow(/expected 6/);
     expect(made(CONV, { type: 'layerNorm', eps: 0 })).toThrow(/eps/);
     expect(made(CONV, { type: 'pool', mode: 'max' }, { ...CONV, inChannels: 6 })).toThrow(

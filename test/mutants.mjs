@@ -200,6 +200,140 @@ export const mutants = [
       ],
     ],
   }),
+  ...mutantsOf('assembly/layers/activation.ts', {
+    'softmax: the padding has a share': [
+      ['softmax(y, d.width, d.beta);', 'softmax(y, rowBytes(d) >> 2, d.beta);'],
+    ],
+    'softmax: slope of each probability alone': [
+      [
+        'f32x4.mul(q, f32x4.sub(g, all))',
+        'f32x4.mul(q, f32x4.mul(g, f32x4.sub(f32x4.splat(1), q)))',
+      ],
+    ],
+    'logSoftmax: slope of softmax': [
+      ['const slope = isLogarithm ?', 'const slope = !isLogarithm ?'],
+    ],
+    'logSoftmax: the largest value is not taken off': [
+      ['const shift = f32x4.splat(high);', 'const shift = f32x4.splat(0);'],
+    ],
+    'activation: the slope at the outputs': [
+      ['slope(d, v, activate(d, v))', 'slope(d, activate(d, v), activate(d, v))'],
+    ],
+  }),
+  ...mutantsOf('assembly/layers/conv1d.ts', {
+    'convolution: a true one, not a correlation': [
+      [
+        'function firstTap(d: Conv1d, t: i32, place: i32): i32 {\n  return t * d.stride - load<i32>(d.lefts + (place << 2));',
+        'function firstTap(d: Conv1d, t: i32, place: i32): i32 {\n  return t * d.stride + load<i32>(d.lefts + (place << 2));',
+      ],
+    ],
+    'convolution: every row has the zeros of the first': [
+      ['load<i32>(d.lefts + (place << 2))', 'load<i32>(d.lefts)'],
+    ],
+    'convolution: rows see the steps of longer ones': [
+      [
+        'const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;\n  return row < 0 ? 0 : d.x',
+        'const row = t < d.steps ? load<i32>(d.offsets + (t << 2)) + place : -1;\n  return row < 0 ? 0 : d.x',
+      ],
+    ],
+    'convolution: a group reads the first one': [
+      ['copyTap(to, from ? from + within : 0, inputs);', 'copyTap(to, from, inputs);'],
+    ],
+    'convolution: no gradient into the state': [
+      ['return t < 0 || !d.dState ? 0 : d.dState', 'return t < 0 || d.dState ? 0 : d.dState'],
+    ],
+    'convolution: the gradient of the last state is lost': [
+      ['memory.copy(to, from, width);\n      memory.fill', 'memory.fill'],
+    ],
+    'depthwise convolution: dx takes its last output alone': [
+      [
+        'v128.store(dx + at, madd(g, w, v128.load(dx + at)));',
+        'v128.store(dx + at, f32x4.mul(g, w));',
+      ],
+    ],
+    'depthwise convolution: taps in the order of groups': [
+      ['(((v >> 2) * d.taps) << 6)', '((v >> 2) << 6)'],
+    ],
+  }),
+  ...mutantsOf('src/ops/activation.ts', {
+    'activation of a layer: features of rows that are padded': [
+      ['width: this.inputs,', 'width: this.rowLength,'],
+    ],
+    'activation of a layer: no gradient goes through': [
+      ['if (wantsInput) run.activation_backward', 'if (!wantsInput) run.activation_backward'],
+    ],
+    'activation of a layer: rows of the pass before': [
+      [
+        "arrange: ({ rows }) => kernels.set(layer, 'rows', rows)",
+        "arrange: ({ rows }) => kernels.set(layer, 'rows', rows - 1)",
+      ],
+    ],
+  }),
+  ...mutantsOf('src/ops/activations.ts', {
+    'softmax: all probabilities are alike': [['alpha = 0, beta = 1', 'alpha = 0, beta = 0']],
+  }),
+  ...mutantsOf('src/ops/norm.ts', {
+    'layerNorm: beta without gamma is none': [
+      [
+        "beta: bias ? at.parameter('bias') : NONE",
+        "beta: bias && scale ? at.parameter('bias') : NONE",
+      ],
+    ],
+    'layerNorm: the epsilon of a cell': [['          epsilon,\n', '          epsilon: 1e-5,\n']],
+    'layerNorm: no gradient of beta': [["dBeta: bias ? at.gradient('bias') : NONE", 'dBeta: NONE']],
+    'layerNorm: no gradient of the inputs': [
+      ["kernels.set(norm, 'dx', wantsInput ?", "kernels.set(norm, 'dx', !wantsInput ?"],
+    ],
+  }),
+  ...mutantsOf('src/ops/conv1d.ts', {
+    'conv1d: same puts more zeros before': [
+      ['return Math.floor(Math.max(', 'return Math.ceil(Math.max('],
+    ],
+    'conv1d: the zeros of the longest row for all': [
+      [
+        'extent.lengths.map((length) => this.#leftOf(length))',
+        'extent.lengths.map(() => this.#leftOf(extent.steps))',
+      ],
+    ],
+    'conv1d: the state of the batch as if all rows were there': [
+      [
+        'return history * batch + offsets[step]! + place;',
+        'return (history + step) * batch + place;',
+      ],
+    ],
+    'conv1d: a state of one step less': [
+      [
+        'const count = isCausal ? this.#reach : 0;',
+        'const count = isCausal ? Math.min(this.#reach, 1) : 0;',
+      ],
+    ],
+    'conv1d: the inputs are lost where their gradient takes their place': [
+      ['const isCopied = history > 0 || isReplaced;', 'const isCopied = history > 0;'],
+    ],
+    'conv1d: a transpose of depthwise weights': [
+      ['isTraining && sizes.wTransposed > 0', 'isTraining'],
+    ],
+    'conv1d: streams whatever the stride': [
+      [
+        "const isCausal = padding === 'causal' && stride === 1;",
+        "const isCausal = padding === 'causal';",
+      ],
+    ],
+    'conv1d: an output of a row without steps': [['if (steps === 0) return 0;', '']],
+  }),
+  ...mutantsOf('src/graph/workspace.ts', {
+    'the last states are those after as many steps as inputs': [
+      [
+        'const extent = this.#inputsOf(index);\n      if (!extent.order)',
+        'const { extent } = this;\n      if (!extent.order)',
+      ],
+    ],
+  }),
+  ...mutantsOf('src/model/gates.ts', {
+    'gates: as many steps as inputs': [
+      ['const total = this.#steps.get(node)!;', 'const { total } = stretch;'],
+    ],
+  }),
   ...mutantsOf('assembly/base/activations.ts', {
     'elu: slope of e^x for any alpha': [['f32x4.add(y, a), one', 'f32x4.add(y, one), one']],
     'scaled tanh: slope without beta': [

@@ -37,6 +37,9 @@ const COPIED = [
 ];
 /** What a mutant that no suite is known to notice is tried on, the cheap ones first. */
 const SUITES = [
+  'layer-kernels',
+  'layer-contract',
+  'layers',
   'into',
   'outputs',
   'summary',
