@@ -142,6 +142,28 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     [model, whole].forEach((each) => each.dispose());
   });
 
+  it('a long sequence with a stride is run as one, and leaves no state', () => {
+    const model = create([{ ...CONV, stride: 2, activation: undefined }]);
+    const dense = create([{ ...CONV, activation: undefined }]);
+    dense.loadStateDict(model.stateDict());
+    const steps = 1501;
+    const x = numbers(2, steps * 3);
+    const { output, state } = model.forward(x, { steps });
+    const every = dense.forward(x, { steps }).output;
+    const second = every.filter((_, k) => Math.floor(k / 6) % 2 === 0);
+    requireSame(output, second, 'every other output');
+    expect(state).toEqual({});
+    [model, dense].forEach((each) => each.dispose());
+  });
+
+  it('warms up layers of few parameters, and of none', () => {
+    const model = create([{ type: 'activation', inputSize: 2, activation: 'tanh' }]);
+    model.warmUp({ batch: 2, steps: 50 });
+    const { output } = model.forward(Float32Array.of(0, 1), { steps: 1 });
+    expect(output[1]).toBeCloseTo(Math.tanh(1), 6);
+    model.dispose();
+  });
+
   it.each(['valid', 'same', 'causal', [2, 1]] as const)(
     'ragged rows are as each alone, %j',
     (padding) => {
@@ -155,7 +177,11 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
         const { output, state } = model.forward(x, { steps, batch, lengths });
         const width = 5;
         lengths.forEach((length, b) => {
-          if (length === 0) return;
+          if (length === 0) {
+            const own = output.filter((_, k) => Math.floor(k / 5) % batch === b);
+            expect(own.every((y) => y === 0)).toBe(true);
+            return;
+          }
           const row = Float32Array.from({ length: length * 3 }, (_, k) => {
             return x[(Math.floor(k / 3) * batch + b) * 3 + (k % 3)]!;
           });
@@ -307,6 +333,9 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     const other = model.forward(swapped, { ...given, batchFirst: true });
     requireSame(swapTimeAndBatch(other.output, batch, 5), output, 'output');
     requireSame(flat(other.state), flat(state), 'state');
+    const out = new Float32Array(output.length).fill(7);
+    model.forward(x, { ...given, out });
+    requireSame(out, output, 'in an array of the caller');
     // Of the 5 outputs of a row the one of 4 steps has 2.
     const row = (t: number): number[] => [...output.subarray((t * batch + 1) * 4).slice(0, 4)];
     expect(row(4)).toEqual(padding === 'zero' ? [0, 0, 0, 0] : row(1));
@@ -391,6 +420,29 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     });
     expect(right.length / (steps * batch)).toBeGreaterThan(0.9);
     model.dispose();
+  });
+
+  it('fit reports as many targets as there are outputs of valid steps', async () => {
+    const conv = { ...CONV, padding: 'same', stride: 2, activation: undefined } as const;
+    const run = async (layers: readonly LayerSpec[], rows: number): Promise<number[]> => {
+      const model = create(layers);
+      const trainer = Trainer.create(model, { batch: 3, steps: 7, loss: 'mse' });
+      const [inputs, targets] = [numbers(1, 7 * 3 * 3), numbers(2, rows * 6)];
+      const windows = [{}, { lengths: [7, 4, 0] }].map((own) => ({
+        inputs,
+        targets,
+        steps: 7,
+        ...own,
+      }));
+      const counts: number[] = [];
+      const data = { length: 2, window: (index: number) => windows[index]! };
+      for await (const { targetCount } of trainer.fit(data, { epochs: 1 }))
+        counts.push(targetCount);
+      model.dispose();
+      return counts;
+    };
+    expect(await run([conv], 4 * 3)).toEqual([12, 6]);
+    expect(await run([conv, { type: 'pool', mode: 'mean' }], 3)).toEqual([3, 2]);
   });
 
   it('refuses what does not fit, by its name and with what would', () => {

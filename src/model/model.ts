@@ -48,6 +48,9 @@ export interface ForwardOptions extends SequenceOptions {
 /** Products after which V8 has compiled what runs again and again for the second time. */
 const WARM_WORK = 1e8;
 
+/** Most calls to warm up with: each is work, however small the model. */
+const MAX_WARM_CALLS = 1e6;
+
 /** A checked call on its way through the chunks. */
 interface RunningSequence extends Sequence {
   /** The caller's row at each place, where lengths differ. */
@@ -246,7 +249,9 @@ export class Model extends HostDisposable {
     const store = storeOf(this);
     const purpose = `warming up a batch of ${batch} over ${steps} steps`;
     const workspace = new Workspace(store, { batch, steps }, purpose, this);
-    const calls = Math.ceil(WARM_WORK / (this.parameterCount * batch * steps));
+    // A row takes some work per output too: a model may have no parameters.
+    const work = this.parameterCount + store.graph.rowLength;
+    const calls = Math.min(Math.ceil(WARM_WORK / (work * batch * steps)), MAX_WARM_CALLS);
     try {
       for (let call = 0; call < calls; call++) workspace.forward();
     } finally {
@@ -256,7 +261,7 @@ export class Model extends HostDisposable {
 
   /** The place of a checked call's outputs: the caller's array, or a fresh one. */
   #outputOf({ total, batch }: Sequence, out: Float32Array | undefined): Float32Array {
-    const rows = (this.pooled ? 1 : total) * batch;
+    const rows = storeOf(this).graph.outputSteps(total) * batch;
     const shape = this.pooled ? 'batch x outputs' : 'steps x batch x outputs';
     return resultFloats(out, rows * this.outputSize, shape, 'the output');
   }

@@ -36,8 +36,8 @@ export interface TrainingWindow {
    */
   readonly fresh?: boolean;
   /**
-   * The targets in it, for reports; default its valid steps, or where a model pools its rows that
-   * have some.
+   * The targets in it, for reports; default the outputs of its valid steps, of which a row has
+   * fewer behind a strided convolution, and one behind a pool.
    */
   readonly count?: number;
 }

@@ -1,4 +1,5 @@
 import { checkInteger, readOptions } from '../base/check.ts';
+import { storeOf } from '../model/model.ts';
 import { Course } from './fit-run.ts';
 import type {
   FitOptions,
@@ -162,7 +163,8 @@ function countOf(window: TrainingWindow, { model, options }: Learner): number {
   const { batch } = options;
   if (count !== undefined) return count;
   const all = lengths ? Array.from(lengths) : Array.from({ length: batch }, () => steps);
-  return all.reduce((sum, length) => sum + (model.pooled ? Math.min(length, 1) : length), 0);
+  const { graph } = storeOf(model);
+  return all.reduce((sum, length) => sum + (length && graph.stepsOf(length)), 0);
 }
 
 /**
