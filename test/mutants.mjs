@@ -136,6 +136,15 @@ export const mutants = [
         'const v = f32x4.mul(beta, f32x4.max(f32x4.sub(v128.load(x + (k << 2)), shift), f32x4.splat(-80)));',
       ],
     ],
+    'softmax: the padding has a share': [
+      ['softmax(y, d.width, d.beta);', 'softmax(y, rowBytes(d) >> 2, d.beta);'],
+    ],
+    'logSoftmax: slope of softmax': [
+      ['const slope = isLogarithm ?', 'const slope = !isLogarithm ?'],
+    ],
+    'activation: the slope at the outputs': [
+      ['slope(d, v, activate(d, v))', 'slope(d, activate(d, v), activate(d, v))'],
+    ],
   }),
   ...mutantsOf('assembly/layers/conv1d.ts', {
     'conv1d: ragged rows have the input of their neighbours': [
@@ -199,28 +208,6 @@ export const mutants = [
         'const first = d.steps - d.history;\n    for (let j = 0',
       ],
     ],
-  }),
-  ...mutantsOf('assembly/layers/activation.ts', {
-    'softmax: the padding has a share': [
-      ['softmax(y, d.width, d.beta);', 'softmax(y, rowBytes(d) >> 2, d.beta);'],
-    ],
-    'softmax: slope of each probability alone': [
-      [
-        'f32x4.mul(q, f32x4.sub(g, all))',
-        'f32x4.mul(q, f32x4.mul(g, f32x4.sub(f32x4.splat(1), q)))',
-      ],
-    ],
-    'logSoftmax: slope of softmax': [
-      ['const slope = isLogarithm ?', 'const slope = !isLogarithm ?'],
-    ],
-    'logSoftmax: the largest value is not taken off': [
-      ['const shift = f32x4.splat(high);', 'const shift = f32x4.splat(0);'],
-    ],
-    'activation: the slope at the outputs': [
-      ['slope(d, v, activate(d, v))', 'slope(d, activate(d, v), activate(d, v))'],
-    ],
-  }),
-  ...mutantsOf('assembly/layers/conv1d.ts', {
     'convolution: a true one, not a correlation': [
       [
         'function firstTap(d: Conv1d, t: i32, place: i32): i32 {\n  return t * d.stride - load<i32>(d.lefts + (place << 2));',
@@ -229,21 +216,6 @@ export const mutants = [
     ],
     'convolution: every row has the zeros of the first': [
       ['load<i32>(d.lefts + (place << 2))', 'load<i32>(d.lefts)'],
-    ],
-    'convolution: rows see the steps of longer ones': [
-      [
-        'const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;\n  return row < 0 ? 0 : d.x',
-        'const row = t < d.steps ? load<i32>(d.offsets + (t << 2)) + place : -1;\n  return row < 0 ? 0 : d.x',
-      ],
-    ],
-    'convolution: a group reads the first one': [
-      ['copyTap(to, from ? from + within : 0, inputs);', 'copyTap(to, from, inputs);'],
-    ],
-    'convolution: no gradient into the state': [
-      ['return t < 0 || !d.dState ? 0 : d.dState', 'return t < 0 || d.dState ? 0 : d.dState'],
-    ],
-    'convolution: the gradient of the last state is lost': [
-      ['memory.copy(to, from, width);\n      memory.fill', 'memory.fill'],
     ],
     'depthwise convolution: dx takes its last output alone': [
       [
