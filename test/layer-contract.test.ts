@@ -297,7 +297,7 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     ['a state', CONV],
     ['fewer steps', { ...CONV, stride: 2, padding: 'same' } as const],
   ])('gates and gradient flow of a layer behind a convolution are its own, %s', (_, conv) => {
-    const lstm = { type: 'lstm', inputSize: 6, hiddenSize: 4 } as const;
+    const lstm = { type: 'lstm', inputSize: 6, hiddenSize: 4, numLayers: 2 } as const;
     const [both, front, back] = [create([conv, lstm]), create([conv]), create([lstm])];
     both.loadStateDict(new Map([...front.stateDict(), ...back.stateDict()]));
     const [steps, batch, lengths] = [9, 2, [9, 6]];
