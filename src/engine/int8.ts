@@ -2,7 +2,7 @@ import { isOf } from '../base/arrays.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { part } from './plan.ts';
 import type { Fields, Kernels } from './kernels.ts';
-import type { Descriptor, Slot } from './plan.ts';
+import type { Slot } from './plan.ts';
 import { INT8_HEAD, int8Size } from './panels.ts';
 import type { Panels } from './panels.ts';
 
@@ -40,13 +40,12 @@ export function int8Fields(
   };
 }
 
-/** Writes the geometry at the head of a matrix, for calls that go over its rows. */
-function describe(kernels: Kernels, panels: Panels, block: Slot): Descriptor<'Int8Panels'> {
+/** Writes the geometry at the head of a matrix, which calls over its rows read; once. */
+export function describeInt8(kernels: Kernels, panels: Panels, block: Slot): void {
   const { cell, hidden, padded, depth } = panels;
   const { columns } = int8Size(panels);
   const head = { struct: 'Int8Panels', address: block.address } as const;
   kernels.write(head, { cell, hidden, padded, depth, columns });
-  return head;
 }
 
 /** Room for the quantised activations of at most `rows` rows of at most `depth` numbers. */
@@ -69,7 +68,7 @@ export function packInt8(
   row: (index: number) => Slot,
   scales?: Float32Array,
 ): void {
-  const { address } = describe(kernels, panels, block);
+  const { address } = block;
   for (let index = 0; index < panels.gates * panels.hidden; index++) {
     const scale = scales ? scales[index]! : -1;
     kernels.run.int8_pack(address, index, row(index).address, scale);
@@ -88,7 +87,7 @@ export function unpackInt8(
   data: Float32Array | Int8Array,
 ): Float32Array {
   const { gates, hidden, depth } = panels;
-  const { address } = describe(kernels, panels, block);
+  const { address } = block;
   const isScaled = isOf('Float32Array', data);
   return Float32Array.from({ length: gates * hidden }, (_, row) => {
     const scale = kernels.run.int8_unpack(address, row, staging.address, isScaled);

@@ -73,8 +73,6 @@ export class Kernels {
 
   /** Writes fields of a descriptor. */
   write<S extends StructName>(descriptor: Descriptor<S>, fields: Fields<S>): void {
-    for (const [field, value] of Object.entries(fields)) {
-      this.set(descriptor, field as Field<S>, value as Value);
-    }
+    for (const field in fields) this.set(descriptor, field as Field<S>, fields[field] as Value);
   }
 }

@@ -5,7 +5,7 @@ import type { Int8Tensor, StateDict, Tensor } from '../base/tensor.ts';
 import { roundUp } from '../engine/arena.ts';
 import type { Block } from '../engine/arena.ts';
 import { permuteTaps } from '../engine/conv1d.ts';
-import { int8Fields, packInt8, scaleName, unpackInt8 } from '../engine/int8.ts';
+import { describeInt8, int8Fields, packInt8, scaleName, unpackInt8 } from '../engine/int8.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import { panelsLength } from '../engine/panels.ts';
 import { Plan, part } from '../engine/plan.ts';
@@ -46,7 +46,9 @@ export class Store {
   /** Counts the changes that did not come through a trainer's own update. */
   version = 0;
   /** What nodes derive from the parameters alone. */
-  readonly #derived = new Map<Node, Derived>();
+  readonly #derivedOf = new Map<Node, Derived>();
+  /** The same, each once: nodes may share it. */
+  readonly #derived = new Set<Derived>();
   readonly #roles = new Map<Node, Map<string, Parameter>>();
   readonly #release: () => void;
   #disposed = false;
@@ -74,7 +76,9 @@ export class Store {
     this.values = plan.reserve(length);
     for (const node of graph.nodes) {
       const derived = node.derive?.(plan, this.places(node));
-      if (derived) this.#derived.set(node, derived);
+      if (!derived) continue;
+      this.#derivedOf.set(node, derived);
+      this.#derived.add(derived);
     }
     const { arena } = kernels;
     const bytes = roundUp(plan.bytes);
@@ -87,7 +91,10 @@ export class Store {
     this.block = block;
     plan.place(block);
     this.#release = shared?.release ?? (() => arena.free(block));
-    for (const derived of this.#derived.values()) derived.describe?.();
+    for (const { layout, offset } of parameters) {
+      if ('int8' in layout) describeInt8(kernels, layout.int8, part(this.values, offset));
+    }
+    for (const derived of this.#derived) derived.describe?.();
   }
 
   /** Where a node finds its parameters. */
@@ -106,7 +113,7 @@ export class Store {
   }
 
   derived(node: Node): Derived | undefined {
-    return this.#derived.get(node);
+    return this.#derivedOf.get(node);
   }
 
   /** Where the parameter of a role is, in the values or in a vector of the same form. */
@@ -116,7 +123,7 @@ export class Store {
 
   /** Derives what the forward pass needs; to be called after every change of the values. */
   prepare(): void {
-    for (const derived of this.#derived.values()) derived.prepare?.();
+    for (const derived of this.#derived) derived.prepare?.();
   }
 
   /** A copy of a vector by name, in the shapes that people know. */
@@ -212,7 +219,7 @@ export class Store {
     } finally {
       staging.free();
     }
-    for (const derived of this.#derived.values()) derived.pack?.();
+    for (const derived of this.#derived) derived.pack?.();
   }
 
   /** Memory for the largest parameter in its plain form, and for moving it. */

@@ -51,6 +51,8 @@ interface GateRows {
 
 /** Gradients of a source that several nodes read, added to that of its first reader. */
 interface Addition {
+  /** The node after whose way back it is due. */
+  readonly after: number;
   readonly source: number;
   readonly descriptor: Descriptor<'Rows'>;
   readonly from: Matrix;
@@ -66,8 +68,8 @@ interface Layout {
   readonly copy: Descriptor<'Rows'>;
   readonly grids: readonly Grid[];
   readonly bound: readonly Bound[];
-  /** What is added once a node has gone back. */
-  readonly additions: ReadonlyMap<number, readonly Addition[]>;
+  /** In the order in which nodes go back; those of one node in the order of their readers. */
+  readonly additions: readonly Addition[];
 }
 
 /** Plans the buffers of all nodes. */
@@ -104,7 +106,7 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     source < 0
       ? { slot: inputGradient, row: inputRow }
       : { slot: bound[source]!.gradient, row: bound[source]!.output.row };
-  const additions = new Map<number, Addition[]>();
+  const additions: Addition[] = [];
   const firstReaders = new Map<number, number>();
   nodes.forEach((node, index) => {
     const { sources } = node;
@@ -117,8 +119,7 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
       const slot = plan.reserve(grids[source + 1]!.steps * batch * row);
       const from = { slot, row };
       const descriptor = plan.descriptor('Rows');
-      const known = additions.get(first) ?? [];
-      additions.set(first, [...known, { source, descriptor, from, width: row }]);
+      additions.push({ after: first, source, descriptor, from, width: row });
       return from;
     });
     const grid = grids[sources[0]! + 1]!;
@@ -141,6 +142,7 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     bound.push(node.reserve(plan, places, size));
   });
   const copy = plan.descriptor('Rows');
+  additions.sort((a, b) => b.after - a.after);
   return { plan, input, inputGradient, staging, copy, grids, bound, additions };
 }
 
@@ -171,7 +173,7 @@ export class Workspace {
   readonly #copy: Descriptor<'Rows'>;
   readonly #grids: readonly Grid[];
   readonly #bound: readonly Bound[];
-  readonly #additions: ReadonlyMap<number, readonly Addition[]>;
+  readonly #additions: readonly Addition[];
   readonly #store: Store;
   readonly #nodes: readonly Node[];
   readonly #kernels: Kernels;
@@ -209,7 +211,7 @@ export class Workspace {
     this.#release = () => kernels.arena.free(block);
     try {
       for (const node of bound) node.describe?.();
-      for (const list of additions.values()) for (const each of list) this.#describe(each);
+      for (const addition of additions) this.#describe(addition);
       this.#pass = this.#passOf(uniformExtent(steps, batch));
       this.#arrange(this.#pass, /* isNew */ true);
       this.prepare();
@@ -272,30 +274,23 @@ export class Workspace {
   #arrange(pass: Pass, isNew = false): void {
     // The offsets of whole batches are written once for all numbers of steps.
     const isRagged = pass[0]!.order !== undefined;
-    if (isNew || isRagged || this.#pass[0]!.order) {
-      const all = isRagged ? pass : this.#passOf(uniformExtent(this.steps, this.batch));
-      this.#eachGrid(({ offsets }, k) => {
-        this.#kernels.integers(offsets).set(all[k]!.offsets);
-      });
+    const isWritten = isNew || isRagged || this.#pass[0]!.order !== undefined;
+    const whole =
+      isRagged || !isWritten ? pass : this.#passOf(uniformExtent(this.steps, this.batch));
+    for (let k = 0; k < this.#grids.length; k++) {
+      const grid = this.#grids[k]!;
+      if (grid === this.#grids[k - 1]) continue;
+      if (isWritten) this.#kernels.integers(grid.offsets).set(whole[k]!.offsets);
+      if (grid.mirror) this.#kernels.integers(grid.mirror).set(reversal(pass[k]!));
     }
-    this.#eachGrid(({ mirror }, k) => {
-      if (mirror) this.#kernels.integers(mirror).set(reversal(pass[k]!));
-    });
     this.#pass = pass;
     for (let i = 0; i < this.#bound.length; i++) {
       this.#bound[i]!.arrange?.(this.#inputsOf(i), pass[i + 1]!);
     }
-    for (const additions of this.#additions.values()) {
-      for (const { source, descriptor } of additions) {
-        this.#kernels.set(descriptor, 'rows', pass[source + 1]!.rows);
-      }
+    for (let k = 0; k < this.#additions.length; k++) {
+      const { source, descriptor } = this.#additions[k]!;
+      this.#kernels.set(descriptor, 'rows', pass[source + 1]!.rows);
     }
-  }
-
-  #eachGrid(body: (grid: Grid, index: number) => void): void {
-    this.#grids.forEach((grid, k) => {
-      if (grid !== this.#grids[k - 1]) body(grid, k);
-    });
   }
 
   /** Prepares for a pass over the rows of an extent. */
@@ -444,10 +439,12 @@ export class Workspace {
 
   /** Goes back over the last `forward`, from the gradients of outputs and last states in place. */
   backward(wantsInput: boolean): void {
+    let next = 0;
     for (let index = this.#bound.length - 1; index >= 0; index--) {
       const isWanted = (source: number): boolean => wantsInput || source >= 0;
       this.#bound[index]!.backward?.(this.#nodes[index]!.sources.some(isWanted));
-      for (const { source, descriptor } of this.#additions.get(index) ?? []) {
+      for (; next < this.#additions.length && this.#additions[next]!.after === index; next++) {
+        const { source, descriptor } = this.#additions[next]!;
         if (isWanted(source)) this.#kernels.run.rows_add(descriptor.address);
       }
     }

@@ -2,7 +2,7 @@ import { roundUp } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { NONE } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
-import type { Bound, Node, Op, ParameterSpec, PassSize, Places, StateSpec } from './op.ts';
+import type { Bound, Derived, Node, Op, ParameterSpec, PassSize, Places, StateSpec } from './op.ts';
 import { width } from './options.ts';
 
 /**
@@ -32,6 +32,8 @@ export class EmbeddingNode implements Node {
   /** Elements from row to row of the table, and of the outputs. */
   readonly rowLength: number;
   readonly parameters: readonly ParameterSpec[];
+  /** Its table in panels, once for all layers that are tied to it. */
+  panels: Derived | undefined;
 
   constructor({ name, numEmbeddings, embeddingDim }: CompleteEmbedding) {
     this.name = name;

@@ -1,6 +1,6 @@
 import { roundUp, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { int8Fields, packInt8 } from '../engine/int8.ts';
+import { describeInt8, int8Fields, packInt8 } from '../engine/int8.ts';
 import { int8Length, panelsLength, plainPanels } from '../engine/panels.ts';
 import type { Panels } from '../engine/panels.ts';
 import { NONE, part } from '../engine/plan.ts';
@@ -100,7 +100,11 @@ class LinearNode implements Node {
   /** The weight of a tied layer in panels. */
   derive(plan: Plan, at: ParameterPlaces): Derived | undefined {
     const tied = this.#tied;
-    if (!tied) return undefined;
+    if (tied) tied.panels ??= this.#deriveTied(tied, plan, at);
+    return tied?.panels;
+  }
+
+  #deriveTied(tied: EmbeddingNode, plan: Plan, at: ParameterPlaces): Derived {
     const panels = this.#panels;
     const { kernels } = at;
     const table = (): Slot => at.of(tied, 'table');
@@ -110,6 +114,7 @@ class LinearNode implements Node {
       const pack = (): void => packInt8(kernels, panels, slot, row);
       return {
         slot,
+        describe: () => describeInt8(kernels, panels, slot),
         int8: int8Fields(panels, slot, (whole, from) => plan.part(whole, from)),
         pack,
       };

@@ -250,8 +250,8 @@ export class RecurrentNode implements Node {
               biasInput: at.parameter('biasInput'),
               biasHidden: this.#bias === 'single' ? noBias : at.parameter('biasHidden'),
             };
+      kernels.write(sequence, bias);
       kernels.write(sequence, {
-        ...bias,
         x: x.slot,
         xRow: x.row * 4,
         inputs,

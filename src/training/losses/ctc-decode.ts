@@ -1,5 +1,5 @@
 import { isOf, lengthOf } from '../../base/arrays.ts';
-import { checkFlag, checkInteger, ownFloats, readOptions } from '../../base/check.ts';
+import { checkFlag, checkInteger, checkList, ownFloats, readOptions } from '../../base/check.ts';
 import { checkLengths } from '../../ops/pass.ts';
 
 /**
@@ -52,9 +52,12 @@ export function labelErrorRate(
 ): number {
   let errors = 0;
   let labels = 0;
-  for (const [row, target] of wanted.entries()) {
+  checkList('found', found);
+  for (const [row, target] of checkList('wanted', wanted).entries()) {
+    checkList(`wanted[${row}]`, target);
     let costs = Array.from({ length: target.length + 1 }, (_, k) => k);
-    for (const [i, label] of (found[row] ?? []).entries()) {
+    const guess = found[row] === undefined ? [] : checkList(`found[${row}]`, found[row]);
+    for (const [i, label] of guess.entries()) {
       const before = costs;
       costs = [i + 1];
       for (const [k, right] of target.entries()) {
