@@ -490,10 +490,27 @@ export const mutants = [
     ],
   }),
 
+  ...mutantsOf('assembly/cells/mingru.ts', {
+    'z and 1 - z swapped': [
+      ['madd(v128.load(at), change, previous)', 'nmadd(v128.load(at), change, v128.load(at, 32))'],
+    ],
+    'the second half of a panel has no candidate': [
+      ['for (let v = 32; v < 64; v += 16) {', 'for (let v = 32; v < 48; v += 16) {'],
+    ],
+    'backward: the state keeps all of its gradient': [['nmadd(dh, update, dh)', 'dh']],
+    'backward: update gate from the new state': [
+      ['f32x4.sub(n, v128.load(s.hPrevious + h + v))', 'f32x4.sub(n, v128.load(s.h + h + v))'],
+    ],
+    'backward: candidate without the update gate': [['f32x4.mul(dh, update), n', 'dh, n']],
+  }),
+
   ...mutantsOf('assembly/cells/rnn.ts', {
     'dh of the step after is counted twice': [['v128.store(s.dh + h + v, v128.load(ZEROS));', '']],
     'independent: the state does not reach the sum': [
-      ['x = madd(v128.load(s.r + u + v), v128.load(s.a + h + v), x);', ''],
+      [
+        'x = madd(v128.load(s.r + u + v), v128.load(s.a + h + v), x);',
+        'x = f32x4.add(x, v128.load(s.r + u + v));',
+      ],
     ],
     'independent: no gradient through the state': [
       ['madd(x_, v128.load(s.r + u + v), v128.load(s.da + h + v))', 'v128.load(s.da + h + v)'],
@@ -518,14 +535,14 @@ export const mutants = [
 
   ...mutantsOf('assembly/recurrent/sequence.ts', {
     'a masked state: its gradient starts from that of the step after': [
-      ['if (q.options.recurrentMask) memory.fill(q.da, 0, q.active * q.stateRow);', ''],
+      ['    memory.fill(q.da, 0, q.active * q.stateRow);\n', ''],
     ],
     'zoneout and projection see the gradient of the outputs twice': [['  q.dy = 0;\n', '']],
     'peephole form cell: products see h': [
-      ['q.a = isOfCell ? q.cPrevious : q.hPrevious;', 'q.a = q.hPrevious;'],
+      ['q.a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;', 'q.a = q.hPrevious;'],
     ],
     'peephole form cell: gradient of the products goes to dh': [
-      ['q.da = isOfCell ? q.dc : q.dh;', 'q.da = q.dh;'],
+      ['q.da = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;', 'q.da = q.dh;'],
     ],
     'peephole form cell: gradient of R from h': [
       [

@@ -14,7 +14,7 @@
  *   └ ... row K - 1 ────────┘└───────────────────────┘
  *
  *   LSTM, V = 4: i0..3 f0..3 g0..3 o0..3 | i4..7 f4..7 ...    GRU, V = 3: r0..3 z0..3 n0..3 | ...
- *   others, V = 4: 16 columns in their order
+ *   minimal GRU, V = 4: z0..7 n0..7 | ...    others, V = 4: 16 columns in their order
  *
  * Columns are in the same order in the gates' buffers, row after row, so that four registers hold
  * all gates of four units. Padding units have zero weights; their states and gradients stay exactly

@@ -70,41 +70,7 @@ export class Diagonal extends Gating {
   }
 }
 
-
-@final
-@unmanaged
-export class Coupled extends Gating {
-
-  @inline
-  coupled(): bool {
-    return true;
-  }
-
-
-  @inline
-  diagonal(_s: Step): bool {
-    return false;
-  }
-}
-
-
-@final
-@unmanaged
-export class CoupledDiagonal extends Gating {
-
-  @inline
-  coupled(): bool {
-    return true;
-  }
-
-
-  @inline
-  diagonal(_s: Step): bool {
-    return true;
-  }
-}
-
-/** With or without peepholes: asks at run time, for layers with chosen activations. */
+/** Asks at run time for peepholes: one code for both, where layers are rarer. */
 @final
 @unmanaged
 export class Open extends Gating {
@@ -121,10 +87,10 @@ export class Open extends Gating {
   }
 }
 
-
+/** The same with coupled gates. */
 @final
 @unmanaged
-export class CoupledOpen extends Gating {
+export class Coupled extends Gating {
 
   @inline
   coupled(): bool {

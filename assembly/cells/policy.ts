@@ -78,6 +78,23 @@ export class Relu extends Nonlinearity {
   }
 }
 
+
+@final
+@unmanaged
+export class Identity extends Nonlinearity {
+
+  @inline
+  apply(x: v128): v128 {
+    return x;
+  }
+
+
+  @inline
+  derivative(_y: v128): v128 {
+    return v128.load(ONE);
+  }
+}
+
 /** Sigmoid for gates, C for all else, no bounds. */
 @final
 @unmanaged

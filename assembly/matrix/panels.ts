@@ -6,6 +6,7 @@
  *
  *   LSTM, GRU after    interleaved by four units:    (u / 4) * 4 G + g * 4 + u % 4
  *   GRU before         r, z by eight units, then n:  (u / 8) * 16 + g * 8 + u % 8,   2 Hp + u
+ *   minimal GRU        z, n by eight units:          (u / 8) * 16 + g * 8 + u % 8
  *   others             in order:                     g * Hp + u
  */
 
@@ -16,15 +17,15 @@ import * as codes from '../shared/codes';
 export function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {
   switch (cell) {
     case codes.CELL_LSTM:
-    case codes.CELL_LSTM_DIAGONAL:
       return ((unit >> 2) << 4) + (gate << 2) + (unit & 3);
     case codes.CELL_LSTM_COUPLED:
-    case codes.CELL_LSTM_COUPLED_DIAGONAL:
     case codes.CELL_GRU_AFTER:
       return (unit >> 2) * 12 + (gate << 2) + (unit & 3);
     case codes.CELL_GRU_BEFORE:
       if (gate < 2) return ((unit >> 3) << 4) + (gate << 3) + (unit & 7);
       return 2 * padded + unit;
+    case codes.CELL_MINGRU:
+      return ((unit >> 3) << 4) + (gate << 3) + (unit & 7);
     default:
       return gate * padded + unit;
   }

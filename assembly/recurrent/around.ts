@@ -42,9 +42,8 @@ export function moveOptions(q: Sequence): void {
   const o = q.options;
   q.toSums = o.sums ? o.sums - q.gatesAll : 0;
   if (o.projected) q.h = o.unprojected + q.row * q.stateRow;
-  if (!o.recurrentMask) return;
-  q.a = o.operands + (q.a - (q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll));
-  q.da = o.dOperand;
+  if (o.recurrentMask)
+    q.a = o.operands + (q.a - (q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll));
 }
 
 /** The products of the input, all rows of a chunk: normalised before the bias. */

@@ -8,11 +8,14 @@ import { ZEROS } from '../base/tables';
 
 /** Vectors of a panel of gates. */
 export function panelVectors(cell: i32): i32 {
-  return cell == codes.CELL_GRU_AFTER ||
-    cell == codes.CELL_LSTM_COUPLED ||
-    cell == codes.CELL_LSTM_COUPLED_DIAGONAL
-    ? 3
-    : 4;
+  return cell == codes.CELL_GRU_AFTER || cell == codes.CELL_LSTM_COUPLED ? 3 : 4;
+}
+
+/** Whether a state reaches the gates through a matrix. */
+// @ts-ignore: decorator
+@inline
+export function hasMatrix(q: Sequence): bool {
+  return q.cell != codes.CELL_INDEPENDENT && q.cell != codes.CELL_MINGRU;
 }
 
 /**

@@ -8,16 +8,7 @@ import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { GruAfter, GruCandidate, GruGates } from '../cells/gru';
 import { productInt8 } from '../matrix/int8';
 import { Sequence } from '../base/structs';
-import {
-  Coupled,
-  CoupledDiagonal,
-  CoupledOpen,
-  Diagonal,
-  Gated,
-  Gating,
-  Lstm,
-  Open,
-} from '../cells/lstm';
+import { Coupled, Diagonal, Gated, Lstm, Open } from '../cells/lstm';
 import { sumOfSquares } from '../base/vectors';
 import {
   finishBack,
@@ -36,8 +27,9 @@ import {
 } from './around';
 import { addBiases, transposePanels } from '../matrix/panels';
 import { Cell, OutgoingCell } from '../cells/cell';
-import { panelVectors, recurrentProduct, throughRecurrent } from './products';
-import { Chosen, Policy, Relu, Tanh, Usual } from '../cells/policy';
+import { MinGru } from '../cells/mingru';
+import { hasMatrix, panelVectors, recurrentProduct, throughRecurrent } from './products';
+import { Chosen, Identity, Policy, Relu, Tanh, Usual } from '../cells/policy';
 import { Full, Independent, Rnn } from '../cells/rnn';
 import * as codes from '../shared/codes';
 import { CHUNK_BYTES, CHUNK_STEPS } from '../shared/tuning';
@@ -73,9 +65,7 @@ function moveTo(q: Sequence, t: i32): void {
   q.cPrevious = q.cAll + previous;
   q.c = q.cAll + state;
   q.dy = q.dyAll ? q.dyAll + row * q.stateRow : 0;
-  const isOfCell = q.operand == codes.OPERAND_CELL;
-  q.a = isOfCell ? q.cPrevious : q.hPrevious;
-  q.da = isOfCell ? q.dc : q.dh;
+  q.a = q.operand == codes.OPERAND_CELL ? q.cPrevious : q.hPrevious;
   if (hasOptions(q)) moveOptions(q);
 }
 
@@ -139,15 +129,6 @@ function everyOutgoing<C extends OutgoingCell>(
 
 // @ts-ignore: decorator
 @inline
-function everyLstm<G extends Gating>(q: Sequence, first: i32, end: i32, back: bool): void {
-  if (q.policy == codes.POLICY_USUAL) everyPanel<Lstm<G, Usual<Tanh>>>(q, 0, first, end, back);
-  else if (changetype<G>(0).coupled())
-    everyOutgoing<Lstm<CoupledOpen, Chosen>>(q, first, end, back);
-  else everyOutgoing<Lstm<Open, Chosen>>(q, first, end, back);
-}
-
-// @ts-ignore: decorator
-@inline
 function everyReset<P extends Policy>(q: Sequence, candidate: bool, back: bool): void {
   if (!candidate) everyPanel<GruGates<P>>(q, 0, 0, q.padded >> 3, back);
   else everyPanel<GruCandidate<P>>(q, 2 * q.hiddenBytes, 0, q.padded >> 4, back);
@@ -169,13 +150,15 @@ function pointwise(q: Sequence, first: i32, end: i32, candidate: bool, back: boo
     case codes.CELL_INDEPENDENT:
       return everyPanel<Rnn<Independent, Chosen>>(q, 0, first, end, back);
     case codes.CELL_LSTM:
-      return everyLstm<Gated>(q, first, end, back);
-    case codes.CELL_LSTM_DIAGONAL:
-      return everyLstm<Diagonal>(q, first, end, back);
+      if (q.policy == codes.POLICY_CHOSEN) everyOutgoing<Lstm<Open, Chosen>>(q, first, end, back);
+      else if (q.peephole) everyPanel<Lstm<Diagonal, Usual<Tanh>>>(q, 0, first, end, back);
+      else everyPanel<Lstm<Gated, Usual<Tanh>>>(q, 0, first, end, back);
+      return;
     case codes.CELL_LSTM_COUPLED:
-      return everyLstm<Coupled>(q, first, end, back);
-    case codes.CELL_LSTM_COUPLED_DIAGONAL:
-      return everyLstm<CoupledDiagonal>(q, first, end, back);
+      if (q.policy == codes.POLICY_CHOSEN)
+        everyOutgoing<Lstm<Coupled, Chosen>>(q, first, end, back);
+      else everyPanel<Lstm<Coupled, Usual<Tanh>>>(q, 0, first, end, back);
+      return;
     case codes.CELL_GRU_AFTER:
       if (q.policy == codes.POLICY_CHOSEN) everyPanel<GruAfter<Chosen>>(q, 0, first, end, back);
       else everyPanel<GruAfter<Usual<Tanh>>>(q, 0, first, end, back);
@@ -184,23 +167,28 @@ function pointwise(q: Sequence, first: i32, end: i32, candidate: bool, back: boo
       if (q.policy == codes.POLICY_CHOSEN) everyReset<Chosen>(q, candidate, back);
       else everyReset<Usual<Tanh>>(q, candidate, back);
       return;
+    case codes.CELL_MINGRU:
+      if (q.policy == codes.POLICY_CHOSEN) everyPanel<MinGru<Chosen>>(q, 0, first, end, back);
+      else everyPanel<MinGru<Usual<Identity>>>(q, 0, first, end, back);
+      return;
   }
 }
 
 /** One step forward of the units of panels `first` to `end`; of some cells over all. */
 function step(q: Sequence, first: i32, end: i32): void {
-  if (hasOptions(q)) maskState(q);
+  const isOptional = hasOptions(q);
+  if (isOptional) maskState(q);
   const isBefore = q.cell == codes.CELL_GRU_BEFORE;
   const V = panelVectors(q.cell) << 2;
   const from = isBefore ? 0 : first * V;
   const columns = isBefore ? 2 * q.padded : (end - first) * V;
   const at = from << 2;
   const z = q.gates + at;
-  if (isNormalised(q)) {
+  if (isOptional && q.options.gammaHidden) {
     normalisedProduct(q);
   } else if (q.cell == codes.CELL_GRU_AFTER) {
     recurrentProduct(q, q.a, q.stateRow, from, columns, q.biasHidden + at, q.products + at);
-  } else if (q.cell != codes.CELL_INDEPENDENT) {
+  } else if (hasMatrix(q)) {
     recurrentProduct(q, q.a, q.stateRow, from, columns, z, z);
   }
   pointwise(q, first, end, /* candidate */ false, /* back */ false);
@@ -209,7 +197,7 @@ function step(q: Sequence, first: i32, end: i32): void {
     recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
     pointwise(q, first, end, /* candidate */ true, /* back */ false);
   }
-  if (hasOptions(q)) finishState(q);
+  if (isOptional) finishState(q);
 }
 
 /**
@@ -287,7 +275,10 @@ function pointwiseBack(q: Sequence): void {
 
 /** The same between zoneout, projection and masks: the cell sees dL/dm in the place of dL/dh. */
 function pointwiseBackAround(q: Sequence): void {
-  if (q.options.recurrentMask) memory.fill(q.da, 0, q.active * q.stateRow);
+  if (q.options.recurrentMask) {
+    q.da = q.options.dOperand;
+    memory.fill(q.da, 0, q.active * q.stateRow);
+  }
   if (!isFinished(q)) return pointwiseBack(q);
   const dh = q.dh;
   const dhSeen = q.dhSeen;
@@ -308,10 +299,11 @@ function hasOwnGradients(q: Sequence): bool {
 
 /** One step back: gates and products become gradients, dh and dc those of the step before. */
 function stepBack(q: Sequence): void {
+  q.da = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;
   if (hasOptions(q)) pointwiseBackAround(q);
   else pointwiseBack(q);
   if (isNormalised(q)) normalisedBack(q);
-  if (q.cell != codes.CELL_INDEPENDENT) {
+  if (hasMatrix(q)) {
     const columns = q.cell == codes.CELL_GRU_BEFORE ? 2 * q.padded : q.columns;
     throughRecurrent(q, hasOwnGradients(q) ? q.products : q.gates, 0, columns, q.da, true);
   }
@@ -383,9 +375,9 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
   const recurrent = hasOwnGradients(q) ? q.productsAll : q.gatesAll;
   const z = q.gatesAll + at;
   const zRow = q.gateRow;
-  if (q.bias) {
+  if (q.bias) columnSums(q.dBiasInput + at, z, zRow, rows, vectors);
+  if (q.dBiasHidden) {
     const dBiasHidden = q.dBiasHidden + at;
-    columnSums(q.dBiasInput + at, z, zRow, rows, vectors);
     // A bias that follows a normalisation has the gradient of the gates; that of a GRU is added up
     // by the steps.
     if (!isNormalised(q)) columnSums(dBiasHidden, recurrent + at, zRow, rows, vectors);
@@ -404,7 +396,7 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
     V,
     q.dw + q.inputs * at,
   );
-  if (q.cell == codes.CELL_INDEPENDENT) return;
+  if (!hasMatrix(q)) return;
   const isBefore = q.cell == codes.CELL_GRU_BEFORE;
   const gates = isBefore ? (2 * q.padded) >> 2 : q.columns >> 2;
   recurrentWeights(q, recurrent, panel, min(first + vectors, gates) - first);

@@ -1,8 +1,6 @@
 import {
   CELL_LSTM,
   CELL_LSTM_COUPLED,
-  CELL_LSTM_COUPLED_DIAGONAL,
-  CELL_LSTM_DIAGONAL,
   OPERAND_CELL,
   OPERAND_HIDDEN,
   POLICY_CHOSEN,
@@ -59,11 +57,9 @@ export const lstm: CellKind = {
     const spec = given as LstmSpec;
     const coupled = spec.inputForget === true;
     const diagonal = spec.peephole === 'diagonal';
-    const plain = diagonal ? CELL_LSTM_DIAGONAL : CELL_LSTM;
-    const single = diagonal ? CELL_LSTM_COUPLED_DIAGONAL : CELL_LSTM_COUPLED;
     const seeing = coupled ? ['input', 'output'] : ['input', 'forget', 'output'];
     return {
-      code: coupled ? single : plain,
+      code: coupled ? CELL_LSTM_COUPLED : CELL_LSTM,
       operand: spec.peephole === 'cell' ? OPERAND_CELL : OPERAND_HIDDEN,
       gates: coupled ? ['input', 'cell', 'output'] : ['input', 'forget', 'cell', 'output'],
       peepholes: diagonal ? seeing : [],
