@@ -568,6 +568,11 @@ type Measures = {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
+// no entry, but others name it
+interface MinGruSpec extends RecurrentSpec {
+  readonly type: 'mingru';
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class Model extends HostDisposable {
   readonly engine: Engine;
@@ -676,7 +681,7 @@ interface ReadOptions {
 }
 
 // no entry, but others name it
-type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec;
+type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
 
 // no entry, but others name it
 interface RecurrentSpec {

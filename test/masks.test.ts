@@ -166,6 +166,7 @@ describe('options of layers that do not fit', () => {
     [{ activations: [{ type: 'tanh', alpha: 2 }, 'tanh', 'tanh'] }, /tanh takes none/],
     [{ layerNorm: 1 }, /layerNorm/],
     [{ type: 'gru', layerNorm: true, resetAfter: false }, /layerNorm" needs "resetAfter"/],
+    [{ type: 'mingru', recurrentDropout: 0.2 }, /mingru has no recurrent product/],
     [{ type: 'rnn', cellClip: 1 }, /no option "cellClip"/],
   ])('%j', (options, message) => {
     const layers = [{ ...layer, ...options }] as unknown as LayerSpec[];

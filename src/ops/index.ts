@@ -15,11 +15,12 @@ import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
 import { gru } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
+import { mingru } from './recurrent/mingru.ts';
 import { recurrent } from './recurrent/recurrent.ts';
 import { indrnn, rnn } from './recurrent/rnn.ts';
 import type { CompleteRecurrent, RecurrentLayerSpec } from './recurrent/specs.ts';
 
-const CELLS = [rnn, indrnn, lstm, gru];
+const CELLS = [rnn, indrnn, lstm, gru, mingru];
 
 const LAYERS = [embedding, ...CELLS.map(recurrent), linear, pool, activation, layerNorm, conv1d];
 

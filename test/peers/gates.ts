@@ -6,7 +6,7 @@ import type { LayerSpec } from '../../src/ops/index.ts';
 
 export type RecurrentLayer = Exclude<
   Extract<LayerSpec, { hiddenSize: number }>,
-  { type: 'indrnn' }
+  { type: 'indrnn' | 'mingru' }
 > & { inputSize: number };
 
 /**

@@ -14,7 +14,10 @@ ort.env.logLevel = 'error';
  * hidden state.
  */
 export const onnxForms: [name: string, form: CellForm][] = Object.entries(cellForms).filter(
-  ([, form]) => form.type !== 'indrnn' && !(form.type === 'lstm' && form.peephole === 'cell'),
+  ([, form]) =>
+    form.type !== 'indrnn' &&
+    form.type !== 'mingru' &&
+    !(form.type === 'lstm' && form.peephole === 'cell'),
 );
 
 export interface LayerResult {

@@ -33,7 +33,8 @@ const MANNERS = {
 } as const;
 const manners = Object.keys(MANNERS) as (keyof typeof MANNERS)[];
 const forms = Object.entries(cellForms).filter(
-  ([, form]) => form.type !== 'indrnn' && !missingInTfjs(form as RecurrentLayer),
+  ([, form]) =>
+    form.type !== 'indrnn' && form.type !== 'mingru' && !missingInTfjs(form as RecurrentLayer),
 );
 
 /** Every second one masked, every third with other activations. */
@@ -42,7 +43,13 @@ function createCase(form: CellForm, manner: keyof typeof MANNERS, seed: number):
   const hiddenSize = random.integer(1, 12);
   // Keras has one activation for the candidate and for the cell state.
   const [gate, other] = [random.pick(tfjsActivations), random.pick(tfjsActivations)];
-  const activations = { rnn: [gate], gru: [gate, other], lstm: [gate, other, other], indrnn: [] };
+  const activations = {
+    rnn: [gate],
+    gru: [gate, other],
+    lstm: [gate, other, other],
+    indrnn: [],
+    mingru: [],
+  };
   const spec = recurrentLayer(
     form,
     { inputSize: random.integer(1, 12), hiddenSize, bias: seed % 4 !== 0 },

@@ -43,7 +43,8 @@ const UPDATES = 10;
  * units.
  */
 const forms = Object.entries(cellForms).filter(
-  ([, form]) => form.type !== 'indrnn' && !missingInTfjs(form as RecurrentLayer),
+  ([, form]) =>
+    form.type !== 'indrnn' && form.type !== 'mingru' && !missingInTfjs(form as RecurrentLayer),
 );
 
 /**

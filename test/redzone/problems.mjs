@@ -33,7 +33,7 @@ function maybe(random, probability, make) {
 }
 
 function recurrent(random) {
-  const type = random.pick(['lstm', 'lstm', 'gru', 'gru', 'rnn', 'indrnn']);
+  const type = random.pick(['lstm', 'lstm', 'gru', 'gru', 'rnn', 'indrnn', 'mingru']);
   const hiddenSize = random.pick(SIZES);
   const bidirectional = random.chance(0.2);
   const layer = { type, hiddenSize };
@@ -45,7 +45,7 @@ function recurrent(random) {
   } else {
     add(0.1, () => ({ direction: 'backward' }));
   }
-  const count = { lstm: 3, gru: 2, rnn: 1, indrnn: 1 }[type];
+  const count = { lstm: 3, gru: 2, rnn: 1, indrnn: 1, mingru: 2 }[type];
   add(0.15, () => ({
     activations: Array.from({ length: count * (bidirectional && random.chance(0.5) ? 2 : 1) }, () =>
       activation(random),
@@ -53,6 +53,7 @@ function recurrent(random) {
   }));
   add(0.1, () => ({ clip: 2 }));
   for (const option of ['dropout', 'inputDropout', 'recurrentDropout', 'zoneout']) {
+    if (type === 'mingru' && option === 'recurrentDropout') continue;
     add(0.08, () => ({ [option]: 0.25 }));
   }
   if (type === 'rnn' || type === 'indrnn') add(0.4, () => ({ nonlinearity: 'relu' }));

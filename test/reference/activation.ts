@@ -156,6 +156,7 @@ export function nearest(kinks: readonly number[], values: ArrayLike<number>): nu
 
 const usual = (spec: RecurrentSpec): readonly Activation[] => {
   if (spec.type === 'lstm') return ['sigmoid', 'tanh', 'tanh'];
+  if (spec.type === 'mingru') return ['sigmoid', 'identity'];
   return spec.type === 'gru' ? ['sigmoid', 'tanh'] : [spec.nonlinearity ?? 'tanh'];
 };
 

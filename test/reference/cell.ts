@@ -2,6 +2,7 @@ import type { LayerSpec } from '../../src/ops/index.ts';
 import { gruCell } from './gru.ts';
 import { indrnnCell } from './indrnn.ts';
 import { lstmCell } from './lstm.ts';
+import { minGruCell } from './mingru.ts';
 import type { Vec } from './math.ts';
 import type { Factor } from './norm.ts';
 import { rnnCell } from './rnn.ts';
@@ -15,7 +16,10 @@ export type RecurrentSpec = Extract<LayerSpec, { hiddenSize: number }>;
 export interface CellWeights {
   /** W [G*H, I], and [G*H] of its layer norm */
   readonly input: Factor;
-  /** R [G*H, P], for the form `cell` [G*H, H], for an IndRNN [H], and [G*H] of its layer norm */
+  /**
+   * R [G*H, P], for the form `cell` [G*H, H], for an IndRNN [H], for a minimal GRU empty, and [G*H]
+   * of its layer norm
+   */
   readonly recurrent: Factor;
   /** b_ih [G*H] */
   readonly biasInput?: Vec;
@@ -55,6 +59,8 @@ export interface StepTape {
 export interface Cell<Tape extends StepTape = StepTape> {
   /** G: how many blocks of H rows W and R have. */
   readonly gates: number;
+  /** Whether there is an R, and a bias of its product. */
+  readonly hasRecurrence: boolean;
   /** Rows of P. */
   readonly peepholes: number;
   readonly hasCellState: boolean;
@@ -87,6 +93,7 @@ export interface Cell<Tape extends StepTape = StepTape> {
 export function cellOf(spec: RecurrentSpec, reverse: boolean, limit: number): Cell {
   if (spec.type === 'rnn') return rnnCell(spec, reverse, limit) as Cell;
   if (spec.type === 'indrnn') return indrnnCell(spec, reverse, limit) as Cell;
+  if (spec.type === 'mingru') return minGruCell(spec, reverse, limit) as Cell;
   if (spec.type === 'gru') return gruCell(spec, reverse, limit) as Cell;
   return lstmCell(spec, reverse, limit) as Cell;
 }

@@ -64,6 +64,7 @@ export function gruCell(spec: GruSpec, reverse: boolean, limit: number): Cell<Ta
   const resetAfter = spec.resetAfter ?? true;
   const [f, g] = curvesOf(spec, reverse) as [Curve, Curve];
   return {
+    hasRecurrence: true,
     gates: 3,
     peepholes: 0,
     hasCellState: false,

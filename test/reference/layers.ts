@@ -205,9 +205,9 @@ function shapesOf(spec: RecurrentSpec, way: Way, inputSize: number): [string, nu
   const normed = (spec.type === 'lstm' || spec.type === 'gru') && (spec.layerNorm ?? false);
   const list: [string, number[], boolean][] = [
     ['weight_ih', [rows, inputSize], true],
-    ['weight_hh', cell.diagonal ? [size] : [rows, seen], true],
+    ['weight_hh', cell.diagonal ? [size] : [rows, seen], cell.hasRecurrence],
     ['bias_ih', [rows], spec.bias !== false],
-    ['bias_hh', [rows], (spec.bias ?? true) === true],
+    ['bias_hh', [rows], cell.hasRecurrence && (spec.bias ?? true) === true],
     ['weight_peephole', [cell.peepholes, size], cell.peepholes > 0],
     ['weight_hr', [outputSize, size], spec.type === 'lstm' && spec.projSize !== undefined],
     ['layer_norm_ih', [rows], normed],

@@ -129,6 +129,7 @@ export function lstmCell(spec: LstmSpec, reverse: boolean, limit: number): Cell<
 
   return {
     gates,
+    hasRecurrence: true,
     peepholes: diagonal ? gates - 1 : 0,
     hasCellState: true,
     seen: peephole === 'cell' ? 'c' : 'h',

@@ -9,7 +9,8 @@
  *     da_n = dh (.) z (.) g'(a_n)
  *     dh_{t-1} = dh (.) (1 - z)        dx = W^T da   dW += da x^T   db += da
  */
-import { clamp, nearest, type Curve } from './activation.ts';
+import type { MinGruSpec } from '../../src/ops/recurrent/specs.ts';
+import { clamp, curvesOf, nearest, type Curve } from './activation.ts';
 import type { Cell, StepTape } from './cell.ts';
 import { add, addTo, type Vec } from './math.ts';
 import { productBackward, productForward, type ProductTape } from './norm.ts';
@@ -23,9 +24,11 @@ interface Tape extends StepTape {
   readonly n: Vec;
 }
 
-export function minGruCell([f, g]: readonly [Curve, Curve], limit: number): Cell<Tape> {
+export function minGruCell(spec: MinGruSpec, reverse: boolean, limit: number): Cell<Tape> {
+  const [f, g] = curvesOf(spec, reverse) as [Curve, Curve];
   return {
     gates: 2,
+    hasRecurrence: false,
     peepholes: 0,
     hasCellState: false,
     seen: 'h',

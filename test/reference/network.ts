@@ -72,7 +72,7 @@ export function zerosLike(parameters: Parameters): Parameters {
 
 function weightsOf(
   { name }: RecurrentLayer,
-  { suffix }: Way,
+  { suffix, cell }: Way,
   depth: number,
   parameters: Parameters,
   int8: boolean,
@@ -87,7 +87,7 @@ function weightsOf(
   };
   return {
     input: factor('ih'),
-    recurrent: factor('hh'),
+    recurrent: cell.hasRecurrence ? factor('hh') : { matrix: new Float64Array(0) },
     biasInput: data('bias_ih'),
     biasRecurrent: data('bias_hh'),
     peephole: data('weight_peephole'),

@@ -22,6 +22,7 @@ interface Tape extends StepTape {
 export function rnnCell(spec: RnnSpec, reverse: boolean, limit: number): Cell<Tape> {
   const [f] = curvesOf(spec, reverse);
   return {
+    hasRecurrence: true,
     gates: 1,
     peepholes: 0,
     hasCellState: false,

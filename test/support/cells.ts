@@ -9,7 +9,8 @@ export type CellForm =
       readonly inputForget?: boolean;
     }
   | { readonly type: 'gru'; readonly resetAfter: boolean }
-  | { readonly type: 'indrnn'; readonly nonlinearity: 'tanh' | 'relu' };
+  | { readonly type: 'indrnn'; readonly nonlinearity: 'tanh' | 'relu' }
+  | { readonly type: 'mingru' };
 
 /** Every form of every cell: the one list that all suites of the arithmetic go through. */
 export const cellForms: Readonly<Record<string, CellForm>> = {
@@ -33,6 +34,7 @@ export const cellForms: Readonly<Record<string, CellForm>> = {
   'gru, reset before': { type: 'gru', resetAfter: false },
   'indrnn tanh': { type: 'indrnn', nonlinearity: 'tanh' },
   'indrnn relu': { type: 'indrnn', nonlinearity: 'relu' },
+  mingru: { type: 'mingru' },
 };
 
 export interface LayerSizes {

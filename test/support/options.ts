@@ -39,7 +39,8 @@ const projection = (
   return { hiddenSize: size, projSize: random.integer(1, size - 1) };
 };
 
-const slots = ({ type }: CellForm): number => ({ rnn: 1, indrnn: 1, gru: 2, lstm: 3 })[type];
+const slots = ({ type }: CellForm): number =>
+  ({ rnn: 1, indrnn: 1, gru: 2, mingru: 2, lstm: 3 })[type];
 
 /** Parameters of an activation, near its defaults; those with none are drawn without. */
 const PARAMETERS: Readonly<Record<ActivationName, (random: Random) => object>> = {
@@ -138,6 +139,7 @@ const OPTIONS: Readonly<Record<OptionName, Option>> = {
     }),
   },
   recurrentDropout: {
+    fits: ({ type }) => type !== 'mingru',
     draw: (random) => ({
       layer: { recurrentDropout: probability(random) },
       manner: { training: true },

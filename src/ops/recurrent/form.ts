@@ -43,6 +43,8 @@ export interface CellForm {
   readonly products: 'gates' | 'state' | 'none';
   /** Whether the recurrent bias stays apart from the other one. */
   readonly biasApart: boolean;
+  /** Whether gates see a state; `false` where not: the cell has no R, and one bias. */
+  readonly hasRecurrence?: false;
   readonly options?: CellOptions;
 }
 

@@ -94,13 +94,14 @@ export class RecurrentNode implements Node {
     }
     this.hidden = hidden;
     this.padded = roundUp(hidden, form.unit);
-    this.depth = form.operand === OPERAND_CELL ? hidden : this.outputs;
+    const depth = form.operand === OPERAND_CELL ? hidden : this.outputs;
+    this.depth = this.#hasRecurrence ? depth : 0;
     this.columns = form.gates.length * this.padded;
     this.stateRow = rowOf(this.padded);
     this.gateRow = rowOf(this.columns);
     this.rowLength = this.columns + this.stateRow;
     this.gates = { names: form.gates, width: hidden };
-    this.#bias = bias;
+    this.#bias = bias && !this.#hasRecurrence ? 'single' : bias;
     this.states = this.#states();
     this.parameters = this.#parameters(suffix);
   }
@@ -140,14 +141,16 @@ export class RecurrentNode implements Node {
     add('input', 'weight_ih', [wide, inputs], { panels: panels(inputs) }, glorot(wide, inputs), {
       isInt8: true,
     });
-    add(
-      'recurrent',
-      'weight_hh',
-      isVector ? [hidden] : [wide, depth],
-      { panels: panels(isVector ? 1 : depth) },
-      isVector ? uniform : { kind: 'orthogonal' },
-      { isInt8: !isVector },
-    );
+    if (this.#hasRecurrence) {
+      add(
+        'recurrent',
+        'weight_hh',
+        isVector ? [hidden] : [wide, depth],
+        { panels: panels(isVector ? 1 : depth) },
+        isVector ? uniform : { kind: 'orthogonal' },
+        { isInt8: !isVector },
+      );
+    }
     const forget = form.gates.indexOf('forget');
     const [from, to] = [forget * hidden, (forget + 1) * hidden];
     const open: Initial = forget < 0 ? FILL_ZERO : { kind: 'fill', value: 1, from, to };
@@ -171,6 +174,11 @@ export class RecurrentNode implements Node {
     const gammas: Initial = { kind: 'fill', value: 1, to: hidden };
     add('normCell', 'layer_norm_c', [2, hidden], { row: padded }, gammas, { pytorch: gammas });
     return parameters;
+  }
+
+  /** Whether gates see a state. */
+  get #hasRecurrence(): boolean {
+    return this.form.hasRecurrence !== false;
   }
 
   /** Whether each unit sees no state but its own. */
@@ -226,11 +234,12 @@ export class RecurrentNode implements Node {
     const noBias = this.#bias === true ? NONE : plan.reserve(columns);
     const dNoBias = this.#bias === 'single' ? forTraining(columns) : NONE;
     const wTransposed = forTraining(columns * roundUp(inputs, 16));
-    const rTransposed = this.#isVector ? NONE : forTraining(columns * roundUp(padded, 16));
+    const hasMatrix = this.#hasRecurrence && !this.#isVector;
+    const rTransposed = hasMatrix ? forTraining(columns * roundUp(padded, 16)) : NONE;
     const options = reserveOptions(plan, at, this, { batch, steps, mode });
     const reader = this.#reserveGates(plan, at, gates, own);
     const products8 = at.isInt8
-      ? (['input', 'recurrent'] as const).map((role) => {
+      ? (this.#hasRecurrence ? ['input', 'recurrent'] : ['input']).map((role) => {
           const fields = at.int8(role);
           return { descriptor: plan.descriptor('Int8Product'), fields };
         })
@@ -279,18 +288,18 @@ export class RecurrentNode implements Node {
         dc,
         gradientLimit: at.gradientLimit,
         w: at.parameter('input'),
-        r: at.parameter('recurrent'),
+        ...(this.#hasRecurrence && { r: at.parameter('recurrent') }),
         wTransposed,
         rTransposed,
       });
       const [input, recurrent] = products8;
       if (input) {
         kernels.write(input.descriptor, { ...input.fields, ...at.operands });
-        kernels.write(recurrent!.descriptor, { ...recurrent!.fields, ...at.operands });
-        kernels.write(sequence, {
-          inputInt8: input.descriptor,
-          ...(recurrent!.fields && { recurrentInt8: recurrent!.descriptor }),
-        });
+        kernels.write(sequence, { inputInt8: input.descriptor });
+      }
+      if (recurrent) {
+        kernels.write(recurrent.descriptor, { ...recurrent.fields, ...at.operands });
+        if (recurrent.fields) kernels.write(sequence, { recurrentInt8: recurrent.descriptor });
       }
       if (options) {
         options.describe();
@@ -302,8 +311,8 @@ export class RecurrentNode implements Node {
       reader.describe();
       if (!isTraining) return;
       const dx = turn ? turn.dx : at.gradientOfInput(0);
-      const gradients = { dw: at.gradient('input'), dr: at.gradient('recurrent') };
-      kernels.write(sequence, { dxRow: dx.row * 4, ...gradients });
+      kernels.write(sequence, { dxRow: dx.row * 4, dw: at.gradient('input') });
+      if (this.#hasRecurrence) kernels.write(sequence, { dr: at.gradient('recurrent') });
       if (hasPeephole) kernels.write(sequence, { dPeephole: at.gradient('peephole') });
       if (!this.#bias) return;
       const dBiasHidden = this.#bias === 'single' ? dNoBias : at.gradient('biasHidden');

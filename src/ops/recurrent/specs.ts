@@ -115,7 +115,15 @@ export interface GruSpec extends RecurrentSpec {
   readonly layerNorm?: boolean;
 }
 
-export type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec;
+/**
+ * Minimal gated recurrent unit (Feng et al. 2024): z = s(W_z x + b_z), h = (1 - z) h' + z (W_n x +
+ * b_n); gates `update, new`. No recurrent matrix, one bias; `recurrentDropout` is refused.
+ */
+export interface MinGruSpec extends RecurrentSpec {
+  readonly type: 'mingru';
+}
+
+export type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
 
 /** What a completed description keeps only where it is given. */
 type OptionalKey =
