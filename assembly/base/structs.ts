@@ -169,6 +169,8 @@ export class Options {
  */
 @unmanaged
 export class Step {
+  /** Which arithmetic it is. */
+  cell: i32;
   /**
    * [B, N] inout: pre-activations W x + b, then the gates; in the backward pass the gates, then
    * their gradients.
@@ -240,7 +242,6 @@ export class Step {
  */
 @unmanaged
 export class Sequence extends Step {
-  cell: i32;
   /** Which activations and bounds the cell has; see cells/policy.ts. */
   policy: i32;
   operand: i32;

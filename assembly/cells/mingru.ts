@@ -35,9 +35,10 @@ export class MinGru<P extends Policy> extends Cell {
   gates(s: Step, z: usize, _h: usize, _u: usize): void {
     const by = changetype<P>(0);
     const at = s.gates + z;
-    by.two(s, v128.load(at), v128.load(at, 16), at, at + 16);
-    for (let v = 32; v < 64; v += 16) {
-      v128.store(at + v, by.candidate(s, v128.load(at + v), at + v));
+    for (let v = 0; v < 32; v += 16) {
+      const n = at + v + 32;
+      v128.store(at + v, by.gate(s, v128.load(at + v), at + v));
+      v128.store(n, by.candidate(s, v128.load(n), n));
     }
   }
 

@@ -14,13 +14,14 @@
 import { Cell, incoming } from './cell';
 import { Policy } from './policy';
 import { Step } from '../base/structs';
+import * as codes from '../shared/codes';
 import { flush, madd } from '../base/simd';
 import { ZEROS } from '../base/tables';
 
 /** What the state is multiplied by. */
 @unmanaged
 export abstract class Recurrence {
-  abstract isVector(): bool;
+  abstract isVector(s: Step): bool;
 }
 
 
@@ -29,19 +30,19 @@ export abstract class Recurrence {
 export class Full extends Recurrence {
 
   @inline
-  isVector(): bool {
+  isVector(_s: Step): bool {
     return false;
   }
 }
 
-
+/** Asks at run time: one code for both, where layers are rarer. */
 @final
 @unmanaged
-export class Independent extends Recurrence {
+export class Any extends Recurrence {
 
   @inline
-  isVector(): bool {
-    return true;
+  isVector(s: Step): bool {
+    return s.cell == codes.CELL_INDEPENDENT;
   }
 }
 
@@ -69,7 +70,7 @@ export class Rnn<R extends Recurrence, P extends Policy> extends Cell {
   @inline
   state(s: Step, z: usize, h: usize, u: usize): void {
     const by = changetype<P>(0);
-    const isVector = changetype<R>(0).isVector();
+    const isVector = changetype<R>(0).isVector(s);
     for (let v = 0; v < 64; v += 16) {
       const at = s.gates + z + v;
       let x = v128.load(at);
@@ -82,7 +83,7 @@ export class Rnn<R extends Recurrence, P extends Policy> extends Cell {
 
   backward(s: Step, z: usize, h: usize, u: usize): void {
     const by = changetype<P>(0);
-    const isVector = changetype<R>(0).isVector();
+    const isVector = changetype<R>(0).isVector(s);
     for (let v = 0; v < 64; v += 16) {
       const at = s.gates + z + v;
       const dh = incoming(s, h + v);

@@ -30,7 +30,7 @@ import { Cell, OutgoingCell } from '../cells/cell';
 import { MinGru } from '../cells/mingru';
 import { hasMatrix, panelVectors, recurrentProduct, throughRecurrent } from './products';
 import { Chosen, Identity, Policy, Relu, Tanh, Usual } from '../cells/policy';
-import { Full, Independent, Rnn } from '../cells/rnn';
+import { Any, Full, Rnn } from '../cells/rnn';
 import * as codes from '../shared/codes';
 import { CHUNK_BYTES, CHUNK_STEPS } from '../shared/tuning';
 import { ZEROS } from '../base/tables';
@@ -145,10 +145,10 @@ function pointwise(q: Sequence, first: i32, end: i32, candidate: bool, back: boo
         everyPanel<Rnn<Full, Usual<Tanh>>>(q, 0, first, end, back);
       else if (q.policy == codes.POLICY_RELU)
         everyPanel<Rnn<Full, Usual<Relu>>>(q, 0, first, end, back);
-      else everyPanel<Rnn<Full, Chosen>>(q, 0, first, end, back);
+      else everyPanel<Rnn<Any, Chosen>>(q, 0, first, end, back);
       return;
     case codes.CELL_INDEPENDENT:
-      return everyPanel<Rnn<Independent, Chosen>>(q, 0, first, end, back);
+      return everyPanel<Rnn<Any, Chosen>>(q, 0, first, end, back);
     case codes.CELL_LSTM:
       if (q.policy == codes.POLICY_CHOSEN) everyOutgoing<Lstm<Open, Chosen>>(q, first, end, back);
       else if (q.peephole) everyPanel<Lstm<Diagonal, Usual<Tanh>>>(q, 0, first, end, back);
