@@ -139,9 +139,12 @@ describe('every call is linear in the number of layers', () => {
     // Compiles what both then run.
     costsOf(engine, describe(64));
     const few = costsOf(engine, describe(256));
-    const many = costsOf(engine, describe(1024));
+    // The less of two: a collection of garbage in the middle of a call says nothing about it.
+    const [many, again] = [costsOf(engine, describe(1024)), costsOf(engine, describe(1024))];
     for (const [call, cost] of many) {
-      expect(cost, call).toBeLessThan(10 * Math.max(few.get(call)!, 10));
+      expect(Math.min(cost, again.get(call)!), call).toBeLessThan(
+        10 * Math.max(few.get(call)!, 10),
+      );
     }
   });
 });

@@ -119,7 +119,7 @@ describe('the 300 configurations', () => {
   });
 
   it.each([
-    ['type', 7],
+    ['type', 8],
     ['nonlinearity', 3],
     ['peephole', 3],
     ['inputForget', 2],

@@ -30,7 +30,9 @@ export const NONE: Slot = { address: 0, length: 0 };
 export class Plan {
   #bytes = 0;
   readonly #parts: { own: { address: number; length: number }; slot: Slot; from: number }[] = [];
-  readonly #slots: { slot: { address: number; length: number }; offset: number }[] = [];
+  readonly #slots: { address: number; length: number }[] = [];
+  /** Bytes from the start of the block to each slot. */
+  readonly #offsets: number[] = [];
 
   get bytes(): number {
     return this.#bytes;
@@ -44,7 +46,8 @@ export class Plan {
     const slot = { address: 0, length: checkBytes(length, PURPOSE) };
     const offset = this.#bytes;
     this.#bytes = checkBytes(offset + Math.ceil((length * 4) / LINE) * LINE, PURPOSE);
-    this.#slots.push({ slot, offset });
+    this.#slots.push(slot);
+    this.#offsets.push(offset);
     return slot;
   }
 
@@ -61,7 +64,7 @@ export class Plan {
   }
 
   place(block: Block): void {
-    for (const { slot, offset } of this.#slots) slot.address = block.address + offset;
+    this.#slots.forEach((slot, k) => (slot.address = block.address + this.#offsets[k]!));
     for (const { own, slot, from } of this.#parts) own.address = part(slot, from).address;
   }
 }

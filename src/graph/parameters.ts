@@ -6,7 +6,7 @@ import { roundUp } from '../engine/arena.ts';
 import type { Block } from '../engine/arena.ts';
 import { permuteTaps } from '../engine/conv1d.ts';
 import { describeInt8, int8Fields, packInt8, scaleName, unpackInt8 } from '../engine/int8.ts';
-import type { Kernels } from '../engine/kernels.ts';
+import type { Fields, Kernels } from '../engine/kernels.ts';
 import { panelsLength } from '../engine/panels.ts';
 import { Plan, part } from '../engine/plan.ts';
 import type { Descriptor, Slot } from '../engine/plan.ts';
@@ -99,17 +99,14 @@ export class Store {
 
   /** Where a node finds its parameters. */
   places(node: Node): ParameterPlaces {
-    return {
-      kernels: this.kernels,
-      isInt8: this.int8,
-      parameter: (role) => this.slot(node, role),
-      of: (other, role) => this.slot(other, role),
-      int8: (role) => {
-        const { layout, offset } = this.#roles.get(node)!.get(role)!;
-        if (!('int8' in layout)) return undefined;
-        return int8Fields(layout.int8, part(this.values, offset));
-      },
-    };
+    return new ParametersOf(this, node);
+  }
+
+  /** The product of a parameter with weights of 8 bits; `undefined` where it has float32 ones. */
+  int8Fields(node: Node, role: string): Fields<'Int8Product'> | undefined {
+    const parameter = this.#roles.get(node)?.get(role);
+    if (!parameter || !('int8' in parameter.layout)) return undefined;
+    return int8Fields(parameter.layout.int8, part(this.values, parameter.offset));
   }
 
   derived(node: Node): Derived | undefined {
@@ -300,6 +297,33 @@ export class Store {
   dispose(): void {
     this.#disposed = true;
     this.#release();
+  }
+}
+
+/** Where a node finds its parameters. */
+export class ParametersOf implements ParameterPlaces {
+  readonly kernels: Kernels;
+  readonly isInt8: boolean;
+  protected readonly store: Store;
+  protected readonly node: Node;
+
+  constructor(store: Store, node: Node) {
+    this.kernels = store.kernels;
+    this.isInt8 = store.int8;
+    this.store = store;
+    this.node = node;
+  }
+
+  parameter(role: string): Slot {
+    return this.store.slot(this.node, role);
+  }
+
+  of(node: Node, role: string): Slot {
+    return this.store.slot(node, role);
+  }
+
+  int8(role: string): Fields<'Int8Product'> | undefined {
+    return this.store.int8Fields(this.node, role);
   }
 }
 

@@ -4,9 +4,10 @@ import { int8Operands } from '../engine/int8.ts';
 import { NONE, Plan, part } from '../engine/plan.ts';
 import type { Descriptor, Slot } from '../engine/plan.ts';
 import type { Draw } from '../ops/masks.ts';
-import type { Bound, Matrix, Node, PassSize, Places } from '../ops/op.ts';
+import type { Bound, Derived, Matrix, Node, PassSize, Places } from '../ops/op.ts';
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from '../ops/pass.ts';
 import type { Extent, Stretch } from '../ops/pass.ts';
+import { ParametersOf } from './parameters.ts';
 import type { Store } from './parameters.ts';
 import { statePlaces } from './states.ts';
 import type { StatePlace } from './states.ts';
@@ -72,6 +73,68 @@ interface Layout {
   readonly additions: readonly Addition[];
 }
 
+/** What a node stands among in one workspace. */
+interface Surroundings {
+  readonly plan: Plan;
+  readonly gradients: Slot | undefined;
+  /** Most rows of its inputs. */
+  readonly rows: number;
+  readonly grid: Grid;
+  readonly derived: Derived | undefined;
+  readonly inputs: readonly Matrix[];
+  readonly targets: readonly Matrix[];
+  readonly outputOffsets: Slot;
+  readonly product: Descriptor<'Product'>;
+  readonly operands: Fields<'Int8Product'>;
+  readonly gradientLimit: number;
+  readonly stream: number;
+}
+
+/** Where a node finds what is not its own. */
+class NodePlaces extends ParametersOf implements Places {
+  readonly derived: Derived | undefined;
+  readonly offsets: Slot;
+  readonly outputOffsets: Slot;
+  readonly product: Descriptor<'Product'>;
+  readonly operands: Fields<'Int8Product'>;
+  readonly gradientLimit: number;
+  readonly stream: number;
+  readonly #around: Surroundings;
+
+  constructor(store: Store, node: Node, around: Surroundings) {
+    super(store, node);
+    this.#around = around;
+    this.derived = around.derived;
+    this.offsets = around.grid.offsets;
+    this.outputOffsets = around.outputOffsets;
+    this.product = around.product;
+    this.operands = around.operands;
+    this.gradientLimit = around.gradientLimit;
+    this.stream = around.stream;
+  }
+
+  input(k: number): Matrix {
+    return this.#around.inputs[k]!;
+  }
+
+  gradientOfInput(k: number): Matrix {
+    return this.#around.targets[k]!;
+  }
+
+  gradient(role: string): Slot {
+    return this.gradientOf(this.node, role);
+  }
+
+  gradientOf(node: Node, role: string): Slot {
+    return this.store.slot(node, role, this.#around.gradients);
+  }
+
+  mirror(): Slot {
+    const { grid, plan, rows } = this.#around;
+    return (grid.mirror ??= plan.reserve(rows));
+  }
+}
+
 /** Plans the buffers of all nodes. */
 function layOut(store: Store, options: WorkspaceOptions): Layout {
   const { batch, steps, gradients, gradientLimit = Infinity, everyStep } = options;
@@ -123,21 +186,21 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
       return from;
     });
     const grid = grids[sources[0]! + 1]!;
-    const places: Places = {
-      ...store.places(node),
+    const inputs = sources.map(outputs);
+    const places = new NodePlaces(store, node, {
+      plan,
+      gradients,
+      rows: grid.steps * batch,
+      grid,
       derived: store.derived(node),
-      input: (k) => outputs(sources[k]!),
-      gradientOfInput: (k) => targets[k]!,
-      gradient: (role) => store.slot(node, role, gradients),
-      gradientOf: (other, role) => store.slot(other, role, gradients),
-      offsets: grid.offsets,
+      inputs,
+      targets,
       outputOffsets: grids[index + 1]!.offsets,
-      mirror: () => (grid.mirror ??= plan.reserve(grid.steps * batch)),
       product,
       operands,
       gradientLimit,
       stream: 4 * index,
-    };
+    });
     const size: PassSize = { batch, steps: grid.steps, mode };
     bound.push(node.reserve(plan, places, size));
   });
