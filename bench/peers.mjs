@@ -2,8 +2,8 @@ import { OURS } from './cases.mjs';
 
 /**
  * What is timed together, in one process. Backends and numbers of threads are global in some
- * packages, flags of V8 in the process: those stand apart, with us among them again. `renamed` is
- * what we are called there, `isFast` where the process takes the fast lane.
+ * packages: those stand apart, with us among them again. What sets flags of V8, which are global
+ * too, is alone.
  */
 export const WORLDS = [
   {
@@ -18,14 +18,11 @@ export const WORLDS = [
     ],
   },
   { peers: ['onnxruntime-web-2', 'tfjs-cpu'] },
-  { peers: [], renamed: 'gatefold-fast', isFast: true },
+  { peers: ['gatefold-fast'], isAlone: true },
 ];
 
 /** In the order of the table's columns. */
-export const PEER_NAMES = WORLDS.flatMap(({ peers, renamed }) => [
-  ...peers,
-  ...(renamed ? [renamed] : []),
-]);
+export const PEER_NAMES = WORLDS.flatMap(({ peers }) => peers);
 
 /**
  * A peer is a module `peers/NAME.mjs` that exports

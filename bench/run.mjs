@@ -36,9 +36,7 @@ function worldsOf(peerNames) {
   return WORLDS.map((world) => ({
     ...world,
     peers: world.peers.filter((name) => peerNames.includes(name)),
-  })).filter(({ peers, renamed }, place) =>
-    renamed ? peerNames.includes(renamed) : place === 0 || peers.length > 0,
-  );
+  })).filter(({ peers }, place) => place === 0 || peers.length > 0);
 }
 
 /** The machine, before anything is timed. */
@@ -125,13 +123,12 @@ async function main() {
   const results = [];
   const worlds = worldsOf(peerNames);
   for (let number = 1; number <= processes; number++) {
-    for (const [place, { peers, renamed, isFast }] of worlds.entries()) {
+    for (const [place, { peers, isAlone }] of worlds.entries()) {
       const job = {
         ids,
-        peerNames: [OURS, ...peers],
+        peerNames: isAlone ? peers : [OURS, ...peers],
         against: place === 0 ? against : undefined,
         timing,
-        isFast,
         probes: place === 0,
       };
       await runProcess(job, ({ versions, unavailable, roofline, result }) => {
@@ -141,9 +138,9 @@ async function main() {
           if (roofline) machine.roofline = best(machine.roofline, roofline);
           return;
         }
-        const { id, times, notes } = result;
-        results.push({ id, notes, times: renamed ? { [renamed]: times[OURS] } : times });
-        console.error(`process ${number} of ${processes}, ${place + 1} of ${worlds.length}: ${id}`);
+        results.push(result);
+        const at = `process ${number} of ${processes}, ${place + 1} of ${worlds.length}`;
+        console.error(`${at}: ${result.id}`);
       });
     }
   }

@@ -1,13 +1,11 @@
 /** One process of the bench: every case that it is told, all peers in turn, results by message. */
-import { enableFastLane } from '../dist/node.js';
 import { cases } from './cases.mjs';
 import { runCase } from './contest.mjs';
 import { loadPeers } from './peers.mjs';
 import { openOtherBuild } from './peers/other-build.mjs';
 import { measureRoofline } from './roofline.mjs';
 
-process.on('message', async ({ ids, peerNames, against, timing, isFast, probes }) => {
-  if (isFast) enableFastLane();
+process.on('message', async ({ ids, peerNames, against, timing, probes }) => {
   const { peers, unavailable } = await loadPeers(peerNames);
   if (against) peers.push(await openOtherBuild(against));
   process.send({

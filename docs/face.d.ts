@@ -183,6 +183,7 @@ interface ConvolutionOptions {
 interface CoreEngineOptions {
   readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
   readonly maxBytes?: number;
+  readonly wide?: boolean;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -244,6 +245,7 @@ class Engine extends HostDisposable {
 interface EngineOptions {
   readonly simd?: 'auto' | 'deterministic';
   readonly maxBytes?: number;
+  readonly wide?: boolean;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node

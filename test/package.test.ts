@@ -298,7 +298,7 @@ describe('an error or a console', () => {
         /\(/,
       );
     }
-    expect(stack).toMatch(/createMemory .*src\/engine\/engine\.ts/);
+    expect(stack).toMatch(/createImports .*src\/engine\/engine\.ts/);
   });
 
   test('finds the text of every source in the maps, but for the kernels', () => {

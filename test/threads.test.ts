@@ -8,7 +8,6 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../src/hosts/default.ts';
-import { importsOf } from '../src/engine/imports.ts';
 import type { Kernels } from '../src/engine/kernels.ts';
 import { attachModel, ThreadedEngine, shareModel } from '../src/threads/index.ts';
 import { forSharedMemory } from '../src/threads/engine.ts';
@@ -161,7 +160,7 @@ describe('an engine of threads', () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     await team.begin(1, createWorker, {
       bytes: forSharedMemory(wasmBytes()),
-      imports: importsOf(memory),
+      imports: { env: { memory, wide: 0 } },
     });
     const nothing = (): void => undefined;
     const idle = { part_work: () => 1, part_seat: nothing, part_run: nothing };

@@ -1,11 +1,12 @@
 /**
- * Tiles for vectors of 256 bits, which `enableFastLane` asks for: the same bits as of the others.
+ * Tiles for vectors of 256 bits, which engines have by `wide`: the same bits as of the others.
  * Here V8 joins no vectors, and they are slow; what it makes of them where it does is tested in
  * `test/hosts`.
  */
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { importsOf, widen } from '../src/engine/imports.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { kernelsOf } from '../src/engine/engine.ts';
+import { Engine } from '../src/hosts/default.ts';
 import { Kernels } from '../src/kernels/primitives.ts';
 import { cellForms } from './support/cells.ts';
 import {
@@ -18,16 +19,9 @@ import { requireSameCourse } from './support/course.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { createRandom } from './support/random.ts';
 
-const narrow = variants.map((variant) => createEngine(variant));
-const memory = new WebAssembly.Memory({ initial: 1 });
-
 describe.each(variants)('wide tiles, %s SIMD', (variant) => {
-  const plain = narrow[variants.indexOf(variant)]!;
-  let wide: typeof plain;
-  beforeAll(() => {
-    widen();
-    wide = createEngine(variant);
-  });
+  const plain = createEngine(variant);
+  const wide = createEngine(variant, undefined, true);
   afterAll(() => [plain, wide].forEach((engine) => engine.dispose()));
 
   const requireSame = (configuration: Configuration): void =>
@@ -35,7 +29,12 @@ describe.each(variants)('wide tiles, %s SIMD', (variant) => {
   const check = (configurations: fc.Arbitrary<Configuration>, numRuns: number): void =>
     fc.assert(fc.property(configurations, requireSame), { seed: 6, numRuns });
 
-  it('are asked for', () => expect(importsOf(memory).env.wide).toBe(1));
+  it('are a choice of the engine', () => {
+    expect(kernelsOf(wide).imports.env.wide).toBe(1);
+    expect(kernelsOf(plain).imports.env.wide).toBe(0);
+    const given = { wide: 'yes' } as object;
+    expect(() => Engine.createSync(given)).toThrow(/"wide" expected true or false, got 'yes'/);
+  });
 
   it('products of 1 to 20 rows and 1 to 40 columns', () => {
     const random = createRandom(3);

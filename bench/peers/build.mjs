@@ -52,8 +52,9 @@ const prepareKind = {
   'ragged-training': update,
 };
 
-export async function createBuildPeer(name, version, build) {
-  const engine = await build.createEngine({ maxBytes: 2 ** 30 });
+/** @param options of the engine, beside its memory. */
+export async function createBuildPeer(name, version, build, options = {}) {
+  const engine = await build.createEngine({ maxBytes: 2 ** 30, ...options });
   const create = ({ layer }, weights) =>
     build.createModel(engine, { layers: [layer], weights }, { init: 'zeros' });
   return {

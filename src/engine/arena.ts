@@ -30,7 +30,7 @@ export interface Loan {
   readonly isOver: () => boolean;
 }
 
-/** The bytes that a block of at least so many takes. */
+/** The bytes that a block of at least `bytes` bytes takes. */
 export function roundUp(bytes: number): number {
   return Math.ceil(bytes / ALIGN) * ALIGN;
 }

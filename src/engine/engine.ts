@@ -1,9 +1,9 @@
 import { isBuffer } from '../base/arrays.ts';
-import { checkInteger, checkKeys } from '../base/check.ts';
+import { checkFlag, checkInteger, checkKeys } from '../base/check.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { WasmModule } from '../base/host.ts';
-import { importsOf } from './imports.ts';
+import type { KernelImports } from './imports.ts';
 import { Kernels } from './kernels.ts';
 
 /** Memory that an engine may have unless told otherwise. */
@@ -14,6 +14,12 @@ export interface CoreEngineOptions {
   readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
   /** Most bytes of linear memory; default 256 MiB. */
   readonly maxBytes?: number;
+  /**
+   * Whether products run in tiles for vectors of 256 bits; default false. Faster in a process that
+   * `enableFastLane()` of `gatefold/node` has prepared, slower in any other; the results are the
+   * same bits.
+   */
+  readonly wide?: boolean;
 }
 
 const internals = new WeakMap<Engine, Kernels>();
@@ -39,13 +45,9 @@ export class Engine extends HostDisposable {
   /** Most bytes of linear memory. */
   readonly maxBytes: number;
 
-  protected constructor(
-    instance: WebAssembly.Instance,
-    memory: WebAssembly.Memory,
-    maxBytes: number,
-  ) {
+  protected constructor(instance: WebAssembly.Instance, imports: KernelImports, maxBytes: number) {
     super();
-    const kernels = new Kernels(instance, memory, maxBytes);
+    const kernels = new Kernels(instance, imports, maxBytes);
     internals.set(this, kernels);
     this.variant = kernels.relaxed ? 'relaxed' : 'baseline';
     this.maxBytes = maxBytes;
@@ -56,9 +58,9 @@ export class Engine extends HostDisposable {
     const module = checkModule(options);
     try {
       const compiled = isModule(module) ? module : await WebAssembly.compile(module);
-      const { memory, maxBytes } = createMemory(options);
-      const instance = await WebAssembly.instantiate(compiled, { ...importsOf(memory) });
-      return new this(instance, memory, maxBytes);
+      const { imports, maxBytes } = createImports(options);
+      const instance = await WebAssembly.instantiate(compiled, { ...imports });
+      return new this(instance, imports, maxBytes);
     } catch (error) {
       throw refused(error);
     }
@@ -69,9 +71,9 @@ export class Engine extends HostDisposable {
     const module = checkModule(options);
     try {
       const compiled = isModule(module) ? module : new WebAssembly.Module(module);
-      const { memory, maxBytes } = createMemory(options);
-      const instance = new WebAssembly.Instance(compiled, { ...importsOf(memory) });
-      return new this(instance, memory, maxBytes);
+      const { imports, maxBytes } = createImports(options);
+      const instance = new WebAssembly.Instance(compiled, { ...imports });
+      return new this(instance, imports, maxBytes);
     } catch (error) {
       throw refused(error);
     }
@@ -101,18 +103,19 @@ function checkModule(options: CoreEngineOptions): CoreEngineOptions['module'] {
       'this host has no WebAssembly (Lockdown Mode and some embedded browsers switch it off)';
     throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
-  checkKeys('options', options, ['module', 'maxBytes']);
+  checkKeys('options', options, ['module', 'maxBytes', 'wide']);
   const { module } = options;
   if (isModule(module) || isBuffer(module) || ArrayBuffer.isView(module)) return module;
   const message = `"module" expected a WebAssembly.Module or the bytes of one, got ${typeof module}`;
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 
-/** A memory that grows to at most `maxBytes`. */
-export function createMemory(
-  options: Pick<CoreEngineOptions, 'maxBytes'>,
+/** What the kernels of an engine import, its memory growing to at most `maxBytes`. */
+export function createImports(
+  options: Pick<CoreEngineOptions, 'maxBytes' | 'wide'>,
   shared = false,
-): { memory: WebAssembly.Memory; maxBytes: number } {
+): { imports: KernelImports; maxBytes: number } {
+  const wide = checkFlag('wide', options.wide) ? 1 : 0;
   const maxBytes = checkInteger(
     'maxBytes',
     options.maxBytes ?? DEFAULT_MAX_BYTES,
@@ -121,7 +124,7 @@ export function createMemory(
   );
   const maximum = Math.floor(maxBytes / PAGE);
   const memory = new WebAssembly.Memory({ initial: 1, maximum, shared });
-  return { memory, maxBytes: maximum * PAGE };
+  return { imports: { env: { memory, wide } }, maxBytes: maximum * PAGE };
 }
 
 /** What a host says when it will not compile or instantiate, with what to do about it. */

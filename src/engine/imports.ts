@@ -1,20 +1,9 @@
 /** What the kernels import. */
 export interface KernelImports {
-  readonly env: { readonly memory: WebAssembly.Memory; readonly wide: number };
-}
-
-/** 1 where V8 joins neighbouring vectors of this process to 256 bits. */
-let wide = 0;
-
-/**
- * From here on, kernels multiply in tiles for vectors of 256 bits. Elsewhere these would not fit
- * into the registers.
- */
-export function widen(): void {
-  wide = 1;
-}
-
-/** Imports over a memory; with a shared one, other threads of the process take them as they are. */
-export function importsOf(memory: WebAssembly.Memory): KernelImports {
-  return { env: { memory, wide } };
+  readonly env: {
+    /** A shared one is taken by other threads of the process as it is. */
+    readonly memory: WebAssembly.Memory;
+    /** 1 where products run in tiles for vectors of 256 bits. */
+    readonly wide: 0 | 1;
+  };
 }

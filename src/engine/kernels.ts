@@ -1,6 +1,7 @@
 import * as layout from './generated/layout.ts';
 import type { KernelExports } from './generated/exports.ts';
 import { Arena } from './arena.ts';
+import type { KernelImports } from './imports.ts';
 import type { Descriptor, Slot, StructName } from './plan.ts';
 
 /** The fields of a descriptor, by name. */
@@ -21,11 +22,13 @@ export class Kernels {
   readonly arena: Arena;
   readonly relaxed: boolean;
   readonly run: KernelExports;
+  readonly imports: KernelImports;
 
-  constructor(instance: WebAssembly.Instance, memory: WebAssembly.Memory, maxBytes: number) {
+  constructor(instance: WebAssembly.Instance, imports: KernelImports, maxBytes: number) {
+    this.imports = imports;
     this.run = instance.exports as unknown as KernelExports;
     this.relaxed = this.run.relaxed.value === 1;
-    this.arena = new Arena(memory, this.run.heap_base.value as number, maxBytes);
+    this.arena = new Arena(imports.env.memory, this.run.heap_base.value as number, maxBytes);
   }
 
   /** The numbers of a slot, as a view that lives until the next allocation. */

@@ -1,6 +1,6 @@
 /** The default entry: carries the kernels inside, so that nothing has to be found or fetched. */
 
-import { Engine as CoreEngine } from '../engine/engine.ts';
+import { DEFAULT_MAX_BYTES, Engine as CoreEngine } from '../engine/engine.ts';
 import type { CoreEngineOptions } from '../engine/engine.ts';
 import { inlineBytes } from './wasm/inline.ts';
 import type { EngineOptions } from './wasm/options.ts';
@@ -10,7 +10,8 @@ export type { EngineOptions } from './wasm/options.ts';
 
 function choose(options: EngineOptions): CoreEngineOptions {
   const module = inlineBytes(options);
-  return options.maxBytes === undefined ? { module } : { module, maxBytes: options.maxBytes };
+  const { maxBytes = DEFAULT_MAX_BYTES, wide = false } = options;
+  return { module, maxBytes, wide };
 }
 
 /**

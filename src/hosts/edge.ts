@@ -18,7 +18,8 @@ const DEFAULT_MAX_BYTES = 32 * 2 ** 20;
 
 function choose(options: EngineOptions): CoreEngineOptions {
   mayRelax(options);
-  return { maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES, module: baseline };
+  const { maxBytes = DEFAULT_MAX_BYTES, wide = false } = options;
+  return { module: baseline, maxBytes, wide };
 }
 
 /**

@@ -5,7 +5,6 @@
 
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
-import { widen } from '../engine/imports.ts';
 
 /**
  * Joins neighbouring vectors of 128 bits to 256; and skips the baseline compiler, in which a first
@@ -28,10 +27,11 @@ export interface FastLane {
 }
 
 /**
- * Lets V8 compile kernels to vectors of 256 bits, and at once by its optimising compiler. To be
- * called before the first engine; it holds for all of the process, other modules of WebAssembly
- * among them. V8 calls the first of these flags experimental. Results of `simd: 'deterministic'`
- * stay the same bits. Where the host has no such flags nothing is changed, and nothing is thrown.
+ * Lets V8 compile kernels to vectors of 256 bits, and at once by its optimising compiler. Call it
+ * before the first engine, and give the engines `wide: true` where it is enabled. It holds for all
+ * of the process, other modules of WebAssembly among them. V8 calls the first of these flags
+ * experimental. Results of `simd: 'deterministic'` stay the same bits. Where the host has no such
+ * flags nothing is changed, and nothing is thrown.
  */
 export function enableFastLane(): FastLane {
   const { node = '', v8 = '' } = process.versions;
@@ -46,6 +46,5 @@ export function enableFastLane(): FastLane {
   } catch (error) {
     return { ...host, reason: `the host refuses its flags: ${String(error)}` };
   }
-  widen();
   return { ...host, enabled: true, flags: FLAGS };
 }

@@ -95,7 +95,7 @@ const backward: Shared = {
 };
 
 /**
- * Phases, one behind the other. Behind their descriptor stand the scratch of the threads and the
+ * Phases, one after the other. Their descriptor is followed by the scratch of the threads and the
  * least work of a step worth meeting for.
  */
 function byPhases(name: Name, ...phases: number[]): Shared {

@@ -115,7 +115,7 @@ function doneBy(control: Int32Array): number {
 
 /**
  * Waits until a word is no longer `value`: looks for about `patience` milliseconds, then sleeps.
- * False where no thread has raised its word for so many ticks.
+ * False where no thread has raised its word for that many ticks.
  */
 export function waitFor(
   control: Int32Array,

@@ -1,6 +1,7 @@
-import { Engine, createMemory, kernelsOf } from '../engine/engine.ts';
+import { Engine, createImports, kernelsOf } from '../engine/engine.ts';
+import type { CoreEngineOptions } from '../engine/engine.ts';
 import { MEMORY_FLAGS_AT } from '../engine/generated/wasm-bytes.ts';
-import { importsOf } from '../engine/imports.ts';
+import type { KernelImports } from '../engine/imports.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import { CALLS } from './calls.ts';
 import { Team } from './team.ts';
@@ -17,7 +18,7 @@ export class TeamEngine extends Engine {
 
   protected constructor(
     instance: Pick<WebAssembly.Instance, 'exports'>,
-    memory: WebAssembly.Memory,
+    imports: KernelImports,
     maxBytes: number,
     team?: Team,
     sharedKernels?: Uint8Array<ArrayBuffer>,
@@ -27,7 +28,7 @@ export class TeamEngine extends Engine {
       {
         exports: { ...instance.exports, ...(team && team.size > 1 ? sharedCalls(run, team) : {}) },
       },
-      memory,
+      imports,
       maxBytes,
     );
     this.#team = team;
@@ -44,7 +45,7 @@ export class TeamEngine extends Engine {
 
   /** @internal */
   static async start(
-    options: { readonly module: Uint8Array<ArrayBuffer>; readonly maxBytes?: number },
+    options: CoreEngineOptions & { readonly module: Uint8Array<ArrayBuffer> },
     threads: number,
     worker: () => ThreadWorker,
     teamOptions: Partial<TeamOptions> = {},
@@ -52,12 +53,11 @@ export class TeamEngine extends Engine {
     let team: Team | undefined;
     try {
       team = new Team(threads, teamOptions);
-      const { memory, maxBytes } = createMemory(options, true);
+      const { imports, maxBytes } = createImports(options, true);
       const bytes = forSharedMemory(options.module);
-      const imports = importsOf(memory);
       const { instance } = await WebAssembly.instantiate(bytes, { ...imports });
       await team.begin(threads - 1, worker, { bytes, imports });
-      return new this(instance, memory, maxBytes, team, bytes);
+      return new this(instance, imports, maxBytes, team, bytes);
     } catch {
       team?.end();
       return (await super.create(options)) as TeamEngine;

@@ -1,6 +1,7 @@
 /** `gatefold/threads`: an engine whose kernels run on several threads, over one shared memory. */
 
 import { checkInteger, checkKeys } from '../base/check.ts';
+import { DEFAULT_MAX_BYTES } from '../engine/engine.ts';
 import { wasmBytes } from '../hosts/default.ts';
 import type { EngineOptions } from '../hosts/default.ts';
 import { MAX_THREADS } from './control.ts';
@@ -29,13 +30,12 @@ export interface ThreadedEngineOptions extends EngineOptions {
  */
 export class ThreadedEngine extends TeamEngine {
   static override async create(options: ThreadedEngineOptions = {}): Promise<ThreadedEngine> {
-    checkKeys('options', options, ['simd', 'maxBytes', 'threads', 'worker']);
-    const { simd, maxBytes, worker = createWorker } = options;
+    checkKeys('options', options, ['simd', 'maxBytes', 'wide', 'threads', 'worker']);
+    const { simd, maxBytes = DEFAULT_MAX_BYTES, wide = false, worker = createWorker } = options;
     const usual = Math.min(coresOf(), 8);
     const threads = checkInteger('threads', options.threads ?? usual, 1, MAX_THREADS);
     const module = wasmBytes(simd === undefined ? {} : { simd });
-    const core = maxBytes === undefined ? { module } : { module, maxBytes };
-    return this.start(core, threads, worker);
+    return this.start({ module, maxBytes, wide }, threads, worker);
   }
 }
 

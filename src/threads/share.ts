@@ -4,7 +4,6 @@ import { isOf, isShared, lengthOf } from '../base/arrays.ts';
 import { checkInteger, frozenCopy, readOptions } from '../base/check.ts';
 import { Engine, kernelsOf } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { importsOf } from '../engine/imports.ts';
 import type { KernelImports } from '../engine/imports.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import { Model, storeOf } from '../model/model.ts';
@@ -67,11 +66,11 @@ export function shareModel(
       'the engine of the model has no shared memory: it takes ThreadedEngine.create(), in a host that has it',
     );
   }
-  const { arena } = kernelsOf(engine);
+  const { arena, imports } = kernelsOf(engine);
   const room = arena.allocate(bytes, 'room for a worker');
   const life = new Int32Array(new SharedArrayBuffer(4));
   arena.lend({ room, kept: parameters, isOver: () => Atomics.load(life, 0) === RELEASED });
-  return { kernels, imports: importsOf(arena.memory), description, parameters, room, life };
+  return { kernels, imports, description, parameters, room, life };
 }
 
 /**
@@ -116,7 +115,7 @@ class RoomEngine extends Engine {
   readonly #life: Int32Array;
 
   protected constructor(instance: WebAssembly.Instance, { imports, room, life }: SharedModel) {
-    super(instance, imports.env.memory, endOf(room));
+    super(instance, imports, endOf(room));
     this.#life = life;
   }
 

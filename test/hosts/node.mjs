@@ -24,7 +24,7 @@ import { smoke } from './smoke.mjs';
 const lane = entry.enableFastLane();
 const results = {};
 for (const simd of ['deterministic', 'auto']) {
-  results[simd] = smoke(entry, await entry.Engine.create({ simd }));
+  results[simd] = smoke(entry, await entry.Engine.create({ simd, wide: lane.enabled }));
 }
 console.log(JSON.stringify({ lane, ...results }));
 `;

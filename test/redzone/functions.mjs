@@ -1,7 +1,7 @@
 /** Classes that their own functions make. */
 const MADE = new Set(['Engine', 'GatefoldError', 'Model', 'Stream', 'ThreadedEngine', 'Trainer']);
 /** Not for users. */
-const INTERNAL = new Set(['Model.over']);
+const INTERNAL = new Set(['Model.over', 'Stream.over']);
 
 const isClass = (value) => /^class\b/.test(Function.prototype.toString.call(value));
 

@@ -67,8 +67,8 @@ export const number =
 /** One of some strings. */
 export const choice = (random) => bad(random.pick([...JUNK, '', 'constructor', '__proto__', 7]));
 
-/** True or false, where other values are taken for one of them. */
-export const flag = (random) => either(random.pick([1, 0, '', 'false', null, {}]));
+/** Neither true nor false. */
+export const flag = (random) => bad(random.pick([1, 0, '', 'false', null, {}]));
 
 /** An object of options, none of which has one of this name. */
 export const options = (random, good) => {

@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8';
+import { DEFAULT_MAX_BYTES } from '../../src/engine/engine.ts';
 import { Engine } from '../../src/hosts/default.ts';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
@@ -11,11 +12,13 @@ export const variants: readonly Variant[] = ['baseline', 'relaxed'];
  * An engine of exactly that variant: a host that cannot run it must fail a test, not quietly run
  * the other one twice.
  */
-export function createEngine(variant: Variant, maxBytes?: number): Engine {
-  const engine = Engine.createSync({
-    simd: variant === 'baseline' ? 'deterministic' : 'auto',
-    ...(maxBytes === undefined ? {} : { maxBytes }),
-  });
+export function createEngine(
+  variant: Variant,
+  maxBytes: number = DEFAULT_MAX_BYTES,
+  wide = false,
+): Engine {
+  const simd = variant === 'baseline' ? 'deterministic' : 'auto';
+  const engine = Engine.createSync({ simd, maxBytes, wide });
   if (engine.variant !== variant)
     throw new Error(`this host gave ${engine.variant} SIMD, not ${variant}`);
   return engine;

@@ -10,7 +10,7 @@ function kernels(variant: 0 | 1): Uint8Array<ArrayBuffer> {
 
 /**
  * The carried kernels that these options ask for: relaxed SIMD where the engine takes the whole
- * module. Asked anew every time, because Node 20 can be told to take it while it runs; V8 compiles
+ * module. Asked every time, because Node 20 can be told to take it while it runs; V8 compiles
  * the same bytes once.
  */
 export function inlineBytes(options: EngineOptions): Uint8Array<ArrayBuffer> {

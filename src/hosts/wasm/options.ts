@@ -9,10 +9,12 @@ export interface EngineOptions {
   readonly simd?: 'auto' | 'deterministic';
   /** Most bytes of linear memory. */
   readonly maxBytes?: number;
+  /** Whether products run in tiles for vectors of 256 bits, after `enableFastLane()` of Node. */
+  readonly wide?: boolean;
 }
 
 /** Whether these options leave the choice to the host. */
 export function mayRelax(options: EngineOptions): boolean {
-  checkKeys('options', options, ['simd', 'maxBytes']);
+  checkKeys('options', options, ['simd', 'maxBytes', 'wide']);
   return checkChoice('simd', options.simd ?? 'auto', ['auto', 'deterministic']) === 'auto';
 }

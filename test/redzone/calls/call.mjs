@@ -88,7 +88,7 @@ export const wrongOut = (length, orLonger) => (random) =>
 
 /** What an engine is, before it goes. */
 export const lookAt = (engine) => {
-  const { simd, maxBytes, bytes } = engine;
+  const { variant, maxBytes, bytes } = engine;
   engine.dispose();
-  return { simd, maxBytes, bytes };
+  return { variant, maxBytes, bytes };
 };

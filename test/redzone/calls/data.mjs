@@ -29,6 +29,51 @@ pure(
   ({ face }, ...given) => face.main.labelErrorRate(...given),
 );
 
+const logits = (random) => random.floats(random.from(1, 9), 9);
+pure(
+  'argmax',
+  0.09,
+  (random) => ({ args: [logits(random)], spots: [[[0], wrong.kind]] }),
+  ({ face }, ...given) => [face.main.argmax(...given), face.main.softmax(...given)],
+);
+pure(
+  'topK',
+  0.09,
+  (random) => {
+    const row = logits(random);
+    return {
+      args: [row, random.from(1, row.length)],
+      spots: [
+        [[0], wrong.kind],
+        [[1], wrong.count(1, row.length)],
+      ],
+    };
+  },
+  ({ face }, ...given) => face.main.topK(...given),
+);
+for (const name of ['sampleToken', 'seededRandom']) {
+  pure(
+    name,
+    0.09,
+    (random) => {
+      const row = logits(random);
+      const options = { temperature: random.next(), topK: random.from(1, row.length) };
+      return {
+        args: [random.from(0, 99), row, options],
+        spots: [
+          [[0], wrong.count(0, Number.MAX_SAFE_INTEGER)],
+          [[1], wrong.kind],
+          [[2], wrong.options],
+          [[2, 'temperature'], wrong.number()],
+          [[2, 'topK'], wrong.count(1, row.length)],
+        ],
+      };
+    },
+    ({ face: { main } }, seed, row, options) =>
+      main.sampleToken(row, { ...options, random: main.seededRandom(seed) }),
+  );
+}
+
 const tokensOf = (random) => random.integers(random.from(20, 60), 0, 9);
 for (const name of ['TextBatches', 'TextBatches.window', 'TextBatches.count']) {
   pure(

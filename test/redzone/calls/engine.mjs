@@ -4,11 +4,18 @@ import * as wrong from '../spoil.mjs';
 import { kind, lookAt, pure } from './call.mjs';
 
 const engineArgs = (random) => ({
-  args: [{ simd: random.pick(['auto', 'deterministic']), maxBytes: random.from(1, 30) * 65536 }],
+  args: [
+    {
+      simd: random.pick(['auto', 'deterministic']),
+      maxBytes: random.from(1, 30) * 65536,
+      wide: random.chance(0.5),
+    },
+  ],
   spots: [
     [[0], wrong.options],
     [[0, 'simd'], wrong.choice],
     [[0, 'maxBytes'], wrong.count(65536, 2 ** 32 - 65536)],
+    [[0, 'wide'], wrong.flag],
   ],
 });
 pure('Engine.createSync', 0.09, engineArgs, ({ face }, options) => {

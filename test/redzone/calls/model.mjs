@@ -58,6 +58,9 @@ ofModel('Model.quantize', 0.4, (model, random, world) => ({
   run: (side) => side.of(model).quantize(),
   keep: keepModel(world),
 }));
+ofModel('summary', 0.09, (model) => ({
+  run: (side) => side.face.main.summary(side.of(model)),
+}));
 ofModel('Model.stateDict', 0.6, (model) => ({ run: (side) => side.of(model).stateDict() }));
 ofModel('Model.loadStateDict', 1.5, (model, random) => {
   const tensors = new Map();

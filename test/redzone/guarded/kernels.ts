@@ -1,12 +1,13 @@
 import { Kernels as PlainKernels } from '../../../src/engine/kernels.ts';
+import type { KernelImports } from '../../../src/engine/imports.ts';
 import { watch, zonesOf } from './zones.ts';
 
 export * from '../../../src/engine/kernels.ts';
 
 /** Kernels after every call of which the gaps are looked at. */
 export class Kernels extends PlainKernels {
-  constructor(instance: WebAssembly.Instance, memory: WebAssembly.Memory, maxBytes: number) {
-    super({ exports: watched(instance.exports, memory) }, memory, maxBytes);
+  constructor(instance: WebAssembly.Instance, imports: KernelImports, maxBytes: number) {
+    super({ exports: watched(instance.exports, imports.env.memory) }, imports, maxBytes);
   }
 }
 
