@@ -251,7 +251,7 @@ export class Sequence extends Step {
   /** Rows of the batch that the steps go over: a thread's share, otherwise 0 and B. */
   from: i32;
   until: i32;
-  /** Rows of the step at hand among them. */
+  /** Rows of the current step among them. */
   active: i32;
   /** 1 at every other step. */
   isOdd: i32;
@@ -271,8 +271,8 @@ export class Sequence extends Step {
   /** [T, B, I] in */
   x: usize;
   /**
-   * [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`, whose rows are so many bytes
-   * apart.
+   * [T, B, N], [T, B, N or Hp]: all steps of `gates` and `products`, whose rows are `gateRow` and
+   * `productRow` bytes apart.
    */
   gatesAll: usize;
   productsAll: usize;

@@ -43,7 +43,7 @@ function firstRow(q: Sequence, t: i32): i32 {
 }
 
 /**
- * The row of the states before step t: behind those of the initial state lie those of every step.
+ * The row of the states before step t: those of every step follow those of the initial state.
  */
 function previousRow(q: Sequence, t: i32): i32 {
   return t ? q.batch + firstRow(q, t - 1) : 0;

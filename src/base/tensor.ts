@@ -51,12 +51,12 @@ export interface SequenceOptions {
   /** Initial states; zero where absent. */
   readonly state?: ModelState;
   /**
-   * Valid steps of every row, 0 to T; all T where absent. What stands behind them is not read; the
+   * Valid steps of every row, 0 to T; all T where absent. What follows them is not read; the
    * last state of a row is that of its last valid step, of a row of length 0 its initial state.
    */
   readonly lengths?: ArrayLike<number>;
   /**
-   * What outputs behind the valid steps are: zero (the default), or the last valid output again.
+   * What outputs after the valid steps are: zero (the default), or the last valid output again.
    */
   readonly padding?: 'zero' | 'repeat';
 }

@@ -64,7 +64,7 @@ function batchesOf(tokens: Int32Array, part: string, { batch, steps }: Settings)
 function openSaved(path: string, given: ReadonlySet<string>): NonNullable<Plan['saved']> {
   const changed = [...given].find((name) => !RESUMABLE.has(name));
   if (changed !== undefined) {
-    fail(`--${changed} cannot change a run that is resumed: leave it out, or train anew`);
+    fail(`--${changed} cannot change a run that is resumed: leave it out, or start another`);
   }
   const file = openModelFile(path, readModelFile(path));
   return { path, file, run: readRun(path, file) };

@@ -76,7 +76,7 @@ export function checkHorizons(horizon: SeriesOptions['horizon'] = 1): readonly n
   return horizons.map((ahead, i) => checkInteger(`horizon[${i}]`, ahead, 0));
 }
 
-/** Steps of a series of rows of so many features. */
+/** Steps of a series whose rows have `features` features. */
 export function stepsOf(series: Float32Array, features: number): number {
   const { length } = checkFloats('series', series, 0, 'steps x features', true);
   if (length % features === 0) return length / features;

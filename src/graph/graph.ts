@@ -79,7 +79,7 @@ export function lower(layers: readonly CompleteLayer[]): Graph {
     opOf(layer).lower(layer, build);
     const own = nodes.slice(first);
     if (pooled && !own.every(({ isRowwise }) => isRowwise)) {
-      const message = `"layers[${index}]" is a ${layer.type} layer behind a pool; only layers that work row by row may follow: move the pool behind it`;
+      const message = `"layers[${index}]" is a ${layer.type} layer after a pool; only layers that work row by row may follow: move the pool after it`;
       throw new GatefoldError('ERR_ARGUMENT', message);
     }
     pooled ||= own.some(({ resample }) => resample?.pools);

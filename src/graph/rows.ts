@@ -53,7 +53,7 @@ export function ownInput(store: Store, x: Input, steps: number, batch: number): 
   return ownFloats('x', x, length, 'steps x batch x features');
 }
 
-/** Brings a stretch of checked inputs into the workspace, behind the first `at` steps. */
+/** Copies a stretch of checked inputs to the workspace, after the first `at` steps. */
 export function putInput(
   kernels: Kernels,
   workspace: Workspace,
@@ -145,7 +145,7 @@ export function eachRow(
 }
 
 /**
- * Repeats the last valid output of every row behind it, in a caller's array whose other rows are
+ * Repeats the last valid output of every row after it, in a caller's array whose other rows are
  * zero.
  */
 export function repeatLast(

@@ -9,7 +9,7 @@ import type { Workspace } from '../graph/workspace.ts';
 /** Arrays [L, T, B, H] by layer and gate: see `Model.gates`. */
 export type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
 
-/** Collects the gates that the passes over a sequence leave behind. */
+/** Collects the gates of the passes over a sequence. */
 export class GateReader {
   readonly gates: Gates;
   /** Steps of every node: a convolution before it may leave fewer. */

@@ -81,7 +81,7 @@ export class Model extends HostDisposable {
   readonly outputSize: number;
   /** Whether inputs are `Int32Array`s of tokens. */
   readonly takesTokens: boolean;
-  /** Whether outputs are [B, O], one row a sequence: behind a `pool` layer. */
+  /** Whether outputs are [B, O], one row a sequence: after a `pool` layer. */
   readonly pooled: boolean;
   readonly parameterCount: number;
   #workspace: Workspace | undefined;
@@ -223,7 +223,7 @@ export class Model extends HostDisposable {
    * The activated gates of every step, by layer and gate: `input, forget, cell, output` of an LSTM,
    * `reset, update, new` of a GRU, and of an Elman network `hidden`, its state. Each array is [L,
    * T, B, H], with `batchFirst` [L, B, T, H]; of a bidirectional layer 2L, forward before backward.
-   * Zero behind the valid steps of a row.
+   * Zero after the valid steps of a row.
    *
    * @param x as of `forward`.
    */

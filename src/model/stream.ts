@@ -40,7 +40,7 @@ interface StreamOwner {
 const BLOCK = 16;
 
 /**
- * The state of a running sequence over a model; behind a `pool` of mode `last` every step is the
+ * The state of a running sequence over a model; after a `pool` of mode `last` every step is the
  * last so far. `step`, `run` and `save(into)` allocate nothing.
  */
 export class Stream extends HostDisposable {

@@ -44,7 +44,7 @@ export interface Conv1dSpec {
   readonly groups?: number;
   /**
    * Zeros before the first and after the last valid step, as [left, right] or by a name: `valid`
-   * none (the default), `same` so many that T / stride outputs come out (more of them after, as in
+   * none (the default), `same` as many as give T / stride outputs (more of them after, as in
    * Keras), `causal` all before, so that no output depends on later steps.
    */
   readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];

@@ -37,7 +37,7 @@ export interface TrainingWindow {
   readonly fresh?: boolean;
   /**
    * The targets in it, for reports; default the outputs of its valid steps, of which a row has
-   * fewer behind a strided convolution, and one behind a pool.
+   * fewer after a strided convolution, and one after a pool.
    */
   readonly count?: number;
 }

@@ -51,7 +51,7 @@ export class Course {
     return this.#stop.waited >= this.#patience;
   }
 
-  /** Hears of the validation loss after so many updates. */
+  /** Records the validation loss after `updates` updates. */
   hear(loss: number, update: number): FitEvent[] {
     const events: FitEvent[] = [];
     if (Number.isFinite(loss) && loss < this.#bestLoss) {

@@ -84,7 +84,7 @@ export interface TrainingSequenceOptions {
   /** Valid steps of every row, 0 to T, at least one of them above 0; all T where absent. */
   readonly lengths?: ArrayLike<number>;
   /**
-   * What outputs behind the valid steps are: zero (the default), or the last valid output again.
+   * What outputs after the valid steps are: zero (the default), or the last valid output again.
    */
   readonly padding?: 'zero' | 'repeat';
 }

@@ -35,7 +35,7 @@ export interface LongWindow {
 export class SegmentedRun {
   readonly #kernels: Kernels;
   readonly #batch: number;
-  /** The states before segment 0; those before segment k and after the last one lie behind. */
+  /** The states before segment 0; those before segment k and after the last one follow. */
   readonly #states: readonly StatePlace[];
   #end: { states: readonly StatePlace[]; order: Int32Array | undefined };
 

@@ -539,7 +539,7 @@ export class Trainer extends HostDisposable {
     return { store: this.#store, updater: this.#updater, carry: this.#training };
   }
 
-  /** Derives transposes and sums anew where the parameters have changed. */
+  /** Computes transposes and sums again where the parameters have changed. */
   #refresh(): void {
     if (this.#version === this.#store.version) return;
     this.#workspace.prepare();

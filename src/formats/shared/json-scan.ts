@@ -11,7 +11,7 @@ const COLON = 0x3a;
 const [OPEN_BRACE, CLOSE_BRACE] = [0x7b, 0x7d];
 const [OPEN_BRACKET, CLOSE_BRACKET] = [0x5b, 0x5d];
 
-/** Index behind the string that opens at `start`, or -1 when it never ends. */
+/** Index after the string that opens at `start`, or -1 when it never ends. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const code = text.charCodeAt(at);

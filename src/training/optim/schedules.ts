@@ -76,7 +76,7 @@ export class Patience {
 
 /**
  * Times `factor` once a loss has not fallen for more than `patience` reports
- * (`torch.optim.lr_scheduler.ReduceLROnPlateau`). As the `learningRate` of `fit` it hears of every
+ * (`torch.optim.lr_scheduler.ReduceLROnPlateau`). As the `learningRate` of `fit` it receives every
  * validation.
  */
 export class ReduceOnPlateau {
