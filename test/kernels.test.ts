@@ -82,6 +82,17 @@ describe.each(variants)('primitives, %s SIMD', (variant) => {
     }
   });
 
+  it.each([
+    ['elu', (x: number) => Math.expm1(x), 1],
+    ['selu', (x: number) => 1.7580993408473766 * Math.expm1(x), 1],
+    ['softplus', (x: number) => Math.log1p(Math.exp(x)), 60],
+  ] as const)('%s keeps the digits of results near 0', (type, exact, reach) => {
+    const x = Float32Array.from({ length: 400 }, (_, k) => -reach * 0.97 ** k);
+    const y = kernels.activation(type, x);
+    const errors = Array.from(x, (value, k) => Math.abs(y[k]! / exact(value) - 1));
+    expect(Math.max(...errors)).toBeLessThan(5e-7);
+  });
+
   it('activations take alpha and beta', () => {
     const x = Float64Array.of(-3, -0.5, 0, 0.25, 2);
     for (const given of [

@@ -308,6 +308,15 @@ export const mutants = [
   }),
   ...mutantsOf('assembly/base/activations.ts', {
     'elu: slope of e^x for any alpha': [['f32x4.add(y, a), one', 'f32x4.add(y, one), one']],
+    'elu: e^x - 1 cancels': [
+      [
+        'f32x4.div(f32x4.mul(f32x4.add(a, a), t), f32x4.sub(v128.load(ONE), t))',
+        'f32x4.mul(a, f32x4.sub(exponential(x), v128.load(ONE)))',
+      ],
+    ],
+    'softplus: a small e is lost in its sum': [
+      ['v128.bitselect(whole, e, ', 'v128.bitselect(log, v128.load(ZEROS), '],
+    ],
     'scaled tanh: slope without beta': [
       ['f32x4.mul(f32x4.mul(a, b), d_tanh', 'f32x4.mul(a, d_tanh'],
     ],
@@ -576,6 +585,10 @@ export const mutants = [
     'backward stops before the first step': [
       ['for (let t = end - 1; t >= first; t--) {', 'for (let t = end - 1; t > first; t--) {'],
     ],
+  }),
+
+  ...mutantsOf('src/engine/engine.ts', {
+    'no engine gets wide tiles': [["checkFlag('wide', options.wide) ? 1 : 0", '0']],
   }),
 
   ...mutantsOf('assembly/matrix/gemm.ts', {

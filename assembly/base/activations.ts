@@ -27,13 +27,19 @@ const HALF_ROOT: f32 = 0.7071067811865476;
 /** 1 / sqrt(2 pi) */
 const DENSITY_AT_ZERO: f32 = 0.3989422804014327;
 
-function logarithm(x: v128): v128 {
-  return f32x4(
-    Mathf.log(f32x4.extract_lane(x, 0)),
-    Mathf.log(f32x4.extract_lane(x, 1)),
-    Mathf.log(f32x4.extract_lane(x, 2)),
-    Mathf.log(f32x4.extract_lane(x, 3)),
+/** log(1 + e). What the sum has lost of a small e, it is given back in proportion (Kahan). */
+function log1p(e: v128): v128 {
+  const one = v128.load(ONE);
+  const sum = f32x4.add(one, e);
+  const kept = f32x4.sub(sum, one);
+  const log = f32x4(
+    Mathf.log(f32x4.extract_lane(sum, 0)),
+    Mathf.log(f32x4.extract_lane(sum, 1)),
+    Mathf.log(f32x4.extract_lane(sum, 2)),
+    Mathf.log(f32x4.extract_lane(sum, 3)),
   );
+  const whole = f32x4.div(f32x4.mul(log, e), kept);
+  return v128.bitselect(whole, e, f32x4.gt(kept, v128.load(ZEROS)));
 }
 
 /**
@@ -65,11 +71,12 @@ export function hardSigmoid(x: v128, a: v128, b: v128): v128 {
   return f32x4.pmax(f32x4.pmin(madd(a, x, b), v128.load(ONE)), v128.load(ZEROS));
 }
 
-/** a (e^x - 1) */
+/** a (e^x - 1) = 2 a t / (1 - t) with t = tanh(x / 2), which keeps its digits where e^x is near 1. */
 // @ts-ignore: decorator
 @inline
 function decay(a: v128, x: v128): v128 {
-  return f32x4.mul(a, f32x4.sub(exponential(x), v128.load(ONE)));
+  const t = tanh(f32x4.mul(f32x4.splat(0.5), x));
+  return f32x4.div(f32x4.mul(f32x4.add(a, a), t), f32x4.sub(v128.load(ONE), t));
 }
 
 /** The activation of x. */
@@ -110,7 +117,7 @@ export function activate(by: Activation, x: v128): v128 {
       return f32x4.div(x, f32x4.add(one, f32x4.abs(x)));
     default: {
       const e = exponential(f32x4.neg(f32x4.abs(x)));
-      return f32x4.add(f32x4.pmax(x, zero), logarithm(f32x4.add(one, e)));
+      return f32x4.add(f32x4.pmax(x, zero), log1p(e));
     }
   }
 }
