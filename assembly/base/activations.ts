@@ -71,7 +71,7 @@ export function hardSigmoid(x: v128, a: v128, b: v128): v128 {
   return f32x4.pmax(f32x4.pmin(madd(a, x, b), v128.load(ONE)), v128.load(ZEROS));
 }
 
-/** a (e^x - 1) = 2 a t / (1 - t) with t = tanh(x / 2), which keeps its digits where e^x is near 1. */
+/** a (e^x - 1) = 2 a t / (1 - t) with t = tanh(x / 2): it keeps its digits where e^x is near 1. */
 // @ts-ignore: decorator
 @inline
 function decay(a: v128, x: v128): v128 {
