@@ -69,8 +69,11 @@ for (const name of ['sampleToken', 'seededRandom']) {
         ],
       };
     },
-    ({ face: { main } }, seed, row, options) =>
-      main.sampleToken(row, { ...options, random: main.seededRandom(seed) }),
+    ({ face: { main } }, seed, row, options) => {
+      const random = main.seededRandom(seed);
+      const isPlain = options?.constructor === Object;
+      return main.sampleToken(row, isPlain ? { ...options, random } : options);
+    },
   );
 }
 
