@@ -38,23 +38,31 @@ export function printEntry(structs) {
   return `import * as structs from '../../${SOURCE.replace('.ts', '')}';\n\n${enums.join('\n')}`;
 }
 
-/** `wasm` is the compiled entry: one immutable global a field, `Struct.field`. */
+/**
+ * `wasm` is the compiled entry: one immutable global a field, `Struct.field`. A struct is printed
+ * as the names of its fields in order, because each takes 4 bytes: offsets would take more of a
+ * bundle.
+ */
 export function printLayout(structs, wasm) {
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(wasm));
   const compiled = demangle(exports);
-  const print = ([name, fields]) => {
-    const offsets = fields.map(
-      (field) => `    ${field.name}: ${compiled[name][field.name].value},\n`,
-    );
-    const floats = fields.filter(({ type }) => type === 'f32').map((field) => `'${field.name}'`);
-    return [
-      `export const ${name} = {`,
-      `  bytes: ${compiled[name].SIZE.value},`,
-      `  offsets: {\n${offsets.join('')}  },`,
-      `  floats: [${floats.join(', ')}],`,
-      '} as const;\n',
-    ].join('\n');
-  };
-  const head = `// Generated from ${SOURCE} by build/layout.mjs; do not edit.\n`;
-  return [head, ...[...structs].map(print)].join('\n');
+  const lines = [...structs].map(([name, fields]) => {
+    const { SIZE, ...offsets } = compiled[name];
+    const order = Object.entries(offsets).sort(([, a], [, b]) => a.value - b.value);
+    const hasGap = order.some(([, { value }], index) => value !== 4 * index);
+    if (hasGap || SIZE.value !== 4 * order.length)
+      throw new Error(`${SOURCE}: the fields of ${name} do not lie 4 bytes apart`);
+    const floats = new Set(fields.filter(({ type }) => type === 'f32').map((field) => field.name));
+    const names = order.map(([field]) => field);
+    return { name, names, text: names.map((field) => (floats.has(field) ? `${field}~` : field)) };
+  });
+  const line = ({ name, text }) => `  ${name}: '${text.join(' ')}',\n`;
+  const type = ({ name, names }) => `  ${name}: '${names.join("' | '")}';\n`;
+  return [
+    `// Generated from ${SOURCE} by build/layout.mjs; do not edit.\n`,
+    '/** The fields of each descriptor, 4 bytes apart; an f32 has a "~" after its name. */',
+    `export const FIELDS = {\n${lines.map(line).join('')}};\n`,
+    '/** Their names. */',
+    `export interface Structs {\n${lines.map(type).join('')}}\n`,
+  ].join('\n');
 }

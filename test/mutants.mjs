@@ -654,7 +654,7 @@ export const mutants = [
     'huber straight from the first': [
       ['(kind == codes.LOSS_HUBER && size <= delta)', '(kind == codes.LOSS_HUBER && size < 0)'],
     ],
-    'binary cross-entropy without its logarithm': [['+ Mathf.log(1 + e);', ';']],
+    'binary cross-entropy without its logarithm': [['+ logarithm(1 + e);', ';']],
   }),
 
   ...mutantsOf('assembly/layers/merge.ts', {
@@ -1304,7 +1304,7 @@ export const mutants = [
 
   ...mutantsOf('src/engine/kernels.ts', {
     'numbers that are f32 are written as whole ones': [
-      ['else if (floats.includes(field as string)) this.arena.floats[index] = value;', ''],
+      ['else if (isFloat) this.arena.floats[at] = value;', ''],
     ],
   }),
 

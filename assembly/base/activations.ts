@@ -15,7 +15,7 @@
  */
 
 import { Activation } from './structs';
-import { d_sigmoid, d_tanh, exponential, sigmoid, tanh } from './math';
+import { d_sigmoid, d_tanh, exponential, logarithm, sigmoid, tanh } from './math';
 import * as codes from '../shared/codes';
 import { madd, nmadd } from './simd';
 import { ONE, ZEROS } from './tables';
@@ -33,10 +33,10 @@ function log1p(e: v128): v128 {
   const sum = f32x4.add(one, e);
   const kept = f32x4.sub(sum, one);
   const log = f32x4(
-    Mathf.log(f32x4.extract_lane(sum, 0)),
-    Mathf.log(f32x4.extract_lane(sum, 1)),
-    Mathf.log(f32x4.extract_lane(sum, 2)),
-    Mathf.log(f32x4.extract_lane(sum, 3)),
+    logarithm(f32x4.extract_lane(sum, 0)),
+    logarithm(f32x4.extract_lane(sum, 1)),
+    logarithm(f32x4.extract_lane(sum, 2)),
+    logarithm(f32x4.extract_lane(sum, 3)),
   );
   const whole = f32x4.div(f32x4.mul(log, e), kept);
   return v128.bitselect(whole, e, f32x4.gt(kept, v128.load(ZEROS)));

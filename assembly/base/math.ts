@@ -12,6 +12,7 @@
  * number.
  */
 
+import { logf_lut } from 'util/math';
 import { madd, nmadd } from './simd';
 import * as K from './tables';
 
@@ -136,4 +137,9 @@ export function d_sigmoid(y: v128): v128 {
 @inline
 export function d_tanh(y: v128): v128 {
   return nmadd(y, y, v128.load(K.ONE));
+}
+
+/** log x of one number, at most 0.82 ULP from float64: what `Mathf.log` is where speed counts. */
+export function logarithm(x: f32): f32 {
+  return logf_lut(x);
 }

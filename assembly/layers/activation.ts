@@ -9,7 +9,7 @@
  */
 
 import { activate, slope } from '../base/activations';
-import { sigmoid, tanh } from '../base/math';
+import { logarithm, sigmoid, tanh } from '../base/math';
 import { firstLanes, madd, nmadd, sum } from '../base/simd';
 import { exponentials, prepareRow, softmax } from '../base/softmax';
 import { ActivationLayer } from '../base/structs';
@@ -112,7 +112,7 @@ function eachBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void 
 function logSoftmaxForward(d: ActivationLayer, y: usize, x: usize): void {
   memory.copy(d.scratch, x, rowBytes(d));
   const high = prepareRow(d.scratch, d.width);
-  const total = Mathf.log(exponentials(d.scratch, d.width, high, d.beta));
+  const total = logarithm(exponentials(d.scratch, d.width, high, d.beta));
   const shift = f32x4.splat(high);
   const beta = f32x4.splat(d.beta);
   const logarithm = f32x4.splat(total);

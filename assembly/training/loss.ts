@@ -14,7 +14,7 @@
  */
 
 import { within } from '../base/bounds';
-import { exponential, sigmoid } from '../base/math';
+import { exponential, logarithm, sigmoid } from '../base/math';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
 import { Loss } from '../base/structs';
 import * as codes from '../shared/codes';
@@ -64,7 +64,7 @@ function crossEntropy(l: Loss, first: i32, end: i32): void {
       const high = prepareRow(y, n);
       const distance = high - load<f32>(target);
       const sums = exponentials(y, n, high, 1);
-      store<f32>(loss, weight * (Mathf.log(sums) + distance));
+      store<f32>(loss, weight * (logarithm(sums) + distance));
       multiply(y, n, slope / sums);
       store<f32>(target, load<f32>(target) - slope);
     }
@@ -80,7 +80,7 @@ function element(kind: i32, x: f32, target: f32, delta: f32, slope: usize, scale
     const far = -abs<f32>(x);
     const e = f32x4.extract_lane(exponential(f32x4.splat(far)), 0);
     store<f32>(slope, scale * (f32x4.extract_lane(sigmoid(f32x4.splat(x)), 0) - target));
-    return max<f32>(x, 0) - x * target + Mathf.log(1 + e);
+    return max<f32>(x, 0) - x * target + logarithm(1 + e);
   }
   const difference = x - target;
   const size = abs<f32>(difference);

@@ -1,21 +1,30 @@
-import * as layout from './generated/layout.ts';
+import { FIELDS } from './generated/layout.ts';
+import type { Structs } from './generated/layout.ts';
 import type { KernelExports } from './generated/exports.ts';
 import { Arena } from './arena.ts';
 import type { KernelImports } from './imports.ts';
 import type { Descriptor, Slot, StructName } from './plan.ts';
 
 /** The fields of a descriptor, by name. */
-type Field<S extends StructName> = keyof (typeof layout)[S]['offsets'];
+type Field<S extends StructName> = Structs[S];
 /** What a field is written with: a number, or what has an address. */
 type Value = number | Slot | Descriptor<StructName>;
 export type Fields<S extends StructName> = Partial<Record<Field<S>, Value>>;
 
-/** What is generated of a descriptor. */
-interface Layout {
-  readonly offsets: Readonly<Record<string, number>>;
-  /** Fields that are f32; all others are integers or addresses. */
-  readonly floats: readonly string[];
+/** Where a field lies in its descriptor. */
+interface Place {
+  /** In units of 4 bytes. */
+  readonly index: number;
+  /** All others are integers or addresses. */
+  readonly isFloat: boolean;
 }
+
+const placesOf = (fields: string): ReadonlyMap<string, Place> =>
+  new Map(
+    fields
+      .split(' ')
+      .map((word, index) => [word.replace('~', ''), { index, isFloat: word.endsWith('~') }]),
+  );
 
 /** The compiled kernels bound to one memory. No other file sees an address. */
 export class Kernels {
@@ -23,6 +32,10 @@ export class Kernels {
   readonly relaxed: boolean;
   readonly run: KernelExports;
   readonly imports: KernelImports;
+  /** Of the fields of every descriptor. */
+  readonly #places: ReadonlyMap<string, ReadonlyMap<string, Place>> = new Map(
+    Object.entries(FIELDS).map(([struct, fields]) => [struct, placesOf(fields)]),
+  );
 
   constructor(instance: WebAssembly.Instance, imports: KernelImports, maxBytes: number) {
     this.imports = imports;
@@ -67,15 +80,16 @@ export class Kernels {
 
   /** Writes one field of a descriptor, allocating nothing: for what changes with every call. */
   set<S extends StructName>(descriptor: Descriptor<S>, field: Field<S>, value: Value): void {
-    const { offsets, floats }: Layout = layout[descriptor.struct];
-    const index = (descriptor.address + offsets[field as string]!) / 4;
-    if (typeof value !== 'number') this.arena.integers[index] = value.address;
-    else if (floats.includes(field as string)) this.arena.floats[index] = value;
-    else this.arena.integers[index] = value;
+    const { index, isFloat } = this.#places.get(descriptor.struct)!.get(field)!;
+    const at = descriptor.address / 4 + index;
+    if (typeof value !== 'number') this.arena.integers[at] = value.address;
+    else if (isFloat) this.arena.floats[at] = value;
+    else this.arena.integers[at] = value;
   }
 
   /** Writes fields of a descriptor. */
   write<S extends StructName>(descriptor: Descriptor<S>, fields: Fields<S>): void {
-    for (const field in fields) this.set(descriptor, field as Field<S>, fields[field] as Value);
+    const given: Partial<Record<string, Value>> = fields;
+    for (const field in given) this.set(descriptor, field as Field<S>, given[field]!);
   }
 }

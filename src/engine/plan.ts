@@ -1,7 +1,8 @@
 import { ALIGN as LINE } from '../../assembly/shared/codes.ts';
 import { checkBytes } from './arena.ts';
 import type { Block } from './arena.ts';
-import * as layout from './generated/layout.ts';
+import { FIELDS } from './generated/layout.ts';
+import type { Structs } from './generated/layout.ts';
 
 /**
  * Where an array of f32 or i32 lies in the engine: an address that only this file makes sense of.
@@ -12,7 +13,7 @@ export interface Slot {
   readonly length: number;
 }
 
-export type StructName = keyof typeof layout;
+export type StructName = keyof Structs;
 
 /** A descriptor in the engine's memory. */
 export interface Descriptor<S extends StructName> {
@@ -52,7 +53,10 @@ export class Plan {
   }
 
   descriptor<S extends StructName>(struct: S): Descriptor<S> {
-    const slot = this.reserve(layout[struct].bytes / 4) as { address: number; length: number };
+    const slot = this.reserve(FIELDS[struct].split(' ').length) as {
+      address: number;
+      length: number;
+    };
     return Object.assign(slot, { struct });
   }
 
