@@ -10,8 +10,32 @@
  *   others             in order:                     g * Hp + u
  */
 
-import { Panels, Tied } from '../base/structs';
 import * as codes from '../shared/codes';
+
+/** A matrix in panels and in its plain order. */
+@unmanaged
+export class Panels {
+  cell: i32;
+  gates: i32;
+  hidden: i32;
+  padded: i32;
+  depth: i32;
+  vectors: i32;
+  panels: usize;
+  /** [gates * hidden, depth] */
+  plain: usize;
+}
+
+/** A table and its transpose in panels. */
+@unmanaged
+export class Tied {
+  rows: i32;
+  width: i32;
+  /** Bytes from row to row of the table. */
+  rowBytes: i32;
+  table: usize;
+  panels: usize;
+}
 
 /** The column of a gate of a unit. */
 export function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {
@@ -43,7 +67,8 @@ function panelAddress(panels: usize, k: i32, j: i32, depth: i32, vectors: i32): 
  * panels [K, N] = plain [G * H, K] transposed, with gates interleaved. `pack` false goes the other
  * way. Padding is not touched. A vector of biases is the case K = 1.
  */
-export function rearrange(d: Panels, pack: bool): void {
+export function rearrange(descriptor: usize, pack: bool): void {
+  const d = changetype<Panels>(descriptor);
   let plain = d.plain;
   for (let g = 0; g < d.gates; g++) {
     for (let u = 0; u < d.hidden; u++) {
@@ -62,7 +87,8 @@ export function rearrange(d: Panels, pack: bool): void {
  * Between a table and its transpose in panels of four vectors: panels = table, or `back` table +=
  * panels, which become zero. Padding is not touched.
  */
-export function transposeTable(d: Tied, back: bool): void {
+export function transposeTable(descriptor: usize, back: bool): void {
+  const d = changetype<Tied>(descriptor);
   for (let j = 0; j < d.rows; j++) {
     for (let k = 0; k < d.width; k++) {
       const inner = panelAddress(d.panels, k, j, d.width, 4);

@@ -250,7 +250,8 @@ export function stepsForward(q: Sequence, first: i32, end: i32): void {
 }
 
 /** The states of every step and the gates, from x and the initial state. */
-export function sequenceForward(q: Sequence): void {
+export function sequenceForward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   const chunk = max(CHUNK_STEPS, CHUNK_BYTES / (q.batch * q.gateRow));
   for (let first = 0; first < q.steps; first += chunk) {
     const end = min(first + chunk, q.steps);
@@ -459,7 +460,8 @@ export function panelsOf(q: Sequence): i32 {
  * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial
  * state (left in dh, dc). Uses up the gates that the forward pass left.
  */
-export function sequenceBackward(q: Sequence): void {
+export function sequenceBackward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   stepsBackward(q, 0, q.steps);
   weightGradients(q, 0, panelsOf(q));
   inputGradients(q, 0, rowsOf(q));
@@ -469,7 +471,8 @@ export function sequenceBackward(q: Sequence): void {
  * Derives the sum of the biases and, where there is room for them, the transposes, from the
  * parameters.
  */
-export function sequencePrepare(q: Sequence): void {
+export function sequencePrepare(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   const vectors = panelVectors(q.cell);
   const columnVectors = q.columns >> 2;
   if (q.bias != q.biasInput) {
@@ -485,11 +488,13 @@ export function sequencePrepare(q: Sequence): void {
  * The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in
  * gates, the other's in products.
  */
-export function cellForward(q: Sequence): void {
+export function cellForward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   pointwise(q, 0, q.padded >> 2, /* candidate */ false, /* back */ false);
 }
 
 /** The backward pass of the same. */
-export function cellBackward(q: Sequence): void {
+export function cellBackward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   pointwise(q, 0, q.padded >> 2, /* candidate */ false, /* back */ true);
 }

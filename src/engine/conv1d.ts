@@ -3,7 +3,7 @@ import { roundUp } from '../base/check.ts';
 import { panelsLength, plainPanels } from './panels.ts';
 import type { Panels } from './panels.ts';
 
-/** What the buffers of a `Conv1d` (assembly/base/structs.ts) depend on. */
+/** What the buffers of a `Conv1d` (assembly/layers/conv1d.ts) depend on. */
 export interface ConvShape {
   readonly inputs: number;
   readonly outputs: number;
