@@ -29,6 +29,7 @@ import {
   unitsForward,
   weightGradients,
 } from './recurrent/sequence';
+import { hasMatrix } from './recurrent/products';
 import * as codes from './shared/codes';
 
 /**
@@ -100,7 +101,7 @@ function shareOf(q: Sequence, from: i32, until: i32): Sequence {
 
 /** Whether steps back sum over all their rows: into gradients of parameters, or into norms. */
 function sumsOverRows(q: Sequence): bool {
-  if (q.peephole || q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;
+  if (q.peephole || q.dhSeen || (q.dr && !hasMatrix(q))) return true;
   return changetype<usize>(q.options) != 0 && q.options.gammaHidden != 0;
 }
 
@@ -187,7 +188,7 @@ export function stepCount(descriptor: usize): i32 {
 /** Products of the recurrence in the longest step. */
 export function workOfStep(descriptor: usize): f64 {
   const q = changetype<Sequence>(descriptor);
-  return <f64>q.batch * q.columns * q.depth;
+  return <f64>q.batch * q.columns * max(q.depth, 1);
 }
 
 /**

@@ -976,8 +976,8 @@ export const mutants = [
     'threads: scratch of normalised cells is shared': [['  o.dCell += rows;\n', '']],
     'threads: peepholes are summed by all at once': [
       [
-        'if (q.peephole || q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;',
-        'if (q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;',
+        'if (q.peephole || q.dhSeen || (q.dr && !hasMatrix(q))) return true;',
+        'if (q.dhSeen || (q.dr && !hasMatrix(q))) return true;',
       ],
     ],
     'threads: second moments of another share': [['  if (u.second) mine.second += at;\n', '']],

@@ -14,10 +14,9 @@
  *   └ ... row K - 1 ────────┘└───────────────────────┘
  *
  *   LSTM, V = 4: i0..3 f0..3 g0..3 o0..3 | i4..7 f4..7 ...    GRU, V = 3: r0..3 z0..3 n0..3 | ...
- *   minimal GRU, V = 4: z0..7 n0..7 | ...    others, V = 4: 16 columns in their order
  *
- * Columns are in the same order in the gates' buffers, row after row, so that four registers hold
- * all gates of four units. Padding units have zero weights; their states and gradients stay exactly
+ * Columns are in the same order in the gates' buffers, row after row, so that a few registers hold
+ * all gates of some units. Padding units have zero weights; their states and gradients stay exactly
  * zero.
  */
 
@@ -239,7 +238,7 @@ export class Sequence extends Step {
   isOdd: i32;
   inputs: i32;
   hidden: i32;
-  /** Rows of R: H, or P where h is projected. */
+  /** Rows of R: H, or P where h is projected; 0 where R is no matrix. */
   depth: i32;
   /** [T + 1] i32 in: the first row of every step. */
   offsets: usize;
@@ -247,6 +246,8 @@ export class Sequence extends Step {
   padded: i32;
   /** N; rows may lie further apart, so that not all fall into the same sets of a cache. */
   columns: i32;
+  /** V, vectors of a panel of gates. */
+  panelVectors: i32;
   /** Bytes from row to row of x and dx. */
   xRow: i32;
   dxRow: i32;

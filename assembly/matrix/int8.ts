@@ -38,8 +38,9 @@ import { ZEROS } from '../base/tables';
  */
 @unmanaged
 export class Int8Panels {
-  /** Which gates are beside each other; see matrix/panels.ts. */
-  cell: i32;
+  /** Gates that share panels of floats, and vectors of these; see matrix/panels.ts. */
+  together: i32;
+  vectors: i32;
   /** Rows of a gate, and those rounded up to whole panels. */
   hidden: i32;
   padded: i32;
@@ -198,7 +199,7 @@ function panelsOf(m: Int8Panels): usize {
 
 /** The column of a row of W: gate after gate, each of `hidden` rows. */
 function columnOfRow(m: Int8Panels, row: i32): i32 {
-  return columnOf(m.cell, row / m.hidden, row % m.hidden, m.padded);
+  return columnOf(m.together, m.vectors, row / m.hidden, row % m.hidden, m.padded);
 }
 
 /**

@@ -1,10 +1,11 @@
-import { ALIGN, CELL_NONE } from '../../assembly/shared/codes.ts';
+import { ALIGN } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
 
 /** How the numbers of a parameter lie in the engine; see `assembly/matrix/panels.ts`. */
 export interface Panels {
-  readonly cell: number;
   readonly gates: number;
+  /** Gates that share panels: the first ones. */
+  readonly together: number;
   readonly hidden: number;
   readonly padded: number;
   readonly depth: number;
@@ -32,7 +33,7 @@ export function int8Length(panels: Panels): number {
 
 /** The panels of a matrix that belongs to no cell. */
 export function plainPanels(outputs: number, padded: number, depth: number): Panels {
-  return { cell: CELL_NONE, gates: 1, hidden: outputs, padded, depth, vectors: 4 };
+  return { gates: 1, together: 1, hidden: outputs, padded, depth, vectors: 4 };
 }
 
 /** Elements that the panels of a float32 matrix take. */

@@ -122,8 +122,8 @@ class CellScratch {
     this.kernels.write(this.#panels, {
       panels: part(slot, row * padded * width),
       plain: this.#plain,
-      cell: this.#cell,
       gates: width,
+      together: width,
       hidden,
       padded,
       depth: 1,

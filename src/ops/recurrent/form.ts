@@ -38,13 +38,18 @@ export interface CellForm {
   readonly unit: number;
   /** Vectors of a panel of gates. */
   readonly panelVectors: number;
+  /** Gates that share panels: the first ones. Absent: all. */
+  readonly together?: number;
   readonly hasCellState: boolean;
   /** Second buffer of every step: as wide as the gates, as the state, or none. */
   readonly products: 'gates' | 'state' | 'none';
   /** Whether the recurrent bias stays apart from the other one. */
   readonly biasApart: boolean;
-  /** Whether gates see a state; `false` where not: the cell has no R, and one bias. */
-  readonly hasRecurrence?: false;
+  /**
+   * How gates see a state: each unit its own through a vector, or not at all (no R, and one bias).
+   * Absent: through a matrix.
+   */
+  readonly recurrence?: 'vector' | 'none';
   readonly options?: CellOptions;
 }
 

@@ -38,6 +38,7 @@ export const gru: CellKind = {
       peepholes: [],
       unit: after ? 4 : 16,
       panelVectors: after ? 3 : 4,
+      together: after ? 3 : 2,
       hasCellState: false,
       products: after ? 'gates' : 'state',
       biasApart: after,

@@ -22,7 +22,7 @@ export const mingru: CellKind = {
     hasCellState: false,
     products: 'none',
     biasApart: false,
-    hasRecurrence: false,
+    recurrence: 'none',
   }),
   check({ recurrentDropout }, at) {
     if (!recurrentDropout) return;

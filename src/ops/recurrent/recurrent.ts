@@ -1,4 +1,4 @@
-import { CELL_INDEPENDENT, OPERAND_CELL } from '../../../assembly/shared/codes.ts';
+import { OPERAND_CELL } from '../../../assembly/shared/codes.ts';
 import { roundUp } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { plainPanels } from '../../engine/panels.ts';
@@ -118,9 +118,7 @@ export class RecurrentNode implements Node {
     const gates = form.gates.length;
     const parameters: ParameterSpec[] = [];
     const uniform: Initial = { kind: 'uniform', limit: 1 / Math.sqrt(hidden) };
-    const panels = (depth: number): Panels => {
-      return { cell: form.code, gates, hidden, padded, depth, vectors: form.panelVectors };
-    };
+    const panels = (depth: number): Panels => this.#panels(depth);
     const add = (
       role: string,
       kind: string,
@@ -176,14 +174,22 @@ export class RecurrentNode implements Node {
     return parameters;
   }
 
+  /** How a parameter [gates * H, depth] lies. */
+  #panels(depth: number): Panels {
+    const { form, hidden, padded } = this;
+    const gates = form.gates.length;
+    const { together = gates, panelVectors: vectors } = form;
+    return { gates, together, hidden, padded, depth, vectors };
+  }
+
   /** Whether gates see a state. */
   get #hasRecurrence(): boolean {
-    return this.form.hasRecurrence !== false;
+    return this.form.recurrence !== 'none';
   }
 
   /** Whether each unit sees no state but its own. */
   get #isVector(): boolean {
-    return this.form.code === CELL_INDEPENDENT;
+    return this.form.recurrence === 'vector';
   }
 
   /** The sum of both biases, where they may be summed. */
@@ -272,7 +278,8 @@ export class RecurrentNode implements Node {
         until: batch,
         offsets: at.offsets,
         hidden: this.hidden,
-        depth: this.depth,
+        depth: hasMatrix ? this.depth : 0,
+        panelVectors: form.panelVectors,
         padded,
         hiddenBytes: padded * 4,
         columns,
@@ -417,7 +424,7 @@ export class RecurrentNode implements Node {
     gates: Slot,
     states: Slot,
   ): { describe(): void; read(place: number): Float32Array } {
-    const { form, hidden, padded, gateRow, stateRow } = this;
+    const { form, hidden, gateRow, stateRow } = this;
     const { kernels } = at;
     const count = form.gates.length;
     if (count === 1) {
@@ -427,10 +434,8 @@ export class RecurrentNode implements Node {
     }
     const plain = plan.reserve(this.columns);
     const panels = plan.descriptor('Panels');
-    const { code: cell, panelVectors: vectors } = form;
     return {
-      describe: () =>
-        kernels.write(panels, { cell, gates: count, hidden, padded, depth: 1, vectors, plain }),
+      describe: () => kernels.write(panels, { ...this.#panels(1), plain }),
       read(place) {
         kernels.write(panels, { panels: part(gates, place * gateRow) });
         kernels.run.panels_rearrange(panels.address, false);

@@ -54,6 +54,6 @@ export const rnn: CellKind = {
 export const indrnn: CellKind = {
   ...rnn,
   type: 'indrnn',
-  form: () => form(CELL_INDEPENDENT),
+  form: () => ({ ...form(CELL_INDEPENDENT), recurrence: 'vector' }),
   policy: () => POLICY_CHOSEN,
 };
