@@ -189,8 +189,8 @@ export const mutants = [
     ],
     'conv1d: gradients take the first block of rows first': [
       [
-        'for (let end = rows; end > 0; end -= CONV_ROWS) {\n    const first = max(0, end - CONV_ROWS);',
-        'for (let first = 0; first < rows; first += CONV_ROWS) {\n    const end = min(rows, first + CONV_ROWS);',
+        'for (let end = rows; end > 0; end -= d.windowRows) {\n    const first = max(0, end - d.windowRows);',
+        'for (let first = 0; first < rows; first += d.windowRows) {\n    const end = min(rows, first + d.windowRows);',
       ],
     ],
     'conv1d: depthwise gradients take the first step first': [

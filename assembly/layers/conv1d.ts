@@ -16,7 +16,6 @@ import { madd } from '../base/simd';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
 import { rowAt, validSteps } from './rows';
-import { CONV_ROWS } from '../shared/tuning';
 
 /**
  * A convolution over time, a correlation as torch.nn.Conv1d: row b of output step t' is the bias
@@ -99,11 +98,12 @@ export class Conv1d {
   /** inout, accumulate: like the parameters. */
   dw: usize;
   dBias: usize;
-  /** [CONV_ROWS, windowRow] scratch: what some outputs of a group see. Depthwise: [K] i32. */
+  /** [windowRows, windowRow] scratch: what some outputs of a group see. Depthwise: [K] i32. */
   windows: usize;
+  windowRows: i32;
   /** Bytes from row to row: K I / G elements rounded up to whole vectors, at least. */
   windowRow: i32;
-  /** [CONV_ROWS, O / G rounded up to a multiple of four] scratch; 0 where G = 1 or depthwise. */
+  /** [windowRows, O / G rounded up to a multiple of four] scratch; 0 where G = 1 or depthwise. */
   slice: usize;
   /** scratch */
   product: Product;
@@ -416,8 +416,8 @@ export function conv1dForward(descriptor: usize): void {
   if (isDepthwise(d)) {
     depthwiseForward(d);
   } else {
-    for (let first = 0; first < rows; first += CONV_ROWS) {
-      const block = min(rows - first, CONV_ROWS);
+    for (let first = 0; first < rows; first += d.windowRows) {
+      const block = min(rows - first, d.windowRows);
       for (let group = 0; group < d.groups; group++) groupForward(d, group, first, block);
     }
   }
@@ -430,8 +430,8 @@ export function conv1dBackward(descriptor: usize): void {
   if (d.dx) beginGradients(d);
   if (d.dBias) columnSums(d.dBias, d.dy, d.dyRow, rows, (d.outputs + 3) >> 2);
   if (isDepthwise(d)) return depthwiseBackward(d);
-  for (let end = rows; end > 0; end -= CONV_ROWS) {
-    const first = max(0, end - CONV_ROWS);
+  for (let end = rows; end > 0; end -= d.windowRows) {
+    const first = max(0, end - d.windowRows);
     for (let group = 0; group < d.groups; group++) groupBackward(d, group, first, end - first);
   }
 }

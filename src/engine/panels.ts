@@ -40,3 +40,21 @@ export function plainPanels(outputs: number, padded: number, depth: number): Pan
 export function panelsLength({ gates, padded, depth, vectors }: Panels): number {
   return roundUp(gates * padded, 4 * vectors) * depth;
 }
+
+/**
+ * Rows of PyTorch's [O, I, K] as [O, K, I], or back: the kernel wants the taps of an output before
+ * its inputs.
+ */
+export function permuteTaps(rows: Float32Array, inputs: number, taps: number, into: boolean): void {
+  if (taps === 1 || inputs === 1) return;
+  const row = new Float32Array(inputs * taps);
+  for (let at = 0; at < rows.length; at += row.length) {
+    for (let i = 0; i < inputs; i++) {
+      for (let k = 0; k < taps; k++) {
+        const [plain, inner] = [i * taps + k, k * inputs + i];
+        row[into ? inner : plain] = rows[at + (into ? plain : inner)]!;
+      }
+    }
+    rows.set(row, at);
+  }
+}
