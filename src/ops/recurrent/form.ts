@@ -1,6 +1,6 @@
 import type { ActivationCode, ActivationName } from '../activations.ts';
 import type { OptionTable } from '../options.ts';
-import type { RecurrentLayerSpec } from './specs.ts';
+import type { CellSpec } from './specs.ts';
 
 /** What a layer has beyond its cell, resolved; see `Options` in assembly/base/structs.ts. */
 export interface CellOptions {
@@ -57,20 +57,20 @@ export interface CellForm {
 export type PlainForm = Omit<CellForm, 'policy' | 'options'>;
 
 /** A kind of cell: all that its file says of it. */
-export interface CellKind {
-  readonly type: RecurrentLayerSpec['type'];
+export interface CellKind<Spec extends CellSpec = CellSpec> {
+  readonly type: Spec['type'];
   /** Options beside those of every recurrent layer that a description keeps only where given. */
   readonly offOptions?: OptionTable;
   /** Options that always have a value. */
   readonly options: OptionTable;
   /** The usual activations of gates, candidate and outgoing cell state, as many as it has. */
-  usual(spec: RecurrentLayerSpec): readonly ActivationName[];
-  form(spec: RecurrentLayerSpec): PlainForm;
+  usual(spec: Spec): readonly ActivationName[];
+  form(spec: Spec): PlainForm;
   /**
    * The policy of its kernels for these activations, without any bound; `POLICY_CHOSEN` where they
    * are asked for at run time.
    */
-  policy(spec: RecurrentLayerSpec, options: CellOptions, isUsual: boolean): number;
+  policy(spec: Spec, options: CellOptions, isUsual: boolean): number;
   /** Checks what no single option tells. */
-  check?(spec: RecurrentLayerSpec, at: string): void;
+  check?(spec: Spec, at: string): void;
 }

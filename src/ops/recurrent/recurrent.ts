@@ -26,7 +26,10 @@ import { cellForm } from './cell.ts';
 import type { CellForm, CellKind } from './form.ts';
 import { reserveOptions } from './option-buffers.ts';
 import { tableOf } from './options.ts';
-import type { CompleteRecurrent, LstmSpec, RecurrentLayerSpec } from './specs.ts';
+import type { CellSpec, CompleteRecurrent } from './specs.ts';
+
+/** A completed layer of any cell. */
+type Layer = CompleteRecurrent<CellSpec>;
 
 /**
  * Rows that are a multiple of 1 KiB apart fall into a few sets of a first-level cache, and a walk
@@ -71,7 +74,7 @@ export class RecurrentNode implements Node {
    */
   constructor(
     cell: CellKind,
-    layer: CompleteRecurrent,
+    layer: Layer,
     source: number,
     inputs: number,
     place: number,
@@ -79,7 +82,7 @@ export class RecurrentNode implements Node {
     reverse: boolean,
   ) {
     const { name, hiddenSize: hidden, bias } = layer;
-    const form = cellForm(cell, layer as RecurrentLayerSpec, reverse);
+    const form = cellForm(cell, layer, reverse);
     this.sources = [source];
     this.name = `${name}.${place}`;
     this.layer = name;
@@ -475,7 +478,7 @@ function state(values: Slot, last: Slot, gradient: Slot, batch: number): BoundSt
 /** One node, or one for each direction and their merge. */
 function addSubLayer(
   cell: CellKind,
-  layer: CompleteRecurrent,
+  layer: Layer,
   depth: number,
   inputs: number,
   build: GraphBuilder,
@@ -500,13 +503,13 @@ function addSubLayer(
   build.add(new MergeNode(name, `${name}.${depth}`, both, outputs, layer.merge));
 }
 
-function outputsOf(layer: CompleteRecurrent): number {
-  const width = (layer as LstmSpec).projSize || layer.hiddenSize;
+function outputsOf(layer: Layer): number {
+  const width = layer.projSize || layer.hiddenSize;
   return layer.bidirectional && layer.merge === 'concat' ? 2 * width : width;
 }
 
 /** The kind of layer that runs a cell over a sequence. */
-export function recurrent(cell: CellKind): Op<RecurrentLayerSpec, CompleteRecurrent> {
+export function recurrent(cell: CellKind): Op<CellSpec, Layer> {
   return {
     type: cell.type,
     options: tableOf(cell),
@@ -519,7 +522,7 @@ export function recurrent(cell: CellKind): Op<RecurrentLayerSpec, CompleteRecurr
         throw new GatefoldError('ERR_ARGUMENT', `"${at}.merge" needs "bidirectional": true`);
       }
       cell.check?.(spec, at);
-      return spec as CompleteRecurrent;
+      return spec as Layer;
     },
     sizes: (layer) => ({
       inputs: layer.inputSize,
