@@ -29,25 +29,22 @@ export interface CellForm {
   readonly operand: number;
   /** Gates in the order of the rows of the parameters, PyTorch's. */
   readonly gates: readonly string[];
-  /**
-   * Gates that see the cell state through a vector of their own, in the order of the rows of
-   * `weight_peephole`.
-   */
-  readonly peepholes: readonly string[];
   /** Hidden units are padded to a multiple of this. */
   readonly unit: number;
   /** Vectors of a panel of gates. */
   readonly panelVectors: number;
-  /** Gates that share panels: the first ones. Absent: all. */
+  /** Gates that share panels, the first ones; all where absent. */
   readonly together?: number;
-  readonly hasCellState: boolean;
-  /** Second buffer of every step: as wide as the gates, as the state, or none. */
-  readonly products: 'gates' | 'state' | 'none';
+  /** Gates that see the cell state through a vector of their own: rows of `weight_peephole`. */
+  readonly peepholes?: number;
+  readonly hasCellState?: boolean;
+  /** A second buffer of every step, as wide as the gates or as the state. */
+  readonly products?: 'gates' | 'state';
   /** Whether the recurrent bias stays apart from the other one. */
-  readonly biasApart: boolean;
+  readonly biasApart?: boolean;
   /**
-   * How gates see a state: each unit its own through a vector, or not at all (no R, and one bias).
-   * Absent: through a matrix.
+   * How gates see a state, where it is not through a matrix R: each unit its own through a vector,
+   * or not at all, with one bias.
    */
   readonly recurrence?: 'vector' | 'none';
   readonly options?: CellOptions;

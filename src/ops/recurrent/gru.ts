@@ -50,11 +50,9 @@ export const gru: CellKind<GruSpec> = {
       code: after ? CELL_GRU_AFTER : CELL_GRU_BEFORE,
       operand: OPERAND_HIDDEN,
       gates: ['reset', 'update', 'new'],
-      peepholes: [],
       unit: after ? 4 : 16,
       panelVectors: after ? 3 : 4,
       together: after ? 3 : 2,
-      hasCellState: false,
       products: after ? 'gates' : 'state',
       biasApart: after,
     };

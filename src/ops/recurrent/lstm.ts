@@ -83,18 +83,15 @@ export const lstm: CellKind<LstmSpec> = {
   policy: (_, { layerNorm }, isUsual) => (isUsual && !layerNorm ? POLICY_USUAL : POLICY_CHOSEN),
   form(spec) {
     const coupled = spec.inputForget === true;
-    const diagonal = spec.peephole === 'diagonal';
-    const seeing = coupled ? ['input', 'output'] : ['input', 'forget', 'output'];
     return {
       code: coupled ? CELL_LSTM_COUPLED : CELL_LSTM,
       operand: spec.peephole === 'cell' ? OPERAND_CELL : OPERAND_HIDDEN,
       gates: coupled ? ['input', 'cell', 'output'] : ['input', 'forget', 'cell', 'output'],
-      peepholes: diagonal ? seeing : [],
+      // All but that of the candidate.
+      ...(spec.peephole === 'diagonal' && { peepholes: coupled ? 2 : 3 }),
       unit: 4,
       panelVectors: coupled ? 3 : 4,
       hasCellState: true,
-      products: 'none',
-      biasApart: false,
     };
   },
   check({ projClip, projSize }, at) {

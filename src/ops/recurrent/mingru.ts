@@ -25,12 +25,8 @@ export const mingru: CellKind<MinGruSpec> = {
     code: CELL_MINGRU,
     operand: OPERAND_HIDDEN,
     gates: ['update', 'new'],
-    peepholes: [],
     unit: 8,
     panelVectors: 4,
-    hasCellState: false,
-    products: 'none',
-    biasApart: false,
     recurrence: 'none',
   }),
   check({ recurrentDropout }, at) {

@@ -159,7 +159,7 @@ export class RecurrentNode implements Node {
     if (this.#bias === true) {
       add('biasHidden', 'bias_hh', [wide], { panels: panels(1) }, FILL_ZERO);
     }
-    const seeing = form.peepholes.length;
+    const seeing = form.peepholes;
     if (seeing) add('peephole', 'weight_peephole', [seeing, hidden], { row: padded }, FILL_ZERO);
     const { projected = 0, layerNorm } = form.options ?? {};
     if (projected) {
@@ -233,8 +233,8 @@ export class RecurrentNode implements Node {
     const c = optional(cell * states);
     const [lastH, lastC] = [plan.reserve(step), optional(cell * step)];
     const gates = plan.reserve(rows * gateRow);
-    const width = { gates: gateRow, state: stateRow, none: 0 }[form.products];
-    const products = optional(rows * width);
+    const productRow = form.products === 'gates' ? gateRow : stateRow;
+    const products = optional(form.products ? rows * productRow : 0);
     const own = plan.part(h, step);
     const gradient = forTraining(rows * stateRow);
     const [dh, dc] = [forTraining(step), forTraining(step)];
@@ -290,7 +290,7 @@ export class RecurrentNode implements Node {
         gateRow: gateRow * 4,
         gatesAll: gates,
         productsAll: products,
-        productRow: (form.products === 'gates' ? gateRow : stateRow) * 4,
+        productRow: productRow * 4,
         hAll: h,
         cAll: c,
         dyAll: turn ? turn.stepGradient : gradient,
@@ -315,15 +315,14 @@ export class RecurrentNode implements Node {
         options.describe();
         kernels.write(sequence, { options: options.descriptor });
       }
-      const hasPeephole = form.peepholes.length > 0;
-      if (hasPeephole) kernels.write(sequence, { peephole: at.parameter('peephole') });
+      if (form.peepholes) kernels.write(sequence, { peephole: at.parameter('peephole') });
       turn?.describe();
       reader.describe();
       if (!isTraining) return;
       const dx = turn ? turn.dx : at.gradientOfInput(0);
       kernels.write(sequence, { dxRow: dx.row * 4, dw: at.gradient('input') });
       if (this.#hasRecurrence) kernels.write(sequence, { dr: at.gradient('recurrent') });
-      if (hasPeephole) kernels.write(sequence, { dPeephole: at.gradient('peephole') });
+      if (form.peepholes) kernels.write(sequence, { dPeephole: at.gradient('peephole') });
       if (!this.#bias) return;
       const dBiasHidden = this.#bias === 'single' ? dNoBias : at.gradient('biasHidden');
       kernels.write(sequence, { dBiasInput: at.gradient('biasInput'), dBiasHidden });

@@ -43,12 +43,8 @@ const form = (code: number): PlainForm => ({
   code,
   operand: OPERAND_HIDDEN,
   gates: ['hidden'],
-  peepholes: [],
   unit: 16,
   panelVectors: 4,
-  hasCellState: false,
-  products: 'none',
-  biasApart: false,
 });
 
 export const rnn: CellKind<ElmanSpec> = {
