@@ -705,6 +705,9 @@ export const mutants = [
   }),
 
   ...mutantsOf('assembly/matrix/panels.ts', {
+    'panels: all gates share them': [
+      ['  if (gate >= together) return gate * padded + unit;\n', ''],
+    ],
     'gradient of a tied weight counts again at the next update': [['store<f32>(inner, 0);', '']],
     'gradient of a tied weight takes the place of that of the table': [
       [
@@ -980,6 +983,9 @@ export const mutants = [
         'if (q.dhSeen || (q.dr && !hasMatrix(q))) return true;',
       ],
     ],
+    'threads: recurrent vectors are summed by all at once': [
+      [' || (q.dr && !hasMatrix(q))) return true;', ') return true;'],
+    ],
     'threads: second moments of another share': [['  if (u.second) mine.second += at;\n', '']],
     'threads: a share of dx from the first row on': [
       ['denseInputs(mine, first, rows)', 'denseInputs(mine, 0, rows)'],
@@ -1230,6 +1236,9 @@ export const mutants = [
       ],
     ],
     'what reads backwards reads its inputs forwards': [['        turn?.before();\n', '']],
+    'a recurrent vector is taken for a matrix': [
+      ['depth: hasMatrix ? this.depth : 0,', 'depth: this.depth,'],
+    ],
     'a single bias is added twice': [
       [
         "this.#bias === 'single' ? noBias : at.parameter('biasHidden')",
