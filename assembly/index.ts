@@ -1,247 +1,79 @@
 /**
- * What JavaScript can call. Numbers only; pointers are bytes, counts are elements. Nothing here
- * allocates, throws or logs.
+ * What JavaScript can call, by its name there. It gives numbers only: descriptors and other
+ * pointers are addresses in bytes, counts are elements. Nothing here allocates, throws or logs.
  */
 
 import './base/abort';
-import * as activation from './layers/activation';
-import * as conv1d from './layers/conv1d';
-import * as dense from './layers/dense';
-import * as embedding from './layers/embedding';
-import * as masks from './layers/masks';
-import * as merge from './layers/merge';
-import * as panels from './matrix/panels';
-import * as pool from './layers/pool';
-import * as rows from './layers/rows';
-import * as gemm from './matrix/gemm';
-import * as norm from './layers/norm';
-import {
-  ActivationLayer,
-  Conv1d,
-  Ctc,
-  Dense,
-  Draw,
-  Int8Panels,
-  LayerNorm,
-  Lookup,
-  Loss,
-  Masked,
-  Merge,
-  Panels,
-  Pool,
-  Product,
-  Rows,
-  Sequence,
-  Tied,
-  Update,
-} from './base/structs';
-import { packRow, unpackRow } from './matrix/int8';
-import { ctc } from './training/ctc';
-import * as loss from './training/loss';
-import * as optim from './training/optim';
-import * as parts from './threads';
-import * as sequence from './recurrent/sequence';
-
-export { ctcScratch as loss_ctc_scratch } from './training/ctc';
-export {
-  clampValues as values_clamp,
-  scaleValues as values_scale,
-  sumOfSquares as gradient_squares,
-} from './base/vectors';
-export { total as loss_total } from './training/loss';
-export { addsExactly as int8_exact } from './matrix/int8';
 
 /** First byte that the host may use. */
 export const heap_base: usize = __heap_base;
 /** 1 in the relaxed SIMD build, 0 in the baseline build. */
 export const relaxed: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 
-export function sequence_forward(q: usize): void {
-  sequence.sequenceForward(changetype<Sequence>(q));
-}
-
-export function sequence_backward(q: usize): void {
-  sequence.sequenceBackward(changetype<Sequence>(q));
-}
-
-export function sequence_prepare(q: usize): void {
-  sequence.sequencePrepare(changetype<Sequence>(q));
-}
-
-export function cell_forward(q: usize): void {
-  sequence.cellForward(changetype<Sequence>(q));
-}
-
-export function cell_backward(q: usize): void {
-  sequence.cellBackward(changetype<Sequence>(q));
-}
-
-export function dense_forward(d: usize): void {
-  dense.denseForward(changetype<Dense>(d));
-}
-
-export function dense_backward(d: usize): void {
-  dense.denseBackward(changetype<Dense>(d));
-}
-
-export function dense_prepare(d: usize): void {
-  dense.densePrepare(changetype<Dense>(d));
-}
-
-export function embedding_forward(d: usize): void {
-  embedding.embeddingForward(changetype<Lookup>(d));
-}
-
-export function embedding_backward(d: usize): void {
-  embedding.embeddingBackward(changetype<Lookup>(d));
-}
-
-export function merge_forward(d: usize): void {
-  merge.mergeForward(changetype<Merge>(d));
-}
-
-export function merge_backward(d: usize): void {
-  merge.mergeBackward(changetype<Merge>(d));
-}
-
-export function pool_forward(d: usize): void {
-  pool.poolForward(changetype<Pool>(d));
-}
-
-export function pool_backward(d: usize): void {
-  pool.poolBackward(changetype<Pool>(d));
-}
-
-export function mask_fill(d: usize, at: i32, block: u32): void {
-  masks.fillMask(changetype<Draw>(d), at, block);
-}
-
-export function rows_mask(d: usize): void {
-  masks.maskRows(changetype<Masked>(d));
-}
-
-export function rows_gather(d: usize): void {
-  const all = changetype<Rows>(d);
-  rows.gatherRows(all, 0, all.rows);
-}
-
-export function rows_add(d: usize): void {
-  const all = changetype<Rows>(d);
-  rows.addRows(all, 0, all.rows);
-}
-
-export function panels_rearrange(d: usize, pack: bool): void {
-  panels.rearrange(changetype<Panels>(d), pack);
-}
-
-export function panels_of_table(d: usize, back: bool): void {
-  panels.transposeTable(changetype<Tied>(d), back);
-}
-
-export function activation_forward(d: usize): void {
-  activation.activationForward(changetype<ActivationLayer>(d));
-}
-
-export function activation_backward(d: usize): void {
-  activation.activationBackward(changetype<ActivationLayer>(d));
-}
-
-export function layer_norm_forward(d: usize): void {
-  norm.layerNormForward(changetype<LayerNorm>(d));
-}
-
-export function layer_norm_backward(d: usize): void {
-  norm.layerNormBackward(changetype<LayerNorm>(d));
-}
-
-export function conv1d_forward(d: usize): void {
-  conv1d.conv1dForward(changetype<Conv1d>(d));
-}
-
-export function conv1d_backward(d: usize): void {
-  conv1d.conv1dBackward(changetype<Conv1d>(d));
-}
-
-export function conv1d_prepare(d: usize): void {
-  conv1d.conv1dPrepare(changetype<Conv1d>(d));
-}
-
-export function product_f32(g: usize): void {
-  gemm.product(changetype<Product>(g));
-}
-
-export function int8_pack(m: usize, row: i32, plain: usize, scale: f32): f32 {
-  return packRow(changetype<Int8Panels>(m), row, plain, scale);
-}
-
-export function int8_unpack(m: usize, row: i32, plain: usize, scaled: bool): f32 {
-  return unpackRow(changetype<Int8Panels>(m), row, plain, scaled);
-}
-
-export function loss_rows(l: usize): void {
-  const all = changetype<Loss>(l);
-  loss.lossRows(all, 0, all.rows);
-}
-
-export function loss_count(l: usize, x: f64): f64 {
-  return loss.count(changetype<Loss>(l), x);
-}
-
-export function loss_weight(l: usize, x: f64): f64 {
-  return loss.weight(changetype<Loss>(l), x);
-}
-
-export function loss_score(l: usize, x: f64): f64 {
-  return loss.score(changetype<Loss>(l), x);
-}
-
-export function loss_ctc(c: usize): f64 {
-  return ctc(changetype<Ctc>(c));
-}
-
-export function optimizer_update(u: usize): void {
-  optim.update(changetype<Update>(u));
-}
-
-/** Scratch of one thread. */
-export const part_bytes: i32 = parts.PART_BYTES;
-
-export function part_seat(scratch: usize, thread: i32): void {
-  parts.takeSeat(scratch, thread);
-}
-
-export function part_rows(from: i32, until: i32): void {
-  parts.takeRows(from, until);
-}
-
-export function part_run(phase: i32, descriptor: usize, part: i32, count: i32): void {
-  parts.runPart(phase, descriptor, part, count);
-}
-
-export function part_row(q: usize, back: bool, part: i32, count: i32): i32 {
-  return parts.rowOfPart(changetype<Sequence>(q), back, part, count);
-}
-
-export function part_steps(q: usize, back: bool, first: i32, end: i32): void {
-  parts.runSteps(changetype<Sequence>(q), back, first, end);
-}
-
-export function part_step_count(q: usize): i32 {
-  return changetype<Sequence>(q).steps;
-}
-
-export function part_step_work(q: usize): f64 {
-  return parts.workOfStep(changetype<Sequence>(q));
-}
-
-export function part_together(q: usize, count: i32, least: f64): bool {
-  return parts.areTogether(changetype<Sequence>(q), count, least);
-}
-
-export function part_units(q: usize, t: i32, thread: i32, count: i32): void {
-  parts.runUnits(changetype<Sequence>(q), t, thread, count);
-}
-
-export function part_work(phase: i32, descriptor: usize): f64 {
-  return parts.workOf(phase, descriptor);
-}
+export {
+  clampValues as values_clamp,
+  scaleValues as values_scale,
+  sumOfSquares as gradient_squares,
+} from './base/vectors';
+export { product as product_f32 } from './matrix/gemm';
+export {
+  addsExactly as int8_exact,
+  packRow as int8_pack,
+  unpackRow as int8_unpack,
+} from './matrix/int8';
+export { rearrange as panels_rearrange, transposeTable as panels_of_table } from './matrix/panels';
+export {
+  activationBackward as activation_backward,
+  activationForward as activation_forward,
+} from './layers/activation';
+export {
+  conv1dBackward as conv1d_backward,
+  conv1dForward as conv1d_forward,
+  conv1dPrepare as conv1d_prepare,
+} from './layers/conv1d';
+export {
+  denseBackward as dense_backward,
+  denseForward as dense_forward,
+  densePrepare as dense_prepare,
+} from './layers/dense';
+export {
+  embeddingBackward as embedding_backward,
+  embeddingForward as embedding_forward,
+} from './layers/embedding';
+export { fillMask as mask_fill, maskRows as rows_mask } from './layers/masks';
+export { mergeBackward as merge_backward, mergeForward as merge_forward } from './layers/merge';
+export {
+  layerNormBackward as layer_norm_backward,
+  layerNormForward as layer_norm_forward,
+} from './layers/norm';
+export { poolBackward as pool_backward, poolForward as pool_forward } from './layers/pool';
+export { addAllRows as rows_add, gatherAllRows as rows_gather } from './layers/rows';
+export {
+  cellBackward as cell_backward,
+  cellForward as cell_forward,
+  sequenceBackward as sequence_backward,
+  sequenceForward as sequence_forward,
+  sequencePrepare as sequence_prepare,
+} from './recurrent/sequence';
+export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
+export {
+  count as loss_count,
+  lossOfAllRows as loss_rows,
+  score as loss_score,
+  total as loss_total,
+  weight as loss_weight,
+} from './training/loss';
+export { update as optimizer_update } from './training/optim';
+export {
+  PART_BYTES as part_bytes,
+  areTogether as part_together,
+  rowOfPart as part_row,
+  runPart as part_run,
+  runSteps as part_steps,
+  runUnits as part_units,
+  stepCount as part_step_count,
+  takeRows as part_rows,
+  takeSeat as part_seat,
+  workOf as part_work,
+  workOfStep as part_step_work,
+} from './threads';

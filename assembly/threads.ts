@@ -12,11 +12,11 @@
  * pieces, as parts of a finer cut.
  */
 
-import { denseInputs, denseOutputs, densePanels, denseWeights } from './layers/dense';
-import { Dense, Loss, Options, Product, Rows, Sequence, Update } from './base/structs';
-import { addRows, gatherRows } from './layers/rows';
-import { lossRows } from './training/loss';
-import { update } from './training/optim';
+import { Dense, denseInputs, denseOutputs, densePanels, denseWeights } from './layers/dense';
+import { Options, Product, Sequence } from './base/structs';
+import { Rows, addRows, gatherRows } from './layers/rows';
+import { Loss, lossRows } from './training/loss';
+import { Update, update } from './training/optim';
 import {
   hasUnits,
   inputGradients,
@@ -29,6 +29,7 @@ import {
   unitsForward,
   weightGradients,
 } from './recurrent/sequence';
+import { hasMatrix } from './recurrent/products';
 import * as codes from './shared/codes';
 
 /**
@@ -100,7 +101,7 @@ function shareOf(q: Sequence, from: i32, until: i32): Sequence {
 
 /** Whether steps back sum over all their rows: into gradients of parameters, or into norms. */
 function sumsOverRows(q: Sequence): bool {
-  if (q.peephole || q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;
+  if (q.peephole || q.dhSeen || (q.dr && !hasMatrix(q))) return true;
   return changetype<usize>(q.options) != 0 && q.options.gammaHidden != 0;
 }
 
@@ -158,7 +159,7 @@ function updatePart(u: Update, part: i32, count: i32): void {
   mine.gradients += at;
   if (u.first) mine.first += at;
   if (u.second) mine.second += at;
-  update(mine);
+  update(own);
 }
 
 function lossPart(l: Loss, part: i32, count: i32): void {
@@ -166,33 +167,42 @@ function lossPart(l: Loss, part: i32, count: i32): void {
 }
 
 /** The row of the batch where part `part` of `count` of the steps begins. */
-export function rowOfPart(q: Sequence, back: bool, part: i32, count: i32): i32 {
+export function rowOfPart(descriptor: usize, back: bool, part: i32, count: i32): i32 {
+  const q = changetype<Sequence>(descriptor);
   if (back && sumsOverRows(q)) return part ? q.batch : 0;
   return rowAt(q, cut(rowsOf(q), 1, part, count), STEP_ROWS);
 }
 
 /** Steps `first` to `end`, or from `end` back to `first`, over the rows that have been taken. */
-export function runSteps(q: Sequence, back: bool, first: i32, end: i32): void {
+export function runSteps(descriptor: usize, back: bool, first: i32, end: i32): void {
+  const q = changetype<Sequence>(descriptor);
   const mine = shareOf(q, rowsFrom, rowsUntil);
   if (back) stepsBackward(mine, first, end);
   else stepsForward(mine, first, end);
 }
 
+export function stepCount(descriptor: usize): i32 {
+  return changetype<Sequence>(descriptor).steps;
+}
+
 /** Products of the recurrence in the longest step. */
-export function workOfStep(q: Sequence): f64 {
-  return <f64>q.batch * q.columns * q.depth;
+export function workOfStep(descriptor: usize): f64 {
+  const q = changetype<Sequence>(descriptor);
+  return <f64>q.batch * q.columns * max(q.depth, 1);
 }
 
 /**
  * Whether threads take every step together, each its share of the units. It does not pay where
  * there are enough rows to share out, or where a step is done before threads have met.
  */
-export function areTogether(q: Sequence, count: i32, least: f64): bool {
-  return q.batch < STEP_ROWS * count && hasUnits(q) && workOfStep(q) >= least;
+export function areTogether(descriptor: usize, count: i32, least: f64): bool {
+  const q = changetype<Sequence>(descriptor);
+  return q.batch < STEP_ROWS * count && hasUnits(q) && workOfStep(descriptor) >= least;
 }
 
 /** The units of step t that are the share of a thread. */
-export function runUnits(q: Sequence, t: i32, thread: i32, count: i32): void {
+export function runUnits(descriptor: usize, t: i32, thread: i32, count: i32): void {
+  const q = changetype<Sequence>(descriptor);
   const panels = panelsOf(q);
   const first = cut(panels, 1, thread, count);
   const end = cut(panels, 1, thread + 1, count);

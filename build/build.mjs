@@ -19,7 +19,9 @@ const SHIPPED = { baseline: 'gatefold.wasm', relaxed: 'gatefold-relaxed.wasm' };
 async function buildWasm() {
   const compile = (target, ...files) =>
     tool('assemblyscript/bin/asc.js', ...files, '--target', target);
-  const structs = structsOf(await readFile('assembly/base/structs.ts', 'utf8'));
+  const files = (await filesOf('assembly')).filter((file) => file.endsWith('.ts'));
+  const texts = files.map(async (file) => [file, await readFile(file, 'utf8')]);
+  const structs = structsOf(Object.fromEntries(await Promise.all(texts)));
   await replace('build/out/layout.ts', printEntry(structs));
   await Promise.all([
     compile('baseline', 'assembly/index.ts'),

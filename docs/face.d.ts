@@ -91,16 +91,6 @@ interface CommonOptions {
 }
 
 // no entry, but others name it
-type Complete<T> = T extends {
-  merge?: unknown;
-}
-  ? Required<Omit<T, OptionalKey | 'merge'>> &
-      Pick<T, Extract<keyof T, OptionalKey>> & {
-        readonly merge: 'concat' | 'sum' | 'mul' | 'mean';
-      }
-  : never;
-
-// no entry, but others name it
 type CompleteActivation = Required<ActivationLayerSpec>;
 
 // no entry, but others name it
@@ -109,10 +99,10 @@ type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> & Pick<Conv1dSpec
 // no entry, but others name it
 type CompleteEmbedding = Required<EmbeddingSpec>;
 
-// no entry, but others name it
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type CompleteLayer =
   | CompleteEmbedding
-  | CompleteRecurrent
+  | CompleteRecurrent<RecurrentLayerSpec>
   | CompleteLinear
   | CompletePool
   | CompleteActivation
@@ -129,7 +119,14 @@ type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
 type CompletePool = Required<PoolSpec>;
 
 // no entry, but others name it
-type CompleteRecurrent = Complete<RecurrentLayerSpec>;
+type CompleteRecurrent<T> = T extends {
+  merge?: unknown;
+}
+  ? Required<Omit<T, OptionalKey | 'merge'>> &
+      Pick<T, Extract<keyof T, OptionalKey>> & {
+        readonly merge: 'concat' | 'sum' | 'mul' | 'mean';
+      }
+  : never;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Conv1dSpec {
@@ -570,7 +567,7 @@ type Measures = {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
-// no entry, but others name it
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface MinGruSpec extends RecurrentSpec {
   readonly type: 'mingru';
 }

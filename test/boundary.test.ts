@@ -165,12 +165,16 @@ test('the build refuses kernels whose memory cannot be made shared at one place'
 });
 
 describe('the build reads the structs', () => {
-  test('name and type of every field, after those of the class that is extended', () => {
-    const source = `
+  test('name and type of every field, after those of the struct that is extended', () => {
+    const below = `
       /** Not { a: field }. */
       export class Below {
         a: i32; // nor b: f32;
         rate: f32;
+      }`;
+    const above = `
+      export abstract class Cell {
+        abstract span(): i32;
       }
       export class Above extends Below {
         /* c: i32; */
@@ -181,16 +185,22 @@ describe('the build reads the structs', () => {
       { name: 'a', type: 'i32' },
       { name: 'rate', type: 'f32' },
     ];
-    expect([...structsOf(source)]).toEqual([
-      ['Below', own],
-      ['Above', [...own, { name: 'below', type: 'Below' }, { name: 'to', type: 'usize' }]],
+    const more = [
+      { name: 'below', type: 'Below' },
+      { name: 'to', type: 'usize' },
+    ];
+    expect([...structsOf({ 'base.ts': below, 'layer.ts': above })]).toEqual([
+      ['Below', { file: 'base.ts', fields: own }],
+      ['Above', { file: 'layer.ts', fields: [...own, ...more] }],
     ]);
   });
 
   test.each(['a: f64;', 'a: i16;', 'a: Later;', 'a: i32 = 1;', 'a: i32; b: i32;', '@lazy a: i32;'])(
     'and refuses %j',
     (line) => {
-      expect(() => structsOf(`class Odd {\n  ${line}\n}`)).toThrow(`Odd has "${line}"`);
+      expect(() => structsOf({ 'odd.ts': `class Odd {\n  ${line}\n}` })).toThrow(
+        `Odd has "${line}"`,
+      );
     },
   );
 });

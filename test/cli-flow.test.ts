@@ -31,7 +31,7 @@ function picture(name: string): XmlElement[] {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gatefold-flow-'));
-  text = readFileSync(new URL('../src/ops/recurrent/specs.ts', import.meta.url), 'utf8');
+  text = readFileSync(new URL('../src/ops/op.ts', import.meta.url), 'utf8');
   writeFileSync(join(folder, 'text.txt'), text);
   gatefold('train', 'text.txt', ...TINY, '--layers', '2', '--epochs', '1', '--out', 'lstm');
   const path = join(folder, 'lstm');

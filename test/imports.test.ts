@@ -183,6 +183,28 @@ describe('boundaries in src', () => {
   });
 });
 
+/**
+ * The files of both halves that name a kind of layer. `gatefold/kernels` has a convolution of its
+ * own, which no model uses.
+ */
+function filesNaming(kind: RegExp): string[] {
+  return ['assembly', 'src'].flatMap((folder) =>
+    sources(folder)
+      .filter((file) => !/^(?:engine\/generated|kernels)\//.test(file))
+      .filter((file) => kind.test(`${file}\n${text(folder, file)}`))
+      .map((file) => `${folder}/${file}`),
+  );
+}
+
+test.each([
+  ['mingru', /mingru|minimal gated/i, 'cells/mingru', 'ops/recurrent/mingru'],
+  ['conv1d', /conv1d/i, 'layers/conv1d', 'ops/conv1d'],
+])('at most six files name %s', (_, kind, kernels, op) => {
+  const files = filesNaming(kind);
+  expect(files).toEqual(expect.arrayContaining([`assembly/${kernels}`, `src/${op}`]));
+  expect(files.length, files.join(' ')).toBeLessThanOrEqual(6);
+});
+
 test('kernels never allocate', () => {
   const allocation = /\bnew\s|\b(?:Static)?Array<|\b(?:Map|Set|string|heap|__new|__alloc)\b/;
   const code = (file: string): string =>

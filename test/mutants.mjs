@@ -189,8 +189,8 @@ export const mutants = [
     ],
     'conv1d: gradients take the first block of rows first': [
       [
-        'for (let end = rows; end > 0; end -= CONV_ROWS) {\n    const first = max(0, end - CONV_ROWS);',
-        'for (let first = 0; first < rows; first += CONV_ROWS) {\n    const end = min(rows, first + CONV_ROWS);',
+        'for (let end = rows; end > 0; end -= d.windowRows) {\n    const first = max(0, end - d.windowRows);',
+        'for (let first = 0; first < rows; first += d.windowRows) {\n    const end = min(rows, first + d.windowRows);',
       ],
     ],
     'conv1d: depthwise gradients take the first step first': [
@@ -705,6 +705,9 @@ export const mutants = [
   }),
 
   ...mutantsOf('assembly/matrix/panels.ts', {
+    'panels: all gates share them': [
+      ['  if (gate >= together) return gate * padded + unit;\n', ''],
+    ],
     'gradient of a tied weight counts again at the next update': [['store<f32>(inner, 0);', '']],
     'gradient of a tied weight takes the place of that of the table': [
       [
@@ -976,9 +979,12 @@ export const mutants = [
     'threads: scratch of normalised cells is shared': [['  o.dCell += rows;\n', '']],
     'threads: peepholes are summed by all at once': [
       [
-        'if (q.peephole || q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;',
-        'if (q.dhSeen || q.cell == codes.CELL_INDEPENDENT) return true;',
+        'if (q.peephole || q.dhSeen || (q.dr && !hasMatrix(q))) return true;',
+        'if (q.dhSeen || (q.dr && !hasMatrix(q))) return true;',
       ],
+    ],
+    'threads: recurrent vectors are summed by all at once': [
+      [' || (q.dr && !hasMatrix(q))) return true;', ') return true;'],
     ],
     'threads: second moments of another share': [['  if (u.second) mine.second += at;\n', '']],
     'threads: a share of dx from the first row on': [
@@ -1230,6 +1236,9 @@ export const mutants = [
       ],
     ],
     'what reads backwards reads its inputs forwards': [['        turn?.before();\n', '']],
+    'a recurrent vector is taken for a matrix': [
+      ['depth: hasMatrix ? this.depth : 0,', 'depth: this.depth,'],
+    ],
     'a single bias is added twice': [
       [
         "this.#bias === 'single' ? noBias : at.parameter('biasHidden')",

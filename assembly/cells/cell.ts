@@ -50,3 +50,54 @@ export function incoming(s: Step, h: usize): v128 {
   if (s.dhSeen) v128.store(s.dhSeen + h, dh);
   return dh;
 }
+
+/**
+ * The pointwise pass of panels `first` to `end`, counted from byte z of a row of gates on, for all
+ * rows.
+ */
+export function everyPanel<C extends Cell>(
+  q: Sequence,
+  z: i32,
+  first: i32,
+  end: i32,
+  back: bool,
+): void {
+  const cell = changetype<C>(0);
+  const span = cell.span();
+  const width = cell.vectors() << 4;
+  for (let row = 0; row < q.active; row++) {
+    const gates = z + row * q.gateRow;
+    const state = row * q.stateRow;
+    for (let p = first; !back && p < end; p++) {
+      cell.gates(q, gates + p * width, state + p * span, p * span);
+    }
+    for (let p = first; p < end; p++) {
+      if (back) cell.backward(q, gates + p * width, state + p * span, p * span);
+      else cell.state(q, gates + p * width, state + p * span, p * span);
+    }
+  }
+}
+
+/** The same of a cell whose state goes out apart. */
+export function everyOutgoing<C extends OutgoingCell>(
+  q: Sequence,
+  first: i32,
+  end: i32,
+  back: bool,
+): void {
+  const cell = changetype<C>(0);
+  if (!back) everyPanel<C>(q, 0, first, end, false);
+  const span = cell.span();
+  const width = cell.vectors() << 4;
+  for (let row = 0; row < q.active; row++) {
+    const gates = row * q.gateRow;
+    const state = row * q.stateRow;
+    if (!back) cell.prepareOutput(q, row);
+    for (let p = first; p < end; p++) {
+      if (back) cell.outputBack(q, gates + p * width, state + p * span, p * span);
+      else cell.output(q, gates + p * width, state + p * span, p * span);
+    }
+    if (back) cell.prepareOutputBack(q, row);
+  }
+  if (back) everyPanel<C>(q, 0, first, end, true);
+}

@@ -12,9 +12,10 @@
  * A policy may put other activations in the places of s and tanh, and clip what they see.
  */
 
-import { Cell, incoming } from './cell';
-import { Policy } from './policy';
-import { Step } from '../base/structs';
+import { Cell, everyPanel, incoming } from './cell';
+import { Chosen, Policy, Tanh, Usual } from './policy';
+import { Sequence, Step } from '../base/structs';
+import * as codes from '../shared/codes';
 import { flush, madd } from '../base/simd';
 
 /** n + z (h' - n) */
@@ -199,4 +200,21 @@ export class GruCandidate<P extends Policy> extends Cell {
       v128.store(s.dh + h + v, f32x4.mul(dh, update));
     }
   }
+}
+
+export function gruAfter(q: Sequence, first: i32, end: i32, back: bool): void {
+  if (q.policy == codes.POLICY_CHOSEN) everyPanel<GruAfter<Chosen>>(q, 0, first, end, back);
+  else everyPanel<GruAfter<Usual<Tanh>>>(q, 0, first, end, back);
+}
+
+// @ts-ignore: decorator
+@inline
+function everyReset<P extends Policy>(q: Sequence, candidate: bool, back: bool): void {
+  if (!candidate) everyPanel<GruGates<P>>(q, 0, 0, q.padded >> 3, back);
+  else everyPanel<GruCandidate<P>>(q, 2 * q.hiddenBytes, 0, q.padded >> 4, back);
+}
+
+export function gruBefore(q: Sequence, candidate: bool, back: bool): void {
+  if (q.policy == codes.POLICY_CHOSEN) everyReset<Chosen>(q, candidate, back);
+  else everyReset<Usual<Tanh>>(q, candidate, back);
 }

@@ -20,8 +20,9 @@
  * else reaches h'.
  */
 
-import { OutgoingCell, incoming } from './cell';
-import { Policy } from './policy';
+import { OutgoingCell, everyOutgoing, everyPanel, incoming } from './cell';
+import { Chosen, Policy, Tanh, Usual } from './policy';
+import * as codes from '../shared/codes';
 import { Sequence, Step } from '../base/structs';
 import { normBackward, standardise } from '../layers/norm';
 import { flush, madd, nmadd } from '../base/simd';
@@ -303,4 +304,15 @@ export class Lstm<G extends Gating, P extends Policy> extends OutgoingCell {
     v128.store(s.dc + h, dc0);
     v128.store(s.dh + h, v128.load(ZEROS));
   }
+}
+
+export function lstm(q: Sequence, first: i32, end: i32, back: bool): void {
+  if (q.policy == codes.POLICY_CHOSEN) everyOutgoing<Lstm<Open, Chosen>>(q, first, end, back);
+  else if (q.peephole) everyPanel<Lstm<Diagonal, Usual<Tanh>>>(q, 0, first, end, back);
+  else everyPanel<Lstm<Gated, Usual<Tanh>>>(q, 0, first, end, back);
+}
+
+export function coupledLstm(q: Sequence, first: i32, end: i32, back: bool): void {
+  if (q.policy == codes.POLICY_CHOSEN) everyOutgoing<Lstm<Coupled, Chosen>>(q, first, end, back);
+  else everyPanel<Lstm<Coupled, Usual<Tanh>>>(q, 0, first, end, back);
 }

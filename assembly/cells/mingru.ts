@@ -9,9 +9,10 @@
  * A policy may put another activation in the place of s, give n one, and clip what they see.
  */
 
-import { Cell, incoming } from './cell';
-import { Policy } from './policy';
-import { Step } from '../base/structs';
+import { Cell, everyPanel, incoming } from './cell';
+import { Chosen, Identity, Policy, Usual } from './policy';
+import { Sequence, Step } from '../base/structs';
+import * as codes from '../shared/codes';
 import { flush, madd, nmadd } from '../base/simd';
 
 
@@ -66,4 +67,9 @@ export class MinGru<P extends Policy> extends Cell {
       v128.store(s.dh + h + v, nmadd(dh, update, dh));
     }
   }
+}
+
+export function minGru(q: Sequence, first: i32, end: i32, back: bool): void {
+  if (q.policy == codes.POLICY_CHOSEN) everyPanel<MinGru<Chosen>>(q, 0, first, end, back);
+  else everyPanel<MinGru<Usual<Identity>>>(q, 0, first, end, back);
 }

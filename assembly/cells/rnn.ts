@@ -11,9 +11,9 @@
  *   h = f(W x + b + u a)        da += x- u        du += x- a        (a: h', or h' masked)
  */
 
-import { Cell, incoming } from './cell';
-import { Policy } from './policy';
-import { Step } from '../base/structs';
+import { Cell, everyPanel, incoming } from './cell';
+import { Chosen, Policy, Relu, Tanh, Usual } from './policy';
+import { Sequence, Step } from '../base/structs';
 import * as codes from '../shared/codes';
 import { flush, madd } from '../base/simd';
 import { ZEROS } from '../base/tables';
@@ -97,4 +97,15 @@ export class Rnn<R extends Recurrence, P extends Policy> extends Cell {
       v128.store(s.dr + u + v, madd(x_, a, v128.load(s.dr + u + v)));
     }
   }
+}
+
+export function rnn(q: Sequence, first: i32, end: i32, back: bool): void {
+  if (q.policy == codes.POLICY_USUAL) everyPanel<Rnn<Full, Usual<Tanh>>>(q, 0, first, end, back);
+  else if (q.policy == codes.POLICY_RELU)
+    everyPanel<Rnn<Full, Usual<Relu>>>(q, 0, first, end, back);
+  else everyPanel<Rnn<Any, Chosen>>(q, 0, first, end, back);
+}
+
+export function independentRnn(q: Sequence, first: i32, end: i32, back: bool): void {
+  everyPanel<Rnn<Any, Chosen>>(q, 0, first, end, back);
 }

@@ -1,5 +1,5 @@
 /**
- * An activation as a layer (`ActivationLayer` in base/structs.ts).
+ * An activation as a layer.
  *
  *   elementwise   y = a(x)                                   dx = dy a'(x)
  *   softmax       y = p, p_j = e^(beta x_j) / sum of them    dx = beta p (dy - sum of p dy)
@@ -8,13 +8,45 @@
  * The backward pass computes y or p again from x, so that nothing but x has to be kept.
  */
 
+import { Activation } from '../base/structs';
 import { activate, slope } from '../base/activations';
 import { logarithm, sigmoid, tanh } from '../base/math';
 import { firstLanes, madd, nmadd, sum } from '../base/simd';
 import { exponentials, prepareRow, softmax } from '../base/softmax';
-import { ActivationLayer } from '../base/structs';
 import * as codes from '../shared/codes';
 import { ZEROS } from '../base/tables';
+
+/**
+ * An activation as a layer: y = a(x) of every element, or over the W features of each of M rows.
+ * The forward pass reads x and writes y. The backward pass reads x and dy and writes dx.
+ *
+ *     softmax      e^(beta x) / sum of e^(beta x)          logSoftmax   its logarithm
+ *
+ * `kind` is any `ACTIVATION_` code; alpha and beta mean what they mean for a gate. For softmax and
+ * logSoftmax beta is one over the temperature. Rows are W elements and zeros up to a multiple of
+ * four, in y and dx too.
+ */
+@unmanaged
+export class ActivationLayer extends Activation {
+  /** M, and W: features of a row, without the padding. */
+  rows: i32;
+  width: i32;
+  /** Bytes from row to row. */
+  xRow: i32;
+  yRow: i32;
+  dyRow: i32;
+  dxRow: i32;
+  /** [M, W] in, for both passes. */
+  x: usize;
+  /** [M, W] out; may be x where no backward pass follows. */
+  y: usize;
+  /** [M, W] in, backward: gradient of y. */
+  dy: usize;
+  /** [M, W] out, backward; may be dy or x. */
+  dx: usize;
+  /** [W] scratch of softmax and logSoftmax; 0 for the others. */
+  scratch: usize;
+}
 
 /** Bytes of a row of W elements in whole vectors. */
 function rowBytes(d: ActivationLayer): i32 {
@@ -148,11 +180,13 @@ function softmaxBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): vo
   }
 }
 
-export function activationForward(d: ActivationLayer): void {
+export function activationForward(descriptor: usize): void {
+  const d = changetype<ActivationLayer>(descriptor);
   for (let r = 0; r < d.rows; r++) rowForward(d, d.y + r * d.yRow, d.x + r * d.xRow);
 }
 
-export function activationBackward(d: ActivationLayer): void {
+export function activationBackward(descriptor: usize): void {
+  const d = changetype<ActivationLayer>(descriptor);
   const isSoftmax = d.kind == codes.ACTIVATION_SOFTMAX || d.kind == codes.ACTIVATION_LOG_SOFTMAX;
   for (let r = 0; r < d.rows; r++) {
     const dx = d.dx + r * d.dxRow;

@@ -1,5 +1,5 @@
 /**
- * The convolution over time of `Conv1d` (base/structs.ts), with w [K, I / G, O / G] in every group.
+ * The convolution over time of `Conv1d`, with w [K, I / G, O / G] in every group.
  *
  *   window of an output   the rows of x that it sees: its taps side by side, zeros where no step is
  *   y = bias + window w                 dw += window^T dy       db += sum of dy over the rows
@@ -10,13 +10,104 @@
  * a state, so a stream has the bits of the whole sequence. Gradients take the last output first.
  */
 
+import { Product } from '../base/structs';
 import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
-import { Conv1d } from '../base/structs';
 import { madd } from '../base/simd';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
 import { rowAt, validSteps } from './rows';
-import { CONV_ROWS } from '../shared/tuning';
+
+/**
+ * A convolution over time, a correlation as torch.nn.Conv1d: row b of output step t' is the bias
+ * plus the sum over taps k of w[k] x[t' stride + k dilation - left, b].
+ *
+ * x and y have their valid rows packed, step by step, as in `Sequence`; a row of a batch has the
+ * same place in both. The facade computes the offsets of both. Row b of n valid steps has
+ * floor((n + left + right - dilation (K - 1) - 1) / stride) + 1 outputs, at least 0. Steps before
+ * the first are those of `state`, or zeros; steps after the last valid one are zeros.
+ *
+ * `conv1d_forward` reads x, state, w and bias, and writes y and stateAfter. `conv1d_backward` reads
+ * x, state, dy and wTransposed; it writes dx, takes dState back and adds to dw and dBias.
+ * `conv1d_prepare` writes wTransposed from w, once after every change of w.
+ *
+ * Groups: I / G inputs and O / G outputs each. Depthwise is G = I = O > 1, with a loop of its own.
+ * The sizes of all buffers are those of `convSizes` (src/engine/conv1d.ts). T' stride, left and
+ * dilation K have to be below 2^31.
+ */
+@unmanaged
+export class Conv1d {
+  /** I, O, K, G */
+  inputs: i32;
+  outputs: i32;
+  taps: i32;
+  groups: i32;
+  stride: i32;
+  dilation: i32;
+  /** [B] i32: zeros, or steps of the state, before the first step of each row. */
+  lefts: usize;
+  /** T, T' and B of this pass. */
+  steps: i32;
+  outputSteps: i32;
+  batch: i32;
+  /** [T + 1] and [T' + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  outputOffsets: usize;
+  /** Bytes from row to row. */
+  xRow: i32;
+  yRow: i32;
+  dyRow: i32;
+  dxRow: i32;
+  stateRow: i32;
+  /** [M, I] in, M = offsets[T]; for both passes. */
+  x: usize;
+  /** [M', O] out, M' = outputOffsets[T']. */
+  y: usize;
+  /** [M', O] in, backward: gradient of y. */
+  dy: usize;
+  /** [M, I] out, backward, or 0 where it is not wanted; may not be x or dy. */
+  dx: usize;
+  /**
+   * Steps of a state: 0 for none, dilation (K - 1) = left for a stream. A stream is causal, and
+   * every pass but its last has a multiple of `stride` steps.
+   */
+  history: i32;
+  /** [history, B, I] in: the steps before the first. */
+  state: usize;
+  /**
+   * [history, B, I] out: the last valid steps, or 0 where they are not wanted. May be `state` where
+   * no backward pass follows.
+   */
+  stateAfter: usize;
+  /**
+   * [history, B, I] inout, or 0 where none flows: gradient of the state after the last step, then
+   * of that before the first.
+   */
+  dState: usize;
+  /**
+   * Panels [K I / G, O / G] of every group, one group after the other; row k I / G + i is tap k,
+   * input i. Depthwise: panels [K, O]. All panels have four vectors.
+   */
+  w: usize;
+  /** [O] in, zeros up to a multiple of four; or 0 for none. */
+  bias: usize;
+  /**
+   * Derived for the backward pass: panels [O / G rounded up to a multiple of four, K I / G] of
+   * every group. Depthwise: 0.
+   */
+  wTransposed: usize;
+  /** inout, accumulate: like the parameters. */
+  dw: usize;
+  dBias: usize;
+  /** [windowRows, windowRow] scratch: what some outputs of a group see. Depthwise: [K] i32. */
+  windows: usize;
+  windowRows: i32;
+  /** Bytes from row to row: K I / G elements rounded up to whole vectors, at least. */
+  windowRow: i32;
+  /** [windowRows, O / G rounded up to a multiple of four] scratch; 0 where G = 1 or depthwise. */
+  slice: usize;
+  /** scratch */
+  product: Product;
+}
 
 /** Every input has one output of its own. */
 function isDepthwise(d: Conv1d): bool {
@@ -319,31 +410,34 @@ function keepState(d: Conv1d): void {
   }
 }
 
-export function conv1dForward(d: Conv1d): void {
+export function conv1dForward(descriptor: usize): void {
+  const d = changetype<Conv1d>(descriptor);
   const rows = outputRows(d);
   if (isDepthwise(d)) {
     depthwiseForward(d);
   } else {
-    for (let first = 0; first < rows; first += CONV_ROWS) {
-      const block = min(rows - first, CONV_ROWS);
+    for (let first = 0; first < rows; first += d.windowRows) {
+      const block = min(rows - first, d.windowRows);
       for (let group = 0; group < d.groups; group++) groupForward(d, group, first, block);
     }
   }
   if (d.stateAfter) keepState(d);
 }
 
-export function conv1dBackward(d: Conv1d): void {
+export function conv1dBackward(descriptor: usize): void {
+  const d = changetype<Conv1d>(descriptor);
   const rows = outputRows(d);
   if (d.dx) beginGradients(d);
   if (d.dBias) columnSums(d.dBias, d.dy, d.dyRow, rows, (d.outputs + 3) >> 2);
   if (isDepthwise(d)) return depthwiseBackward(d);
-  for (let end = rows; end > 0; end -= CONV_ROWS) {
-    const first = max(0, end - CONV_ROWS);
+  for (let end = rows; end > 0; end -= d.windowRows) {
+    const first = max(0, end - d.windowRows);
     for (let group = 0; group < d.groups; group++) groupBackward(d, group, first, end - first);
   }
 }
 
-export function conv1dPrepare(d: Conv1d): void {
+export function conv1dPrepare(descriptor: usize): void {
+  const d = changetype<Conv1d>(descriptor);
   if (!d.wTransposed) return;
   const depth = d.taps * groupInputs(d);
   const columns = (groupOutputs(d) + 3) & ~3;

@@ -4,11 +4,40 @@
  *   dW += x^T dy      db += sum of dy over the rows      dx = dy W
  */
 
+import { Int8Product, Product } from '../base/structs';
 import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { productInt8 } from '../matrix/int8';
-import { Dense } from '../base/structs';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
+
+/** y = x W^T + b over M rows. */
+@unmanaged
+export class Dense {
+  rows: i32;
+  inputs: i32;
+  /** Columns rounded up to a multiple of four. */
+  outputs: i32;
+  xRow: i32;
+  yRow: i32;
+  dxRow: i32;
+  /** [M, I] in */
+  x: usize;
+  /** [M, O] out; in the backward pass in: its gradient. */
+  y: usize;
+  /** [M, I] out, or 0 where it is not wanted. */
+  dx: usize;
+  /** What takes the place of w where the weights have 8 bits; 0 where they do not. */
+  int8: Int8Product;
+  /** Panels [I, O], vector [O], panels [O, I] derived. */
+  w: usize;
+  bias: usize;
+  wTransposed: usize;
+  /** inout, accumulate. */
+  dw: usize;
+  dBias: usize;
+  /** scratch */
+  product: Product;
+}
 
 /** y of `rows` rows from row `first` on. */
 export function denseOutputs(d: Dense, first: i32, rows: i32): void {
@@ -45,15 +74,18 @@ export function densePanels(d: Dense): i32 {
   return (d.outputs + 15) >> 4;
 }
 
-export function denseForward(d: Dense): void {
+export function denseForward(descriptor: usize): void {
+  const d = changetype<Dense>(descriptor);
   denseOutputs(d, 0, d.rows);
 }
 
-export function denseBackward(d: Dense): void {
+export function denseBackward(descriptor: usize): void {
+  const d = changetype<Dense>(descriptor);
   denseWeights(d, 0, densePanels(d));
   denseInputs(d, 0, d.rows);
 }
 
-export function densePrepare(d: Dense): void {
+export function densePrepare(descriptor: usize): void {
+  const d = changetype<Dense>(descriptor);
   if (d.wTransposed) transposePanels(d.wTransposed, d.w, d.inputs, d.outputs, 4);
 }

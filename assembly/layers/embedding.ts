@@ -1,10 +1,29 @@
 /** The look-up of rows in a table. */
 
 import { within } from '../base/bounds';
-import { Lookup } from '../base/structs';
+
+/** Look-up of M tokens in a table. */
+@unmanaged
+export class Lookup {
+  rows: i32;
+  /** Rows of the table. */
+  count: i32;
+  /** Bytes of a row, of the table and of the outputs. */
+  rowBytes: i32;
+  /** [M] i32 in */
+  tokens: usize;
+  table: usize;
+  /** [M, W] out */
+  out: usize;
+  /** [M, W] in: gradient of the outputs. */
+  dOut: usize;
+  /** inout, accumulates: like the table. */
+  dTable: usize;
+}
 
 /** out [M, W] = rows `tokens` [M] of the table. */
-export function embeddingForward(d: Lookup): void {
+export function embeddingForward(descriptor: usize): void {
+  const d = changetype<Lookup>(descriptor);
   for (let r = 0; r < d.rows; r++) {
     const token = within(load<i32>(d.tokens + (r << 2)), d.count);
     memory.copy(d.out + r * d.rowBytes, d.table + token * d.rowBytes, d.rowBytes);
@@ -12,7 +31,8 @@ export function embeddingForward(d: Lookup): void {
 }
 
 /** dTable += rows of dOut where their tokens say, the last row first. */
-export function embeddingBackward(d: Lookup): void {
+export function embeddingBackward(descriptor: usize): void {
+  const d = changetype<Lookup>(descriptor);
   const width = d.rowBytes;
   for (let r = d.rows - 1; r >= 0; r--) {
     const to = d.dTable + within(load<i32>(d.tokens + (r << 2)), d.count) * width;

@@ -4,8 +4,42 @@
  * draws the same.
  */
 
-import { Draw, Masked } from '../base/structs';
 import { M0, M1, ROUNDS, W0, W1 } from '../shared/philox';
+
+/** y = x times a mask, row by row of all steps. */
+@unmanaged
+export class Masked {
+  steps: i32;
+  /** 1 where all steps of a row of the batch share a row of the mask. */
+  fixed: i32;
+  /** Bytes of a row that count, whole vectors. */
+  width: i32;
+  yRow: i32;
+  xRow: i32;
+  maskRow: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  x: usize;
+  mask: usize;
+  y: usize;
+}
+
+/** A mask that is drawn from the counters (block, pass, stream, 1) of a key. */
+@unmanaged
+export class Draw {
+  /** Elements of a row, and bytes from row to row. */
+  width: i32;
+  row: i32;
+  mask: usize;
+  key0: i32;
+  key1: i32;
+  pass: i32;
+  stream: i32;
+  /** 2^24 times the probability of 0. */
+  threshold: i32;
+  /** What the other elements are. */
+  value: f32;
+}
 
 /** 2^24 times a uniform number from a random word. */
 // @ts-ignore: decorator
@@ -18,7 +52,8 @@ function draw(to: usize, word: u32, threshold: i32, value: f32): void {
  * Row `at` of a mask, rounded up to four = `value` with probability 1 - threshold / 2^24, else 0:
  * from blocks `block`, `block + 1`, ... of the counters (block, pass, stream, 1).
  */
-export function fillMask(d: Draw, at: i32, block: u32): void {
+export function fillMask(descriptor: usize, at: i32, block: u32): void {
+  const d = changetype<Draw>(descriptor);
   const mask = d.mask + at * d.row;
   for (let k = 0; k < d.width; k += 4) {
     let c0 = block++;
@@ -49,7 +84,8 @@ export function fillMask(d: Draw, at: i32, block: u32): void {
  * y = x times mask, row by row of all steps; of a fixed mask a row for each row of the batch.
  * Whole vectors are read and written.
  */
-export function maskRows(d: Masked): void {
+export function maskRows(descriptor: usize): void {
+  const d = changetype<Masked>(descriptor);
   let x = d.x;
   let y = d.y;
   for (let t = 0; t < d.steps; t++) {

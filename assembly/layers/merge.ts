@@ -3,10 +3,30 @@
  * and b are whole vectors, `width` bytes of them count.
  */
 
-import { Merge } from '../base/structs';
 import * as codes from '../shared/codes';
 
-export function mergeForward(d: Merge): void {
+/** Two directions as one. */
+@unmanaged
+export class Merge {
+  mode: i32;
+  rows: i32;
+  /** Bytes of a row of each direction that count. */
+  width: i32;
+  outRow: i32;
+  /** Bytes from row to row of both directions and of their gradients. */
+  row: i32;
+  /** [M, *] in */
+  a: usize;
+  b: usize;
+  out: usize;
+  /** in: gradient of the outputs; out: of both directions. */
+  dOut: usize;
+  da: usize;
+  db: usize;
+}
+
+export function mergeForward(descriptor: usize): void {
+  const d = changetype<Merge>(descriptor);
   const half = f32x4.splat(0.5);
   const width = d.width;
   for (let r = 0; r < d.rows; r++) {
@@ -29,7 +49,8 @@ export function mergeForward(d: Merge): void {
 }
 
 /** da, db from dOut: the parts, or dOut, dOut b and dOut a, dOut / 2. */
-export function mergeBackward(d: Merge): void {
+export function mergeBackward(descriptor: usize): void {
+  const d = changetype<Merge>(descriptor);
   const scale = f32x4.splat(d.mode == codes.MERGE_AVE ? 0.5 : 1);
   const isProduct = d.mode == codes.MERGE_MUL;
   const width = d.width;

@@ -9,8 +9,43 @@
  * Means are float64, so that a large mean does not cancel the digits of the variance.
  */
 
-import { LayerNorm } from '../base/structs';
 import { firstLanes, madd, narrow, sumWide, widenHigh, widenLow } from '../base/simd';
+
+/**
+ * Layer normalisation over the features of each of M rows: y = (x - mean) / sqrt(var + epsilon)
+ * gamma + beta. The forward pass reads x, gamma and beta, and writes y. The backward pass reads x,
+ * dy and gamma; it writes dx and adds to dGamma and dBeta.
+ *
+ * All vectors and rows are W elements and zeros up to a multiple of four.
+ */
+@unmanaged
+export class LayerNorm {
+  /** M, and W: features of a row, without the padding. */
+  rows: i32;
+  width: i32;
+  epsilon: f32;
+  /** Bytes from row to row. */
+  xRow: i32;
+  yRow: i32;
+  dyRow: i32;
+  dxRow: i32;
+  /** [M, W] in, for both passes. */
+  x: usize;
+  /** [M, W] out; may be x where no backward pass follows. */
+  y: usize;
+  /** [M, W] in, backward: gradient of y. */
+  dy: usize;
+  /** [M, W] out, backward, or 0 where it is not wanted; may be dy or x. */
+  dx: usize;
+  /** [W] each in, or 0 for none. */
+  gamma: usize;
+  beta: usize;
+  /** [W] each inout, accumulate, or 0 where the parameter is not there. */
+  dGamma: usize;
+  dBeta: usize;
+  /** [2, W] scratch of the backward pass. */
+  scratch: usize;
+}
 
 /** What a layer normalisation inside a cell adds to the variance. */
 const CELL_EPSILON: f64 = 1e-5;
@@ -180,7 +215,8 @@ function rowBytes(d: LayerNorm): i32 {
   return ((d.width + 3) & ~3) << 2;
 }
 
-export function layerNormForward(d: LayerNorm): void {
+export function layerNormForward(descriptor: usize): void {
+  const d = changetype<LayerNorm>(descriptor);
   const bytes = rowBytes(d);
   const epsilon = <f64>d.epsilon;
   for (let r = 0; r < d.rows; r++) {
@@ -191,7 +227,8 @@ export function layerNormForward(d: LayerNorm): void {
 }
 
 /** Standardises x again, which costs less than memory for x^. */
-export function layerNormBackward(d: LayerNorm): void {
+export function layerNormBackward(descriptor: usize): void {
+  const d = changetype<LayerNorm>(descriptor);
   const bytes = rowBytes(d);
   const hat = d.scratch;
   for (let r = d.rows - 1; r >= 0; r--) {

@@ -9,12 +9,35 @@
  *                                                         0 elsewhere
  */
 
-import { Pool } from '../base/structs';
 import * as codes from '../shared/codes';
 import { rowAt, validSteps } from './rows';
 
+/** The valid steps of every row of the batch as one row. */
+@unmanaged
+export class Pool {
+  mode: i32;
+  steps: i32;
+  batch: i32;
+  /** Bytes of a row that count, whole vectors. */
+  width: i32;
+  yRow: i32;
+  xRow: i32;
+  dxRow: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  /** [M, W] in */
+  x: usize;
+  /** [B, W] out */
+  y: usize;
+  /** [B, W] in: gradient of y, which a maximum uses up. */
+  dy: usize;
+  /** [M, W] out */
+  dx: usize;
+}
+
 /** y [B, W] from x [M, W]. */
-export function poolForward(d: Pool): void {
+export function poolForward(descriptor: usize): void {
+  const d = changetype<Pool>(descriptor);
   const isMax = d.mode == codes.POOL_MAX;
   const isOne = d.mode == codes.POOL_LAST || d.mode == codes.POOL_FIRST;
   for (let place = 0; place < d.batch; place++) {
@@ -36,7 +59,8 @@ export function poolForward(d: Pool): void {
 }
 
 /** dx [M, W] from dy [B, W], which a maximum uses up. */
-export function poolBackward(d: Pool): void {
+export function poolBackward(descriptor: usize): void {
+  const d = changetype<Pool>(descriptor);
   for (let place = 0; place < d.batch; place++) {
     const y = d.y + place * d.yRow;
     const dy = d.dy + place * d.yRow;

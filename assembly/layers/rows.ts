@@ -1,6 +1,22 @@
 /** Rows on their way between layers. */
 
-import { Rows } from '../base/structs';
+/**
+ * Rows on their way between buffers: `to` [M, W] = rows of `from`, or += them; in their order, or
+ * those that `index` names.
+ */
+@unmanaged
+export class Rows {
+  rows: i32;
+  /** Bytes of a row that count; whole vectors where rows are added. */
+  width: i32;
+  /** Bytes from row to row. */
+  toRow: i32;
+  fromRow: i32;
+  to: usize;
+  from: usize;
+  /** [M] i32, or 0 for all rows in their order. */
+  index: usize;
+}
 
 /** Where row `place` is at step t, or -1 after its valid steps. */
 // @ts-ignore: decorator
@@ -39,4 +55,14 @@ export function addRows(d: Rows, first: i32, end: i32): void {
       v128.store(to + k, f32x4.add(v128.load(to + k), v128.load(from + k)));
     }
   }
+}
+
+export function gatherAllRows(descriptor: usize): void {
+  const d = changetype<Rows>(descriptor);
+  gatherRows(d, 0, d.rows);
+}
+
+export function addAllRows(descriptor: usize): void {
+  const d = changetype<Rows>(descriptor);
+  addRows(d, 0, d.rows);
 }

@@ -61,7 +61,8 @@ const TALLEST: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 declare const WIDE: bool;
 
 /** C = I + A B. */
-export function product(g: Product): void {
+export function product(descriptor: usize): void {
+  const g = changetype<Product>(descriptor);
   // One or two rows use every number of B once: blocks would keep nothing.
   const block = g.rows < 3 ? g.depth : g.aRow == 4 ? COLUMNS_BLOCK : DEPTH_BLOCK;
   let left = g.depth;
@@ -272,7 +273,7 @@ export function productOverRows(
   g.i = c;
   g.iRow = g.cRow;
   g.iPanel = g.cPanel;
-  product(g);
+  product(changetype<usize>(g));
 }
 
 /**
@@ -321,7 +322,7 @@ export function productOfPanels(
     g.iPanel = -g.iPanel;
     g.cPanel = -g.cPanel;
   }
-  product(g);
+  product(changetype<usize>(g));
 }
 
 /** sums[N] += the columns of `rows` rows, the last row first. */

@@ -25,11 +25,30 @@
  */
 
 import { int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
-import { Int8Panels, Int8Product } from '../base/structs';
+import { Int8Product } from '../base/structs';
 import { columnOf } from './panels';
 import { ALIGN, TINY } from '../shared/codes';
 import { HAS_DIGITS, dot, largest } from '../base/simd';
 import { ZEROS } from '../base/tables';
+
+/**
+ * The geometry of a matrix of 8 bits. It lies on a cache line of its own in front of the panels
+ * [K, N], N scales and N corrections. It holds no address: parameters are the same bits wherever
+ * they lie.
+ */
+@unmanaged
+export class Int8Panels {
+  /** Gates that share panels of floats, and vectors of these; see matrix/panels.ts. */
+  together: i32;
+  vectors: i32;
+  /** Rows of a gate, and those rounded up to whole panels. */
+  hidden: i32;
+  padded: i32;
+  /** K */
+  depth: i32;
+  /** N */
+  columns: i32;
+}
 
 /** Bytes of the scale of a row of operands, and what lies before its numbers. */
 const HEAD: usize = 16;
@@ -180,14 +199,15 @@ function panelsOf(m: Int8Panels): usize {
 
 /** The column of a row of W: gate after gate, each of `hidden` rows. */
 function columnOfRow(m: Int8Panels, row: i32): i32 {
-  return columnOf(m.cell, row / m.hidden, row % m.hidden, m.padded);
+  return columnOf(m.together, m.vectors, row / m.hidden, row % m.hidden, m.padded);
 }
 
 /**
  * A row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers,
  * become a column of the panels. Gives the scale.
  */
-export function packRow(m: Int8Panels, row: i32, plain: usize, scale: f32): f32 {
+export function packRow(descriptor: usize, row: i32, plain: usize, scale: f32): f32 {
+  const m = changetype<Int8Panels>(descriptor);
   const j = columnOfRow(m, row);
   const depth = m.depth;
   const words = (depth + 3) >> 2;
@@ -212,7 +232,8 @@ export function packRow(m: Int8Panels, row: i32, plain: usize, scale: f32): f32 
 }
 
 /** The other way, in whole numbers, or `scaled`. Gives the scale. */
-export function unpackRow(m: Int8Panels, row: i32, plain: usize, scaled: bool): f32 {
+export function unpackRow(descriptor: usize, row: i32, plain: usize, scaled: bool): f32 {
+  const m = changetype<Int8Panels>(descriptor);
   const j = columnOfRow(m, row);
   const words = (m.depth + 3) >> 2;
   const scale = load<f32>(panelsOf(m) + m.columns * (words << 2) + (j << 2));

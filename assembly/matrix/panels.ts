@@ -2,33 +2,46 @@
  * Between the order that people know (gates one after the other, `[G * H, K]` row-major, PyTorch's)
  * and the panels of base/structs.ts.
  *
- * Column j of the gates holds gate g of unit u:
+ * The first gates of a cell share panels: each has S units of a panel, side by side. Gates after
+ * them follow in order. The column of gate g of unit u:
  *
- *   LSTM, GRU after    interleaved by four units:    (u / 4) * 4 G + g * 4 + u % 4
- *   GRU before         r, z by eight units, then n:  (u / 8) * 16 + g * 8 + u % 8,   2 Hp + u
- *   minimal GRU        z, n by eight units:          (u / 8) * 16 + g * 8 + u % 8
- *   others             in order:                     g * Hp + u
+ *   gates that share panels   (u / S) * 4 V + g * S + u % S,  S = 4 V / (how many they are)
+ *   gates after them          g * Hp + u
  */
 
-import { Panels, Tied } from '../base/structs';
-import * as codes from '../shared/codes';
+/** A matrix in panels and in its plain order. */
+@unmanaged
+export class Panels {
+  /** Gates, and those of them that share panels. */
+  gates: i32;
+  together: i32;
+  hidden: i32;
+  padded: i32;
+  depth: i32;
+  /** V */
+  vectors: i32;
+  panels: usize;
+  /** [gates * hidden, depth] */
+  plain: usize;
+}
+
+/** A table and its transpose in panels. */
+@unmanaged
+export class Tied {
+  rows: i32;
+  width: i32;
+  /** Bytes from row to row of the table. */
+  rowBytes: i32;
+  table: usize;
+  panels: usize;
+}
 
 /** The column of a gate of a unit. */
-export function columnOf(cell: i32, gate: i32, unit: i32, padded: i32): i32 {
-  switch (cell) {
-    case codes.CELL_LSTM:
-      return ((unit >> 2) << 4) + (gate << 2) + (unit & 3);
-    case codes.CELL_LSTM_COUPLED:
-    case codes.CELL_GRU_AFTER:
-      return (unit >> 2) * 12 + (gate << 2) + (unit & 3);
-    case codes.CELL_GRU_BEFORE:
-      if (gate < 2) return ((unit >> 3) << 4) + (gate << 3) + (unit & 7);
-      return 2 * padded + unit;
-    case codes.CELL_MINGRU:
-      return ((unit >> 3) << 4) + (gate << 3) + (unit & 7);
-    default:
-      return gate * padded + unit;
-  }
+export function columnOf(together: i32, vectors: i32, gate: i32, unit: i32, padded: i32): i32 {
+  if (gate >= together) return gate * padded + unit;
+  const width = vectors << 2;
+  const span = width / together;
+  return (unit / span) * width + gate * span + (unit % span);
 }
 
 /** Where row k, column j of panels of V vectors and depth K is. */
@@ -43,11 +56,12 @@ function panelAddress(panels: usize, k: i32, j: i32, depth: i32, vectors: i32): 
  * panels [K, N] = plain [G * H, K] transposed, with gates interleaved. `pack` false goes the other
  * way. Padding is not touched. A vector of biases is the case K = 1.
  */
-export function rearrange(d: Panels, pack: bool): void {
+export function rearrange(descriptor: usize, pack: bool): void {
+  const d = changetype<Panels>(descriptor);
   let plain = d.plain;
   for (let g = 0; g < d.gates; g++) {
     for (let u = 0; u < d.hidden; u++) {
-      const j = columnOf(d.cell, g, u, d.padded);
+      const j = columnOf(d.together, d.vectors, g, u, d.padded);
       for (let k = 0; k < d.depth; k++) {
         const inner = panelAddress(d.panels, k, j, d.depth, d.vectors);
         if (pack) store<f32>(inner, load<f32>(plain));
@@ -62,7 +76,8 @@ export function rearrange(d: Panels, pack: bool): void {
  * Between a table and its transpose in panels of four vectors: panels = table, or `back` table +=
  * panels, which become zero. Padding is not touched.
  */
-export function transposeTable(d: Tied, back: bool): void {
+export function transposeTable(descriptor: usize, back: bool): void {
+  const d = changetype<Tied>(descriptor);
   for (let j = 0; j < d.rows; j++) {
     for (let k = 0; k < d.width; k++) {
       const inner = panelAddress(d.panels, k, j, d.width, 4);

@@ -3,19 +3,13 @@
 import { productOfPanels } from '../matrix/gemm';
 import { productInt8 } from '../matrix/int8';
 import { Sequence } from '../base/structs';
-import * as codes from '../shared/codes';
 import { ZEROS } from '../base/tables';
-
-/** Vectors of a panel of gates. */
-export function panelVectors(cell: i32): i32 {
-  return cell == codes.CELL_GRU_AFTER || cell == codes.CELL_LSTM_COUPLED ? 3 : 4;
-}
 
 /** Whether a state reaches the gates through a matrix. */
 // @ts-ignore: decorator
 @inline
 export function hasMatrix(q: Sequence): bool {
-  return q.cell != codes.CELL_INDEPENDENT && q.cell != codes.CELL_MINGRU;
+  return q.depth != 0;
 }
 
 /**
@@ -50,7 +44,7 @@ export function recurrentProduct(
     q.r + ((first * q.depth) << 2),
     q.depth,
     vectors,
-    panelVectors(q.cell),
+    q.panelVectors,
     initial,
     sums,
     q.gateRow,

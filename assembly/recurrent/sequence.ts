@@ -5,10 +5,8 @@
  */
 
 import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
-import { GruAfter, GruCandidate, GruGates } from '../cells/gru';
 import { productInt8 } from '../matrix/int8';
 import { Sequence } from '../base/structs';
-import { Coupled, Diagonal, Gated, Lstm, Open } from '../cells/lstm';
 import { sumOfSquares } from '../base/vectors';
 import {
   finishBack,
@@ -26,11 +24,8 @@ import {
   startBack,
 } from './around';
 import { addBiases, transposePanels } from '../matrix/panels';
-import { Cell, OutgoingCell } from '../cells/cell';
-import { MinGru } from '../cells/mingru';
-import { hasMatrix, panelVectors, recurrentProduct, throughRecurrent } from './products';
-import { Chosen, Identity, Policy, Relu, Tanh, Usual } from '../cells/policy';
-import { Any, Full, Rnn } from '../cells/rnn';
+import { pointwise } from '../cells/index';
+import { hasMatrix, recurrentProduct, throughRecurrent } from './products';
 import * as codes from '../shared/codes';
 import { CHUNK_BYTES, CHUNK_STEPS } from '../shared/tuning';
 import { ZEROS } from '../base/tables';
@@ -82,104 +77,12 @@ function isNormalised(q: Sequence): bool {
   return hasOptions(q) && q.options.gammaHidden != 0;
 }
 
-/**
- * The pointwise pass of panels `first` to `end`, counted from byte z of a row of gates on, for all
- * rows.
- */
-function everyPanel<C extends Cell>(q: Sequence, z: i32, first: i32, end: i32, back: bool): void {
-  const cell = changetype<C>(0);
-  const span = cell.span();
-  const width = cell.vectors() << 4;
-  for (let row = 0; row < q.active; row++) {
-    const gates = z + row * q.gateRow;
-    const state = row * q.stateRow;
-    for (let p = first; !back && p < end; p++) {
-      cell.gates(q, gates + p * width, state + p * span, p * span);
-    }
-    for (let p = first; p < end; p++) {
-      if (back) cell.backward(q, gates + p * width, state + p * span, p * span);
-      else cell.state(q, gates + p * width, state + p * span, p * span);
-    }
-  }
-}
-
-/** The same of a cell whose state goes out apart. */
-function everyOutgoing<C extends OutgoingCell>(
-  q: Sequence,
-  first: i32,
-  end: i32,
-  back: bool,
-): void {
-  const cell = changetype<C>(0);
-  if (!back) everyPanel<C>(q, 0, first, end, false);
-  const span = cell.span();
-  const width = cell.vectors() << 4;
-  for (let row = 0; row < q.active; row++) {
-    const gates = row * q.gateRow;
-    const state = row * q.stateRow;
-    if (!back) cell.prepareOutput(q, row);
-    for (let p = first; p < end; p++) {
-      if (back) cell.outputBack(q, gates + p * width, state + p * span, p * span);
-      else cell.output(q, gates + p * width, state + p * span, p * span);
-    }
-    if (back) cell.prepareOutputBack(q, row);
-  }
-  if (back) everyPanel<C>(q, 0, first, end, true);
-}
-
-// @ts-ignore: decorator
-@inline
-function everyReset<P extends Policy>(q: Sequence, candidate: bool, back: bool): void {
-  if (!candidate) everyPanel<GruGates<P>>(q, 0, 0, q.padded >> 3, back);
-  else everyPanel<GruCandidate<P>>(q, 2 * q.hiddenBytes, 0, q.padded >> 4, back);
-}
-
-/**
- * The pointwise pass over the units of panels `first` to `end`, forward or back; of a GRU with
- * reset before over all units, that of its candidate, or else of its gates.
- */
-function pointwise(q: Sequence, first: i32, end: i32, candidate: bool, back: bool): void {
-  switch (q.cell) {
-    case codes.CELL_RNN:
-      if (q.policy == codes.POLICY_USUAL)
-        everyPanel<Rnn<Full, Usual<Tanh>>>(q, 0, first, end, back);
-      else if (q.policy == codes.POLICY_RELU)
-        everyPanel<Rnn<Full, Usual<Relu>>>(q, 0, first, end, back);
-      else everyPanel<Rnn<Any, Chosen>>(q, 0, first, end, back);
-      return;
-    case codes.CELL_INDEPENDENT:
-      return everyPanel<Rnn<Any, Chosen>>(q, 0, first, end, back);
-    case codes.CELL_LSTM:
-      if (q.policy == codes.POLICY_CHOSEN) everyOutgoing<Lstm<Open, Chosen>>(q, first, end, back);
-      else if (q.peephole) everyPanel<Lstm<Diagonal, Usual<Tanh>>>(q, 0, first, end, back);
-      else everyPanel<Lstm<Gated, Usual<Tanh>>>(q, 0, first, end, back);
-      return;
-    case codes.CELL_LSTM_COUPLED:
-      if (q.policy == codes.POLICY_CHOSEN)
-        everyOutgoing<Lstm<Coupled, Chosen>>(q, first, end, back);
-      else everyPanel<Lstm<Coupled, Usual<Tanh>>>(q, 0, first, end, back);
-      return;
-    case codes.CELL_GRU_AFTER:
-      if (q.policy == codes.POLICY_CHOSEN) everyPanel<GruAfter<Chosen>>(q, 0, first, end, back);
-      else everyPanel<GruAfter<Usual<Tanh>>>(q, 0, first, end, back);
-      return;
-    case codes.CELL_GRU_BEFORE:
-      if (q.policy == codes.POLICY_CHOSEN) everyReset<Chosen>(q, candidate, back);
-      else everyReset<Usual<Tanh>>(q, candidate, back);
-      return;
-    case codes.CELL_MINGRU:
-      if (q.policy == codes.POLICY_CHOSEN) everyPanel<MinGru<Chosen>>(q, 0, first, end, back);
-      else everyPanel<MinGru<Usual<Identity>>>(q, 0, first, end, back);
-      return;
-  }
-}
-
 /** One step forward of the units of panels `first` to `end`; of some cells over all. */
 function step(q: Sequence, first: i32, end: i32): void {
   const isOptional = hasOptions(q);
   if (isOptional) maskState(q);
   const isBefore = q.cell == codes.CELL_GRU_BEFORE;
-  const V = panelVectors(q.cell) << 2;
+  const V = q.panelVectors << 2;
   const from = isBefore ? 0 : first * V;
   const columns = isBefore ? 2 * q.padded : (end - first) * V;
   const at = from << 2;
@@ -232,7 +135,7 @@ export function inputProducts(q: Sequence, first: i32, rows: i32): void {
       q.w,
       q.inputs,
       vectors,
-      panelVectors(q.cell),
+      q.panelVectors,
       initial,
       gates,
       q.gateRow,
@@ -250,7 +153,8 @@ export function stepsForward(q: Sequence, first: i32, end: i32): void {
 }
 
 /** The states of every step and the gates, from x and the initial state. */
-export function sequenceForward(q: Sequence): void {
+export function sequenceForward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   const chunk = max(CHUNK_STEPS, CHUNK_BYTES / (q.batch * q.gateRow));
   for (let first = 0; first < q.steps; first += chunk) {
     const end = min(first + chunk, q.steps);
@@ -319,7 +223,7 @@ function recurrentWeights(q: Sequence, gradients: usize, panel: i32, vectors: i3
   const isMasked = hasOptions(q) && q.options.recurrentMask != 0;
   const states = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
   const operand = isMasked ? q.options.operands : states;
-  const panelVector = panelVectors(q.cell);
+  const panelVector = q.panelVectors;
   const z = panel * (panelVector << 4);
   for (let end = q.steps; end > 0;) {
     let first = end - 1;
@@ -368,7 +272,7 @@ export function stepsBackward(q: Sequence, first: i32, end: i32): void {
 /** The gradients of the parameters in the columns of panels `panel` to `end`, after all steps. */
 export function weightGradients(q: Sequence, panel: i32, end: i32): void {
   const rows = rowsOf(q);
-  const V = panelVectors(q.cell);
+  const V = q.panelVectors;
   const first = panel * V;
   const vectors = min(end * V, q.columns >> 2) - first;
   const at = first << 4;
@@ -451,7 +355,7 @@ export function rowAt(q: Sequence, share: i32, block: i32): i32 {
 
 /** Panels of the gates. */
 export function panelsOf(q: Sequence): i32 {
-  const V = panelVectors(q.cell);
+  const V = q.panelVectors;
   return ((q.columns >> 2) + V - 1) / V;
 }
 
@@ -459,7 +363,8 @@ export function panelsOf(q: Sequence): i32 {
  * From dL/dy and dL/d(last h, c) in dh, dc: the gradients of parameters (added), inputs and initial
  * state (left in dh, dc). Uses up the gates that the forward pass left.
  */
-export function sequenceBackward(q: Sequence): void {
+export function sequenceBackward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   stepsBackward(q, 0, q.steps);
   weightGradients(q, 0, panelsOf(q));
   inputGradients(q, 0, rowsOf(q));
@@ -469,8 +374,9 @@ export function sequenceBackward(q: Sequence): void {
  * Derives the sum of the biases and, where there is room for them, the transposes, from the
  * parameters.
  */
-export function sequencePrepare(q: Sequence): void {
-  const vectors = panelVectors(q.cell);
+export function sequencePrepare(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
+  const vectors = q.panelVectors;
   const columnVectors = q.columns >> 2;
   if (q.bias != q.biasInput) {
     addBiases(q.bias, q.biasInput, q.biasHidden, columnVectors);
@@ -485,11 +391,13 @@ export function sequencePrepare(q: Sequence): void {
  * The update of one step alone: LSTM from sums in gates; GRU with reset after from the input's in
  * gates, the other's in products.
  */
-export function cellForward(q: Sequence): void {
+export function cellForward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   pointwise(q, 0, q.padded >> 2, /* candidate */ false, /* back */ false);
 }
 
 /** The backward pass of the same. */
-export function cellBackward(q: Sequence): void {
+export function cellBackward(descriptor: usize): void {
+  const q = changetype<Sequence>(descriptor);
   pointwise(q, 0, q.padded >> 2, /* candidate */ false, /* back */ true);
 }

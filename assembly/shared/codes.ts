@@ -9,8 +9,6 @@ export const CELL_LSTM_COUPLED = 3;
 export const CELL_GRU_AFTER = 4;
 export const CELL_GRU_BEFORE = 5;
 export const CELL_MINGRU = 6;
-/** Not a cell: the columns of a plain matrix, in order. */
-export const CELL_NONE = 7;
 
 /** With which activations and bounds: the usual ones, relu for tanh, or those of `Options`. */
 export const POLICY_USUAL = 0;

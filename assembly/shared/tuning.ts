@@ -4,5 +4,3 @@
 export const CHUNK_BYTES = 1048576;
 /** A chunk has at least that many steps, whatever they fill. */
 export const CHUNK_STEPS = 8;
-/** Rows of outputs whose windows a convolution lays out at once: one block of a product. */
-export const CONV_ROWS = 96;

@@ -10,7 +10,32 @@
 
 import { within } from '../base/bounds';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
-import { Ctc } from '../base/structs';
+
+/** Connectionist temporal classification of one row of a batch: of all its steps together. */
+@unmanaged
+export class Ctc {
+  /** [M, n] inout: logits, then their gradients. */
+  outputs: usize;
+  /** Bytes from row to row. */
+  outputRow: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  /** n, classes. */
+  width: i32;
+  /** The class that separates labels. */
+  blank: i32;
+  /** The row among those of each step. */
+  row: i32;
+  /** Its steps, at least 1. */
+  steps: i32;
+  /** [count] i32 in */
+  labels: usize;
+  count: i32;
+  /** `ctcScratch(steps, count)` f64. */
+  scratch: usize;
+  /** Factor of the gradients. */
+  scale: f32;
+}
 
 const NEVER: f64 = -Infinity;
 const LN2: f64 = 0.6931471805599453;
@@ -75,7 +100,8 @@ function logitsOf(c: Ctc, t: i32): usize {
  * The loss of the row; `scale` times its gradient takes the place of the logits. A row whose labels
  * do not fit into its steps has an infinite loss and no gradient.
  */
-export function ctc(c: Ctc): f64 {
+export function ctc(descriptor: usize): f64 {
+  const c = changetype<Ctc>(descriptor);
   const n = c.width;
   const steps = c.steps;
   const count = c.count;

@@ -16,8 +16,37 @@
 import { within } from '../base/bounds';
 import { exponential, logarithm, sigmoid } from '../base/math';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
-import { Loss } from '../base/structs';
 import * as codes from '../shared/codes';
+
+/**
+ * A loss of every row of outputs [M, n]. Rows are padded to whole vectors; the gradient of the
+ * padding is 0.
+ */
+@unmanaged
+export class Loss {
+  /** `LOSS_CLASSES`, or a loss of single elements. */
+  kind: i32;
+  /** M */
+  rows: i32;
+  /** n */
+  width: i32;
+  /** [M, n] inout: outputs, then their gradients. */
+  outputs: usize;
+  /** Bytes from row to row. */
+  outputRow: i32;
+  /** in: classes [M] i32, otherwise values [M, n] f32. */
+  targets: usize;
+  /** [M] out */
+  losses: usize;
+  /** Factor of the gradients. */
+  scale: f32;
+  /** [n] in: the weights of the classes, or 0 for none. */
+  weights: usize;
+  /** The class that counts for nothing. */
+  ignored: i32;
+  /** Where Huber's loss becomes straight. */
+  delta: f32;
+}
 
 /** Sum of n numbers in float64, one after the other. */
 export function total(values: usize, n: i32): f64 {
@@ -27,7 +56,8 @@ export function total(values: usize, n: i32): f64 {
 }
 
 /** `x` and the number of targets: of classes that count, or of elements. */
-export function count(l: Loss, x: f64): f64 {
+export function count(descriptor: usize, x: f64): f64 {
+  const l = changetype<Loss>(descriptor);
   if (l.kind != codes.LOSS_CLASSES) return x + <f64>l.rows * l.width;
   for (let r = 0; r < l.rows; r++) {
     if (load<i32>(l.targets + (r << 2)) != l.ignored) x += 1;
@@ -36,8 +66,9 @@ export function count(l: Loss, x: f64): f64 {
 }
 
 /** `x` and the weights of these targets: what the mean is over. */
-export function weight(l: Loss, x: f64): f64 {
-  if (!l.weights) return count(l, x);
+export function weight(descriptor: usize, x: f64): f64 {
+  const l = changetype<Loss>(descriptor);
+  if (!l.weights) return count(descriptor, x);
   for (let r = 0; r < l.rows; r++) {
     const target = load<i32>(l.targets + (r << 2));
     if (target == l.ignored) continue;
@@ -125,6 +156,11 @@ export function lossRows(l: Loss, first: i32, end: i32): void {
   else elements(l, first, end);
 }
 
+export function lossOfAllRows(descriptor: usize): void {
+  const l = changetype<Loss>(descriptor);
+  lossRows(l, 0, l.rows);
+}
+
 /**
  * Whether logit `chosen` is the first of the largest of n; never where it, or one of them, is NaN.
  */
@@ -141,7 +177,8 @@ function isLikeliest(y: usize, chosen: i32, n: i32): bool {
  * `x` and the score of all rows: classes found among logits, logits on the right side of 0 (targets
  * of the binary loss beyond 1/2 want them above), or |y - target| of all elements.
  */
-export function score(l: Loss, x: f64): f64 {
+export function score(descriptor: usize, x: f64): f64 {
+  const l = changetype<Loss>(descriptor);
   const isOfClasses = l.kind == codes.LOSS_CLASSES;
   const width = isOfClasses ? 1 : l.width;
   let y = l.outputs;

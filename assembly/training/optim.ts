@@ -12,9 +12,41 @@
  * Moments below 1e-30 become zero.
  */
 
-import { Update } from '../base/structs';
 import { flush, madd, nmadd } from '../base/simd';
 import * as codes from '../shared/codes';
+
+/** One pass of an optimizer over n numbers (a multiple of four). */
+@unmanaged
+export class Update {
+  optimizer: i32;
+  count: i32;
+  /** inout */
+  parameters: usize;
+  /** in; multiplied by `scale` first. */
+  gradients: usize;
+  /** inout: momentum or first moment; 0 where the optimizer has none. */
+  first: usize;
+  /** inout: second moment; 0 where the optimizer has none. */
+  second: usize;
+  scale: f32;
+  rate: f32;
+  /** Momentum, or the decay of the first moment, and the weight of what is new in it. */
+  decayFirst: f32;
+  weightFirst: f32;
+  decaySecond: f32;
+  weightSecond: f32;
+  /** Added to the root, and under it. */
+  epsilon: f32;
+  epsilonInside: f32;
+  /** Share of the parameters that is added to their gradients. */
+  weightDecay: f32;
+  /** Share of the parameters that stays before they move. */
+  keep: f32;
+  /** Adam's factors of both moments. */
+  correctionFirst: f32;
+  correctionSecond: f32;
+  nesterov: i32;
+}
 
 /** Vector k of the gradients, scaled, with its share of the parameters. */
 // @ts-ignore: decorator
@@ -78,7 +110,8 @@ function adam(u: Update): void {
   }
 }
 
-export function update(u: Update): void {
+export function update(descriptor: usize): void {
+  const u = changetype<Update>(descriptor);
   if (u.optimizer == codes.OPTIMIZER_SGD) sgd(u);
   else if (u.optimizer == codes.OPTIMIZER_RMSPROP) rmsprop(u);
   else adam(u);

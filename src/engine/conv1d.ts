@@ -1,9 +1,12 @@
-import { CONV_ROWS } from '../../assembly/shared/tuning.ts';
 import { roundUp } from '../base/check.ts';
+import type { Fields } from './kernels.ts';
 import { panelsLength, plainPanels } from './panels.ts';
 import type { Panels } from './panels.ts';
 
-/** What the buffers of a `Conv1d` (assembly/base/structs.ts) depend on. */
+/** Rows of outputs whose windows are laid out at once: one block of a product. */
+const ROWS = 96;
+
+/** What the buffers of a `Conv1d` (assembly/layers/conv1d.ts) depend on. */
 export interface ConvShape {
   readonly inputs: number;
   readonly outputs: number;
@@ -43,18 +46,18 @@ export function convPanels(shape: ConvShape): { panels: Panels; count: number } 
   return { panels: plainPanels(columns, roundUp(columns, 16), depth), count };
 }
 
-/** Elements of the buffers of a convolution, and the bytes from row to row of the windows. */
+/** Elements of the buffers of a convolution, and the fields that say how the windows lie. */
 export function convSizes(shape: ConvShape): {
   readonly w: number;
   readonly wTransposed: number;
   readonly windows: number;
-  readonly windowRow: number;
   readonly slice: number;
+  readonly fields: Fields<'Conv1d'>;
 } {
   const { panels, count } = convPanels(shape);
   const w = count * panelsLength(panels);
   if (isDepthwise(shape)) {
-    return { w, wTransposed: 0, windows: shape.taps, windowRow: 0, slice: 0 };
+    return { w, wTransposed: 0, windows: shape.taps, slice: 0, fields: {} };
   }
   const outputs = roundUp(panels.hidden, 4);
   // A line more than whole lines: rows are not a multiple of a page apart, which share few sets of
@@ -63,26 +66,8 @@ export function convSizes(shape: ConvShape): {
   return {
     w,
     wTransposed: count * outputs * roundUp(panels.depth, 16),
-    windows: CONV_ROWS * row,
-    windowRow: 4 * row,
-    slice: count > 1 ? CONV_ROWS * outputs : 0,
+    windows: ROWS * row,
+    slice: count > 1 ? ROWS * outputs : 0,
+    fields: { windowRows: ROWS, windowRow: 4 * row },
   };
-}
-
-/**
- * Rows of PyTorch's [O, I, K] as [O, K, I], or back: the kernel wants the taps of an output before
- * its inputs.
- */
-export function permuteTaps(rows: Float32Array, inputs: number, taps: number, into: boolean): void {
-  if (taps === 1 || inputs === 1) return;
-  const row = new Float32Array(inputs * taps);
-  for (let at = 0; at < rows.length; at += row.length) {
-    for (let i = 0; i < inputs; i++) {
-      for (let k = 0; k < taps; k++) {
-        const [plain, inner] = [i * taps + k, k * inputs + i];
-        row[into ? inner : plain] = rows[at + (into ? plain : inner)]!;
-      }
-    }
-    rows.set(row, at);
-  }
 }

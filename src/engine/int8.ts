@@ -42,10 +42,10 @@ export function int8Fields(
 
 /** Writes the geometry at the head of a matrix, which calls over its rows read; once. */
 export function describeInt8(kernels: Kernels, panels: Panels, block: Slot): void {
-  const { cell, hidden, padded, depth } = panels;
+  const { together, vectors, hidden, padded, depth } = panels;
   const { columns } = int8Size(panels);
   const head = { struct: 'Int8Panels', address: block.address } as const;
-  kernels.write(head, { cell, hidden, padded, depth, columns });
+  kernels.write(head, { together, vectors, hidden, padded, depth, columns });
 }
 
 /** Room for the quantised activations of at most `rows` rows of at most `depth` numbers. */

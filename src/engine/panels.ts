@@ -1,10 +1,11 @@
-import { ALIGN, CELL_NONE } from '../../assembly/shared/codes.ts';
+import { ALIGN } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
 
 /** How the numbers of a parameter lie in the engine; see `assembly/matrix/panels.ts`. */
 export interface Panels {
-  readonly cell: number;
   readonly gates: number;
+  /** Gates that share panels: the first ones. */
+  readonly together: number;
   readonly hidden: number;
   readonly padded: number;
   readonly depth: number;
@@ -32,10 +33,28 @@ export function int8Length(panels: Panels): number {
 
 /** The panels of a matrix that belongs to no cell. */
 export function plainPanels(outputs: number, padded: number, depth: number): Panels {
-  return { cell: CELL_NONE, gates: 1, hidden: outputs, padded, depth, vectors: 4 };
+  return { gates: 1, together: 1, hidden: outputs, padded, depth, vectors: 4 };
 }
 
 /** Elements that the panels of a float32 matrix take. */
 export function panelsLength({ gates, padded, depth, vectors }: Panels): number {
   return roundUp(gates * padded, 4 * vectors) * depth;
+}
+
+/**
+ * Rows of PyTorch's [O, I, K] as [O, K, I], or back: the kernel wants the taps of an output before
+ * its inputs.
+ */
+export function permuteTaps(rows: Float32Array, inputs: number, taps: number, into: boolean): void {
+  if (taps === 1 || inputs === 1) return;
+  const row = new Float32Array(inputs * taps);
+  for (let at = 0; at < rows.length; at += row.length) {
+    for (let i = 0; i < inputs; i++) {
+      for (let k = 0; k < taps; k++) {
+        const [plain, inner] = [i * taps + k, k * inputs + i];
+        row[into ? inner : plain] = rows[at + (into ? plain : inner)]!;
+      }
+    }
+    rows.set(row, at);
+  }
 }

@@ -66,11 +66,4 @@ export type {
   ActivationSpec,
   RowActivation,
 } from '../ops/activations.ts';
-export type { ActivationLayerSpec } from '../ops/activation.ts';
-export type { Conv1dSpec } from '../ops/conv1d.ts';
-export type { EmbeddingSpec } from '../ops/embedding.ts';
-export type { LayerSpec, ModelDescription } from '../ops/index.ts';
-export type { LinearSpec, TiedLinearSpec } from '../ops/linear.ts';
-export type { LayerNormSpec } from '../ops/norm.ts';
-export type { PoolSpec } from '../ops/pool.ts';
-export type { GruSpec, IndrnnSpec, LstmSpec, RnnSpec } from '../ops/recurrent/specs.ts';
+export type * from '../ops/index.ts';

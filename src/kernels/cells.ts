@@ -1,5 +1,5 @@
 import { CELL_GRU_AFTER, CELL_LSTM } from '../../assembly/shared/codes.ts';
-import { anyFloats, checkInteger, ownFloats, readOptions } from '../base/check.ts';
+import { anyFloats, checkInteger, ownFloats, readOptions, roundUp } from '../base/check.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import { part } from '../engine/plan.ts';
@@ -45,7 +45,7 @@ class CellScratch {
     this.kernels = kernels;
     this.batch = batch;
     this.hidden = hidden;
-    this.padded = Math.ceil(hidden / 4) * 4;
+    this.padded = roundUp(hidden, 4);
     this.#cell = cell;
     this.#width = cell === CELL_LSTM ? 4 : 3;
     const states = batch * this.padded;
@@ -122,8 +122,8 @@ class CellScratch {
     this.kernels.write(this.#panels, {
       panels: part(slot, row * padded * width),
       plain: this.#plain,
-      cell: this.#cell,
       gates: width,
+      together: width,
       hidden,
       padded,
       depth: 1,

@@ -2,10 +2,11 @@ import { checkFloats, checkInteger, ownFloats, readOptions, roundUp, show } from
 import { viewOf } from '../base/arrays.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { convPanels, convSizes, convSteps, permuteTaps } from '../engine/conv1d.ts';
+import { convPanels, convSizes, convSteps } from '../engine/conv1d.ts';
 import type { ConvShape } from '../engine/conv1d.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Kernels } from '../engine/kernels.ts';
+import { permuteTaps } from '../engine/panels.ts';
 import { NONE, Plan, part } from '../engine/plan.ts';
 import type { Descriptor, Slot } from '../engine/plan.ts';
 import { getRows, putRows, resultIn, scratch } from './scratch.ts';
@@ -122,8 +123,7 @@ export class Convolution extends HostDisposable {
     if (ownBias) kernels.floats(vector).set(ownBias);
     const { stride, dilation } = convolution;
     const places = { w: panels, bias: vector, windows, slice, product };
-    const { windowRow } = sizes;
-    kernels.write(descriptor, { ...shape, stride, dilation, ...places, windowRow });
+    kernels.write(descriptor, { ...shape, stride, dilation, ...places, ...sizes.fields });
     return convolution;
   }
 

@@ -238,7 +238,7 @@ class Conv1dNode implements Node {
           bias: bias ? at.parameter('bias') : NONE,
           wTransposed,
           windows,
-          windowRow: sizes.windowRow,
+          ...sizes.fields,
           slice,
           product: at.product,
         });

@@ -14,15 +14,36 @@ import type { Op } from './op.ts';
 import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
 import { gru } from './recurrent/gru.ts';
+import type { GruSpec } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
+import type { LstmSpec } from './recurrent/lstm.ts';
 import { mingru } from './recurrent/mingru.ts';
+import type { MinGruSpec } from './recurrent/mingru.ts';
 import { recurrent } from './recurrent/recurrent.ts';
 import { indrnn, rnn } from './recurrent/rnn.ts';
-import type { CompleteRecurrent, RecurrentLayerSpec } from './recurrent/specs.ts';
+import type { IndrnnSpec, RnnSpec } from './recurrent/rnn.ts';
+import type { CompleteRecurrent } from './recurrent/specs.ts';
 
 const CELLS = [rnn, indrnn, lstm, gru, mingru];
 
 const LAYERS = [embedding, ...CELLS.map(recurrent), linear, pool, activation, layerNorm, conv1d];
+
+export type {
+  ActivationLayerSpec,
+  Conv1dSpec,
+  EmbeddingSpec,
+  GruSpec,
+  IndrnnSpec,
+  LayerNormSpec,
+  LinearSpec,
+  LstmSpec,
+  MinGruSpec,
+  PoolSpec,
+  RnnSpec,
+  TiedLinearSpec,
+};
+
+type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
 
 export type LayerSpec =
   | EmbeddingSpec
@@ -37,7 +58,7 @@ export type LayerSpec =
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer =
   | CompleteEmbedding
-  | CompleteRecurrent
+  | CompleteRecurrent<RecurrentLayerSpec>
   | CompleteLinear
   | CompletePool
   | CompleteActivation
@@ -51,13 +72,21 @@ export interface ModelDescription {
   readonly weights?: 'float32' | 'int8';
 }
 
-/** Kinds of layers by the type that a description names. */
+/**
+ * Kinds of layers by the type that a description names.
+ *
+ * @internal
+ */
 export const OPS: ReadonlyMap<string, Op<LayerSpec, CompleteLayer>> = new Map(
   // A description's type says which op takes it.
   LAYERS.map((op) => [op.type, op as unknown as Op<LayerSpec, CompleteLayer>]),
 );
 
-/** The kind of a completed layer. */
+/**
+ * The kind of a completed layer.
+ *
+ * @internal
+ */
 export function opOf({ type }: CompleteLayer): Op<LayerSpec, CompleteLayer> {
   return OPS.get(type)!;
 }

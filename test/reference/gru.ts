@@ -20,7 +20,7 @@
  *              dv = R_r^T da_r + R_z^T da_z + ds (.) r                    dR_n += da_n s^T
  *     dh_{t-1} = dh (.) z + m (.) dv
  */
-import type { GruSpec } from '../../src/ops/recurrent/specs.ts';
+import type { GruSpec } from '../../src/ops/recurrent/gru.ts';
 import { clamp, curvesOf, nearest, type Curve } from './activation.ts';
 import type { Cell, CellWeights, StepTape } from './cell.ts';
 import { add, addTo, times, type Vec } from './math.ts';

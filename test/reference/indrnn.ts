@@ -6,7 +6,7 @@
  *     da = dh_t (.) f'(a)
  *     dx = W^T da   dh_{t-1} = m (.) u (.) da   dW += da x^T   du += da (.) m (.) h_{t-1}   db_ih += da   db_hh += da
  */
-import type { IndrnnSpec } from '../../src/ops/recurrent/specs.ts';
+import type { IndrnnSpec } from '../../src/ops/recurrent/rnn.ts';
 import { clamp, curvesOf, nearest } from './activation.ts';
 import type { Cell, StepTape } from './cell.ts';
 import { add, addTo, times, type Vec } from './math.ts';

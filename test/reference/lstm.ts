@@ -22,7 +22,7 @@
  *     m (.) R^T da is added to dh_{t-1} or, in the form `cell`, to dc_{t-1}
  *     dP_i += da_i (.) c_{t-1}    dP_f += da_f (.) c_{t-1}    dP_o += da_o (.) c_t
  */
-import type { LstmSpec } from '../../src/ops/recurrent/specs.ts';
+import type { LstmSpec } from '../../src/ops/recurrent/lstm.ts';
 import { clamp, curvesOf, nearest, type Curve } from './activation.ts';
 import type { Cell, CellWeights, StepTape } from './cell.ts';
 import { add, addTo, times, type Vec } from './math.ts';

@@ -9,7 +9,7 @@
  *     da_n = dh (.) z (.) g'(a_n)
  *     dh_{t-1} = dh (.) (1 - z)        dx = W^T da   dW += da x^T   db += da
  */
-import type { MinGruSpec } from '../../src/ops/recurrent/specs.ts';
+import type { MinGruSpec } from '../../src/ops/recurrent/mingru.ts';
 import { clamp, curvesOf, nearest, type Curve } from './activation.ts';
 import type { Cell, StepTape } from './cell.ts';
 import { add, addTo, type Vec } from './math.ts';

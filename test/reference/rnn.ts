@@ -6,7 +6,7 @@
  *     da = dh_t (.) f'(a)
  *     dx = W^T da   dh_{t-1} = m (.) R^T da   dW += da x^T   dR += da (m (.) h_{t-1})^T   db_ih += da   db_hh += da
  */
-import type { RnnSpec } from '../../src/ops/recurrent/specs.ts';
+import type { RnnSpec } from '../../src/ops/recurrent/rnn.ts';
 import { clamp, curvesOf, nearest } from './activation.ts';
 import type { Cell, StepTape } from './cell.ts';
 import { add, addTo, times, type Vec } from './math.ts';

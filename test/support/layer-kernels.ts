@@ -350,7 +350,7 @@ export function convolve(
   kernels.write(descriptor, { steps: from.steps, outputSteps: to.steps, offsets, outputOffsets });
   kernels.write(descriptor, { x: input.slot, xRow: input.row, y: output.slot, yRow: output.row });
   kernels.write(descriptor, { w: panels, bias: biasSlot, wTransposed, windows, slice, product });
-  kernels.write(descriptor, { windowRow: sizes.windowRow, history, stateRow: old.row });
+  kernels.write(descriptor, { ...sizes.fields, history, stateRow: old.row });
   if (state) kernels.write(descriptor, { state: old.slot, stateAfter: after.slot });
   if (back) {
     putWeight(c, kernels.floats(dw), back.dw);

@@ -1,9 +1,9 @@
 import type { CellForm, CellKind } from './form.ts';
 import { optionsOf } from './options.ts';
-import type { RecurrentLayerSpec } from './specs.ts';
+import type { CellSpec } from './specs.ts';
 
 /** Of one direction of a layer. */
-export function cellForm(cell: CellKind, spec: RecurrentLayerSpec, reverse: boolean): CellForm {
+export function cellForm(cell: CellKind, spec: CellSpec, reverse: boolean): CellForm {
   const form = cell.form(spec);
   const { policy, options } = optionsOf(cell, spec, reverse);
   if (!options) return { ...form, policy };

@@ -1,6 +1,6 @@
 import type { ActivationCode, ActivationName } from '../activations.ts';
 import type { OptionTable } from '../options.ts';
-import type { RecurrentLayerSpec } from './specs.ts';
+import type { CellSpec } from './specs.ts';
 
 /** What a layer has beyond its cell, resolved; see `Options` in assembly/base/structs.ts. */
 export interface CellOptions {
@@ -29,22 +29,24 @@ export interface CellForm {
   readonly operand: number;
   /** Gates in the order of the rows of the parameters, PyTorch's. */
   readonly gates: readonly string[];
-  /**
-   * Gates that see the cell state through a vector of their own, in the order of the rows of
-   * `weight_peephole`.
-   */
-  readonly peepholes: readonly string[];
   /** Hidden units are padded to a multiple of this. */
   readonly unit: number;
   /** Vectors of a panel of gates. */
   readonly panelVectors: number;
-  readonly hasCellState: boolean;
-  /** Second buffer of every step: as wide as the gates, as the state, or none. */
-  readonly products: 'gates' | 'state' | 'none';
+  /** Gates that share panels, the first ones; all where absent. */
+  readonly together?: number;
+  /** Gates that see the cell state through a vector of their own: rows of `weight_peephole`. */
+  readonly peepholes?: number;
+  readonly hasCellState?: boolean;
+  /** A second buffer of every step, as wide as the gates or as the state. */
+  readonly products?: 'gates' | 'state';
   /** Whether the recurrent bias stays apart from the other one. */
-  readonly biasApart: boolean;
-  /** Whether gates see a state; `false` where not: the cell has no R, and one bias. */
-  readonly hasRecurrence?: false;
+  readonly biasApart?: boolean;
+  /**
+   * How gates see a state, where it is not through a matrix R: each unit its own through a vector,
+   * or not at all, with one bias.
+   */
+  readonly recurrence?: 'vector' | 'none';
   readonly options?: CellOptions;
 }
 
@@ -52,20 +54,20 @@ export interface CellForm {
 export type PlainForm = Omit<CellForm, 'policy' | 'options'>;
 
 /** A kind of cell: all that its file says of it. */
-export interface CellKind {
-  readonly type: RecurrentLayerSpec['type'];
+export interface CellKind<Spec extends CellSpec = CellSpec> {
+  readonly type: Spec['type'];
   /** Options beside those of every recurrent layer that a description keeps only where given. */
   readonly offOptions?: OptionTable;
   /** Options that always have a value. */
   readonly options: OptionTable;
   /** The usual activations of gates, candidate and outgoing cell state, as many as it has. */
-  usual(spec: RecurrentLayerSpec): readonly ActivationName[];
-  form(spec: RecurrentLayerSpec): PlainForm;
+  usual(spec: Spec): readonly ActivationName[];
+  form(spec: Spec): PlainForm;
   /**
    * The policy of its kernels for these activations, without any bound; `POLICY_CHOSEN` where they
    * are asked for at run time.
    */
-  policy(spec: RecurrentLayerSpec, options: CellOptions, isUsual: boolean): number;
+  policy(spec: Spec, options: CellOptions, isUsual: boolean): number;
   /** Checks what no single option tells. */
-  check?(spec: RecurrentLayerSpec, at: string): void;
+  check?(spec: Spec, at: string): void;
 }

@@ -8,11 +8,26 @@ import {
 import { GatefoldError } from '../../base/errors.ts';
 import { flag } from '../options.ts';
 import type { CellKind } from './form.ts';
-import type { GruSpec } from './specs.ts';
+import type { RecurrentSpec } from './specs.ts';
 
-const isAfter = (spec: object): boolean => (spec as GruSpec).resetAfter !== false;
+/** Gated recurrent unit, `torch.nn.GRU`; gates `reset, update, new`. */
+export interface GruSpec extends RecurrentSpec {
+  readonly type: 'gru';
+  /**
+   * Whether the reset gate acts after the recurrent product (PyTorch, Keras; the default) or before
+   * it.
+   */
+  readonly resetAfter?: boolean;
+  /**
+   * LN(W x) + b_ih and LN(R h) + b_hh, with reset after only; `layer_norm_ih`, `layer_norm_hh` [G
+   * H] (Haste).
+   */
+  readonly layerNorm?: boolean;
+}
 
-export const gru: CellKind = {
+const isAfter = (spec: GruSpec): boolean => spec.resetAfter !== false;
+
+export const gru: CellKind<GruSpec> = {
   type: 'gru',
   offOptions: {
     layerNorm: flag('off', {
@@ -35,16 +50,15 @@ export const gru: CellKind = {
       code: after ? CELL_GRU_AFTER : CELL_GRU_BEFORE,
       operand: OPERAND_HIDDEN,
       gates: ['reset', 'update', 'new'],
-      peepholes: [],
       unit: after ? 4 : 16,
       panelVectors: after ? 3 : 4,
-      hasCellState: false,
+      together: after ? 3 : 2,
       products: after ? 'gates' : 'state',
       biasApart: after,
     };
   },
   check(spec, at) {
-    if (isAfter(spec) || !(spec as GruSpec).layerNorm) return;
+    if (isAfter(spec) || !spec.layerNorm) return;
     throw new GatefoldError('ERR_ARGUMENT', `"${at}.layerNorm" needs "resetAfter": true`);
   },
 };

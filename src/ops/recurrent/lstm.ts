@@ -11,7 +11,35 @@ import { GatefoldError } from '../../base/errors.ts';
 import { flag } from '../options.ts';
 import type { OptionBase, OptionSpec } from '../options.ts';
 import type { CellKind } from './form.ts';
-import type { LstmSpec } from './specs.ts';
+import type { RecurrentSpec } from './specs.ts';
+
+/** Long short-term memory, `torch.nn.LSTM`; gates `input, forget, cell, output`. */
+export interface LstmSpec extends RecurrentSpec {
+  readonly type: 'lstm';
+  /**
+   * `diagonal`: the gates also see the cell state through a vector each (ONNX `P`, Gers et al.
+   * 2002). `cell`: the cell state takes the place of the hidden state in every recurrent product.
+   */
+  readonly peephole?: 'diagonal' | 'cell';
+  /**
+   * Coupled gates, forget = 1 - input (ONNX `input_forget`); the gates are then `input, cell,
+   * output`.
+   */
+  readonly inputForget?: boolean;
+  /**
+   * P below H: h = W_hr (o tanh(c)), `weight_hr` [P, H], and every h is P wide (PyTorch
+   * `proj_size`).
+   */
+  readonly projSize?: number;
+  /** Bound of a projected h, and of the cell state. */
+  readonly projClip?: number;
+  readonly cellClip?: number;
+  /**
+   * LN(W x) + LN(R h) + b, h = o tanh(LN(c)); `layer_norm_ih`, `layer_norm_hh` [G H],
+   * `layer_norm_c` [2, H] (Haste).
+   */
+  readonly layerNorm?: boolean;
+}
 
 const bound = (names: OptionBase): OptionSpec => ({
   kind: 'number',
@@ -20,7 +48,7 @@ const bound = (names: OptionBase): OptionSpec => ({
   ...names,
 });
 
-export const lstm: CellKind = {
+export const lstm: CellKind<LstmSpec> = {
   type: 'lstm',
   offOptions: {
     projSize: {
@@ -53,25 +81,20 @@ export const lstm: CellKind = {
   },
   usual: () => ['sigmoid', 'tanh', 'tanh'],
   policy: (_, { layerNorm }, isUsual) => (isUsual && !layerNorm ? POLICY_USUAL : POLICY_CHOSEN),
-  form(given) {
-    const spec = given as LstmSpec;
+  form(spec) {
     const coupled = spec.inputForget === true;
-    const diagonal = spec.peephole === 'diagonal';
-    const seeing = coupled ? ['input', 'output'] : ['input', 'forget', 'output'];
     return {
       code: coupled ? CELL_LSTM_COUPLED : CELL_LSTM,
       operand: spec.peephole === 'cell' ? OPERAND_CELL : OPERAND_HIDDEN,
       gates: coupled ? ['input', 'cell', 'output'] : ['input', 'forget', 'cell', 'output'],
-      peepholes: diagonal ? seeing : [],
+      // All but that of the candidate.
+      ...(spec.peephole === 'diagonal' && { peepholes: coupled ? 2 : 3 }),
       unit: 4,
       panelVectors: coupled ? 3 : 4,
       hasCellState: true,
-      products: 'none',
-      biasApart: false,
     };
   },
-  check(given, at) {
-    const { projClip, projSize } = given as LstmSpec;
+  check({ projClip, projSize }, at) {
     if (projClip === undefined || projSize !== undefined) return;
     throw new GatefoldError('ERR_ARGUMENT', `"${at}.projClip" needs "projSize"`);
   },

@@ -6,8 +6,17 @@ import {
 } from '../../../assembly/shared/codes.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { CellKind } from './form.ts';
+import type { RecurrentSpec } from './specs.ts';
 
-export const mingru: CellKind = {
+/**
+ * Minimal gated recurrent unit (Feng et al. 2024): z = s(W_z x + b_z), h = (1 - z) h' + z (W_n x +
+ * b_n); gates `update, new`. No recurrent matrix, one bias; `recurrentDropout` is refused.
+ */
+export interface MinGruSpec extends RecurrentSpec {
+  readonly type: 'mingru';
+}
+
+export const mingru: CellKind<MinGruSpec> = {
   type: 'mingru',
   options: {},
   usual: () => ['sigmoid', 'identity'],
@@ -16,13 +25,9 @@ export const mingru: CellKind = {
     code: CELL_MINGRU,
     operand: OPERAND_HIDDEN,
     gates: ['update', 'new'],
-    peepholes: [],
     unit: 8,
     panelVectors: 4,
-    hasCellState: false,
-    products: 'none',
-    biasApart: false,
-    hasRecurrence: false,
+    recurrence: 'none',
   }),
   check({ recurrentDropout }, at) {
     if (!recurrentDropout) return;

@@ -6,7 +6,7 @@ import type { Activation, ActivationCode } from '../activations.ts';
 import { flag, inputWidth, width } from '../options.ts';
 import type { OptionBase, OptionSpec, OptionTable } from '../options.ts';
 import type { CellKind, CellOptions } from './form.ts';
-import type { LstmSpec, RecurrentLayerSpec } from './specs.ts';
+import type { CellSpec } from './specs.ts';
 
 /** Most layers and sub-layers of a model, each direction one: for descriptions out of files. */
 export const MAX_LAYERS = 4096;
@@ -71,9 +71,9 @@ export function tableOf(cell: CellKind): OptionTable {
     activations: {
       kind: 'own',
       expects: 'a list of activations',
-      check: (name, value, spec) => checkActivations(cell, name, value, spec as RecurrentLayerSpec),
+      check: (name, value, spec) => checkActivations(cell, name, value, spec as CellSpec),
       otherwise: 'off',
-      about: `Instead of the usual ${cell.usual({ type: cell.type, hiddenSize: 1 } as RecurrentLayerSpec).join(', ')}; a bidirectional layer may give them twice, forward first.`,
+      about: `Instead of the usual ${cell.usual({ type: cell.type, hiddenSize: 1 }).join(', ')}; a bidirectional layer may give them twice, forward first.`,
       keras: 'activation, recurrent_activation',
       onnx: 'activations',
     },
@@ -106,12 +106,7 @@ export function tableOf(cell: CellKind): OptionTable {
   };
 }
 
-function checkActivations(
-  cell: CellKind,
-  at: string,
-  given: unknown,
-  spec: RecurrentLayerSpec,
-): unknown {
+function checkActivations(cell: CellKind, at: string, given: unknown, spec: CellSpec): unknown {
   const count = cell.usual(spec).length;
   const most = spec.bidirectional ? 2 * count : count;
   if (!Array.isArray(given) || (given.length !== count && given.length !== most)) {
@@ -146,14 +141,14 @@ interface Chosen {
 }
 
 /** The options of one direction of a layer. */
-export function optionsOf(cell: CellKind, spec: RecurrentLayerSpec, reverse: boolean): Chosen {
+export function optionsOf(cell: CellKind, spec: CellSpec, reverse: boolean): Chosen {
   const defaults = cell.usual(spec).map(activationCode);
   const given = (spec.activations ?? []).map(activationCode);
   const own = given.length > defaults.length && reverse ? given.slice(defaults.length) : given;
   const activations = defaults.map((otherwise, k) => own[k] ?? otherwise);
   const [gate, candidate = gate, output = gate] = activations as [ActivationCode];
   // Only the tables of the cells that have them let the options of an LSTM through.
-  const { cellClip = Infinity, projClip = Infinity, projSize, layerNorm } = spec as LstmSpec;
+  const { cellClip = Infinity, projClip = Infinity, projSize, layerNorm } = spec;
   const { clip: preactClip = Infinity, zoneout = 0, recurrentDropout = 0 } = spec;
   const isBounded = Math.min(preactClip, cellClip) < Infinity;
   const keepsSums =

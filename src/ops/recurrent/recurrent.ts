@@ -1,4 +1,4 @@
-import { CELL_INDEPENDENT, OPERAND_CELL } from '../../../assembly/shared/codes.ts';
+import { OPERAND_CELL } from '../../../assembly/shared/codes.ts';
 import { roundUp } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { plainPanels } from '../../engine/panels.ts';
@@ -26,7 +26,10 @@ import { cellForm } from './cell.ts';
 import type { CellForm, CellKind } from './form.ts';
 import { reserveOptions } from './option-buffers.ts';
 import { tableOf } from './options.ts';
-import type { CompleteRecurrent, LstmSpec, RecurrentLayerSpec } from './specs.ts';
+import type { CellSpec, CompleteRecurrent } from './specs.ts';
+
+/** A completed layer of any cell. */
+type Layer = CompleteRecurrent<CellSpec>;
 
 /**
  * Rows that are a multiple of 1 KiB apart fall into a few sets of a first-level cache, and a walk
@@ -71,7 +74,7 @@ export class RecurrentNode implements Node {
    */
   constructor(
     cell: CellKind,
-    layer: CompleteRecurrent,
+    layer: Layer,
     source: number,
     inputs: number,
     place: number,
@@ -79,7 +82,7 @@ export class RecurrentNode implements Node {
     reverse: boolean,
   ) {
     const { name, hiddenSize: hidden, bias } = layer;
-    const form = cellForm(cell, layer as RecurrentLayerSpec, reverse);
+    const form = cellForm(cell, layer, reverse);
     this.sources = [source];
     this.name = `${name}.${place}`;
     this.layer = name;
@@ -118,9 +121,7 @@ export class RecurrentNode implements Node {
     const gates = form.gates.length;
     const parameters: ParameterSpec[] = [];
     const uniform: Initial = { kind: 'uniform', limit: 1 / Math.sqrt(hidden) };
-    const panels = (depth: number): Panels => {
-      return { cell: form.code, gates, hidden, padded, depth, vectors: form.panelVectors };
-    };
+    const panels = (depth: number): Panels => this.#panels(depth);
     const add = (
       role: string,
       kind: string,
@@ -158,7 +159,7 @@ export class RecurrentNode implements Node {
     if (this.#bias === true) {
       add('biasHidden', 'bias_hh', [wide], { panels: panels(1) }, FILL_ZERO);
     }
-    const seeing = form.peepholes.length;
+    const seeing = form.peepholes;
     if (seeing) add('peephole', 'weight_peephole', [seeing, hidden], { row: padded }, FILL_ZERO);
     const { projected = 0, layerNorm } = form.options ?? {};
     if (projected) {
@@ -176,14 +177,22 @@ export class RecurrentNode implements Node {
     return parameters;
   }
 
+  /** How a parameter [gates * H, depth] lies. */
+  #panels(depth: number): Panels {
+    const { form, hidden, padded } = this;
+    const gates = form.gates.length;
+    const { together = gates, panelVectors: vectors } = form;
+    return { gates, together, hidden, padded, depth, vectors };
+  }
+
   /** Whether gates see a state. */
   get #hasRecurrence(): boolean {
-    return this.form.hasRecurrence !== false;
+    return this.form.recurrence !== 'none';
   }
 
   /** Whether each unit sees no state but its own. */
   get #isVector(): boolean {
-    return this.form.code === CELL_INDEPENDENT;
+    return this.form.recurrence === 'vector';
   }
 
   /** The sum of both biases, where they may be summed. */
@@ -224,8 +233,8 @@ export class RecurrentNode implements Node {
     const c = optional(cell * states);
     const [lastH, lastC] = [plan.reserve(step), optional(cell * step)];
     const gates = plan.reserve(rows * gateRow);
-    const width = { gates: gateRow, state: stateRow, none: 0 }[form.products];
-    const products = optional(rows * width);
+    const productRow = form.products === 'gates' ? gateRow : stateRow;
+    const products = optional(form.products ? rows * productRow : 0);
     const own = plan.part(h, step);
     const gradient = forTraining(rows * stateRow);
     const [dh, dc] = [forTraining(step), forTraining(step)];
@@ -272,7 +281,8 @@ export class RecurrentNode implements Node {
         until: batch,
         offsets: at.offsets,
         hidden: this.hidden,
-        depth: this.depth,
+        depth: hasMatrix ? this.depth : 0,
+        panelVectors: form.panelVectors,
         padded,
         hiddenBytes: padded * 4,
         columns,
@@ -280,7 +290,7 @@ export class RecurrentNode implements Node {
         gateRow: gateRow * 4,
         gatesAll: gates,
         productsAll: products,
-        productRow: (form.products === 'gates' ? gateRow : stateRow) * 4,
+        productRow: productRow * 4,
         hAll: h,
         cAll: c,
         dyAll: turn ? turn.stepGradient : gradient,
@@ -305,15 +315,14 @@ export class RecurrentNode implements Node {
         options.describe();
         kernels.write(sequence, { options: options.descriptor });
       }
-      const hasPeephole = form.peepholes.length > 0;
-      if (hasPeephole) kernels.write(sequence, { peephole: at.parameter('peephole') });
+      if (form.peepholes) kernels.write(sequence, { peephole: at.parameter('peephole') });
       turn?.describe();
       reader.describe();
       if (!isTraining) return;
       const dx = turn ? turn.dx : at.gradientOfInput(0);
       kernels.write(sequence, { dxRow: dx.row * 4, dw: at.gradient('input') });
       if (this.#hasRecurrence) kernels.write(sequence, { dr: at.gradient('recurrent') });
-      if (hasPeephole) kernels.write(sequence, { dPeephole: at.gradient('peephole') });
+      if (form.peepholes) kernels.write(sequence, { dPeephole: at.gradient('peephole') });
       if (!this.#bias) return;
       const dBiasHidden = this.#bias === 'single' ? dNoBias : at.gradient('biasHidden');
       kernels.write(sequence, { dBiasInput: at.gradient('biasInput'), dBiasHidden });
@@ -417,7 +426,7 @@ export class RecurrentNode implements Node {
     gates: Slot,
     states: Slot,
   ): { describe(): void; read(place: number): Float32Array } {
-    const { form, hidden, padded, gateRow, stateRow } = this;
+    const { form, hidden, gateRow, stateRow } = this;
     const { kernels } = at;
     const count = form.gates.length;
     if (count === 1) {
@@ -427,10 +436,8 @@ export class RecurrentNode implements Node {
     }
     const plain = plan.reserve(this.columns);
     const panels = plan.descriptor('Panels');
-    const { code: cell, panelVectors: vectors } = form;
     return {
-      describe: () =>
-        kernels.write(panels, { cell, gates: count, hidden, padded, depth: 1, vectors, plain }),
+      describe: () => kernels.write(panels, { ...this.#panels(1), plain }),
       read(place) {
         kernels.write(panels, { panels: part(gates, place * gateRow) });
         kernels.run.panels_rearrange(panels.address, false);
@@ -470,7 +477,7 @@ function state(values: Slot, last: Slot, gradient: Slot, batch: number): BoundSt
 /** One node, or one for each direction and their merge. */
 function addSubLayer(
   cell: CellKind,
-  layer: CompleteRecurrent,
+  layer: Layer,
   depth: number,
   inputs: number,
   build: GraphBuilder,
@@ -495,13 +502,13 @@ function addSubLayer(
   build.add(new MergeNode(name, `${name}.${depth}`, both, outputs, layer.merge));
 }
 
-function outputsOf(layer: CompleteRecurrent): number {
-  const width = (layer as LstmSpec).projSize || layer.hiddenSize;
+function outputsOf(layer: Layer): number {
+  const width = layer.projSize || layer.hiddenSize;
   return layer.bidirectional && layer.merge === 'concat' ? 2 * width : width;
 }
 
 /** The kind of layer that runs a cell over a sequence. */
-export function recurrent(cell: CellKind): Op<RecurrentLayerSpec, CompleteRecurrent> {
+export function recurrent(cell: CellKind): Op<CellSpec, Layer> {
   return {
     type: cell.type,
     options: tableOf(cell),
@@ -514,7 +521,7 @@ export function recurrent(cell: CellKind): Op<RecurrentLayerSpec, CompleteRecurr
         throw new GatefoldError('ERR_ARGUMENT', `"${at}.merge" needs "bidirectional": true`);
       }
       cell.check?.(spec, at);
-      return spec as CompleteRecurrent;
+      return spec as Layer;
     },
     sizes: (layer) => ({
       inputs: layer.inputSize,

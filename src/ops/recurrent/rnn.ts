@@ -10,10 +10,23 @@ import {
 } from '../../../assembly/shared/codes.ts';
 import type { OptionTable } from '../options.ts';
 import type { CellKind, PlainForm } from './form.ts';
-import type { RecurrentLayerSpec, RnnSpec } from './specs.ts';
+import type { RecurrentSpec } from './specs.ts';
 
-const nonlinearityOf = (spec: RecurrentLayerSpec): 'tanh' | 'relu' =>
-  (spec as RnnSpec).nonlinearity ?? 'tanh';
+/** Elman network, `torch.nn.RNN`. */
+export interface RnnSpec extends RecurrentSpec {
+  readonly type: 'rnn';
+  /** Default `tanh`. */
+  readonly nonlinearity?: 'tanh' | 'relu';
+}
+
+/** Independent units (Li et al. 2018): h = a(W x + b + u h'), `weight_hh` is the vector u [H]. */
+export interface IndrnnSpec extends RecurrentSpec {
+  readonly type: 'indrnn';
+  /** Default `tanh`. */
+  readonly nonlinearity?: 'tanh' | 'relu';
+}
+
+type ElmanSpec = RnnSpec | IndrnnSpec;
 
 const options: OptionTable = {
   nonlinearity: {
@@ -30,18 +43,14 @@ const form = (code: number): PlainForm => ({
   code,
   operand: OPERAND_HIDDEN,
   gates: ['hidden'],
-  peepholes: [],
   unit: 16,
   panelVectors: 4,
-  hasCellState: false,
-  products: 'none',
-  biasApart: false,
 });
 
-export const rnn: CellKind = {
+export const rnn: CellKind<ElmanSpec> = {
   type: 'rnn',
   options,
-  usual: (spec) => [nonlinearityOf(spec)],
+  usual: ({ nonlinearity = 'tanh' }) => [nonlinearity],
   form: () => form(CELL_RNN),
   policy(_, { gate, zoneout }) {
     // It keeps no output of its own apart from the state that zoneout mixes.
@@ -51,9 +60,9 @@ export const rnn: CellKind = {
   },
 };
 
-export const indrnn: CellKind = {
+export const indrnn: CellKind<ElmanSpec> = {
   ...rnn,
   type: 'indrnn',
-  form: () => form(CELL_INDEPENDENT),
+  form: () => ({ ...form(CELL_INDEPENDENT), recurrence: 'vector' }),
   policy: () => POLICY_CHOSEN,
 };
