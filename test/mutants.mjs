@@ -314,9 +314,6 @@ export const mutants = [
         'f32x4.mul(a, f32x4.sub(exponential(x), v128.load(ONE)))',
       ],
     ],
-    'softplus: a small e is lost in its sum': [
-      ['v128.bitselect(whole, e, ', 'v128.bitselect(log, v128.load(ZEROS), '],
-    ],
     'scaled tanh: slope without beta': [
       ['f32x4.mul(f32x4.mul(a, b), d_tanh', 'f32x4.mul(a, d_tanh'],
     ],
@@ -540,6 +537,7 @@ export const mutants = [
     'every row is the first of its steps': [['+ c.row) * c.outputRow', ') * c.outputRow']],
     'the exponential a term short': [['let k = 14; k > 0', 'let k = 5; k > 0']],
     'the logarithm without its exponent': [['<f64>((bits >> 52) - 1023) * LN2 + 2', '2']],
+    'a small loss is lost in a sum of float32': [['logarithm(sumOf(x, n))', 'logarithm(<f64>sum)']],
   }),
 
   ...mutantsOf('assembly/recurrent/sequence.ts', {
@@ -620,7 +618,17 @@ export const mutants = [
 
   ...mutantsOf('assembly/training/loss.ts', {
     'cross-entropy without the target in its gradient': [
-      ['store<f32>(target, load<f32>(target) - slope);', ''],
+      ['store<f32>(target, -slope * (others / sums));', ''],
+    ],
+    'cross-entropy: a small loss is lost in its sum': [['isMost ? log1p(others) : ', '']],
+    'cross-entropy: a small gradient is lost beside 1': [
+      ['-slope * (others / sums)', 'slope / sums * (sums - others) - slope'],
+    ],
+    'binary cross-entropy: a small loss is lost in its sum': [
+      ['size * other + log1p(e)', 'size * other + Mathf.log(1 + e)'],
+    ],
+    'binary cross-entropy: a small gradient is lost beside 1': [
+      ['scale * (e / (1 + e) - other)', 'scale * (1 - 1 / (1 + e) - other)'],
     ],
     'mean squared error without its 2': [
       ['2 * half * scale * difference', 'half * scale * difference'],
@@ -654,7 +662,7 @@ export const mutants = [
     'huber straight from the first': [
       ['(kind == codes.LOSS_HUBER && size <= delta)', '(kind == codes.LOSS_HUBER && size < 0)'],
     ],
-    'binary cross-entropy without its logarithm': [['+ Mathf.log(1 + e);', ';']],
+    'binary cross-entropy without its logarithm': [['+ log1p(e);', ';']],
   }),
 
   ...mutantsOf('assembly/layers/merge.ts', {
@@ -832,6 +840,9 @@ export const mutants = [
     'tanh with a coefficient missing': [['p = madd(p, x2, v128.load(K.TANH_A3));', '']],
     'sigmoid of -x': [['return share(exponent, ', 'x = f32x4.neg(x);\n  return share(exponent, ']],
     'three sigmoids with the exponent of one': [['fractionOf(y, ey, 1)', 'fractionOf(y, ex, 1)']],
+    'log(1 + e): a small e is lost in its sum': [
+      ['kept > 0 ? (Mathf.log(sum) * e) / kept : e', 'Mathf.log(sum)'],
+    ],
     'a sigmoid keeps what is below 1e-30': [
       ['return v128.andnot(y, f32x4.lt(y, v128.load(K.TINY_LIMIT)));', 'return y;'],
     ],
