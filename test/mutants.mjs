@@ -1155,7 +1155,9 @@ export const mutants = [
     'the largest logit is not taken off': [['(logit - most) / temperature', 'logit / temperature']],
     'a class of weight 0 is drawn': [['(sum += weight) > share', '(sum += weight) >= share']],
     'a draw forgets the total': [['uniform * sumOf(weights)', 'uniform']],
-    'the largest is the last of equal ones': [['row[i]! > row[best]!', 'row[i]! >= row[best]!']],
+    'the largest is the last of equal ones': [
+      ['row[from + i]! > row[from + best]!', 'row[from + i]! >= row[from + best]!'],
+    ],
     'one class too few is ranked': [
       ['row.slice().sort()[row.length - count]', 'row.slice().sort()[row.length - count + 1]'],
     ],
