@@ -262,6 +262,7 @@ describe('an error or a console', () => {
       'gatefold/data',
       ['Normalizer', 'SequenceBuckets', 'SeriesWindows', 'TextBatches', 'Vocabulary'],
     ],
+    ['gatefold/kernels', ['Kernels']],
     ['gatefold/threads', ['ThreadedEngine']],
   ] as const;
 
@@ -277,10 +278,14 @@ describe('an error or a console', () => {
   test('shows the name of an object that the package has made', () => {
     const program = `
       import { Engine, Model } from 'gatefold';
+      import { Kernels } from 'gatefold/kernels';
       const engine = Engine.createSync();
       const model = Model.create(engine, { layers: [{ type: 'rnn', inputSize: 2, hiddenSize: 3 }] });
-      console.log([engine, model, model.stream()].map((one) => one.constructor.name).join());`;
-    expect(consumer.run(program)).toBe('Engine,Model,Stream');
+      const kernels = Kernels.create(engine);
+      const matrix = kernels.matrix(new Float32Array(6), 2, 3);
+      const all = [engine, model, model.stream(), kernels, matrix];
+      console.log(all.map((one) => one.constructor.name).join());`;
+    expect(consumer.run(program)).toBe('Engine,Model,Stream,Kernels,Matrix');
   });
 
   test('shows where in the TypeScript, for each line of the package in a stack', () => {
