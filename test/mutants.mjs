@@ -871,6 +871,10 @@ export const mutants = [
         'array.given = given as Float32Array;',
       ],
     ],
+    'arrays to save into may overlap': [['checkApart(titles, given);', '']],
+    'arrays to save into are known by the first': [
+      ['known?.[same] === arrays[same]!.given', 'known !== undefined'],
+    ],
     'only the first unit of a layer is saved': [
       ['for (let k = 0; k < stack.length; k++) {', 'for (let k = 0; k < 1; k++) {'],
     ],
@@ -1104,6 +1108,7 @@ export const mutants = [
     'outputs may overwrite inputs that are still to be read': [
       ['return lead > 0 || lead + 4 * (toLength - fromLength) > 0;', 'return false;'],
     ],
+    'neighbours that are written to overlap': [['starts[i]! >= ends[j]!', 'starts[i]! > ends[j]!']],
     'arrays overlap only where they begin together': [
       [
         'return aStart < bStart + 4 * bLength && bStart < aStart + 4 * aLength;',
