@@ -164,6 +164,7 @@ class Convolution extends HostDisposable {
 interface ConvolutionInput {
   readonly steps: number;
   readonly batch?: number;
+  readonly lengths?: ArrayLike<number>;
   readonly state?: Float32Array;
 }
 

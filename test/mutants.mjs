@@ -732,6 +732,22 @@ export const mutants = [
     'kernels: same padding takes the stride for 1': [
       ['(outputs - 1) * stride + reach', '(outputs - 1) + reach'],
     ],
+    'kernels: short rows have the zeros of the longest': [
+      [
+        'extent.lengths.map((n) => zerosOf(convolution, n).left)',
+        'extent.lengths.map(() => zerosOf(convolution, steps).left)',
+      ],
+    ],
+    'kernels: what a place has after a short row stays': [['if (order) result.fill(0);', '']],
+    'kernels: ragged rows have the states of their places': [
+      ['{ ...uniformExtent(history, batch), order }', 'uniformExtent(history, batch)'],
+    ],
+    'kernels: a row of no step has outputs': [
+      ["if (checkInteger('steps', steps, 0) === 0) return 0;", "checkInteger('steps', steps, 0);"],
+    ],
+    'kernels: a state may lie among the outputs': [
+      ["if (before) checkApart(['input.state', 'out'], [before, result]);", ''],
+    ],
     'kernels: a disposed convolution is used': [
       ['  // A getter of the input may have disposed it.\n  shelf.of(engine, convolution);\n', ''],
     ],

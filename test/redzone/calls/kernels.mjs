@@ -1,5 +1,6 @@
 /** The primitives. */
 
+import * as problem from '../problems.mjs';
 import * as wrong from '../spoil.mjs';
 import { call, kind, out, wrongOut } from './call.mjs';
 
@@ -129,7 +130,7 @@ function drawConvolution(random) {
     w: random.floats((outChannels * inChannels * kernelSize) / groups),
     options: { ...sizes, ...(random.chance(0.5) && { bias: random.floats(outChannels) }) },
     x: random.floats(steps * batch * inChannels),
-    input: { steps, batch },
+    input: { steps, batch, lengths: problem.lengths(random, batch, steps) },
     ...(padding === 'causal' && {
       state: random.floats(dilation * (kernelSize - 1) * batch * inChannels),
     }),
@@ -160,6 +161,7 @@ kind('Kernels.conv1d', 1.5, (world, random) => {
     [[0], wrong.array()],
     [[1, 'steps'], wrong.size],
     [[1, 'batch'], wrong.size],
+    [[1, 'lengths'], wrong.list(input.steps)],
   ];
   return call(random, [x, input], spots, {
     run(side, values, given) {
