@@ -257,15 +257,21 @@ export const mutants = [
       ["kernels.set(norm, 'dx', wantsInput ?", "kernels.set(norm, 'dx', !wantsInput ?"],
     ],
   }),
-  ...mutantsOf('src/ops/conv1d.ts', {
+  ...mutantsOf('src/engine/conv1d.ts', {
     'conv1d: same puts more zeros before': [
-      ['return Math.floor(Math.max(', 'return Math.ceil(Math.max('],
-    ],
-    'conv1d: the zeros of the longest row for all': [
       [
-        'extent.lengths.map((length) => this.#leftOf(length))',
-        'extent.lengths.map(() => this.#leftOf(extent.steps))',
+        '[Math.floor(zeros / 2), Math.ceil(zeros / 2)]',
+        '[Math.ceil(zeros / 2), Math.floor(zeros / 2)]',
       ],
+    ],
+    'conv1d: same takes the stride for 1': [
+      ['(outputs - 1) * stride + reach', '(outputs - 1) + reach'],
+    ],
+    'conv1d: an output of a row without steps': [['length === 0 || room < 0', 'room < 0']],
+  }),
+  ...mutantsOf('src/ops/conv1d.ts', {
+    'conv1d: the zeros of the longest row for all': [
+      ['convZeros(length, this.#layer)[0]', 'convZeros(extent.steps, this.#layer)[0]'],
     ],
     'conv1d: the state of the batch as if all rows were there': [
       [
@@ -291,7 +297,6 @@ export const mutants = [
         "const isCausal = padding === 'causal';",
       ],
     ],
-    'conv1d: an output of a row without steps': [['if (steps === 0) return 0;', '']],
   }),
   ...mutantsOf('src/graph/workspace.ts', {
     'the last states are those after as many steps as inputs': [
@@ -723,27 +728,15 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/kernels/conv1d.ts', {
-    'kernels: the odd zero of same padding goes first': [
-      [
-        '{ left: Math.floor(zeros / 2), right: Math.ceil(zeros / 2) }',
-        '{ left: Math.ceil(zeros / 2), right: Math.floor(zeros / 2) }',
-      ],
-    ],
-    'kernels: same padding takes the stride for 1': [
-      ['(outputs - 1) * stride + reach', '(outputs - 1) + reach'],
-    ],
     'kernels: short rows have the zeros of the longest': [
       [
-        'extent.lengths.map((n) => zerosOf(convolution, n).left)',
-        'extent.lengths.map(() => zerosOf(convolution, steps).left)',
+        'extent.lengths.map((n) => convZeros(n, convolution)[0])',
+        'extent.lengths.map(() => convZeros(steps, convolution)[0])',
       ],
     ],
     'kernels: what a place has after a short row stays': [['if (order) result.fill(0);', '']],
     'kernels: ragged rows have the states of their places': [
       ['{ ...uniformExtent(history, batch), order }', 'uniformExtent(history, batch)'],
-    ],
-    'kernels: a row of no step has outputs': [
-      ["if (checkInteger('steps', steps, 0) === 0) return 0;", "checkInteger('steps', steps, 0);"],
     ],
     'kernels: a state may lie among the outputs': [
       ["if (before) checkApart(['input.state', 'out'], [before, result]);", ''],

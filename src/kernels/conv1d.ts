@@ -2,7 +2,15 @@ import { checkFloats, checkInteger, ownFloats, readOptions, roundUp, show } from
 import { checkApart, viewOf } from '../base/arrays.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { convPanels, convSizes, convSteps, permuteTaps } from '../engine/conv1d.ts';
+import {
+  MAX_REACH,
+  checkPadding,
+  convPanels,
+  convSizes,
+  convSteps,
+  convZeros,
+  permuteTaps,
+} from '../engine/conv1d.ts';
 import type { ConvShape } from '../engine/conv1d.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Kernels } from '../engine/kernels.ts';
@@ -73,9 +81,6 @@ const KEYS = [
   'bias',
 ] as const;
 
-/** Most steps that a window reaches over, and most zeros at an end. */
-const MAX_REACH = 2 ** 20;
-
 const shelf = new Shelf<Convolution, { readonly descriptor: Descriptor<'Conv1d'> }>('convolution');
 
 /** Weights of a convolution over time, packed in the engine's memory once. */
@@ -107,7 +112,7 @@ export class Convolution extends HostDisposable {
     );
     [this.inChannels, this.outChannels, this.kernelSize] = [inChannels, outChannels, kernelSize];
     [this.stride, this.dilation, this.groups] = [stride, dilation, groups];
-    this.padding = checkPadding(padding);
+    this.padding = checkPadding('options.padding', padding);
     Object.freeze(this);
   }
 
@@ -144,9 +149,7 @@ export class Convolution extends HostDisposable {
 
   /** Steps that come out of a sequence of `steps`: T'. None of no step, whatever the padding. */
   outputSteps(steps: number): number {
-    if (checkInteger('steps', steps, 0) === 0) return 0;
-    const { kernelSize: taps, stride, dilation } = this;
-    return convSteps(steps, { taps, stride, dilation, ...zerosOf(this, steps) });
+    return convSteps(checkInteger('steps', steps, 0), this);
   }
 
   /** Gives its memory back; every use after it throws. */
@@ -155,36 +158,12 @@ export class Convolution extends HostDisposable {
   }
 }
 
-function checkPadding(value: unknown): Convolution['padding'] {
-  if (value === 'valid' || value === 'same' || value === 'causal') return value;
-  if (!Array.isArray(value) || value.length !== 2) {
-    const message = `"options.padding" expected 'valid', 'same', 'causal' or [left, right], got ${show(value)}`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
-  }
-  const [left, right] = [value[0] as unknown, value[1] as unknown].map((zeros, k) =>
-    checkInteger(`options.padding[${k}]`, zeros, 0, MAX_REACH),
-  ) as [number, number];
-  return Object.freeze([left, right] as const);
-}
-
 const shapeOf = (c: Convolution): ConvShape => ({
   inputs: c.inChannels,
   outputs: c.outChannels,
   taps: c.kernelSize,
   groups: c.groups,
 });
-
-/** Zeros before and after a sequence. */
-function zerosOf(c: Convolution, steps: number): { left: number; right: number } {
-  const { padding, stride } = c;
-  const reach = c.dilation * (c.kernelSize - 1);
-  if (padding === 'valid') return { left: 0, right: 0 };
-  if (padding === 'causal') return { left: reach, right: 0 };
-  if (padding !== 'same') return { left: padding[0], right: padding[1] };
-  const outputs = Math.ceil(steps / stride);
-  const zeros = Math.max(0, (outputs - 1) * stride + reach + 1 - steps);
-  return { left: Math.floor(zeros / 2), right: Math.ceil(zeros / 2) };
-}
 
 /** PyTorch's weight to the panels of all groups. */
 function packWeight(
@@ -238,7 +217,7 @@ export function conv1d(
     const message = `"input.state" needs a convolution with padding 'causal', got ${show(padding)}`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
-  const history = state === undefined ? 0 : zerosOf(convolution, steps).left;
+  const history = state === undefined ? 0 : convZeros(steps, convolution)[0];
   const stateLength = history * batch * inputs;
   const shape = 'dilation (K - 1) x batch x inChannels';
   const before =
@@ -271,7 +250,7 @@ export function conv1d(
       if (before) putRows(kernels, states, before, inputs, rowsOfState);
       kernels.integers(offsets).set(extent.offsets);
       kernels.integers(outputOffsets).set(resampled.offsets);
-      kernels.integers(lefts).set(extent.lengths.map((n) => zerosOf(convolution, n).left));
+      kernels.integers(lefts).set(extent.lengths.map((n) => convZeros(n, convolution)[0]));
       kernels.write(descriptor, { lefts, history, batch });
       kernels.write(descriptor, { steps: extent.steps, outputSteps: resampled.steps });
       kernels.write(descriptor, { offsets, outputOffsets, state: states });
