@@ -53,7 +53,13 @@ const ENTRIES = {
 };
 
 /** Those with declarations: other hosts' entries of a sub-path have its own, a command none. */
-const { edge: _edge, workerd: _workerd, cli: _cli, ...TYPED } = ENTRIES;
+const { edge: _edge, workerd: _workerd, cli: _cli, ...typed } = ENTRIES;
+/** With them what an import of a `.wasm` file gives. */
+const TYPED = {
+  ...typed,
+  'wasm/module': 'src/hosts/wasm/module.ts',
+  'wasm/url': 'src/hosts/wasm/url.ts',
+};
 
 /**
  * CommonJS inside a bundle (commander) cannot `require` a module of Node; it gets what an import

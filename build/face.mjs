@@ -97,7 +97,7 @@ const add = ({ path, name, module }) => {
     reached.set(key, { path, name, module, text: module.declarations.get(name), exportedBy: [] });
   return reached.get(key);
 };
-for (const { entry, types } of entries.filter(({ types }) => types)) {
+for (const { entry, types } of entries.filter(({ types }) => typeof types === 'string')) {
   for (const [name, origin] of await exportsOf(join(types))) {
     const { exportedBy, ...declaration } = add(await declarationOf(origin));
     exportedBy.push(name === declaration.name ? entry : `${entry} as ${name}`);

@@ -161,6 +161,7 @@ class Convolution extends HostDisposable {
 interface ConvolutionInput {
   readonly steps: number;
   readonly batch?: number;
+  readonly lengths?: ArrayLike<number>;
   readonly state?: Float32Array;
 }
 
@@ -401,7 +402,9 @@ interface Int8Tensor {
 }
 
 // gatefold/kernels
-interface Kernels {
+class Kernels {
+  private constructor();
+  static create(engine: Engine): Kernels;
   matmul(
     a: Float32Array,
     b: Float32Array,
@@ -412,7 +415,7 @@ interface Kernels {
   ): Float32Array;
   matmul(a: Float32Array, matrix: Matrix, m: number, out?: Float32Array): Float32Array;
   matrix(w: Float32Array, rows: number, columns: number): Matrix;
-  activation(activation: Activation, x: Float32Array, out?: Float32Array): Float32Array;
+  activation(type: Activation, x: Float32Array, out?: Float32Array): Float32Array;
   sigmoid(x: Float32Array, out?: Float32Array): Float32Array;
   tanh(x: Float32Array, out?: Float32Array): Float32Array;
   softmax(
@@ -464,10 +467,6 @@ interface Kernels {
     readonly h: Float32Array;
   };
 }
-
-const Kernels: {
-  create(engine: Engine): Kernels;
-};
 
 // gatefold/data
 interface LabelledSequence {

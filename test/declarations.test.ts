@@ -105,6 +105,35 @@ describe('a strict program', () => {
     expect(compile(PROGRAM, options, 'TypeScript 6')).toBe('');
   });
 
+  /** What an import of a `.wasm` file gives, which depends on the host and its build step. */
+  const WASM = `
+import { Engine } from 'gatefold/core';
+import relaxed from 'gatefold/wasm/gatefold-relaxed.wasm';
+import kernels from 'gatefold/wasm/gatefold.wasm';
+`;
+
+  test.each(RESOLUTIONS)('imports the kernels as modules: $moduleResolution', (resolution) => {
+    const use = `for (const module of [kernels, relaxed]) Engine.createSync({ module });
+// @ts-expect-error: a module is no URL
+export const url: string = kernels;`;
+    const isModule = 'export const same: WebAssembly.Module = kernels;';
+    for (const [program, lib] of [
+      [`${WASM}${use}`, ['es2022']],
+      [`${WASM}${use}\n${isModule}`, ['es2022', 'dom']],
+    ]) {
+      expect(compile(String(program), { ...resolution, lib, skipLibCheck: false })).toBe('');
+    }
+  });
+
+  test.each(RESOLUTIONS)('as URLs under the condition browser: $moduleResolution', (resolution) => {
+    const program = `${WASM}
+const urls: readonly string[] = [kernels, relaxed];
+export const engine = async () =>
+  Engine.create({ module: await (await fetch(urls[0]!)).arrayBuffer() });`;
+    const options = { ...resolution, lib: ['es2022', 'dom'], customConditions: ['browser'] };
+    expect(compile(program, options)).toBe('');
+  });
+
   test('may do nothing that the package would refuse or that only it can do', () => {
     const refused = [
       'Engine.createSync({ module: 1 });',
@@ -192,10 +221,10 @@ describe('the files', () => {
   /** Names that the entries of package.json export. */
   function exportedNames(): Set<string> {
     const { exports } = JSON.parse(read('package.json')) as {
-      exports: Record<string, string | { types: string }>;
+      exports: Record<string, string | { types: string | object }>;
     };
     const texts = Object.values(exports).flatMap((target) =>
-      typeof target === 'string' ? [] : [read(target.types)],
+      typeof target === 'object' && typeof target.types === 'string' ? [read(target.types)] : [],
     );
     const lists = texts.flatMap((text) => [...text.matchAll(/^export (?:type )?\{([^}]*)\}/gm)]);
     return new Set(
@@ -211,7 +240,7 @@ describe('the files', () => {
   test('are one for each entry, and the chunks that entries share', () => {
     const files = filesWith('.d.ts').filter((file) => !file.startsWith('dist/chunks/'));
     const entries =
-      'core data formats/safetensors index kernels node threads threads/worker worklet';
+      'core data formats/safetensors index kernels node threads threads/worker wasm/module wasm/url worklet';
     expect(files.sort()).toEqual(entries.split(' ').map((name) => `dist/${name}.d.ts`));
   });
 
@@ -224,6 +253,9 @@ describe('the files', () => {
     expect(hidden.sort()).toEqual([
       // `ThreadedEngine` inherits from it.
       ['TeamEngine', 'class'],
+      // The default exports of the `.wasm` files.
+      ['kernels', 'const'],
+      ['url', 'const'],
     ]);
   });
 

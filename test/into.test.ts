@@ -265,6 +265,38 @@ describe('save', () => {
     }
   });
 
+  it('refuses arrays that overlap, whatever has been saved before, and writes none', () => {
+    const stream = lstm.stream({ batch: B });
+    runs(stream);
+    const { lstm: top, gru: below } = stream.save() as Record<string, { h: Float32Array }>;
+    const [n, block] = [B * 6, new Float32Array(3 * B * 6).fill(7)];
+    const at = (first: number): Float32Array => block.subarray(first, first + n);
+    const into = (h: Float32Array, c: Float32Array, of: Float32Array): ModelState => ({
+      lstm: { h, c },
+      gru: { h: of },
+    });
+    const [h, c, own] = [at(0), at(n), at(2 * n)];
+    const said = '"into.lstm.c" expected an array of its own, got one that overlaps "into.lstm.h"';
+    const wrong = [into(h, h, own), into(h, at(n - 1), own), into(c, at(1), own)];
+    const later = [into(h, c, h), into(h, own, at(2 * n - 1)), into(h, c, at(n + 1))];
+    for (const apart of [() => undefined, () => stream.save(into(h, c, own))]) {
+      apart();
+      block.fill(7);
+      for (const one of wrong) {
+        expectCode('ERR_ARGUMENT', () => stream.save(one));
+        expect(() => stream.save(one)).toThrow(said);
+      }
+      for (const one of later) {
+        expect(() => stream.save(one)).toThrow(/"into\.gru\.h" .* overlaps "into\.lstm\.[hc]"$/);
+      }
+      expect(block.every((value) => value === 7)).toBe(true);
+    }
+    // Neighbours are apart, in any order.
+    stream.save(into(own, h, c));
+    expect(sameBits(own, top!.h)).toBe(true);
+    expect(sameBits(c, below!.h)).toBe(true);
+  });
+
   it('writes to memory that threads share', () => {
     const stream = lstm.stream({ batch: B });
     runs(stream);

@@ -151,12 +151,12 @@ describe.each(variants)('primitives, %s SIMD', (variant) => {
     }
   });
 
-  it('conv1d with every padding', () => {
+  it.each([false, true])('conv1d with every padding, of ragged rows: %s', (isRagged) => {
     for (let seed = 1; seed <= 60; seed++) {
       const random = createRandom(seed);
       const options = drawOptions(random);
       const { inChannels, outChannels, kernelSize, stride = 1, dilation = 1, groups = 1 } = options;
-      const [steps, batch] = [random.integer(1, 12), random.integer(1, 3)];
+      const [steps, batch] = [random.integer(1, 12), random.integer(1, 4)];
       const w = rounded(random, (outChannels * inChannels * kernelSize) / groups);
       const bias = random.unit() < 0.5 ? rounded(random, outChannels) : undefined;
       const convolution = kernels.convolution(f32(w), {
@@ -164,33 +164,83 @@ describe.each(variants)('primitives, %s SIMD', (variant) => {
         ...(bias && { bias: f32(bias) }),
       });
       const x = rounded(random, steps * batch * inChannels);
-      const y = kernels.conv1d(f32(x), convolution, { steps, batch });
-      const exact = {
-        inputs: inChannels,
-        outputs: outChannels,
-        taps: kernelSize,
-        groups,
-        stride,
-        dilation,
-        ...zerosOf(options, steps),
-      };
-      const count = outputSteps(exact, steps);
-      expect(convolution.outputSteps(steps)).toBe(count);
-      expect(y.length).toBe(count * batch * outChannels);
-      for (let b = 0; b < batch; b++) {
-        const own = Float64Array.from({ length: steps * inChannels }, (_, at) => {
+      const lengths = Array.from({ length: batch }, () =>
+        isRagged ? random.integer(0, steps) : steps,
+      );
+      const valid = f32(x).map((value, at) => {
+        const [t, b] = [Math.floor(at / inChannels / batch), Math.floor(at / inChannels) % batch];
+        return t < lengths[b]! ? value : NaN;
+      });
+      const most = convolution.outputSteps(steps);
+      const out = new Float32Array(most * batch * outChannels).fill(7);
+      const given = { steps, batch, ...(isRagged && { lengths }) };
+      const y = kernels.conv1d(valid, convolution, given, ...(seed % 2 ? [out] : []));
+      expect(y.length).toBe(out.length);
+      for (const [b, length] of lengths.entries()) {
+        const exact = {
+          inputs: inChannels,
+          outputs: outChannels,
+          taps: kernelSize,
+          groups,
+          stride,
+          dilation,
+          ...zerosOf(options, length),
+        };
+        const count = length && outputSteps(exact, length);
+        expect(convolution.outputSteps(length)).toBe(count);
+        const own = Float64Array.from({ length: length * inChannels }, (_, at) => {
           const [t, i] = [Math.floor(at / inChannels), at % inChannels];
           return x[(t * batch + b) * inChannels + i]!;
         });
-        const got = Float64Array.from({ length: count * outChannels }, (_, at) => {
+        const got = Float64Array.from({ length: most * outChannels }, (_, at) => {
           const [t, o] = [Math.floor(at / outChannels), at % outChannels];
           return y[(t * batch + b) * outChannels + o]!;
         });
-        const label = `${JSON.stringify(options)}, ${steps} steps`;
-        requireNear(label, got, convForward(exact, w, bias, own), TOLERANCE);
+        const wanted = new Float64Array(got.length);
+        if (length) wanted.set(convForward(exact, w, bias, own));
+        requireNear(`${JSON.stringify(options)}, ${length} of ${steps}`, got, wanted, TOLERANCE);
       }
       convolution.dispose();
     }
+  });
+
+  it('conv1d of ragged rows in pieces has the bits of each row alone, and its states', () => {
+    const random = createRandom(5);
+    const sizes = { inChannels: 3, outChannels: 5, kernelSize: 3, dilation: 2 };
+    const convolution = kernels.convolution(f32(rounded(random, 3 * 5 * 3)), {
+      ...sizes,
+      padding: 'causal',
+    });
+    const [batch, steps] = [3, 6];
+    const pieces = [
+      [4, 0, 6],
+      [1, 6, 2],
+    ];
+    const state = new Float32Array(4 * batch * 3);
+    const rows = Array.from({ length: batch }, () => ({ x: [] as number[], y: [] as number[] }));
+    for (const lengths of pieces) {
+      const x = f32(rounded(random, steps * batch * 3));
+      const y = kernels.conv1d(x, convolution, { steps, batch, lengths, state });
+      for (const [b, { x: inputs, y: outputs }] of rows.entries()) {
+        for (let t = 0; t < lengths[b]!; t++) {
+          inputs.push(...x.subarray((t * batch + b) * 3, (t * batch + b + 1) * 3));
+          outputs.push(...y.subarray((t * batch + b) * 5, (t * batch + b + 1) * 5));
+        }
+      }
+    }
+    for (const [b, { x, y }] of rows.entries()) {
+      const own = new Float32Array(4 * 3);
+      const alone = kernels.conv1d(Float32Array.from(x), convolution, {
+        steps: x.length / 3,
+        state: own,
+      });
+      expect([...alone]).toEqual(y);
+      const last = Array.from({ length: 4 }, (_, k) =>
+        Array.from(state.subarray((k * batch + b) * 3, (k * batch + b + 1) * 3)),
+      );
+      expect(last.flat()).toEqual([...own]);
+    }
+    convolution.dispose();
   });
 
   it('conv1d in pieces has the bits of the whole', () => {
@@ -309,6 +359,27 @@ describe.each(variants)('primitives, %s SIMD', (variant) => {
       'ERR_SHAPE',
       '"out"',
       () => kernels.conv1d(x, convolution(), { steps: 5 }, new Float32Array(7)),
+    ],
+    [
+      'ERR_ARGUMENT',
+      '"out" expected an array of its own, got one that overlaps "input.state"',
+      () => {
+        const causal = kernels.convolution(w, { ...sizes, padding: 'causal' });
+        const whole = new Float32Array(64);
+        const state = whole.subarray(0, causal.dilation * (causal.kernelSize - 1) * 4);
+        const out = whole.subarray(state.length - 1, state.length - 1 + 5 * causal.outChannels);
+        return kernels.conv1d(x, causal, { steps: 5, state }, out);
+      },
+    ],
+    [
+      'ERR_SHAPE',
+      '"input.lengths" expected 1 numbers',
+      () => kernels.conv1d(x, convolution(), { steps: 5, lengths: [5, 5] }),
+    ],
+    [
+      'ERR_ARGUMENT',
+      '"input.lengths[0]" expected a whole number from 0 to 5, got 6',
+      () => kernels.conv1d(x, convolution(), { steps: 5, lengths: [6] }),
     ],
     [
       'ERR_ARGUMENT',

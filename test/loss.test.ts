@@ -8,7 +8,7 @@ import { kernelsOf } from '../src/engine/engine.ts';
 import { NONE, Plan } from '../src/engine/plan.ts';
 import type { Descriptor, Slot } from '../src/engine/plan.ts';
 import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
-import { meanOf } from './reference/loss.ts';
+import { crossEntropyOf, meanOf } from './reference/loss.ts';
 import { createEngine, variants } from './support/engines.ts';
 import { ATOL, slope } from './support/gradcheck.ts';
 import { rowLosses, targetWidth, type RowLossCase } from './support/losses.ts';
@@ -146,6 +146,45 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
         return [kernels.floats(places.losses).slice(), kernels.floats(outputs).slice()] as const;
       });
       expect(cut).toEqual(whole);
+    }
+  });
+
+  it('small losses and their gradients keep their digits', () => {
+    const least = 1e-6;
+    const near = (label: string, got: number, wanted: number): void => {
+      expect(Math.abs(got - wanted), label).toBeLessThanOrEqual(least * Math.abs(wanted));
+    };
+    const check = (
+      loss: RowLossCase,
+      y: Float32Array,
+      targets: Float32Array,
+      shape: readonly [rows: number, width: number, row: number],
+    ): void => {
+      const [rows, width, row] = shape;
+      withRows(loss, { y, targets }, shape, 1, ({ descriptor, losses, outputs }) => {
+        kernels.run.loss_rows(descriptor.address);
+        for (let r = 0; r < rows; r++) {
+          const own = Float64Array.from(y.subarray(r * width, (r + 1) * width));
+          const expected = loss.reference(own, targets.subarray(r));
+          const label = `${own.join()} for ${targets[r]}`;
+          near(label, kernels.floats(losses)[r]!, expected.loss);
+          for (let k = 0; k < width; k++) {
+            const got = kernels.floats(outputs)[r * row + k]!;
+            near(`${label}: gradient ${k}`, got, expected.gradient[k]!);
+          }
+        }
+      });
+    };
+    const random = createRandom(1);
+    const far = [-20, -10, -4, 4, 10, 20].flatMap((x) => [0, 1, 0.25].map((t) => [x, t]));
+    const [y, targets] = [0, 1].map((k) => Float32Array.from(far, (pair) => pair[k]!));
+    check(rowLosses.bce(random, 1), y!, targets!, [far.length, 1, 4]);
+    // The likeliest class, the one after it, and three that hardly count.
+    const logits = [10, 20].flatMap((gap) => [2 + gap, 2, 1, -3, -5]);
+    for (const chosen of [0, 1]) {
+      const loss = { ...rowLosses['cross-entropy'](random, 5), reference: crossEntropyOf() };
+      const plain = { ...loss, options: { type: 'cross-entropy' } as const };
+      check(plain, Float32Array.from(logits), Float32Array.of(chosen, chosen), [2, 5, 8]);
     }
   });
 

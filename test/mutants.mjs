@@ -257,15 +257,21 @@ export const mutants = [
       ["kernels.set(norm, 'dx', wantsInput ?", "kernels.set(norm, 'dx', !wantsInput ?"],
     ],
   }),
-  ...mutantsOf('src/ops/conv1d.ts', {
+  ...mutantsOf('src/engine/conv1d.ts', {
     'conv1d: same puts more zeros before': [
-      ['return Math.floor(Math.max(', 'return Math.ceil(Math.max('],
-    ],
-    'conv1d: the zeros of the longest row for all': [
       [
-        'extent.lengths.map((length) => this.#leftOf(length))',
-        'extent.lengths.map(() => this.#leftOf(extent.steps))',
+        '[Math.floor(zeros / 2), Math.ceil(zeros / 2)]',
+        '[Math.ceil(zeros / 2), Math.floor(zeros / 2)]',
       ],
+    ],
+    'conv1d: same takes the stride for 1': [
+      ['(outputs - 1) * stride + reach', '(outputs - 1) + reach'],
+    ],
+    'conv1d: an output of a row without steps': [['length === 0 || room < 0', 'room < 0']],
+  }),
+  ...mutantsOf('src/ops/conv1d.ts', {
+    'conv1d: the zeros of the longest row for all': [
+      ['convZeros(length, this.#layer)[0]', 'convZeros(extent.steps, this.#layer)[0]'],
     ],
     'conv1d: the state of the batch as if all rows were there': [
       [
@@ -291,7 +297,6 @@ export const mutants = [
         "const isCausal = padding === 'causal';",
       ],
     ],
-    'conv1d: an output of a row without steps': [['if (steps === 0) return 0;', '']],
   }),
   ...mutantsOf('src/graph/workspace.ts', {
     'the last states are those after as many steps as inputs': [
@@ -313,9 +318,6 @@ export const mutants = [
         'f32x4.div(f32x4.mul(f32x4.add(a, a), t), f32x4.sub(v128.load(ONE), t))',
         'f32x4.mul(a, f32x4.sub(exponential(x), v128.load(ONE)))',
       ],
-    ],
-    'softplus: a small e is lost in its sum': [
-      ['v128.bitselect(whole, e, ', 'v128.bitselect(log, v128.load(ZEROS), '],
     ],
     'scaled tanh: slope without beta': [
       ['f32x4.mul(f32x4.mul(a, b), d_tanh', 'f32x4.mul(a, d_tanh'],
@@ -540,6 +542,7 @@ export const mutants = [
     'every row is the first of its steps': [['+ c.row) * c.outputRow', ') * c.outputRow']],
     'the exponential a term short': [['let k = 14; k > 0', 'let k = 5; k > 0']],
     'the logarithm without its exponent': [['<f64>((bits >> 52) - 1023) * LN2 + 2', '2']],
+    'a small loss is lost in a sum of float32': [['logarithm(sumOf(x, n))', 'logarithm(<f64>sum)']],
   }),
 
   ...mutantsOf('assembly/recurrent/sequence.ts', {
@@ -620,7 +623,17 @@ export const mutants = [
 
   ...mutantsOf('assembly/training/loss.ts', {
     'cross-entropy without the target in its gradient': [
-      ['store<f32>(target, load<f32>(target) - slope);', ''],
+      ['store<f32>(target, -slope * (others / sums));', ''],
+    ],
+    'cross-entropy: a small loss is lost in its sum': [['isMost ? log1p(others) : ', '']],
+    'cross-entropy: a small gradient is lost beside 1': [
+      ['-slope * (others / sums)', 'slope / sums * (sums - others) - slope'],
+    ],
+    'binary cross-entropy: a small loss is lost in its sum': [
+      ['size * other + log1p(e)', 'size * other + Mathf.log(1 + e)'],
+    ],
+    'binary cross-entropy: a small gradient is lost beside 1': [
+      ['scale * (e / (1 + e) - other)', 'scale * (1 - 1 / (1 + e) - other)'],
     ],
     'mean squared error without its 2': [
       ['2 * half * scale * difference', 'half * scale * difference'],
@@ -654,7 +667,7 @@ export const mutants = [
     'huber straight from the first': [
       ['(kind == codes.LOSS_HUBER && size <= delta)', '(kind == codes.LOSS_HUBER && size < 0)'],
     ],
-    'binary cross-entropy without its logarithm': [['+ logarithm(1 + e);', ';']],
+    'binary cross-entropy without its logarithm': [['+ log1p(e);', ';']],
   }),
 
   ...mutantsOf('assembly/layers/merge.ts', {
@@ -718,14 +731,18 @@ export const mutants = [
   }),
 
   ...mutantsOf('src/kernels/conv1d.ts', {
-    'kernels: the odd zero of same padding goes first': [
+    'kernels: short rows have the zeros of the longest': [
       [
-        '{ left: Math.floor(zeros / 2), right: Math.ceil(zeros / 2) }',
-        '{ left: Math.ceil(zeros / 2), right: Math.floor(zeros / 2) }',
+        'extent.lengths.map((n) => convZeros(n, convolution)[0])',
+        'extent.lengths.map(() => convZeros(steps, convolution)[0])',
       ],
     ],
-    'kernels: same padding takes the stride for 1': [
-      ['(outputs - 1) * stride + reach', '(outputs - 1) + reach'],
+    'kernels: what a place has after a short row stays': [['if (order) result.fill(0);', '']],
+    'kernels: ragged rows have the states of their places': [
+      ['{ ...uniformExtent(history, batch), order }', 'uniformExtent(history, batch)'],
+    ],
+    'kernels: a state may lie among the outputs': [
+      ["if (before) checkApart(['input.state', 'out'], [before, result]);", ''],
     ],
     'kernels: a disposed convolution is used': [
       ['  // A getter of the input may have disposed it.\n  shelf.of(engine, convolution);\n', ''],
@@ -835,6 +852,9 @@ export const mutants = [
     'tanh with a coefficient missing': [['p = madd(p, x2, v128.load(K.TANH_A3));', '']],
     'sigmoid of -x': [['return share(exponent, ', 'x = f32x4.neg(x);\n  return share(exponent, ']],
     'three sigmoids with the exponent of one': [['fractionOf(y, ey, 1)', 'fractionOf(y, ex, 1)']],
+    'log(1 + e): a small e is lost in its sum': [
+      ['kept > 0 ? (logarithm(sum) * e) / kept : e', 'Mathf.log(sum)'],
+    ],
     'a sigmoid keeps what is below 1e-30': [
       ['return v128.andnot(y, f32x4.lt(y, v128.load(K.TINY_LIMIT)));', 'return y;'],
     ],
@@ -862,6 +882,10 @@ export const mutants = [
         'array.given = checkFloats(array.title, given, array.length, array.shape);',
         'array.given = given as Float32Array;',
       ],
+    ],
+    'arrays to save into may overlap': [['checkApart(titles, given);', '']],
+    'arrays to save into are known by the first': [
+      ['known?.[same] === arrays[same]!.given', 'known !== undefined'],
     ],
     'only the first unit of a layer is saved': [
       ['for (let k = 0; k < stack.length; k++) {', 'for (let k = 0; k < 1; k++) {'],
@@ -1099,6 +1123,7 @@ export const mutants = [
     'outputs may overwrite inputs that are still to be read': [
       ['return lead > 0 || lead + 4 * (toLength - fromLength) > 0;', 'return false;'],
     ],
+    'neighbours that are written to overlap': [['starts[i]! >= ends[j]!', 'starts[i]! > ends[j]!']],
     'arrays overlap only where they begin together': [
       [
         'return aStart < bStart + 4 * bLength && bStart < aStart + 4 * aLength;',
@@ -1150,7 +1175,9 @@ export const mutants = [
     'the largest logit is not taken off': [['(logit - most) / temperature', 'logit / temperature']],
     'a class of weight 0 is drawn': [['(sum += weight) > share', '(sum += weight) >= share']],
     'a draw forgets the total': [['uniform * sumOf(weights)', 'uniform']],
-    'the largest is the last of equal ones': [['row[i]! > row[best]!', 'row[i]! >= row[best]!']],
+    'the largest is the last of equal ones': [
+      ['row[from + i]! > row[from + best]!', 'row[from + i]! >= row[from + best]!'],
+    ],
     'one class too few is ranked': [
       ['row.slice().sort()[row.length - count]', 'row.slice().sort()[row.length - count + 1]'],
     ],

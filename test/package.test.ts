@@ -4,14 +4,20 @@ import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createConsumer, root, type Consumer } from './support/consumer.ts';
 
+/** What a sub-path stands for: a file, or one for each condition. */
+type Target = string | { readonly [condition: string]: Target };
+const filesOf = (target: Target): string[] =>
+  typeof target === 'string' ? [target] : Object.values(target).flatMap(filesOf);
+
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
-  exports: Record<string, string | Record<string, string>>;
+  exports: Record<string, Target>;
   bin: Record<string, string>;
   dependencies?: unknown;
   scripts: Record<string, string>;
 };
 const subPaths = Object.entries(manifest.exports);
-const scripts = subPaths.filter(([, target]) => typeof target === 'object');
+const conditional = subPaths.filter(([, target]) => typeof target === 'object');
+const scripts = conditional.filter(([, target]) => filesOf(target).at(-1)!.endsWith('.js'));
 const specifier = (subPath: string): string => subPath.replace(/^\./, 'gatefold');
 
 let consumer: Consumer;
@@ -59,16 +65,14 @@ async function bundle(
 
 describe('package.json', () => {
   test('names files that exist', () => {
-    const targets = subPaths.flatMap(([, target]) =>
-      typeof target === 'string' ? [target] : Object.values(target),
-    );
+    const targets = subPaths.flatMap(([, target]) => filesOf(target));
     for (const target of [...targets, ...Object.values(manifest.bin)]) {
       expect(existsSync(join(root, target)), target).toBe(true);
     }
   });
 
   test('puts types first and the default last', () => {
-    for (const [subPath, target] of scripts) {
+    for (const [subPath, target] of conditional) {
       const conditions = Object.keys(target);
       expect(conditions[0], subPath).toBe('types');
       expect(conditions.at(-1), subPath).toBe('default');
@@ -262,6 +266,7 @@ describe('an error or a console', () => {
       'gatefold/data',
       ['Normalizer', 'SequenceBuckets', 'SeriesWindows', 'TextBatches', 'Vocabulary'],
     ],
+    ['gatefold/kernels', ['Kernels']],
     ['gatefold/threads', ['ThreadedEngine']],
   ] as const;
 
@@ -277,10 +282,14 @@ describe('an error or a console', () => {
   test('shows the name of an object that the package has made', () => {
     const program = `
       import { Engine, Model } from 'gatefold';
+      import { Kernels } from 'gatefold/kernels';
       const engine = Engine.createSync();
       const model = Model.create(engine, { layers: [{ type: 'rnn', inputSize: 2, hiddenSize: 3 }] });
-      console.log([engine, model, model.stream()].map((one) => one.constructor.name).join());`;
-    expect(consumer.run(program)).toBe('Engine,Model,Stream');
+      const kernels = Kernels.create(engine);
+      const matrix = kernels.matrix(new Float32Array(6), 2, 3);
+      const all = [engine, model, model.stream(), kernels, matrix];
+      console.log(all.map((one) => one.constructor.name).join());`;
+    expect(consumer.run(program)).toBe('Engine,Model,Stream,Kernels,Matrix');
   });
 
   test('shows where in the TypeScript, for each line of the package in a stack', () => {

@@ -15,7 +15,7 @@
  */
 
 import { Activation } from './structs';
-import { d_sigmoid, d_tanh, exponential, logarithm, sigmoid, tanh } from './math';
+import { d_sigmoid, d_tanh, exponential, log1p, sigmoid, tanh } from './math';
 import * as codes from '../shared/codes';
 import { madd, nmadd } from './simd';
 import { ONE, ZEROS } from './tables';
@@ -27,19 +27,14 @@ const HALF_ROOT: f32 = 0.7071067811865476;
 /** 1 / sqrt(2 pi) */
 const DENSITY_AT_ZERO: f32 = 0.3989422804014327;
 
-/** log(1 + e). What the sum has lost of a small e, it is given back in proportion (Kahan). */
-function log1p(e: v128): v128 {
-  const one = v128.load(ONE);
-  const sum = f32x4.add(one, e);
-  const kept = f32x4.sub(sum, one);
-  const log = f32x4(
-    logarithm(f32x4.extract_lane(sum, 0)),
-    logarithm(f32x4.extract_lane(sum, 1)),
-    logarithm(f32x4.extract_lane(sum, 2)),
-    logarithm(f32x4.extract_lane(sum, 3)),
+/** log(1 + e) of four numbers. */
+function logs1p(e: v128): v128 {
+  return f32x4(
+    log1p(f32x4.extract_lane(e, 0)),
+    log1p(f32x4.extract_lane(e, 1)),
+    log1p(f32x4.extract_lane(e, 2)),
+    log1p(f32x4.extract_lane(e, 3)),
   );
-  const whole = f32x4.div(f32x4.mul(log, e), kept);
-  return v128.bitselect(whole, e, f32x4.gt(kept, v128.load(ZEROS)));
 }
 
 /**
@@ -117,7 +112,7 @@ export function activate(by: Activation, x: v128): v128 {
       return f32x4.div(x, f32x4.add(one, f32x4.abs(x)));
     default: {
       const e = exponential(f32x4.neg(f32x4.abs(x)));
-      return f32x4.add(f32x4.pmax(x, zero), log1p(e));
+      return f32x4.add(f32x4.pmax(x, zero), logs1p(e));
     }
   }
 }

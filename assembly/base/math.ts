@@ -1,5 +1,6 @@
 /**
- * exp, sigmoid and tanh of four numbers at once, and their derivatives from the outputs.
+ * exp, sigmoid and tanh of four numbers at once, and their derivatives from the outputs; log(1 + e)
+ * of one.
  *
  *                 error against float64                        range
  *   exponential   1.9e-7 relative                              exact argument clamped to [-87, 87]
@@ -67,6 +68,13 @@ export function exponential(x: v128): v128 {
   x = inRange(f32x4.neg(x));
   const exponent = exponentOf(x);
   return f32x4.mul(fractionOf(x, exponent, 2), powerOf(exponent));
+}
+
+/** log(1 + e). What the sum has lost of a small e, it is given back in proportion (Kahan). */
+export function log1p(e: f32): f32 {
+  const sum = <f32>1 + e;
+  const kept = sum - <f32>1;
+  return kept > 0 ? (logarithm(sum) * e) / kept : e;
 }
 
 /** 1 / (1 + 2^n p) */

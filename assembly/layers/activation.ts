@@ -147,10 +147,10 @@ function logSoftmaxForward(d: ActivationLayer, y: usize, x: usize): void {
   const total = logarithm(exponentials(d.scratch, d.width, high, d.beta));
   const shift = f32x4.splat(high);
   const beta = f32x4.splat(d.beta);
-  const logarithm = f32x4.splat(total);
+  const logSum = f32x4.splat(total);
   for (let k = 0; k < d.width; k += 4) {
     const v = f32x4.mul(beta, f32x4.sub(v128.load(x + (k << 2)), shift));
-    v128.store(y + (k << 2), v128.and(f32x4.sub(v, logarithm), firstLanes(d.width - k)));
+    v128.store(y + (k << 2), v128.and(f32x4.sub(v, logSum), firstLanes(d.width - k)));
   }
 }
 

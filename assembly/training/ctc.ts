@@ -10,6 +10,7 @@
 
 import { within } from '../base/bounds';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
+import { total as sumOf } from './loss';
 
 /** Connectionist temporal classification of one row of a batch: of all its steps together. */
 @unmanaged
@@ -163,8 +164,9 @@ function emit(x: usize, n: i32, labels: usize, places: i32, blank: i32, to: usiz
     store<f64>(to + (s << 3), <f64>logit - <f64>high);
   }
   const sum = exponentials(x, n, high, 1);
+  // In float64: beside the 1 of the likeliest class, float32 would lose small shares of the others.
+  const log = logarithm(sumOf(x, n));
   multiply(x, n, 1 / sum);
-  const log = logarithm(<f64>sum);
   for (let s = 0; s < places; s++) store<f64>(to + (s << 3), load<f64>(to + (s << 3)) - log);
 }
 

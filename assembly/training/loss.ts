@@ -14,7 +14,8 @@
  */
 
 import { within } from '../base/bounds';
-import { exponential, logarithm, sigmoid } from '../base/math';
+import { exponential, log1p, logarithm } from '../base/math';
+import { flushScalar } from '../base/simd';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
 import * as codes from '../shared/codes';
 
@@ -94,10 +95,17 @@ function crossEntropy(l: Loss, first: i32, end: i32): void {
       const target = y + (chosen << 2);
       const high = prepareRow(y, n);
       const distance = high - load<f32>(target);
-      const sums = exponentials(y, n, high, 1);
-      store<f32>(loss, weight * (logarithm(sums) + distance));
+      // The likeliest class has the term 1, beside which a sum loses small terms of the others: as
+      // the target it stays out of the sum.
+      const isMost = distance == 0;
+      if (isMost) store<f32>(target, -f32.MAX_VALUE);
+      const sum = exponentials(y, n, high, 1);
+      const sums = isMost ? sum + 1 : sum;
+      const others = isMost ? sum : sum - load<f32>(target);
+      const log = isMost ? log1p(others) : logarithm(sums) + distance;
+      store<f32>(loss, weight * log);
       multiply(y, n, slope / sums);
-      store<f32>(target, load<f32>(target) - slope);
+      store<f32>(target, -slope * (others / sums));
     }
     y += l.outputRow;
   }
@@ -108,10 +116,14 @@ function crossEntropy(l: Loss, first: i32, end: i32): void {
 @inline
 function element(kind: i32, x: f32, target: f32, delta: f32, slope: usize, scale: f32): f32 {
   if (kind == codes.LOSS_BINARY) {
-    const far = -abs<f32>(x);
-    const e = f32x4.extract_lane(exponential(f32x4.splat(far)), 0);
-    store<f32>(slope, scale * (f32x4.extract_lane(sigmoid(f32x4.splat(x)), 0) - target));
-    return max<f32>(x, 0) - x * target + logarithm(1 + e);
+    // With q = e / (1 + e) the sigmoid is q below 0, and 1 - q above: taken from 1 there, as the
+    // target is, nothing small is lost beside a 1.
+    const size = abs<f32>(x);
+    const other: f32 = x > 0 ? 1 - target : target;
+    const e = flushScalar(f32x4.extract_lane(exponential(f32x4.splat(-size)), 0));
+    const error = scale * (e / (1 + e) - other);
+    store<f32>(slope, x > 0 ? -error : error);
+    return size * other + log1p(e);
   }
   const difference = x - target;
   const size = abs<f32>(difference);

@@ -100,6 +100,20 @@ export function overlaps(
   return aStart < bStart + 4 * bLength && bStart < aStart + 4 * aLength;
 }
 
+/** Refuses arrays to write to of which two have bytes in common. */
+export function checkApart(names: readonly string[], arrays: readonly Float32Array[]): void {
+  const buffers = arrays.map(bufferOf);
+  const starts = arrays.map(offsetOf);
+  const ends = arrays.map((array, i) => starts[i]! + 4 * lengthOf(array));
+  for (let i = 0; i < arrays.length; i++) {
+    for (let j = 0; j < i; j++) {
+      if (buffers[i] !== buffers[j] || starts[i]! >= ends[j]! || starts[j]! >= ends[i]!) continue;
+      const message = `"${names[i]}" expected an array of its own, got one that overlaps "${names[j]}"`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
+  }
+}
+
 /**
  * Whether writing `to` in order, each step after `from` has been read up to it, destroys elements
  * of `from` that are still to be read: they overlap, and `to` is ahead of `from` somewhere.

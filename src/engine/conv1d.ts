@@ -1,4 +1,5 @@
-import { roundUp } from '../base/check.ts';
+import { checkInteger, roundUp, show } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import type { Fields } from './kernels.ts';
 import { panelsLength, plainPanels } from './panels.ts';
 import type { Panels } from './panels.ts';
@@ -14,22 +15,51 @@ export interface ConvShape {
   readonly groups: number;
 }
 
+/** Zeros around a sequence: a name, or how many before and after. */
+export type ConvPadding = 'valid' | 'same' | 'causal' | readonly [number, number];
+
 /** Where the outputs of a convolution are. */
 export interface ConvReach {
-  readonly taps: number;
+  readonly kernelSize: number;
   readonly stride: number;
   readonly dilation: number;
-  /** Zeros, or steps of a state, before the first step. */
-  readonly left: number;
-  /** Zeros after the last step. */
-  readonly right: number;
+  readonly padding: ConvPadding;
 }
 
-/** Output steps of a row of `length` valid steps. */
+/** Most steps from the first tap to the last, and most zeros at one end. */
+export const MAX_REACH: number = 2 ** 20;
+
+/** A padding, as it is, or an error that names the argument. */
+export function checkPadding(name: string, value: unknown): ConvPadding {
+  if (value === 'valid' || value === 'same' || value === 'causal') return value;
+  if (!Array.isArray(value) || value.length !== 2) {
+    const message = `"${name}" expected 'valid', 'same', 'causal' or [left, right], got ${show(value)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  const zeros = [0, 1].map((k) => checkInteger(`${name}[${k}]`, value[k], 0, MAX_REACH));
+  return Object.freeze(zeros) as unknown as readonly [number, number];
+}
+
+/** Zeros before the first of `length` valid steps, or steps of a state, and after the last. */
+export function convZeros(
+  length: number,
+  { kernelSize, stride, dilation, padding }: ConvReach,
+): readonly [left: number, right: number] {
+  const reach = dilation * (kernelSize - 1);
+  if (padding === 'valid') return [0, 0];
+  if (padding === 'causal') return [reach, 0];
+  if (padding !== 'same') return padding;
+  const outputs = Math.ceil(length / stride);
+  const zeros = Math.max(0, (outputs - 1) * stride + reach + 1 - length);
+  return [Math.floor(zeros / 2), Math.ceil(zeros / 2)];
+}
+
+/** Output steps of a row of `length` valid steps; none of none. */
 export function convSteps(length: number, reach: ConvReach): number {
-  const { taps, stride, dilation, left, right } = reach;
-  const room = length + left + right - dilation * (taps - 1) - 1;
-  return room < 0 ? 0 : Math.floor(room / stride) + 1;
+  const { kernelSize, stride, dilation } = reach;
+  const [left, right] = convZeros(length, reach);
+  const room = length + left + right - dilation * (kernelSize - 1) - 1;
+  return length === 0 || room < 0 ? 0 : Math.floor(room / stride) + 1;
 }
 
 /** Every input has one output of its own; the kernel has a loop for it. */

@@ -1,3 +1,4 @@
+import { checkApart } from '../base/arrays.ts';
 import { checkFloats, checkKeys, ownFloats, readOptions } from '../base/check.ts';
 import type { LayerState, ModelState } from '../base/tensor.ts';
 import { NONE, part } from '../engine/plan.ts';
@@ -179,12 +180,14 @@ export function stateArrays(places: readonly StatePlace[]): {
 
 /**
  * Writes states into arrays of the caller, time and again. Names, lengths and texts of errors are
- * made once, so that a call allocates nothing.
+ * made once, so that a call with arrays that are known allocates nothing.
  */
 export class StateWriter {
   readonly #batch: number;
   readonly #layers: ReadonlySet<string>;
   readonly #arrays: readonly StateArray[];
+  /** Arrays that do not overlap, by the first of them. */
+  readonly #apart = new WeakMap<Float32Array, readonly Float32Array[]>();
 
   constructor(places: readonly StatePlace[], batch: number) {
     this.#batch = batch;
@@ -207,6 +210,21 @@ export class StateWriter {
       const given: unknown = into[array.layer]?.[array.role];
       array.given = checkFloats(array.title, given, array.length, array.shape);
     }
+    this.#checkApart();
+  }
+
+  /** Refuses arrays that overlap. Those that have been compared before are known. */
+  #checkApart(): void {
+    const arrays = this.#arrays;
+    const first = arrays[0]?.given ?? NOWHERE;
+    const known = this.#apart.get(first);
+    let same = 0;
+    while (same < arrays.length && known?.[same] === arrays[same]!.given) same++;
+    if (same === arrays.length) return;
+    const given = arrays.map((array) => array.given);
+    const titles = arrays.map(({ title }) => title);
+    checkApart(titles, given);
+    this.#apart.set(first, given);
   }
 
   /** Writes the states to the arrays that have been checked. */

@@ -1,14 +1,30 @@
 import { checkFloats, checkInteger, ownFloats, readOptions, roundUp, show } from '../base/check.ts';
-import { viewOf } from '../base/arrays.ts';
+import { checkApart, viewOf } from '../base/arrays.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { convPanels, convSizes, convSteps } from '../engine/conv1d.ts';
+import {
+  MAX_REACH,
+  checkPadding,
+  convPanels,
+  convSizes,
+  convSteps,
+  convZeros,
+} from '../engine/conv1d.ts';
 import type { ConvShape } from '../engine/conv1d.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import { permuteTaps } from '../engine/panels.ts';
 import { NONE, Plan, part } from '../engine/plan.ts';
 import type { Descriptor, Slot } from '../engine/plan.ts';
+import { eachRow } from '../graph/rows.ts';
+import {
+  checkLengths,
+  emptyExtent,
+  raggedExtent,
+  resampledExtent,
+  uniformExtent,
+} from '../ops/pass.ts';
+import type { Extent } from '../ops/pass.ts';
 import { getRows, putRows, resultIn, scratch } from './scratch.ts';
 import { Shelf } from './shelf.ts';
 
@@ -42,8 +58,14 @@ export interface ConvolutionInput {
   /** B, default 1. */
   readonly batch?: number;
   /**
+   * Valid steps of every row, 0 to T; all T where absent. What follows them is not read, and zeros
+   * stand there for the taps. A row of n steps has `outputSteps(n)` outputs, and zeros after them.
+   */
+  readonly lengths?: ArrayLike<number>;
+  /**
    * [dilation (K - 1), B, I] for `causal`: the steps before the first, which the call replaces by
-   * the last ones. Zeros begin a stream. All calls but the last take a multiple of `stride` steps.
+   * the last valid ones. Zeros begin a stream. All calls but the last take a multiple of `stride`
+   * steps of each row.
    */
   readonly state?: Float32Array;
 }
@@ -58,9 +80,6 @@ const KEYS = [
   'padding',
   'bias',
 ] as const;
-
-/** Most steps that a window reaches over, and most zeros at an end. */
-const MAX_REACH = 2 ** 20;
 
 const shelf = new Shelf<Convolution, { readonly descriptor: Descriptor<'Conv1d'> }>('convolution');
 
@@ -93,7 +112,7 @@ export class Convolution extends HostDisposable {
     );
     [this.inChannels, this.outChannels, this.kernelSize] = [inChannels, outChannels, kernelSize];
     [this.stride, this.dilation, this.groups] = [stride, dilation, groups];
-    this.padding = checkPadding(padding);
+    this.padding = checkPadding('options.padding', padding);
     Object.freeze(this);
   }
 
@@ -127,11 +146,9 @@ export class Convolution extends HostDisposable {
     return convolution;
   }
 
-  /** Steps that come out of a sequence of `steps`: T'. */
+  /** Steps that come out of a sequence of `steps`: T'. None of no step, whatever the padding. */
   outputSteps(steps: number): number {
-    checkInteger('steps', steps, 0);
-    const { kernelSize: taps, stride, dilation } = this;
-    return convSteps(steps, { taps, stride, dilation, ...zerosOf(this, steps) });
+    return convSteps(checkInteger('steps', steps, 0), this);
   }
 
   /** Gives its memory back; every use after it throws. */
@@ -140,36 +157,12 @@ export class Convolution extends HostDisposable {
   }
 }
 
-function checkPadding(value: unknown): Convolution['padding'] {
-  if (value === 'valid' || value === 'same' || value === 'causal') return value;
-  if (!Array.isArray(value) || value.length !== 2) {
-    const message = `"options.padding" expected 'valid', 'same', 'causal' or [left, right], got ${show(value)}`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
-  }
-  const [left, right] = [value[0] as unknown, value[1] as unknown].map((zeros, k) =>
-    checkInteger(`options.padding[${k}]`, zeros, 0, MAX_REACH),
-  ) as [number, number];
-  return Object.freeze([left, right] as const);
-}
-
 const shapeOf = (c: Convolution): ConvShape => ({
   inputs: c.inChannels,
   outputs: c.outChannels,
   taps: c.kernelSize,
   groups: c.groups,
 });
-
-/** Zeros before and after a sequence. */
-function zerosOf(c: Convolution, steps: number): { left: number; right: number } {
-  const { padding, stride } = c;
-  const reach = c.dilation * (c.kernelSize - 1);
-  if (padding === 'valid') return { left: 0, right: 0 };
-  if (padding === 'causal') return { left: reach, right: 0 };
-  if (padding !== 'same') return { left: padding[0], right: padding[1] };
-  const outputs = Math.ceil(steps / stride);
-  const zeros = Math.max(0, (outputs - 1) * stride + reach + 1 - steps);
-  return { left: Math.floor(zeros / 2), right: Math.ceil(zeros / 2) };
-}
 
 /** PyTorch's weight to the panels of all groups. */
 function packWeight(
@@ -194,10 +187,15 @@ function packWeight(
   }
 }
 
-/** The first row of every step where all have the whole batch. */
-function writeOffsets(kernels: Kernels, slot: Slot, batch: number): void {
-  const offsets = kernels.integers(slot);
-  for (let t = 0; t < offsets.length; t++) offsets[t] = t * batch;
+/** The caller's row at each place of the extent; absent where it is the same. */
+function rowsOf(extent: Extent): Int32Array | undefined {
+  if (!extent.order) return undefined;
+  const rows = new Int32Array(extent.rows);
+  const batch = extent.lengths.length;
+  eachRow({ first: 0, total: 0, batchFirst: false, extent }, batch, (place, row) => {
+    rows[place] = row;
+  });
+  return rows;
 }
 
 export function conv1d(
@@ -209,15 +207,16 @@ export function conv1d(
 ): Float32Array {
   const { descriptor } = shelf.of(engine, convolution);
   const { inChannels: inputs, outChannels: outputs, padding } = convolution;
-  const { steps, batch = 1, state } = readOptions('input', input, ['steps', 'batch', 'state']);
+  const given = readOptions('input', input, ['steps', 'batch', 'lengths', 'state']);
+  const { steps, batch = 1, state } = given;
   checkInteger('input.steps', steps, 1);
   checkInteger('input.batch', batch, 1);
+  const lengths = checkLengths(given.lengths, batch, steps, 'input.lengths');
   if (state !== undefined && padding !== 'causal') {
     const message = `"input.state" needs a convolution with padding 'causal', got ${show(padding)}`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
-  const { left } = zerosOf(convolution, steps);
-  const history = state === undefined ? 0 : left;
+  const history = state === undefined ? 0 : convZeros(steps, convolution)[0];
   const stateLength = history * batch * inputs;
   const shape = 'dilation (K - 1) x batch x inChannels';
   const before =
@@ -225,31 +224,41 @@ export function conv1d(
       ? undefined
       : viewOf('Float32Array', checkFloats('input.state', state, stateLength, shape));
   const own = ownFloats('x', x, steps * batch * inputs, 'steps x batch x inChannels');
-  const outputSteps = convolution.outputSteps(steps);
-  const result = resultIn(out, outputSteps * batch * outputs, "T' x batch x outChannels");
+  const outputsOf = (length: number): number => convolution.outputSteps(length);
+  const result = resultIn(out, outputsOf(steps) * batch * outputs, "T' x batch x outChannels");
+  if (before) checkApart(['input.state', 'out'], [before, result]);
+  const extent = lengths
+    ? (raggedExtent(lengths, 0, steps) ?? emptyExtent(batch))
+    : uniformExtent(steps, batch);
+  const resampled = resampledExtent(extent, outputsOf);
+  const { order } = extent;
   // A getter of the input may have disposed it.
   shelf.of(engine, convolution);
   return scratch(engine, 'conv1d', (kernels, plan) => {
     const [xRow, yRow] = [roundUp(inputs, 4), roundUp(outputs, 4)];
-    const from = plan.reserve(steps * batch * xRow);
-    const to = plan.reserve(outputSteps * batch * yRow);
+    const from = plan.reserve(extent.rows * xRow);
+    const to = plan.reserve(resampled.rows * yRow);
     const states = plan.reserve(history * batch * xRow);
     const lefts = plan.reserve(batch);
-    const offsets = plan.reserve(steps + 1);
-    const outputOffsets = plan.reserve(outputSteps + 1);
+    const [offsets, outputOffsets] = [extent, resampled].map((own) =>
+      plan.reserve(own.offsets.length),
+    ) as [Slot, Slot];
     return () => {
-      putRows(kernels, from, own, inputs);
-      if (before) putRows(kernels, states, before, inputs);
-      writeOffsets(kernels, offsets, batch);
-      writeOffsets(kernels, outputOffsets, batch);
-      kernels.integers(lefts).fill(left);
-      kernels.write(descriptor, { lefts, history, steps, outputSteps, batch });
+      const rowsOfState = rowsOf({ ...uniformExtent(history, batch), order });
+      putRows(kernels, from, own, inputs, rowsOf(extent));
+      if (before) putRows(kernels, states, before, inputs, rowsOfState);
+      kernels.integers(offsets).set(extent.offsets);
+      kernels.integers(outputOffsets).set(resampled.offsets);
+      kernels.integers(lefts).set(extent.lengths.map((n) => convZeros(n, convolution)[0]));
+      kernels.write(descriptor, { lefts, history, batch });
+      kernels.write(descriptor, { steps: extent.steps, outputSteps: resampled.steps });
       kernels.write(descriptor, { offsets, outputOffsets, state: states });
       kernels.write(descriptor, { stateAfter: history ? states : NONE, stateRow: 4 * xRow });
       kernels.write(descriptor, { x: from, xRow: 4 * xRow, y: to, yRow: 4 * yRow });
       kernels.run.conv1d_forward(descriptor.address);
-      getRows(kernels, to, result, outputs);
-      if (before) getRows(kernels, states, before, inputs);
+      if (order) result.fill(0);
+      getRows(kernels, to, result, outputs, rowsOf(resampled));
+      if (before) getRows(kernels, states, before, inputs, rowsOfState);
       return out ?? result;
     };
   });

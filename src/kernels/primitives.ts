@@ -12,7 +12,18 @@ import { Matrix, matmul, matmulPacked } from './matmul.ts';
  * The package's own primitives on typed arrays. Each call copies its arrays into the engine and the
  * result out.
  */
-export interface Kernels {
+export class Kernels {
+  readonly #engine: Engine;
+
+  private constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** The primitives over the kernels of an engine. */
+  static create(engine: Engine): Kernels {
+    return new Kernels(engine);
+  }
+
   /** [m, k] x [k, n] = [m, n]. */
   matmul(
     a: Float32Array,
@@ -28,6 +39,19 @@ export interface Kernels {
    * ERR_DISPOSED after `matrix.dispose()`, ERR_ARGUMENT for a matrix of another engine.
    */
   matmul(a: Float32Array, matrix: Matrix, m: number, out?: Float32Array): Float32Array;
+  matmul(
+    a: Float32Array,
+    b: Float32Array | Matrix,
+    m: number,
+    k?: number | Float32Array,
+    n?: number,
+    out?: Float32Array,
+  ): Float32Array {
+    return b instanceof Matrix
+      ? matmulPacked(this.#engine, a, b, m, k as Float32Array | undefined)
+      : matmul(this.#engine, a, b, m, k as number, n as number, out);
+  }
+
   /**
    * Packs w [rows, columns] in the engine's memory, until `dispose()` or until nobody uses it.
    *
@@ -36,7 +60,10 @@ export interface Kernels {
    *
    * ERR_SHAPE where w has another length, ERR_MEMORY where it does not fit.
    */
-  matrix(w: Float32Array, rows: number, columns: number): Matrix;
+  matrix(w: Float32Array, rows: number, columns: number): Matrix {
+    return Matrix.pack(this.#engine, w, rows, columns);
+  }
+
   /**
    * An activation of every element. `out` may be `x`.
    *
@@ -45,32 +72,42 @@ export interface Kernels {
    *
    * ERR_ARGUMENT for a name that is none, ERR_SHAPE where `out` is not as long as `x`.
    */
-  activation(activation: Activation, x: Float32Array, out?: Float32Array): Float32Array;
+  activation(type: Activation, x: Float32Array, out?: Float32Array): Float32Array {
+    return activation(this.#engine, type, x, out);
+  }
+
   /**
    * Of every element; within 4e-7 of the exact value, in [0, 1], never falling. `out` may be `x`.
    */
-  sigmoid(x: Float32Array, out?: Float32Array): Float32Array;
+  sigmoid(x: Float32Array, out?: Float32Array): Float32Array {
+    return activation(this.#engine, 'sigmoid', x, out);
+  }
+
   /** Of every element; within 6 units in the last place. `out` may be `x`. */
-  tanh(x: Float32Array, out?: Float32Array): Float32Array;
+  tanh(x: Float32Array, out?: Float32Array): Float32Array {
+    return activation(this.#engine, 'tanh', x, out);
+  }
+
   /**
    * e^(x / temperature) / sum, over the `features` of each row of x [rows, features], by default
    * over all of x. `out` may be `x`.
    *
    * ERR_SHAPE where x has no whole rows, or `out` another length.
    */
-  softmax(
-    x: Float32Array,
-    temperature?: number,
-    out?: Float32Array,
-    features?: number,
-  ): Float32Array;
+  softmax(x: Float32Array, temperature = 1, out?: Float32Array, features?: number): Float32Array {
+    return softmax(this.#engine, 'softmax', x, temperature, out, features);
+  }
+
   /** The logarithm of the same; finite where a probability vanishes. */
   logSoftmax(
     x: Float32Array,
-    temperature?: number,
+    temperature = 1,
     out?: Float32Array,
     features?: number,
-  ): Float32Array;
+  ): Float32Array {
+    return softmax(this.#engine, 'logSoftmax', x, temperature, out, features);
+  }
+
   /**
    * (x - mean) / sqrt(var + epsilon) gamma + beta over each row of x [rows, features]. `out` may be
    * `x`.
@@ -82,9 +119,12 @@ export interface Kernels {
   layerNorm(
     x: Float32Array,
     features: number,
-    options?: LayerNormOptions,
+    options: LayerNormOptions = {},
     out?: Float32Array,
-  ): Float32Array;
+  ): Float32Array {
+    return layerNorm(this.#engine, x, features, options, out);
+  }
+
   /**
    * Packs the weights [O, I / groups, K] of a convolution over time (as `torch.nn.Conv1d`) in the
    * engine's memory, until `dispose()` or until nobody uses it.
@@ -92,7 +132,10 @@ export interface Kernels {
    * ERR_ARGUMENT for sizes that do not go together, ERR_SHAPE where w or the bias has another
    * length, ERR_MEMORY where it does not fit.
    */
-  convolution(w: Float32Array, options: ConvolutionOptions): Convolution;
+  convolution(w: Float32Array, options: ConvolutionOptions): Convolution {
+    return Convolution.pack(this.#engine, w, options);
+  }
+
   /**
    * Convolves x [T, B, I] over its steps: [T', B, O], with T' = `convolution.outputSteps(T)`. With
    * `state` a sequence may come in pieces, to the bits of the whole.
@@ -110,14 +153,20 @@ export interface Kernels {
     convolution: Convolution,
     input: ConvolutionInput,
     out?: Float32Array,
-  ): Float32Array;
+  ): Float32Array {
+    return conv1d(this.#engine, x, convolution, input, out);
+  }
+
   /**
    * c' = f c + i g, h = o tanh(c'): the cell update of an LSTM from pre-activations.
    *
    * @param gates [B, 4H] pre-activations input, forget, cell, output. @param c [B, H] before the
    *   step. @param hidden H.
    */
-  lstmCell(gates: Float32Array, c: Float32Array, hidden: number): LstmCellResult;
+  lstmCell(gates: Float32Array, c: Float32Array, hidden: number): LstmCellResult {
+    return lstmCell(this.#engine, gates, c, hidden);
+  }
+
   /**
    * The gradients of `lstmCell`: of the pre-activations [B, 4H] and of the cell state before the
    * step [B, H].
@@ -131,14 +180,20 @@ export interface Kernels {
     dh: Float32Array,
     dc: Float32Array,
     hidden: number,
-  ): { readonly gates: Float32Array; readonly c: Float32Array };
+  ): { readonly gates: Float32Array; readonly c: Float32Array } {
+    return lstmCellBackward(this.#engine, result, c, dh, dc, hidden);
+  }
+
   /**
    * h' = n + z (h - n): the cell update of a GRU whose reset gate acts after the recurrent product.
    *
    * @param x [B, 3H] W x + b of reset, update, new. @param product [B, 3H] R h + b of the same.
    * @param h [B, H] before the step.
    */
-  gruCell(x: Float32Array, product: Float32Array, h: Float32Array, hidden: number): GruCellResult;
+  gruCell(x: Float32Array, product: Float32Array, h: Float32Array, hidden: number): GruCellResult {
+    return gruCell(this.#engine, x, product, h, hidden);
+  }
+
   /**
    * The gradients of `gruCell`: of x and product [B, 3H], and of h [B, H] but for what reaches it
    * through the product.
@@ -152,49 +207,7 @@ export interface Kernels {
     h: Float32Array,
     dh: Float32Array,
     hidden: number,
-  ): { readonly x: Float32Array; readonly product: Float32Array; readonly h: Float32Array };
+  ): { readonly x: Float32Array; readonly product: Float32Array; readonly h: Float32Array } {
+    return gruCellBackward(this.#engine, result, product, h, dh, hidden);
+  }
 }
-
-/** One of the two forms of `matmul`, by its second argument. */
-function matmulOf(engine: Engine): Kernels['matmul'] {
-  return (
-    a: Float32Array,
-    b: Float32Array | Matrix,
-    m: number,
-    ...rest: (number | Float32Array | undefined)[]
-  ) => {
-    if (b instanceof Matrix) {
-      return matmulPacked(engine, a, b, m, rest[0] as Float32Array | undefined);
-    }
-    const [k, n, out] = rest as [number, number, Float32Array | undefined];
-    return matmul(engine, a, b, m, k, n, out);
-  };
-}
-
-/** The primitives over the kernels of an engine. */
-function createKernels(engine: Engine): Kernels {
-  return {
-    matmul: matmulOf(engine),
-    matrix: (w, rows, columns) => Matrix.pack(engine, w, rows, columns),
-    activation: (type, x, out) => activation(engine, type, x, out),
-    sigmoid: (x, out) => activation(engine, 'sigmoid', x, out),
-    tanh: (x, out) => activation(engine, 'tanh', x, out),
-    softmax: (x, temperature = 1, out = undefined, features = undefined) =>
-      softmax(engine, 'softmax', x, temperature, out, features),
-    logSoftmax: (x, temperature = 1, out = undefined, features = undefined) =>
-      softmax(engine, 'logSoftmax', x, temperature, out, features),
-    layerNorm: (x, features, options = {}, out = undefined) =>
-      layerNorm(engine, x, features, options, out),
-    convolution: (w, options) => Convolution.pack(engine, w, options),
-    conv1d: (x, convolution, input, out) => conv1d(engine, x, convolution, input, out),
-    lstmCell: (gates, c, hidden) => lstmCell(engine, gates, c, hidden),
-    lstmCellBackward: (result, c, dh, dc, hidden) =>
-      lstmCellBackward(engine, result, c, dh, dc, hidden),
-    gruCell: (x, product, h, hidden) => gruCell(engine, x, product, h, hidden),
-    gruCellBackward: (result, product, h, dh, hidden) =>
-      gruCellBackward(engine, result, product, h, dh, hidden),
-  };
-}
-
-/** The primitives over the kernels of an engine: `Kernels.create(engine)`. */
-export const Kernels: { create(engine: Engine): Kernels } = { create: createKernels };

@@ -35,23 +35,43 @@ export function scratch<R>(
   }
 }
 
-/** Copies rows of `width` elements to a slot where they begin at multiples of four. */
-export function putRows(kernels: Kernels, slot: Slot, values: Float32Array, width: number): void {
+/**
+ * Copies rows of `width` elements to a slot where they begin at multiples of four.
+ *
+ * @param order the caller's row at each place; absent where it is the same.
+ */
+export function putRows(
+  kernels: Kernels,
+  slot: Slot,
+  values: Float32Array,
+  width: number,
+  order?: Int32Array,
+): void {
   const row = roundUp(width, 4);
   const target = kernels.floats(slot);
-  if (row === width) return target.set(values);
-  for (let r = 0; r * width < values.length; r++) {
-    target.set(values.subarray(r * width, (r + 1) * width), r * row);
+  if (row === width && !order) return target.set(values);
+  const rows = order ? order.length : values.length / width;
+  for (let place = 0; place < rows; place++) {
+    const from = (order ? order[place]! : place) * width;
+    target.set(values.subarray(from, from + width), place * row);
   }
 }
 
 /** Copies them out again. */
-export function getRows(kernels: Kernels, slot: Slot, values: Float32Array, width: number): void {
+export function getRows(
+  kernels: Kernels,
+  slot: Slot,
+  values: Float32Array,
+  width: number,
+  order?: Int32Array,
+): void {
   const row = roundUp(width, 4);
   const source = kernels.floats(slot);
-  if (row === width) return values.set(source.subarray(0, values.length));
-  for (let r = 0; r * width < values.length; r++) {
-    values.set(source.subarray(r * row, r * row + width), r * width);
+  if (row === width && !order) return values.set(source.subarray(0, values.length));
+  const rows = order ? order.length : values.length / width;
+  for (let place = 0; place < rows; place++) {
+    const from = place * row;
+    values.set(source.subarray(from, from + width), (order ? order[place]! : place) * width);
   }
 }
 

@@ -148,9 +148,10 @@ function onlyTop(row: Float32Array, count: number): Float32Array {
   return top;
 }
 
-function largest(row: Float32Array): number {
+/** Of some numbers the first that is largest: its index among them. */
+export function largest(row: Float32Array, from = 0, length: number = row.length): number {
   let best = 0;
-  for (let i = 1; i < row.length; i++) if (row[i]! > row[best]!) best = i;
+  for (let i = 1; i < length; i++) if (row[from + i]! > row[from + best]!) best = i;
   return best;
 }
 

@@ -192,8 +192,9 @@ export class Stream extends HostDisposable {
    *   stream.save(kept); // the states after the block, in the same arrays
    *
    * @param into states that an earlier `save()` of such a stream returned. They are overwritten and
-   *   returned, and the call allocates nothing.
-   * @throws `ERR_ARGUMENT` or `ERR_SHAPE` where an array of `into` is missing or of another length.
+   *   returned; from the second time on, the call allocates nothing.
+   * @throws `ERR_ARGUMENT` or `ERR_SHAPE` where an array of `into` is missing, has another length,
+   *   or overlaps another.
    */
   save(into?: ModelState): ModelState {
     this.#checkAlive();

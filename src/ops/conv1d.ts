@@ -1,6 +1,13 @@
-import { checkInteger, roundUp, show } from '../base/check.ts';
+import { roundUp } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { convPanels, convSizes, convSteps } from '../engine/conv1d.ts';
+import {
+  MAX_REACH,
+  checkPadding,
+  convPanels,
+  convSizes,
+  convSteps,
+  convZeros,
+} from '../engine/conv1d.ts';
 import type { ConvShape } from '../engine/conv1d.ts';
 import { plainPanels } from '../engine/panels.ts';
 import { NONE } from '../engine/plan.ts';
@@ -57,19 +64,6 @@ export interface Conv1dSpec {
 export type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> &
   Pick<Conv1dSpec, 'activation'>;
 
-/** Most zeros at one end, and most steps from the first tap to the last. */
-const MAX_PADDING = 2 ** 20;
-
-function checkPadding(name: string, value: unknown): unknown {
-  if (value === 'valid' || value === 'same' || value === 'causal') return value;
-  if (!Array.isArray(value) || value.length !== 2) {
-    const message = `"${name}" expected 'valid', 'same', 'causal' or [left, right], got ${show(value)}`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
-  }
-  value.forEach((zeros, k) => checkInteger(`${name}[${k}]`, zeros, 0, MAX_PADDING));
-  return value;
-}
-
 class Conv1dNode implements Node {
   readonly sources: readonly number[];
   readonly name: string;
@@ -113,29 +107,9 @@ class Conv1dNode implements Node {
     }
     const keepsSteps = stride === 1 && padding !== 'valid' && !Array.isArray(padding);
     if (keepsSteps) return;
-    const outputsOf = (steps: number): number => this.#stepsOf(steps);
+    const outputsOf = (steps: number): number => convSteps(steps, layer);
     const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, outputsOf);
     this.resample = { pools: false, steps: outputsOf, extent };
-  }
-
-  /** Zeros before the first step of a row of `steps` valid ones, or steps of its state. */
-  #leftOf(steps: number): number {
-    const { padding, stride } = this.#layer;
-    if (typeof padding !== 'string') return padding[0];
-    if (padding === 'valid') return 0;
-    if (padding === 'causal') return this.#reach;
-    const outputs = Math.ceil(steps / stride);
-    return Math.floor(Math.max(0, (outputs - 1) * stride + this.#reach + 1 - steps) / 2);
-  }
-
-  /** Outputs of such a row. */
-  #stepsOf(steps: number): number {
-    const { padding, stride } = this.#layer;
-    if (steps === 0) return 0;
-    if (padding === 'same' || padding === 'causal') return Math.ceil(steps / stride);
-    const { kernelSize: taps, dilation } = this.#layer;
-    const [left, right] = padding === 'valid' ? [0, 0] : padding;
-    return convSteps(steps, { taps, stride, dilation, left, right });
   }
 
   #parameters(): ParameterSpec[] {
@@ -263,7 +237,9 @@ class Conv1dNode implements Node {
       prepare: () => run.conv1d_prepare(conv.address),
       arrange: (extent, outputs) => {
         kernels.set(copy, 'rows', extent.rows);
-        kernels.integers(lefts).set(extent.lengths.map((length) => this.#leftOf(length)));
+        kernels
+          .integers(lefts)
+          .set(extent.lengths.map((length) => convZeros(length, this.#layer)[0]));
         kernels.set(conv, 'steps', extent.steps);
         kernels.set(conv, 'outputSteps', outputs.steps);
       },
@@ -355,8 +331,8 @@ export const conv1d: Op<Conv1dSpec, CompleteConv1d> = {
   complete(spec, { at }) {
     const layer = spec as CompleteConv1d;
     const reach = layer.dilation * (layer.kernelSize - 1);
-    if (reach > MAX_PADDING) {
-      const message = `"${at}" looks ${reach} steps back, and ${MAX_PADDING} are allowed: choose a smaller "dilation" or "kernelSize"`;
+    if (reach > MAX_REACH) {
+      const message = `"${at}" looks ${reach} steps back, and ${MAX_REACH} are allowed: choose a smaller "dilation" or "kernelSize"`;
       throw new GatefoldError('ERR_ARGUMENT', message);
     }
     for (const key of ['inChannels', 'outChannels'] as const) {

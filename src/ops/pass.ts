@@ -38,17 +38,18 @@ export function checkLengths(
   lengths: ArrayLike<number> | undefined,
   batch: number,
   steps: number,
+  name = 'lengths',
 ): Int32Array | undefined {
   if (lengths === undefined) return undefined;
   if (lengths === null || lengths.length !== batch) {
     const got = lengths === null ? 'null' : `length ${lengths.length}`;
     throw new GatefoldError(
       'ERR_SHAPE',
-      `"lengths" expected ${batch} numbers, one a row, got ${got}`,
+      `"${name}" expected ${batch} numbers, one a row, got ${got}`,
     );
   }
   const checked = Int32Array.from({ length: batch }, (_, row) =>
-    checkInteger(`lengths[${row}]`, lengths[row], 0, steps),
+    checkInteger(`${name}[${row}]`, lengths[row], 0, steps),
   );
   return checked.every((length) => length === steps) ? undefined : checked;
 }

@@ -1,5 +1,13 @@
 /** Classes that their own functions make. */
-const MADE = new Set(['Engine', 'GatefoldError', 'Model', 'Stream', 'ThreadedEngine', 'Trainer']);
+const MADE = new Set([
+  'Engine',
+  'GatefoldError',
+  'Kernels',
+  'Model',
+  'Stream',
+  'ThreadedEngine',
+  'Trainer',
+]);
 /** Not for users. */
 const INTERNAL = new Set(['Model.over', 'Stream.over']);
 
@@ -19,14 +27,8 @@ function ofClass(name, type) {
 export function publicFunctions({ core, data, kernels, main, safetensors, threads }) {
   const names = [core, data, kernels, main, safetensors, threads].flatMap((entry) =>
     Object.entries(entry)
-      .filter(([, value]) => typeof value === 'function' || typeof value === 'object')
-      .flatMap(([name, value]) => {
-        if (typeof value === 'object') return Object.keys(value).map((key) => `${name}.${key}`);
-        return isClass(value) ? ofClass(name, value) : [name];
-      }),
+      .filter(([, value]) => typeof value === 'function')
+      .flatMap(([name, value]) => (isClass(value) ? ofClass(name, value) : [name])),
   );
-  const engine = core.Engine.createSync({ module: main.wasmBytes() });
-  const primitives = Object.keys(kernels.Kernels.create(engine));
-  engine.dispose();
-  return [...new Set([...names, ...primitives])].filter((name) => !INTERNAL.has(name)).sort();
+  return [...new Set(names)].filter((name) => !INTERNAL.has(name)).sort();
 }

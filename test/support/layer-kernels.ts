@@ -2,7 +2,7 @@
  * Random calls of the kernels of layers, forward and backward, against the float64 reference. Values
  * are exact in float32, so that both see the same.
  */
-import { convSizes, convSteps } from '../../src/engine/conv1d.ts';
+import { convSizes } from '../../src/engine/conv1d.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { NONE, type Slot } from '../../src/engine/plan.ts';
 import * as codes from '../../assembly/shared/codes.ts';
@@ -308,7 +308,7 @@ export function convolve(
   { w, bias, x, state, back }: ConvolutionCall,
 ): ConvolutionResult {
   const from = batchOf(x.map((own) => own.length / c.inputs));
-  const to = batchOf(from.lengths.map((n) => convSteps(n, c)));
+  const to = batchOf(from.lengths.map((n) => outputSteps(c, n)));
   const [rows, outputRows] = [from.offsets.at(-1)!, to.offsets.at(-1)!];
   const batch = x.length;
   const history = state ? c.left : 0;

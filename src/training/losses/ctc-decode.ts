@@ -1,5 +1,6 @@
 import { isOf, lengthOf } from '../../base/arrays.ts';
 import { checkFlag, checkInteger, checkList, ownFloats, readOptions } from '../../base/check.ts';
+import { largest } from '../../model/outputs.ts';
 import { checkLengths } from '../../ops/pass.ts';
 
 /**
@@ -33,8 +34,7 @@ export function greedyCtc(
     let before = blank;
     for (let t = 0; t < (lengths ? lengths[b]! : steps); t++) {
       const from = (batchFirst ? b * steps + t : t * batch + b) * classes;
-      let best = 0;
-      for (let k = 1; k < classes; k++) if (values[from + k]! > values[from + best]!) best = k;
+      const best = largest(values, from, classes);
       if (best !== before && best !== blank) labels.push(best);
       before = best;
     }

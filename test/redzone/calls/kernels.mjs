@@ -1,10 +1,11 @@
 /** The primitives. */
 
+import * as problem from '../problems.mjs';
 import * as wrong from '../spoil.mjs';
 import { call, kind, out, wrongOut } from './call.mjs';
 
 const primitive = (name, weight, make) =>
-  kind(name, weight, (world, random) => {
+  kind(`Kernels.${name}`, weight, (world, random) => {
     const { args, spots } = make(random);
     return call(random, args, spots, {
       run(side, ...given) {
@@ -14,10 +15,10 @@ const primitive = (name, weight, make) =>
     });
   });
 
-kind('Kernels.create', 0.09, (world, random) => ({
+kind('Kernels.create', 0.09, (world) => ({
   run(side) {
     const kernels = side.face.kernels.Kernels.create(side.of(world.all.engine[0]));
-    return [Object.keys(kernels), kernels.tanh(Float32Array.of(0.5, random === undefined ? 1 : 2))];
+    return kernels.tanh(Float32Array.of(0.5, 2));
   },
 }));
 primitive('matmul', 2, (random) => {
@@ -84,7 +85,7 @@ primitive('layerNorm', 0.8, (random) => {
 });
 /** Primitives that pack weights, use them once, and give them back. */
 const packing = (name, weight, make, use) =>
-  kind(name, weight, (world, random) => {
+  kind(`Kernels.${name}`, weight, (world, random) => {
     const { args, spots, ...rest } = make(random);
     return call(random, args, spots, {
       run(side, ...given) {
@@ -129,7 +130,7 @@ function drawConvolution(random) {
     w: random.floats((outChannels * inChannels * kernelSize) / groups),
     options: { ...sizes, ...(random.chance(0.5) && { bias: random.floats(outChannels) }) },
     x: random.floats(steps * batch * inChannels),
-    input: { steps, batch },
+    input: { steps, batch, lengths: problem.lengths(random, batch, steps) },
     ...(padding === 'causal' && {
       state: random.floats(dilation * (kernelSize - 1) * batch * inChannels),
     }),
@@ -154,12 +155,13 @@ packing(
     return [kernels.conv1d(x, convolution, { ...input, state: own }), own];
   },
 );
-kind('conv1d', 1.5, (world, random) => {
+kind('Kernels.conv1d', 1.5, (world, random) => {
   const { w, options, x, input } = drawConvolution(random);
   const spots = [
     [[0], wrong.array()],
     [[1, 'steps'], wrong.size],
     [[1, 'batch'], wrong.size],
+    [[1, 'lengths'], wrong.list(input.steps)],
   ];
   return call(random, [x, input], spots, {
     run(side, values, given) {
