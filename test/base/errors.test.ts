@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GatefoldError, printable, shorten } from '../src/base/errors.ts';
-import { NASTY, expectPrintable } from './support/printable.ts';
+import { GatefoldError, printable, shorten } from '../../src/base/errors.ts';
+import { NASTY, expectPrintable } from '../support/printable.ts';
 
 describe('printable', () => {
   it('escapes exactly what would act', () => {

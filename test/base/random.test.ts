@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MAX_SEED, fillUniform, philox, philoxKey } from '../src/base/random.ts';
-import type { PhiloxCounter, PhiloxKey } from '../src/base/random.ts';
+import { MAX_SEED, fillUniform, philox, philoxKey } from '../../src/base/random.ts';
+import type { PhiloxCounter, PhiloxKey } from '../../src/base/random.ts';
 
 /** From `kat_vectors` of the Random123 distribution, philox4x32 with 10 rounds. */
 const KNOWN: { counter: PhiloxCounter; key: PhiloxKey; words: number[] }[] = [

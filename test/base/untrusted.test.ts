@@ -3,23 +3,23 @@
  * parameters, states and outputs as they were, and nobody's number reaches a neighbour's memory.
  */
 import { describe, expect, it } from 'vitest';
-import { LOSS_CLASSES } from '../assembly/shared/codes.ts';
-import { owned, overtakes } from '../src/base/arrays.ts';
-import { kernelsOf } from '../src/engine/engine.ts';
-import { loadTrainer, saveTrainer } from '../src/formats/safetensors.ts';
-import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
+import { LOSS_CLASSES } from '../../assembly/shared/codes.ts';
+import { owned, overtakes } from '../../src/base/arrays.ts';
+import { kernelsOf } from '../../src/engine/engine.ts';
+import { loadTrainer, saveTrainer } from '../../src/formats/safetensors.ts';
+import { GatefoldError, Model, Trainer } from '../../src/hosts/default.ts';
 import type {
   Engine,
   LayerSpec,
   ModelDescription,
   Snapshot,
   TrainerOptions,
-} from '../src/hosts/default.ts';
-import { Kernels } from '../src/kernels/index.ts';
-import { Plan } from '../src/engine/plan.ts';
-import { sameBits } from './support/agreement.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/default.ts';
+import { Kernels } from '../../src/kernels/index.ts';
+import { Plan } from '../../src/engine/plan.ts';
+import { sameBits } from '../support/agreement.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 const TOKENS = 5;
 const ofTokens: ModelDescription = {

@@ -4,13 +4,13 @@
  * about our code rather than theirs.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import * as data from '../src/data/index.ts';
-import * as safetensors from '../src/formats/safetensors.ts';
-import * as core from '../src/hosts/core.ts';
-import * as main from '../src/hosts/default.ts';
-import * as worklet from '../src/hosts/worklet.ts';
-import * as kernelsEntry from '../src/kernels/index.ts';
-import * as threads from '../src/threads/index.ts';
+import * as data from '../../src/data/index.ts';
+import * as safetensors from '../../src/formats/safetensors.ts';
+import * as core from '../../src/hosts/core.ts';
+import * as main from '../../src/hosts/default.ts';
+import * as worklet from '../../src/hosts/worklet.ts';
+import * as kernelsEntry from '../../src/kernels/index.ts';
+import * as threads from '../../src/threads/index.ts';
 
 /** What the entries export that nobody calls. */
 const OTHER = ['UNKNOWN', 'GatefoldError'];

@@ -11,13 +11,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readSafetensors, writeSafetensors } from '../src/formats/safetensors.ts';
-import { COMMAND, TINY, runCommand, type Result } from './support/command.ts';
+import { readSafetensors, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { COMMAND, TINY, runCommand, type Result } from '../support/command.ts';
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gatefold-cli-'));
-  const source = readFileSync(new URL('../src/base/tensor.ts', import.meta.url), 'utf8');
+  const source = readFileSync(new URL('../../src/base/tensor.ts', import.meta.url), 'utf8');
   writeFileSync(join(folder, 'text.txt'), `${source}\ncafé 😀 ünïcødé\n`);
   writeFileSync(join(folder, 'other.txt'), source.toUpperCase());
   writeFileSync(join(folder, 'empty.txt'), '');
@@ -75,7 +75,7 @@ describe('help', () => {
 });
 
 it('gatefold --version says which it is', () => {
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const { version } = JSON.parse(manifest) as { version: string };
   expect(gatefold('--version').stdout).toBe(`${version}\n`);
 });

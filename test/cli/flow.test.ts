@@ -3,13 +3,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readSafetensors } from '../src/formats/safetensors.ts';
-import { openModel } from '../src/cli/run.ts';
-import { gradientFlow } from '../src/hosts/default.ts';
-import type { Model, Vocabulary } from '../src/hosts/default.ts';
-import { TINY, runCommand } from './support/command.ts';
-import { createEngine } from './support/engines.ts';
-import { parseXml, type XmlElement } from './support/xml.ts';
+import { readSafetensors } from '../../src/formats/safetensors.ts';
+import { openModel } from '../../src/cli/run.ts';
+import { gradientFlow } from '../../src/hosts/default.ts';
+import type { Model, Vocabulary } from '../../src/hosts/default.ts';
+import { TINY, runCommand } from '../support/command.ts';
+import { createEngine } from '../support/engines.ts';
+import { parseXml, type XmlElement } from '../support/xml.ts';
 
 const STEPS = 30;
 const engine = createEngine('baseline');
@@ -31,7 +31,7 @@ function picture(name: string): XmlElement[] {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gatefold-flow-'));
-  text = readFileSync(new URL('../src/ops/recurrent/specs.ts', import.meta.url), 'utf8');
+  text = readFileSync(new URL('../../src/ops/recurrent/specs.ts', import.meta.url), 'utf8');
   writeFileSync(join(folder, 'text.txt'), text);
   gatefold('train', 'text.txt', ...TINY, '--layers', '2', '--epochs', '1', '--out', 'lstm');
   const path = join(folder, 'lstm');

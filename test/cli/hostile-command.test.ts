@@ -6,16 +6,16 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readRun } from '../src/cli/run.ts';
-import { readSafetensors, saveModel } from '../src/formats/safetensors.ts';
-import { Model } from '../src/hosts/default.ts';
-import { runCommand, TINY } from './support/command.ts';
-import type { Result } from './support/command.ts';
-import { createEngine } from './support/engines.ts';
-import { NASTY, expectPrintable } from './support/printable.ts';
-import { tampered } from './support/tamper.ts';
-import type { Parts } from './support/tamper.ts';
-import { parseXml } from './support/xml.ts';
+import { readRun } from '../../src/cli/run.ts';
+import { readSafetensors, saveModel } from '../../src/formats/safetensors.ts';
+import { Model } from '../../src/hosts/default.ts';
+import { runCommand, TINY } from '../support/command.ts';
+import type { Result } from '../support/command.ts';
+import { createEngine } from '../support/engines.ts';
+import { NASTY, expectPrintable } from '../support/printable.ts';
+import { tampered } from '../support/tamper.ts';
+import type { Parts } from '../support/tamper.ts';
+import { parseXml } from '../support/xml.ts';
 
 const SECRET = 'the canary sings';
 let folder: string;
@@ -23,7 +23,7 @@ let saved: Uint8Array;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'gatefold-hostile-'));
-  const text = readFileSync(new URL('../src/base/errors.ts', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../src/base/errors.ts', import.meta.url), 'utf8');
   writeFileSync(join(folder, 'text.txt'), text);
   writeFileSync(join(folder, 'secret.txt'), `${SECRET}\n`.repeat(200));
   const args = [...TINY, '--epochs', '1', '--out', 'sound'];

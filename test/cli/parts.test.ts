@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { trigramBits } from '../src/cli/ngram.ts';
-import { Progress } from '../src/cli/progress.ts';
-import { write } from '../src/cli/sample.ts';
-import { UNKNOWN, Vocabulary } from '../src/data/text.ts';
-import { Engine, Model } from '../src/hosts/default.ts';
-import type { LayerSpec } from '../src/hosts/default.ts';
+import { trigramBits } from '../../src/cli/ngram.ts';
+import { Progress } from '../../src/cli/progress.ts';
+import { write } from '../../src/cli/sample.ts';
+import { UNKNOWN, Vocabulary } from '../../src/data/text.ts';
+import { Engine, Model } from '../../src/hosts/default.ts';
+import type { LayerSpec } from '../../src/hosts/default.ts';
 
 describe('write', () => {
   it('writes characters of the vocabulary, where the unknown is the likeliest', () => {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SequenceBuckets, splitSequences, type LabelledSequence } from '../src/data/index.ts';
-import { shuffled } from '../src/data/shuffle.ts';
-import { Model, Trainer } from '../src/hosts/default.ts';
-import { createEngine } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+import { SequenceBuckets, splitSequences, type LabelledSequence } from '../../src/data/index.ts';
+import { shuffled } from '../../src/data/shuffle.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import { createEngine } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 type Kind = 'class' | 'labels' | 'numbers' | 'step labels' | 'step numbers';
 const WIDTH = 2;

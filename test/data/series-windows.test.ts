@@ -1,8 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Normalizer, SeriesWindows, splitSeries, type SeriesOptions } from '../src/data/index.ts';
-import { Model, Trainer } from '../src/hosts/default.ts';
-import { createEngine } from './support/engines.ts';
+import {
+  Normalizer,
+  SeriesWindows,
+  splitSeries,
+  type SeriesOptions,
+} from '../../src/data/index.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import { createEngine } from '../support/engines.ts';
 
 /** Every number says which step and feature it is of; none is 0, as padding is. */
 const numbered = (steps: number, features: number): Float32Array =>

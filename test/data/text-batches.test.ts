@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from '../src/data/text.ts';
+import { TextBatches, UNKNOWN, Vocabulary, splitByPosition } from '../../src/data/text.ts';
 
 describe('TextBatches', () => {
   it('walks every row once and in order, each target the next input', () => {

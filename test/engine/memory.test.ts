@@ -4,15 +4,15 @@
  * never in denormal numbers.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, type Engine } from '../src/hosts/default.ts';
-import type { LayerSpec, ModelDescription } from '../src/ops/index.ts';
-import { sameBits } from './support/agreement.ts';
-import { cellForms, recurrentLayer } from './support/cells.ts';
-import { churn } from './support/churn.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { allocatedPerCall } from './support/heap.ts';
-import { createRandom } from './support/random.ts';
-import { silence } from './support/silence.ts';
+import { GatefoldError, Model, Trainer, type Engine } from '../../src/hosts/default.ts';
+import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
+import { sameBits } from '../support/agreement.ts';
+import { cellForms, recurrentLayer } from '../support/cells.ts';
+import { churn } from '../support/churn.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { allocatedPerCall } from '../support/heap.ts';
+import { createRandom } from '../support/random.ts';
+import { silence } from '../support/silence.ts';
 
 const forms = Object.entries(cellForms);
 const linear: LayerSpec = { type: 'linear', outFeatures: 3 };

@@ -3,14 +3,14 @@
  * call fails.
  */
 import { describe, expect, it } from 'vitest';
-import { kernelsOf } from '../src/engine/engine.ts';
-import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
-import type { Engine, LayerSpec, ModelDescription } from '../src/hosts/default.ts';
-import { Kernels } from '../src/kernels/index.ts';
-import { Plan } from '../src/engine/plan.ts';
-import { createEngine } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
-import { requireFlat } from './support/soak.ts';
+import { kernelsOf } from '../../src/engine/engine.ts';
+import { GatefoldError, Model, Trainer } from '../../src/hosts/default.ts';
+import type { Engine, LayerSpec, ModelDescription } from '../../src/hosts/default.ts';
+import { Kernels } from '../../src/kernels/index.ts';
+import { Plan } from '../../src/engine/plan.ts';
+import { createEngine } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
+import { requireFlat } from '../support/soak.ts';
 
 const linear = (n: number): ModelDescription => ({
   layers: [{ type: 'linear', inFeatures: n, outFeatures: n }],

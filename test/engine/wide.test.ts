@@ -5,19 +5,19 @@
  */
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { kernelsOf } from '../src/engine/engine.ts';
-import { Engine } from '../src/hosts/default.ts';
-import { Kernels } from '../src/kernels/primitives.ts';
-import { cellForms } from './support/cells.ts';
+import { kernelsOf } from '../../src/engine/engine.ts';
+import { Engine } from '../../src/hosts/default.ts';
+import { Kernels } from '../../src/kernels/primitives.ts';
+import { cellForms } from '../support/cells.ts';
 import {
   cellConfiguration,
   largeConfigurations,
   optionConfiguration,
   type Configuration,
-} from './support/configuration.ts';
-import { requireSameCourse } from './support/course.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+} from '../support/configuration.ts';
+import { requireSameCourse } from '../support/course.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 describe.each(variants)('wide tiles, %s SIMD', (variant) => {
   const plain = createEngine(variant);

@@ -3,10 +3,10 @@
  * limit.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Engine, GatefoldError, Model, Trainer, gradientFlow } from '../src/hosts/default.ts';
-import type { LayerSpec, ModelDescription } from '../src/hosts/default.ts';
-import { loadModel, saveModel } from '../src/formats/safetensors.ts';
-import { MANY, costsOf } from './support/many-layers.ts';
+import { Engine, GatefoldError, Model, Trainer, gradientFlow } from '../../src/hosts/default.ts';
+import type { LayerSpec, ModelDescription } from '../../src/hosts/default.ts';
+import { loadModel, saveModel } from '../../src/formats/safetensors.ts';
+import { MANY, costsOf } from '../support/many-layers.ts';
 
 let engine: Engine;
 beforeAll(async () => {

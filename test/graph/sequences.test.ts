@@ -3,15 +3,15 @@
  * against every row alone in float64.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer } from '../src/hosts/default.ts';
-import type { LayerState } from '../src/base/tensor.ts';
-import { zerosLike, type Parameters } from './reference/network.ts';
-import { cellForms } from './support/cells.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom, type Random } from './support/random.ts';
-import { directionsOf, layerSpec, runRow, type RowLayer, type RowStates } from './support/rows.ts';
+import { GatefoldError, Model, Trainer } from '../../src/hosts/default.ts';
+import type { LayerState } from '../../src/base/tensor.ts';
+import { zerosLike, type Parameters } from '../reference/network.ts';
+import { cellForms } from '../support/cells.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom, type Random } from '../support/random.ts';
+import { directionsOf, layerSpec, runRow, type RowLayer, type RowStates } from '../support/rows.ts';
 
-/** As test/property.test.ts: outputs relative to the largest, gradients relative by norm. */
+/** As test/ops/property.test.ts: outputs relative to the largest, gradients relative by norm. */
 const FORWARD = 2e-6;
 const GRADIENT = 1e-4;
 const CASES = 12;

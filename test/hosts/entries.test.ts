@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { Engine as CoreEngine } from '../src/hosts/core.ts';
-import { Engine, wasmBytes } from '../src/hosts/default.ts';
-import { KERNELS } from '../src/engine/generated/wasm-bytes.ts';
-import { decodeBytes } from '../src/hosts/wasm/text.ts';
+import { Engine as CoreEngine } from '../../src/hosts/core.ts';
+import { Engine, wasmBytes } from '../../src/hosts/default.ts';
+import { KERNELS } from '../../src/engine/generated/wasm-bytes.ts';
+import { decodeBytes } from '../../src/hosts/wasm/text.ts';
 // @ts-expect-error a script of the build
-import { encodeBytes } from '../build/embed.mjs';
+import { encodeBytes } from '../../build/embed.mjs';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');

@@ -11,10 +11,10 @@ import {
   TANH_ULP,
   worstSigmoid,
   worstTanh,
-} from './support/activations.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { fromBits, wholeRange } from './support/floats.ts';
-import { createRandom } from './support/random.ts';
+} from '../support/activations.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { fromBits, wholeRange } from '../support/floats.ts';
+import { createRandom } from '../support/random.ts';
 
 /**
  * More than 2 million numbers over every exponent of both signs, and a million where the functions

@@ -3,17 +3,17 @@
  * they pack goes back. The cells' updates are tested with the cells.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { kernelsOf } from '../src/engine/engine.ts';
-import { Kernels, type Convolution, type ConvolutionOptions } from '../src/kernels/index.ts';
-import { curveOf } from './reference/activation.ts';
-import { convForward, outputSteps } from './reference/conv1d.ts';
-import { addProduct } from './reference/math.ts';
-import { normForward } from './reference/norm.ts';
-import { logSoftmax, softmax } from './reference/softmax.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { requireNear, rounded } from './support/layer-kernels.ts';
-import { activationNames } from './support/options.ts';
-import { createRandom, type Random } from './support/random.ts';
+import { kernelsOf } from '../../src/engine/engine.ts';
+import { Kernels, type Convolution, type ConvolutionOptions } from '../../src/kernels/index.ts';
+import { curveOf } from '../reference/activation.ts';
+import { convForward, outputSteps } from '../reference/conv1d.ts';
+import { addProduct } from '../reference/math.ts';
+import { normForward } from '../reference/norm.ts';
+import { logSoftmax, softmax } from '../reference/softmax.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { requireNear, rounded } from '../support/layer-kernels.ts';
+import { activationNames } from '../support/options.ts';
+import { createRandom, type Random } from '../support/random.ts';
 
 /** As in test/support/layer-kernels.ts. */
 const TOLERANCE = 2e-6;

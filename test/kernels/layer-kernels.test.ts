@@ -1,11 +1,11 @@
 /** The kernels of layers that are no cells, forward and backward, against float64. */
 import { describe, expect, it } from 'vitest';
-import { convBackward, convForward, outputSteps } from './reference/conv1d.ts';
-import type { Vec } from './reference/math.ts';
-import { normBackward, normForward } from './reference/norm.ts';
-import { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from './reference/softmax.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { ATOL, RTOL, slope } from './support/gradcheck.ts';
+import { convBackward, convForward, outputSteps } from '../reference/conv1d.ts';
+import type { Vec } from '../reference/math.ts';
+import { normBackward, normForward } from '../reference/norm.ts';
+import { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from '../reference/softmax.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { ATOL, RTOL, slope } from '../support/gradcheck.ts';
 import {
   activationKinds,
   checkActivation,
@@ -13,8 +13,8 @@ import {
   checkLayerNorm,
   checkStream,
   drawConvolution,
-} from './support/layer-kernels.ts';
-import { createRandom } from './support/random.ts';
+} from '../support/layer-kernels.ts';
+import { createRandom } from '../support/random.ts';
 
 const RUNS = 20;
 

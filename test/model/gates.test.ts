@@ -3,9 +3,9 @@
  * the model again.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, type LayerSpec } from '../src/hosts/default.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+import { Model, type LayerSpec } from '../../src/hosts/default.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 const [steps, batch, H] = [300, 2, 5];
 const sizes = { inputSize: 3, hiddenSize: H };

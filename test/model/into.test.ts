@@ -3,18 +3,18 @@
  * outside of their part of the array, and nothing at all where they are refused.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model } from '../src/hosts/default.ts';
+import { GatefoldError, Model } from '../../src/hosts/default.ts';
 import type {
   ForwardOptions,
   Input,
   ModelDescription,
   ModelState,
   Stream,
-} from '../src/hosts/default.ts';
-import { sameBits } from './support/agreement.ts';
-import { cellForms, recurrentLayer } from './support/cells.ts';
-import { createEngine } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/default.ts';
+import { sameBits } from '../support/agreement.ts';
+import { cellForms, recurrentLayer } from '../support/cells.ts';
+import { createEngine } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 const engine = createEngine('baseline');
 afterAll(() => engine.dispose());

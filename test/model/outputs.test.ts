@@ -1,8 +1,8 @@
 /** Functions of one row of outputs, against float64 formulas with `Math.exp`. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { expNegative } from '../src/base/exp.ts';
-import { fillUniform } from '../src/base/random.ts';
+import { expNegative } from '../../src/base/exp.ts';
+import { fillUniform } from '../../src/base/random.ts';
 import {
   GatefoldError,
   argmax,
@@ -10,8 +10,8 @@ import {
   seededRandom,
   softmax,
   topK,
-} from '../src/hosts/core.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/core.ts';
+import { createRandom } from '../support/random.ts';
 
 const floats = (length: number, size = 4, seed = 1): Float32Array =>
   Float32Array.from(createRandom(seed).vector(length, size));

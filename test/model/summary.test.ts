@@ -1,10 +1,10 @@
 /** The text of a summary, worked out by hand, and what holds for that of every model. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, summary } from '../src/hosts/default.ts';
-import type { LayerSpec } from '../src/hosts/default.ts';
-import { cellForms, recurrentLayer } from './support/cells.ts';
-import { createEngine } from './support/engines.ts';
-import { NASTY } from './support/printable.ts';
+import { Model, summary } from '../../src/hosts/default.ts';
+import type { LayerSpec } from '../../src/hosts/default.ts';
+import { cellForms, recurrentLayer } from '../support/cells.ts';
+import { createEngine } from '../support/engines.ts';
+import { NASTY } from '../support/printable.ts';
 
 const engine = createEngine('baseline');
 afterAll(() => engine.dispose());

@@ -1,8 +1,8 @@
 /** Warming up computes nothing that anybody sees. */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, type LayerSpec } from '../src/hosts/default.ts';
-import { sameBits } from './support/agreement.ts';
-import { createEngine, variants } from './support/engines.ts';
+import { Model, type LayerSpec } from '../../src/hosts/default.ts';
+import { sameBits } from '../support/agreement.ts';
+import { createEngine, variants } from '../support/engines.ts';
 
 const stacks: Readonly<Record<string, readonly LayerSpec[]>> = {
   features: [

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SeriesWindows } from '../src/data/index.ts';
+import { SeriesWindows } from '../../src/data/index.ts';
 import {
   type FitOptions,
   type FitProgress,
@@ -33,10 +33,10 @@ import {
   linearDecay,
   loadModelFile,
   loadTrainerFile,
-} from '../src/node/index.ts';
-import { createEngine } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
-import { tampered } from './support/tamper.ts';
+} from '../../src/node/index.ts';
+import { createEngine } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
+import { tampered } from '../support/tamper.ts';
 
 const engine = createEngine('baseline');
 let folder: string;
@@ -310,7 +310,7 @@ describe('what does not fit', () => {
 
 it('a process that is killed while it writes leaves a whole file', async () => {
   const path = join(folder, 'killed.safetensors');
-  const entry = fileURLToPath(new URL('../dist/node.js', import.meta.url));
+  const entry = fileURLToPath(new URL('../../dist/node.js', import.meta.url));
   const script = `
     import { Engine, Model, Trainer, checkpointFile } from ${JSON.stringify(`file://${entry}`)};
     const engine = await Engine.create({ simd: 'deterministic' });

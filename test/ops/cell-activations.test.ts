@@ -3,10 +3,10 @@
  * whose matrix is the identity and whose recurrent weights are 0 give a(x), and x's gradient a'(x).
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, Trainer } from '../src/hosts/default.ts';
-import { curveOf, erfc } from './reference/activation.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { activationNames } from './support/options.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import { curveOf, erfc } from '../reference/activation.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { activationNames } from '../support/options.ts';
 
 const UNITS = 16;
 const STEPS = 400;

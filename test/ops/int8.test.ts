@@ -9,15 +9,20 @@ import {
   readSafetensors,
   saveModel,
   writeSafetensors,
-} from '../src/formats/safetensors.ts';
-import { Model, TextBatches, Trainer, Vocabulary, gradientFlow } from '../src/hosts/default.ts';
-import type { GatefoldError, LayerSpec, ModelDescription, Tensor } from '../src/hosts/default.ts';
-import type { RecurrentSpec } from './reference/cell.ts';
-import { roundWeights, quantizeActivations, quantizeWeights } from './reference/int8.ts';
-import { forward } from './reference/network.ts';
-import { cellForms, recurrentLayer } from './support/cells.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createProblem } from './support/problem.ts';
+} from '../../src/formats/safetensors.ts';
+import { Model, TextBatches, Trainer, Vocabulary, gradientFlow } from '../../src/hosts/default.ts';
+import type {
+  GatefoldError,
+  LayerSpec,
+  ModelDescription,
+  Tensor,
+} from '../../src/hosts/default.ts';
+import type { RecurrentSpec } from '../reference/cell.ts';
+import { roundWeights, quantizeActivations, quantizeWeights } from '../reference/int8.ts';
+import { forward } from '../reference/network.ts';
+import { cellForms, recurrentLayer } from '../support/cells.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createProblem } from '../support/problem.ts';
 import {
   largestError,
   largestMagnitude,
@@ -25,8 +30,8 @@ import {
   toInput,
   toModelState,
   toStateDict,
-} from './support/product.ts';
-import { createRandom } from './support/random.ts';
+} from '../support/product.ts';
+import { createRandom } from '../support/random.ts';
 
 // Node 20 has relaxed SIMD only behind a flag, and a baseline compiler that loses what the dot
 // product adds to.

@@ -3,17 +3,17 @@
  * a stream, of cuts in time and of single rows, and what files, snapshots and quantised models keep.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, gradientFlow } from '../src/hosts/default.ts';
-import type { LayerSpec, ModelDescription, StateDict } from '../src/hosts/default.ts';
-import { loadModel, saveModel } from '../src/formats/gatefold.ts';
-import type { RowActivation } from '../src/ops/activations.ts';
-import { sameBits } from './support/agreement.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { swapTimeAndBatch } from './support/product.ts';
-import { createRandom } from './support/random.ts';
-import { lossError, LOSS_TOLERANCE, trainBoth } from './support/training.ts';
+import { GatefoldError, Model, Trainer, gradientFlow } from '../../src/hosts/default.ts';
+import type { LayerSpec, ModelDescription, StateDict } from '../../src/hosts/default.ts';
+import { loadModel, saveModel } from '../../src/formats/gatefold.ts';
+import type { RowActivation } from '../../src/ops/activations.ts';
+import { sameBits } from '../support/agreement.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { swapTimeAndBatch } from '../support/product.ts';
+import { createRandom } from '../support/random.ts';
+import { lossError, LOSS_TOLERANCE, trainBoth } from '../support/training.ts';
 
-// Early relaxed SIMD multiplies int8 wrongly: see test/int8.test.ts.
+// Early relaxed SIMD multiplies int8 wrongly: see test/ops/int8.test.ts.
 const isWrong = Number.parseInt(process.versions.v8) < 12;
 
 type Conv1d = Extract<LayerSpec, { type: 'conv1d' }>;

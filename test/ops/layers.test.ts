@@ -4,12 +4,12 @@
  * differences.
  */
 import { describe, expect, it } from 'vitest';
-import type { LayerSpec } from '../src/ops/index.ts';
-import { describeLayerAgreement } from './support/agreement-suite.ts';
-import { createTally, describeLayerGradcheck, gradcheck } from './support/gradcheck.ts';
-import { activationNames } from './support/options.ts';
-import { createProblem } from './support/problem.ts';
-import { createRandom } from './support/random.ts';
+import type { LayerSpec } from '../../src/ops/index.ts';
+import { describeLayerAgreement } from '../support/agreement-suite.ts';
+import { createTally, describeLayerGradcheck, gradcheck } from '../support/gradcheck.ts';
+import { activationNames } from '../support/options.ts';
+import { createProblem } from '../support/problem.ts';
+import { createRandom } from '../support/random.ts';
 
 /** Three rows, one of them shorter and one without a step. */
 function check(layer: LayerSpec, seed: number): void {

@@ -4,10 +4,10 @@
  * that the documentation names.
  */
 import { describe, expect, test } from 'vitest';
-import { Model, Trainer } from '../src/hosts/default.ts';
-import type { LayerSpec, Tensor } from '../src/hosts/default.ts';
-import { philox, philoxKey } from '../src/base/random.ts';
-import { createEngine } from './support/engines.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import type { LayerSpec, Tensor } from '../../src/hosts/default.ts';
+import { philox, philoxKey } from '../../src/base/random.ts';
+import { createEngine } from '../support/engines.ts';
 
 const SEED = 2 ** 33 + 5;
 const [UNITS, STEPS, BATCH] = [7, 5, 3];

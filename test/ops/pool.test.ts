@@ -3,19 +3,19 @@
  * directions; training on them; a pair of models that hands on its state.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
-import type { LayerSpec, ModelDescription } from '../src/ops/index.ts';
-import { linearBackward, linearForward } from './reference/dense.ts';
-import { crossEntropy } from './reference/loss.ts';
-import { zeroState } from './reference/layers.ts';
-import { backward, forward, zerosLike } from './reference/network.ts';
-import { poolBackward, poolForward, type PoolMode } from './reference/pool.ts';
-import { cellForms } from './support/cells.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { gradcheck, smallProblem } from './support/gradcheck.ts';
-import { largestError, swapTimeAndBatch, toParameters } from './support/product.ts';
-import { createRandom, type Random } from './support/random.ts';
-import { directionsOf, layerSpec, runRow, type RowLayer, type RowStates } from './support/rows.ts';
+import { GatefoldError, Model, Trainer, type LossChoice } from '../../src/hosts/default.ts';
+import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
+import { linearBackward, linearForward } from '../reference/dense.ts';
+import { crossEntropy } from '../reference/loss.ts';
+import { zeroState } from '../reference/layers.ts';
+import { backward, forward, zerosLike } from '../reference/network.ts';
+import { poolBackward, poolForward, type PoolMode } from '../reference/pool.ts';
+import { cellForms } from '../support/cells.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { gradcheck, smallProblem } from '../support/gradcheck.ts';
+import { largestError, swapTimeAndBatch, toParameters } from '../support/product.ts';
+import { createRandom, type Random } from '../support/random.ts';
+import { directionsOf, layerSpec, runRow, type RowLayer, type RowStates } from '../support/rows.ts';
 
 type Vec = Float64Array;
 const MODES = ['last', 'mean', 'max'] as const;
@@ -112,8 +112,8 @@ function requireClose(
   want: Vec,
   label: string,
 ): void {
-  // As in test/sequences.test.ts: outputs by the largest, gradients by norm, with the same floors
-  // and limits.
+  // As in test/graph/sequences.test.ts: outputs by the largest, gradients by norm, with the same
+  // floors and limits.
   const norm = (x: Vec): number => Math.sqrt(x.reduce((sum, v) => sum + v * v, 0));
   const error =
     kind === 'forward'

@@ -3,15 +3,20 @@
  * and against float64.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadModel, loadPytorch, saveModel, writeSafetensors } from '../src/formats/safetensors.ts';
-import { Model, Trainer } from '../src/hosts/default.ts';
-import type { StateDict } from '../src/base/tensor.ts';
-import type { LayerSpec, ModelDescription } from '../src/ops/index.ts';
-import { cellForms, recurrentLayer } from './support/cells.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { gradcheck, smallProblem } from './support/gradcheck.ts';
-import { createRandom } from './support/random.ts';
-import { LOSS_TOLERANCE, lossError, trainBoth } from './support/training.ts';
+import {
+  loadModel,
+  loadPytorch,
+  saveModel,
+  writeSafetensors,
+} from '../../src/formats/safetensors.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import type { StateDict } from '../../src/base/tensor.ts';
+import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
+import { cellForms, recurrentLayer } from '../support/cells.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { gradcheck, smallProblem } from '../support/gradcheck.ts';
+import { createRandom } from '../support/random.ts';
+import { LOSS_TOLERANCE, lossError, trainBoth } from '../support/training.ts';
 
 const table = (numEmbeddings: number, embeddingDim: number): LayerSpec => ({
   type: 'embedding',

@@ -4,22 +4,22 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error a script of the build
-import { printBytes } from '../build/embed.mjs';
+import { printBytes } from '../../build/embed.mjs';
 // @ts-expect-error a script of the build
-import { structsOf } from '../build/layout.mjs';
-import { kernelsOf } from '../src/engine/engine.ts';
-import * as layout from '../src/engine/generated/layout.ts';
-import { MEMORY_FLAGS_AT } from '../src/engine/generated/wasm-bytes.ts';
-import { Engine } from '../src/hosts/default.ts';
-import { CALLS } from '../src/threads/calls.ts';
-import { addressArithmetic, calculatedArguments } from './support/addresses.ts';
+import { structsOf } from '../../build/layout.mjs';
+import { kernelsOf } from '../../src/engine/engine.ts';
+import * as layout from '../../src/engine/generated/layout.ts';
+import { MEMORY_FLAGS_AT } from '../../src/engine/generated/wasm-bytes.ts';
+import { Engine } from '../../src/hosts/default.ts';
+import { CALLS } from '../../src/threads/calls.ts';
+import { addressArithmetic, calculatedArguments } from '../support/addresses.ts';
 
 // Node 20 has relaxed SIMD behind this flag, later versions have it without.
 setFlagsFromString('--experimental-wasm-relaxed-simd');
 
 const MAX_WASM_BYTES = 68 * 1024;
 const output = (file: string): Buffer =>
-  readFileSync(new URL(`../build/out/${file}`, import.meta.url));
+  readFileSync(new URL(`../../build/out/${file}`, import.meta.url));
 const moduleOf = (variant: string): WebAssembly.Module =>
   new WebAssembly.Module(new Uint8Array(output(`${variant}.wasm`)));
 const exportsOf = (variant: string): string[] =>
@@ -49,7 +49,7 @@ describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
 
   test('exports the calls of the interface, in snake case, and no runtime', () => {
     const interfaceFile = readFileSync(
-      new URL('../src/engine/generated/exports.ts', import.meta.url),
+      new URL('../../src/engine/generated/exports.ts', import.meta.url),
       'utf8',
     );
     const declared = [...interfaceFile.matchAll(/^ {2}(?:readonly )?(\w+)[(:]/gm)];
@@ -87,7 +87,7 @@ describe.each(['baseline', 'relaxed'])('%s.wasm', (variant) => {
 
 test('a kernel takes at most four numbers: others are in a descriptor', () => {
   const declared = readFileSync(
-    new URL('../src/engine/generated/exports.ts', import.meta.url),
+    new URL('../../src/engine/generated/exports.ts', import.meta.url),
     'utf8',
   ).matchAll(/^ {2}(\w+)\((.*)\): \w+;$/gm);
   const counts = [...declared].map(
@@ -103,7 +103,7 @@ test('a kernel takes at most four numbers: others are in a descriptor', () => {
 });
 
 describe('addresses are passed on', () => {
-  const root = fileURLToPath(new URL('../src', import.meta.url));
+  const root = fileURLToPath(new URL('../../src', import.meta.url));
   const read = (file: string): string => readFileSync(join(root, file), 'utf8');
 
   test.each([

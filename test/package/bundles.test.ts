@@ -3,8 +3,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error a script of the build
-import * as size from '../build/size.mjs';
-import { root } from './support/consumer.ts';
+import * as size from '../../build/size.mjs';
+import { root } from '../support/consumer.ts';
 
 interface Weight {
   readonly name: string;

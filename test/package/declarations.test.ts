@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createConsumer, root, type Consumer } from './support/consumer.ts';
+import { createConsumer, root, type Consumer } from '../support/consumer.ts';
 
 let consumer: Consumer;
 beforeAll(() => {

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { root } from './support/consumer.ts';
+import { root } from '../support/consumer.ts';
 
 const folder = join(root, 'examples');
 const scratch = mkdtempSync(join(tmpdir(), 'gatefold-examples-'));

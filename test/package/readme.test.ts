@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build, type BuildOptions } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { root } from './support/consumer.ts';
+import { root } from '../support/consumer.ts';
 
 interface Block {
   readonly title: string;

@@ -3,7 +3,7 @@
  * atol 1e-5, rtol 1e-3): the gradients that other suites trust are proved here.
  */
 import { describe, expect, it } from 'vitest';
-import { cellForms, recurrentLayer } from './support/cells.ts';
+import { cellForms, recurrentLayer } from '../support/cells.ts';
 import {
   createTally,
   describeGradcheck,
@@ -11,9 +11,9 @@ import {
   gradcheck,
   RTOL,
   smallProblem,
-} from './support/gradcheck.ts';
-import { createProblem, gradientsOf, lossOf } from './support/problem.ts';
-import { createRandom } from './support/random.ts';
+} from '../support/gradcheck.ts';
+import { createProblem, gradientsOf, lossOf } from '../support/problem.ts';
+import { createRandom } from '../support/random.ts';
 
 /**
  * A directional derivative has less noise than the sum of its terms: far tighter, so that a

@@ -1,15 +1,15 @@
 /** The comparison of builds: it notices every changed bit, and its configurations cover all. */
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { GatefoldError } from '../src/hosts/default.ts';
-import { firstDifference } from './same-bits/compare.ts';
-import { drawConfiguration } from './same-bits/configuration.ts';
-import { compareBuilds } from './same-bits/run.ts';
-import { buildOf, namesOf, NAMES, type Build } from './support/builds.ts';
-import { fromBits } from './support/floats.ts';
-import { openBuild, otherFolder } from './support/other-build.ts';
+import { GatefoldError } from '../../src/hosts/default.ts';
+import { firstDifference } from './compare.ts';
+import { drawConfiguration } from './configuration.ts';
+import { compareBuilds } from './run.ts';
+import { buildOf, namesOf, NAMES, type Build } from '../support/builds.ts';
+import { fromBits } from '../support/floats.ts';
+import { openBuild, otherFolder } from '../support/other-build.ts';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 describe('the comparison of bits', () => {
   const x = (...values: number[]): { x: Float32Array } => ({ x: Float32Array.from(values) });

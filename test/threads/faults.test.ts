@@ -4,19 +4,19 @@
  */
 import type { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { SHARES, Seat, createControl, waitFor } from '../src/threads/control.ts';
-import { Model } from '../src/hosts/default.ts';
-import { ThreadedEngine } from '../src/threads/index.ts';
-import { createEngine } from './support/engines.ts';
-import { kill } from './support/kill.ts';
-import { courseOfThreads, sameCourse } from './support/threads-course.ts';
+import { SHARES, Seat, createControl, waitFor } from '../../src/threads/control.ts';
+import { Model } from '../../src/hosts/default.ts';
+import { ThreadedEngine } from '../../src/threads/index.ts';
+import { createEngine } from '../support/engines.ts';
+import { kill } from '../support/kill.ts';
+import { courseOfThreads, sameCourse } from '../support/threads-course.ts';
 import {
   createFaultyWorker,
   createWorker,
   startThreads,
   withFaultyKernels,
   type Fault,
-} from './support/threads.ts';
+} from '../support/threads.ts';
 
 const plain = createEngine('baseline');
 const expected = courseOfThreads(plain);
@@ -142,7 +142,7 @@ describe('a worker that is slow', () => {
     ['may not', true],
   ])('has its time where the clock jumps and a thread %s', async (_, isPage) => {
     vi.resetModules();
-    const control = (await import('../src/threads/control.ts')) as { waitFor: typeof waitFor };
+    const control = (await import('../../src/threads/control.ts')) as { waitFor: typeof waitFor };
     if (isPage) {
       vi.spyOn(Atomics, 'wait').mockImplementation(() => {
         throw new TypeError('not here');

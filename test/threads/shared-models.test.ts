@@ -5,12 +5,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Model, Trainer } from '../src/hosts/default.ts';
-import { attachModel, ThreadedEngine, releaseModel, shareModel } from '../src/threads/index.ts';
-import type { SharedModel } from '../src/threads/index.ts';
-import { sameBits } from './support/agreement.ts';
-import { createEngine } from './support/engines.ts';
-import { liveHeap } from './support/heap.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
+import { attachModel, ThreadedEngine, releaseModel, shareModel } from '../../src/threads/index.ts';
+import type { SharedModel } from '../../src/threads/index.ts';
+import { sameBits } from '../support/agreement.ts';
+import { createEngine } from '../support/engines.ts';
+import { liveHeap } from '../support/heap.ts';
 
 const MIB = 2 ** 20;
 const description = {
@@ -146,7 +146,7 @@ describe('a shared model', () => {
     const program = `
       const { parentPort } = require('node:worker_threads');
       parentPort.once('message', async (shared) => {
-        const { attachModel } = await import('${new URL('../dist/threads.js', import.meta.url)}');
+        const { attachModel } = await import('${new URL('../../dist/threads.js', import.meta.url)}');
         parentPort.postMessage(attachModel(shared).parameterCount);
         setInterval(() => undefined, 1e6);
       });`;

@@ -7,14 +7,14 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../src/hosts/default.ts';
-import type { Kernels } from '../src/engine/kernels.ts';
-import { attachModel, ThreadedEngine, shareModel } from '../src/threads/index.ts';
-import { forSharedMemory } from '../src/threads/engine.ts';
-import { CALLS } from '../src/threads/calls.ts';
-import { Team } from '../src/threads/team.ts';
-import { sameBits } from './support/agreement.ts';
-import { cellForms } from './support/cells.ts';
+import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../../src/hosts/default.ts';
+import type { Kernels } from '../../src/engine/kernels.ts';
+import { attachModel, ThreadedEngine, shareModel } from '../../src/threads/index.ts';
+import { forSharedMemory } from '../../src/threads/engine.ts';
+import { CALLS } from '../../src/threads/calls.ts';
+import { Team } from '../../src/threads/team.ts';
+import { sameBits } from '../support/agreement.ts';
+import { cellForms } from '../support/cells.ts';
 import {
   cellConfiguration,
   layerConfiguration,
@@ -22,11 +22,11 @@ import {
   optionConfiguration,
   stackConfiguration,
   type Configuration,
-} from './support/configuration.ts';
-import { requireSameCourse } from './support/course.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { SUBJECTS } from './support/layer-stacks.ts';
-import { createWorker, startThreads } from './support/threads.ts';
+} from '../support/configuration.ts';
+import { requireSameCourse } from '../support/course.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { SUBJECTS } from '../support/layer-stacks.ts';
+import { createWorker, startThreads } from '../support/threads.ts';
 
 const PAGE = 65536;
 
@@ -178,7 +178,7 @@ describe('an engine of threads', () => {
 
   it.each(['engine.dispose();', ''])('lets the process end: %s', (last) => {
     const program = `
-      import { ThreadedEngine } from '${new URL('../dist/threads.js', import.meta.url)}';
+      import { ThreadedEngine } from '${new URL('../../dist/threads.js', import.meta.url)}';
       const engine = await ThreadedEngine.create({ threads: 2 });
       process.stdout.write(String(engine.threads));
       ${last}`;
@@ -203,7 +203,7 @@ describe('a shared model', () => {
   const program = `
     const { parentPort } = require('node:worker_threads');
     parentPort.once('message', async (shared) => {
-      const { attachModel } = await import('${new URL('../dist/threads.js', import.meta.url)}');
+      const { attachModel } = await import('${new URL('../../dist/threads.js', import.meta.url)}');
       const model = attachModel(shared);
       parentPort.on('message', ({ x, sequence }) => parentPort.postMessage(model.forward(x, sequence).output));
       parentPort.postMessage('ready');

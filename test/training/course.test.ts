@@ -13,9 +13,9 @@ import {
   Model,
   ReduceOnPlateau,
   Trainer,
-} from '../src/hosts/default.ts';
-import { createEngine } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/default.ts';
+import { createEngine } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 const engine = createEngine('baseline');
 const WINDOWS = 2;

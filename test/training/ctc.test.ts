@@ -3,11 +3,11 @@
  * by differences.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { Model, Trainer, greedyCtc, labelErrorRate, type Engine } from '../src/hosts/default.ts';
-import { ctc, ctcByAlignments } from './reference/ctc.ts';
-import type { Vec } from './reference/math.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom, type Random } from './support/random.ts';
+import { Model, Trainer, greedyCtc, labelErrorRate, type Engine } from '../../src/hosts/default.ts';
+import { ctc, ctcByAlignments } from '../reference/ctc.ts';
+import type { Vec } from '../reference/math.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom, type Random } from '../support/random.ts';
 
 function randomLabels(random: Random, count: number, classes: number, blank: number): number[] {
   return Array.from({ length: count }, () => {

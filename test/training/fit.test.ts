@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Model, Trainer, type TrainingData, type TrainingWindow } from '../src/hosts/default.ts';
-import { createEngine } from './support/engines.ts';
+import { Model, Trainer, type TrainingData, type TrainingWindow } from '../../src/hosts/default.ts';
+import { createEngine } from '../support/engines.ts';
 
 const engine = createEngine('baseline');
 const BATCH = 2;

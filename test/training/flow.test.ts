@@ -4,12 +4,12 @@
  * itself adds.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, gradientFlow } from '../src/hosts/default.ts';
-import type { FlowBatch, ModelDescription } from '../src/hosts/default.ts';
-import { zeroState } from './reference/layers.ts';
-import { backward, forward, type Parameters, type State } from './reference/network.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+import { GatefoldError, Model, Trainer, gradientFlow } from '../../src/hosts/default.ts';
+import type { FlowBatch, ModelDescription } from '../../src/hosts/default.ts';
+import { zeroState } from '../reference/layers.ts';
+import { backward, forward, type Parameters, type State } from '../reference/network.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 type Case = [what: string, layers: ModelDescription['layers'], batch: FlowBatch];
 

@@ -3,16 +3,16 @@
  * differences: the kernels alone on random shapes, and the mean that a trainer makes of them.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { LOSS_CLASSES, PART_LOSS } from '../assembly/shared/codes.ts';
-import { kernelsOf } from '../src/engine/engine.ts';
-import { NONE, Plan } from '../src/engine/plan.ts';
-import type { Descriptor, Slot } from '../src/engine/plan.ts';
-import { GatefoldError, Model, Trainer, type LossChoice } from '../src/hosts/default.ts';
-import { meanOf } from './reference/loss.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { ATOL, slope } from './support/gradcheck.ts';
-import { rowLosses, targetWidth, type RowLossCase } from './support/losses.ts';
-import { createRandom, type Random } from './support/random.ts';
+import { LOSS_CLASSES, PART_LOSS } from '../../assembly/shared/codes.ts';
+import { kernelsOf } from '../../src/engine/engine.ts';
+import { NONE, Plan } from '../../src/engine/plan.ts';
+import type { Descriptor, Slot } from '../../src/engine/plan.ts';
+import { GatefoldError, Model, Trainer, type LossChoice } from '../../src/hosts/default.ts';
+import { meanOf } from '../reference/loss.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { ATOL, slope } from '../support/gradcheck.ts';
+import { rowLosses, targetWidth, type RowLossCase } from '../support/losses.ts';
+import { createRandom, type Random } from '../support/random.ts';
 
 const cases = Object.entries(rowLosses);
 

@@ -15,10 +15,10 @@ import {
   GatefoldError,
   Model,
   Trainer,
-} from '../src/hosts/default.ts';
-import { SequenceBuckets } from '../src/data/index.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/default.ts';
+import { SequenceBuckets } from '../../src/data/index.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 const BATCH = 3;
 const STEPS = 8;

@@ -10,11 +10,11 @@ import {
   Trainer,
   type OptimizerOptions,
   type ParameterGroup,
-} from '../src/hosts/default.ts';
-import { clipGradients, createOptimizer } from './reference/optim.ts';
-import { sameBits } from './support/agreement.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/default.ts';
+import { clipGradients, createOptimizer } from '../reference/optim.ts';
+import { sameBits } from '../support/agreement.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 const UPDATES = 20;
 const layers = [

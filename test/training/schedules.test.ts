@@ -8,8 +8,8 @@ import {
   linearDecay,
   stepDecay,
   type GradClip,
-} from '../src/hosts/default.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/default.ts';
+import { createRandom } from '../support/random.ts';
 
 describe('schedules', () => {
   it('linear goes to zero, steps multiply', () => {

@@ -10,13 +10,13 @@ import {
   type GradClip,
   type LossChoice,
   type TrainerOptions,
-} from '../src/hosts/default.ts';
-import { planSegments } from '../src/training/segments.ts';
-import type { LayerSpec, WindowOptions } from '../src/hosts/default.ts';
-import { sameBits } from './support/agreement.ts';
-import { cellForms } from './support/cells.ts';
-import { createEngine, variants, type Variant } from './support/engines.ts';
-import { createRandom } from './support/random.ts';
+} from '../../src/hosts/default.ts';
+import { planSegments } from '../../src/training/segments.ts';
+import type { LayerSpec, WindowOptions } from '../../src/hosts/default.ts';
+import { sameBits } from '../support/agreement.ts';
+import { cellForms } from '../support/cells.ts';
+import { createEngine, variants, type Variant } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 const MIB = 2 ** 20;
 

@@ -4,20 +4,20 @@
  * finite.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import { GatefoldError, Model, Trainer, type TrainerOptions } from '../src/hosts/default.ts';
-import type { ModelDescription } from '../src/ops/index.ts';
-import { sameBits } from './support/agreement.ts';
-import { cellForms, recurrentLayer, type CellForm } from './support/cells.ts';
-import { createEngine, variants } from './support/engines.ts';
-import { drawOptions, optionsOf, type OptionName } from './support/options.ts';
-import { createRandom } from './support/random.ts';
+import { GatefoldError, Model, Trainer, type TrainerOptions } from '../../src/hosts/default.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
+import { sameBits } from '../support/agreement.ts';
+import { cellForms, recurrentLayer, type CellForm } from '../support/cells.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { drawOptions, optionsOf, type OptionName } from '../support/options.ts';
+import { createRandom } from '../support/random.ts';
 import {
   lossError,
   LOSS_TOLERANCE,
   trainBoth,
   type Course,
   type Outcome,
-} from './support/training.ts';
+} from '../support/training.ts';
 
 type Options = Course['options'];
 
