@@ -1,14 +1,14 @@
-// Do the tests notice? Applies the mutants of test/mutants.mjs, one after another, to copies of the
+// Do the tests notice? Applies the mutants of test/mutants/, one after another, to copies of the
 // project and runs suites there until one fails. Exit status 1 when a mutant survives.
 //
 //   npm run test:mutate                        all mutants, as many at a time as there are cores
 //   npm run test:mutate -- --part 2/8          the second of eight parts of them
 //   npm run test:mutate -- lstm gru            those whose file or name contains "lstm" or "gru"
-//   npm run test:mutate -- --write             keeps what noticed each in test/mutants.json
+//   npm run test:mutate -- --write             keeps what noticed each in noticed.json there
 //   node test/mutate.mjs --check               only whether mutants and table fit the sources
 //
-// test/mutants.json names for each mutant the test that noticed it last. That test is tried first,
-// then those that notice other mutants of the file: a run needs one build and one test a mutant.
+// noticed.json names for each mutant the test that noticed it last. That test is tried first, then
+// those that notice other mutants of the file: a run needs one build and one test a mutant.
 import asc from 'assemblyscript/asc';
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ import { printBytes } from '../build/embed.mjs';
 import { mutants } from './mutants.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const TABLE = join(root, 'test/mutants.json');
+const TABLE = join(root, 'test/mutants/noticed.json');
 const BYTES = 'src/engine/generated/wasm-bytes.ts';
 /** Everything that a build and the suites read. */
 const COPIED = [
@@ -213,7 +213,8 @@ const written = await readFile(TABLE, 'utf8');
 const table = JSON.parse(written);
 if (options.check) {
   const advice = 'run npm run test:mutate -- PATTERN --write';
-  if (printTable() !== written) throw new Error(`test/mutants.json is out of date: ${advice}`);
+  if (printTable() !== written)
+    throw new Error(`test/mutants/noticed.json is out of date: ${advice}`);
   process.exit();
 }
 const untouched = await makeCopy();

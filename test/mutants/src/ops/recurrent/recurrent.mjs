@@ -1,0 +1,15 @@
+export const mutants = {
+  'a sub-layer that reads both ways counts once': [
+    [
+      'count: layer.bidirectional ? 2 * layer.numLayers : layer.numLayers,',
+      'count: layer.numLayers,',
+    ],
+  ],
+  'what reads backwards reads its inputs forwards': [['        turn?.before();\n', '']],
+  'a single bias is added twice': [
+    [
+      "this.#bias === 'single' ? noBias : at.parameter('biasHidden')",
+      "at.parameter(this.#bias === 'single' ? 'biasInput' : 'biasHidden')",
+    ],
+  ],
+};
