@@ -237,7 +237,7 @@ async function work(copy) {
     for (const file of [mutant.file, BYTES]) await cp(join(untouched, file), join(copy, file));
     const seconds = secondsSince(start).padStart(4);
     console.log(
-      `${String(++done).padStart(3)}  ${mutant.file.padEnd(23)} ${mutant.name.padEnd(64)}${seconds} s  ${by}`,
+      `${String(++done).padStart(3)}  ${mutant.file.padEnd(34)} ${mutant.name.padEnd(64)}${seconds} s  ${by}`,
     );
     if (options.write) await writeFile(TABLE, printTable());
   }

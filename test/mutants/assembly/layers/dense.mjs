@@ -3,4 +3,7 @@ export const mutants = {
   'gradient of the bias dropped': [
     ['if (d.bias) columnSums(d.dBias + at, y, d.yRow, d.rows, vectors);', ''],
   ],
+  'gradient of the last inputs dropped': [
+    ['const wide = (d.inputs + 3) >> 2;', 'const wide = d.inputs >> 2;'],
+  ],
 };

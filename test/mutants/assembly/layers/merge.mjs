@@ -8,4 +8,8 @@ export const mutants = {
       'v128.store(d.da + at + k, isProduct ? f32x4.mul(g, v128.load(d.a + at + k)) : g);',
     ],
   ],
+  'mean of directions is their sum': [
+    ['if (d.mode == codes.MERGE_AVE) z = f32x4.mul(half, z);', ''],
+  ],
+  'gradient of the mean is not halved': [['d.mode == codes.MERGE_AVE ? 0.5 : 1', '1']],
 };
