@@ -1,9 +1,11 @@
 /** That the mutants and their table fit the sources: to try all of them takes much longer. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
 // @ts-expect-error a script
 import { mutants } from '../mutants.mjs';
+// @ts-expect-error a script
+import { faults } from '../redzone/faults.mjs';
 
 /** Structs, constants, the list of exports, and tiles that a script writes. */
 const NO_KERNELS = /^(index|shared\/.*|base\/(abort|structs|tables)|matrix\/gen\/.*)\.ts$/;
@@ -13,6 +15,15 @@ it('every mutant finds its place, and the table names no other', () => {
   const { status, stderr } = spawnSync(process.execPath, command, { encoding: 'utf8' });
   expect(stderr).toBe('');
   expect(status).toBe(0);
+});
+
+it('every fault of the red zones finds its place', () => {
+  const places = ({ file, from }: { file: string; from: string }): number =>
+    readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8').split(from).length - 1;
+  const strange = (faults as { name: string; file: string; from: string }[]).filter(
+    (fault) => places(fault) !== 1,
+  );
+  expect(strange.map(({ name }) => name)).toEqual([]);
 });
 
 it('every file of kernels has at least three mutants', () => {
