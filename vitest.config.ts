@@ -1,8 +1,17 @@
 import { defineConfig, type ViteUserConfigFnObject } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** The files that take longest, longest first. */
-const HEAVY = ['property', 'training', 'gradcheck', 'threads', 'cli', 'examples', 'wide', 'tfjs'];
+/** The files of `test/` that take longest, longest first. */
+const HEAVY = [
+  'ops/property',
+  'training/training',
+  'reference/gradcheck',
+  'threads/threads',
+  'cli/cli',
+  'package/examples',
+  'engine/wide',
+  'peers/tfjs',
+];
 
 /**
  * Starts heavy files first: one that started last would run on alone while other cores are idle.
@@ -10,7 +19,7 @@ const HEAVY = ['property', 'training', 'gradcheck', 'threads', 'cli', 'examples'
 class HeavyFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification): number => {
-      const at = HEAVY.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      const at = HEAVY.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
       return at < 0 ? HEAVY.length : at;
     };
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));

@@ -1,5 +1,5 @@
-// From the descriptors of the kernels in assembly/ to src/engine/generated/layout.ts. Names and types
-// are read from the sources; the compiler of the kernels says where the fields lie.
+// From the descriptors of the kernels in assembly/ to src/engine/generated/layout.ts. Names and
+// types are read from the sources; the compiler of the kernels says where the fields lie.
 import { demangle } from '@assemblyscript/loader';
 
 /**

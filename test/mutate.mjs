@@ -1,14 +1,14 @@
-// Do the tests notice? Applies the mutants of test/mutants.mjs, one after another, to copies of the
+// Do the tests notice? Applies the mutants of test/mutants/, one after another, to copies of the
 // project and runs suites there until one fails. Exit status 1 when a mutant survives.
 //
 //   npm run test:mutate                        all mutants, as many at a time as there are cores
 //   npm run test:mutate -- --part 2/8          the second of eight parts of them
 //   npm run test:mutate -- lstm gru            those whose file or name contains "lstm" or "gru"
-//   npm run test:mutate -- --write             keeps what noticed each in test/mutants.json
+//   npm run test:mutate -- --write             keeps what noticed each in noticed.json there
 //   node test/mutate.mjs --check               only whether mutants and table fit the sources
 //
-// test/mutants.json names for each mutant the test that noticed it last. That test is tried first,
-// then those that notice other mutants of the file: a run needs one build and one test a mutant.
+// noticed.json names for each mutant the test that noticed it last. That test is tried first, then
+// those that notice other mutants of the file: a run needs one build and one test a mutant.
 import asc from 'assemblyscript/asc';
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ import { printBytes } from '../build/embed.mjs';
 import { mutants } from './mutants.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const TABLE = join(root, 'test/mutants.json');
+const TABLE = join(root, 'test/mutants/noticed.json');
 const BYTES = 'src/engine/generated/wasm-bytes.ts';
 /** Everything that a build and the suites read. */
 const COPIED = [
@@ -35,59 +35,55 @@ const COPIED = [
   'tsconfig.json',
   'vitest.config.ts',
 ];
-/** What a mutant that no suite is known to notice is tried on, the cheap ones first. */
-const SUITES = [
-  'layer-kernels',
-  'layer-contract',
-  'layers',
-  'into',
-  'outputs',
-  'summary',
-  'wrong-kinds',
-  'cli-parts',
-  'layer-kernels',
-  'kernels',
-  'sequences',
-  'wide',
-  'ctc',
-  'masks',
-  'loss',
-  'metrics',
-  'pool',
-  'tied',
-  'segments',
-  'flow',
-  'gates',
-  'int8',
-  'property',
-  'optimizers',
-  'training',
-  'activations',
-  'untrusted',
-  'sizes',
-  'errors',
-  'many-layers',
-  'formats/bombs',
-  'memory',
-  'formats/models',
-  'checkpoint',
-  'shared-models',
-  'threads-faults',
-  'threads',
-  'hostile-command',
-  'cli',
-  'cli-flow',
-].map((name) => `test/${name}.test.ts`);
+
+const fileOf = (suite) => `test/${suite}.test.ts`;
 /** Suites that run dist/ too: a mutant of src/ has to be built for them. */
 const BUILT = [
-  'checkpoint',
-  'shared-models',
-  'threads-faults',
-  'threads',
-  'hostile-command',
-  'cli',
-  'cli-flow',
-].map((name) => `test/${name}.test.ts`);
+  'node/checkpoint',
+  'threads/shared-models',
+  'threads/faults',
+  'threads/threads',
+  'cli/hostile-command',
+  'cli/cli',
+  'cli/flow',
+].map(fileOf);
+/** What a mutant that no suite is known to notice is tried on, the cheap ones first. */
+const SUITES = [
+  'kernels/layer-kernels',
+  'ops/layer-contract',
+  'ops/layers',
+  'model/into',
+  'model/outputs',
+  'model/summary',
+  'base/wrong-kinds',
+  'cli/parts',
+  'kernels/kernels',
+  'graph/sequences',
+  'engine/wide',
+  'training/ctc',
+  'ops/masks',
+  'training/loss',
+  'training/metrics',
+  'ops/pool',
+  'ops/tied',
+  'training/segments',
+  'training/flow',
+  'model/gates',
+  'ops/int8',
+  'ops/property',
+  'training/optimizers',
+  'training/training',
+  'kernels/activations',
+  'base/untrusted',
+  'engine/sizes',
+  'base/errors',
+  'graph/many-layers',
+  'formats/bombs',
+  'engine/memory',
+  'formats/models',
+]
+  .map(fileOf)
+  .concat(BUILT);
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -217,7 +213,8 @@ const written = await readFile(TABLE, 'utf8');
 const table = JSON.parse(written);
 if (options.check) {
   const advice = 'run npm run test:mutate -- PATTERN --write';
-  if (printTable() !== written) throw new Error(`test/mutants.json is out of date: ${advice}`);
+  if (printTable() !== written)
+    throw new Error(`test/mutants/noticed.json is out of date: ${advice}`);
   process.exit();
 }
 const untouched = await makeCopy();
@@ -240,7 +237,7 @@ async function work(copy) {
     for (const file of [mutant.file, BYTES]) await cp(join(untouched, file), join(copy, file));
     const seconds = secondsSince(start).padStart(4);
     console.log(
-      `${String(++done).padStart(3)}  ${mutant.file.padEnd(23)} ${mutant.name.padEnd(64)}${seconds} s  ${by}`,
+      `${String(++done).padStart(3)}  ${mutant.file.padEnd(34)} ${mutant.name.padEnd(64)}${seconds} s  ${by}`,
     );
     if (options.write) await writeFile(TABLE, printTable());
   }

@@ -79,12 +79,12 @@ describe('the packed package computes the same bits in', () => {
   });
 
   test('Node 24: the tests of weights of 8 bits, whose relaxed products Node 20 gets wrong', async () => {
-    expect(await suites(['test/int8.test.ts'])).toMatch(/Tests .*passed/);
+    expect(await suites(['test/ops/int8.test.ts'])).toMatch(/Tests .*passed/);
   });
 
   test('Node 24: tests of the kernels where V8 joins vectors to 256 bits', async () => {
     const flags = ['--execArgv=--experimental-wasm-revectorize', '--execArgv=--no-liftoff'];
-    const files = ['test/wide.test.ts', 'test/sequences.test.ts'];
+    const files = ['test/engine/wide.test.ts', 'test/graph/sequences.test.ts'];
     expect(await suites([...files, ...flags])).toMatch(/Tests .*passed/);
   });
 

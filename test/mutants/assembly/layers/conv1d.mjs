@@ -1,0 +1,76 @@
+export const mutants = {
+  'conv1d: ragged rows have the input of their neighbours': [
+    [
+      'const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;\n  return row < 0 ? 0 : d.x',
+      'const row = t < d.steps ? load<i32>(d.offsets + (t << 2)) + place : -1;\n  return row < 0 ? 0 : d.x',
+    ],
+  ],
+  'conv1d: windows repeat the window of another row': [
+    ['load<i32>(d.outputOffsets + ((t - 1) << 2)) + place - first', 'r - 1'],
+  ],
+  'conv1d: windows repeat too few taps at a stride': [
+    ['min(d.stride / d.dilation, d.taps)', 'min(1, d.taps)'],
+  ],
+  'conv1d: windows repeat what lies before their block': [['if (before >= 0) {', 'if (t > 0) {']],
+  'conv1d: every group sees the first inputs': [
+    ['copyTap(to, from ? from + within : 0, inputs);', 'copyTap(to, from, inputs);'],
+  ],
+  'conv1d: groups overwrite the columns of their neighbours': [
+    [
+      'copyTap(y + r * d.yRow + at, c + r * row, outputs)',
+      'copyTap(y + r * d.yRow + at, c + r * row, vectors << 2)',
+    ],
+  ],
+  'conv1d: gradients of the neighbouring group reach the weights': [
+    [
+      'copyTap(d.slice + r * row, from + r * d.dyRow, outputs)',
+      'copyTap(d.slice + r * row, from + r * d.dyRow, vectors << 2)',
+    ],
+  ],
+  'conv1d: dx is added to what was there': [
+    ['memory.fill(d.dx + r * d.dxRow, 0, width)', 'memory.fill(d.dx + r * d.dxRow, 0, 0)'],
+  ],
+  'conv1d: depthwise gradient of the first tap alone': [
+    ['const dw = tapsOf(d, d.dw, v) + (k << 6);', 'const dw = tapsOf(d, d.dw, v);'],
+  ],
+  'conv1d: no gradient reaches the state': [
+    ['return t < 0 || !d.dState ? 0 : d.dState', 'return t < 0 || d.dState ? 0 : d.dState'],
+  ],
+  'conv1d: the gradient of the last state is lost': [['      memory.copy(to, from, width);\n', '']],
+  'conv1d: gradients take the first block of rows first': [
+    [
+      'for (let end = rows; end > 0; end -= d.windowRows) {\n    const first = max(0, end - d.windowRows);',
+      'for (let first = 0; first < rows; first += d.windowRows) {\n    const end = min(rows, first + d.windowRows);',
+    ],
+  ],
+  'conv1d: depthwise gradients take the first step first': [
+    ['for (let t = d.outputSteps - 1; t >= 0; t--) {', 'for (let t = 0; t < d.outputSteps; t++) {'],
+  ],
+  'conv1d: the state of a short row forgets the one before': [
+    ['return t < 0 ? 0 : d.state', 'return t < 0 || t >= d.history - d.steps ? 0 : d.state'],
+  ],
+  'conv1d: the state after is that of the longest row': [
+    [
+      'const first = validSteps(d.offsets, d.steps, place) - d.history;\n    for (let j = 0',
+      'const first = d.steps - d.history;\n    for (let j = 0',
+    ],
+  ],
+  'convolution: a true one, not a correlation': [
+    [
+      'function firstTap(d: Conv1d, t: i32, place: i32): i32 {\n  return t * d.stride - load<i32>(d.lefts + (place << 2));',
+      'function firstTap(d: Conv1d, t: i32, place: i32): i32 {\n  return t * d.stride + load<i32>(d.lefts + (place << 2));',
+    ],
+  ],
+  'convolution: every row has the zeros of the first': [
+    ['load<i32>(d.lefts + (place << 2))', 'load<i32>(d.lefts)'],
+  ],
+  'depthwise convolution: dx takes its last output alone': [
+    [
+      'v128.store(dx + at, madd(g, w, v128.load(dx + at)));',
+      'v128.store(dx + at, f32x4.mul(g, w));',
+    ],
+  ],
+  'depthwise convolution: taps in the order of groups': [
+    ['(((v >> 2) * d.taps) << 6)', '((v >> 2) << 6)'],
+  ],
+};

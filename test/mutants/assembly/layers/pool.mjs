@@ -1,0 +1,21 @@
+export const mutants = {
+  'last step where all rows are as long': [
+    ['mode == codes.POOL_LAST ? max(0, length - 1) : 0', 'mode == codes.POOL_LAST ? steps - 1 : 0'],
+  ],
+  'mean over the steps of the longest row': [
+    ['mode == codes.POOL_MEAN ? <f32>length : 1', 'mode == codes.POOL_MEAN ? <f32>steps : 1'],
+  ],
+  'rows without a step keep what was there': [['if (length == 0) memory.fill(y, 0, d.width);', '']],
+  'maximum of the last two steps': [['isMax ? f32x4.max(sum, next)', 'isMax ? next']],
+  'backward: the gradient of the last step reaches the first': [
+    ['mode == codes.POOL_LAST ? length - 1 : 0', '0'],
+  ],
+  'backward: mean not divided': [['g = f32x4.div(g, divisor);', '']],
+  'backward: every maximum takes the gradient': [['v128.store(dy + k, v128.andnot(g, hit));', '']],
+  'backward: gradients of the steps not taken stay from the pass before': [
+    [
+      'v128.store(dx + k, g);',
+      'if (t == chosen || d.mode >= codes.POOL_MEAN) v128.store(dx + k, g);',
+    ],
+  ],
+};

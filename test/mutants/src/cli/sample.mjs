@@ -1,0 +1,3 @@
+export const mutants = {
+  'the unknown is written': [['logits[UNKNOWN] = -Infinity;', '']],
+};

@@ -1,0 +1,3 @@
+export const mutants = {
+  'a sequence of another kind is taken': [['sequences.forEach(checkSequence);', '']],
+};

@@ -1,0 +1,14 @@
+export const mutants = {
+  'a chunk of a long sequence starts over': [
+    ['copyState(kernels, workspace.lastStates(), initial, batch);', ''],
+  ],
+  'outputs of the caller overwrite inputs that are still to be read': [
+    [
+      'this.#begin(isApart ? checked : { ...checked, x: checked.x.slice() })',
+      'this.#begin(checked)',
+    ],
+  ],
+  'rows after the valid steps keep what was in the array': [
+    ['if (given.out && lengths) output.fill(0);', ''],
+  ],
+};

@@ -1,0 +1,14 @@
+export const mutants = {
+  'activation of a layer: features of rows that are padded': [
+    ['width: this.inputs,', 'width: this.rowLength,'],
+  ],
+  'activation of a layer: no gradient goes through': [
+    ['if (wantsInput) run.activation_backward', 'if (!wantsInput) run.activation_backward'],
+  ],
+  'activation of a layer: rows of the pass before': [
+    [
+      "arrange: ({ rows }) => kernels.set(layer, 'rows', rows)",
+      "arrange: ({ rows }) => kernels.set(layer, 'rows', rows - 1)",
+    ],
+  ],
+};

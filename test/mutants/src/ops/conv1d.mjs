@@ -1,0 +1,29 @@
+export const mutants = {
+  'conv1d: the zeros of the longest row for all': [
+    ['convZeros(length, this.#layer)[0]', 'convZeros(extent.steps, this.#layer)[0]'],
+  ],
+  'conv1d: the state of the batch as if all rows were there': [
+    [
+      'return history * batch + offsets[step]! + place;',
+      'return (history + step) * batch + place;',
+    ],
+  ],
+  'conv1d: a state of one step less': [
+    [
+      'const count = isCausal ? this.#reach : 0;',
+      'const count = isCausal ? Math.min(this.#reach, 1) : 0;',
+    ],
+  ],
+  'conv1d: the inputs are lost where their gradient takes their place': [
+    ['const isCopied = history > 0 || isReplaced;', 'const isCopied = history > 0;'],
+  ],
+  'conv1d: a transpose of depthwise weights': [
+    ['isTraining && sizes.wTransposed > 0', 'isTraining'],
+  ],
+  'conv1d: streams whatever the stride': [
+    [
+      "const isCausal = padding === 'causal' && stride === 1;",
+      "const isCausal = padding === 'causal';",
+    ],
+  ],
+};

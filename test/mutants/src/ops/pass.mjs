@@ -1,0 +1,8 @@
+export const mutants = {
+  'padding is turned around with the row': [
+    ['offsets[lengths[place]! - 1 - t]! + place', 'offsets[steps - 1 - t]! + place'],
+  ],
+  'rows are not sorted by length': [
+    ['lengths[b]! - lengths[a]! || a - b', 'lengths[a]! - lengths[b]! || a - b'],
+  ],
+};

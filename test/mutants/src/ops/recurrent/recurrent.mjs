@@ -1,0 +1,18 @@
+export const mutants = {
+  'a sub-layer that reads both ways counts once': [
+    [
+      'count: layer.bidirectional ? 2 * layer.numLayers : layer.numLayers,',
+      'count: layer.numLayers,',
+    ],
+  ],
+  'what reads backwards reads its inputs forwards': [['        turn?.before();\n', '']],
+  'a single bias is added twice': [
+    [
+      "this.#bias === 'single' ? noBias : at.parameter('biasHidden')",
+      "at.parameter(this.#bias === 'single' ? 'biasInput' : 'biasHidden')",
+    ],
+  ],
+  'a recurrent vector is taken for a matrix': [
+    ['depth: hasMatrix ? this.depth : 0,', 'depth: this.depth,'],
+  ],
+};

@@ -1,0 +1,8 @@
+export const mutants = {
+  'neighbours of different rates are one range': [
+    ['last.share === share && last.weightDecay', 'last.weightDecay'],
+  ],
+  'neighbours of different decays are one range': [
+    ['last.share === share && last.weightDecay === weightDecay', 'last.share === share'],
+  ],
+};

@@ -1,0 +1,26 @@
+export const mutants = {
+  'gradients of the window before are kept': [
+    ['this.#kernels.zero(this.#updater.gradients);\n    writeState', 'writeState'],
+  ],
+  'gradients of states of the window before are kept': [
+    ['writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);', ''],
+  ],
+  'states go from one whole sequence to the next': [
+    ['if (!this.model.pooled) carry.keep', 'carry.keep'],
+  ],
+  'the loss takes the place of a given gradient': [
+    ['    if (output) {\n      const given', '    if (output && !target) {\n      const given'],
+  ],
+  'transposed weights are those of the update before': [
+    [
+      'const report = this.#updater.update();\n    this.#refresh();',
+      'const report = this.#updater.update();',
+    ],
+  ],
+  'a getter disposes what a window is for': [
+    ['    this.#checkAlive();\n    return window;', '    return window;'],
+  ],
+  'a trainer that cannot be made keeps its memory': [
+    ['      arena.free(block);\n      throw error;', '      throw error;'],
+  ],
+};

@@ -1,0 +1,56 @@
+/**
+ * Random models with convolutions, normalisations, activations and single biases among recurrent
+ * layers against the float64 reference, whole and as streams; and that reference against central
+ * differences.
+ */
+import { describe, expect, it } from 'vitest';
+import type { LayerSpec } from '../../src/ops/index.ts';
+import { describeLayerAgreement } from '../support/agreement-suite.ts';
+import { createTally, describeLayerGradcheck, gradcheck } from '../support/gradcheck.ts';
+import { activationNames } from '../support/options.ts';
+import { createProblem } from '../support/problem.ts';
+import { createRandom } from '../support/random.ts';
+
+/** Three rows, one of them shorter and one without a step. */
+function check(layer: LayerSpec, seed: number): void {
+  const tally = createTally();
+  for (let k = 0; k < 4; k++) {
+    const random = createRandom(4 * seed + k);
+    const dims = { steps: 7, batch: 3, ...(k % 2 ? { lengths: [7, 4, 0] } : {}) };
+    gradcheck(createProblem({ layers: [layer] }, dims, random), JSON.stringify(layer), tally);
+  }
+  expect(tally.cases, JSON.stringify(layer)).toBeGreaterThan(0);
+}
+
+describe('gradcheck of every option of the layers of the reference', () => {
+  it('convolutions', () => {
+    const sizes = { type: 'conv1d', inChannels: 4, kernelSize: 3 } as const;
+    for (const padding of ['valid', 'same', 'causal', [1, 2]] as const) {
+      for (const stride of [1, 2]) {
+        for (const dilation of [1, 2]) {
+          for (const groups of [1, 2, 4]) {
+            const options = { padding, stride, dilation, groups, bias: groups < 4 };
+            check({ ...sizes, ...options, outChannels: 4 }, stride + dilation);
+          }
+        }
+      }
+    }
+  });
+
+  it.each([...activationNames, 'softmax', 'logSoftmax'] as const)('activation %s', (activation) => {
+    check({ type: 'activation', inputSize: 4, activation }, 1);
+    check({ type: 'linear', inFeatures: 3, outFeatures: 4, activation }, 2);
+    check({ type: 'conv1d', inChannels: 3, outChannels: 4, kernelSize: 2, activation }, 3);
+  });
+
+  it.each([true, false])('normalisations, gamma %s', (scale) => {
+    for (const bias of [true, false]) check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
+  });
+
+  it.each(['rnn', 'indrnn', 'lstm', 'gru'] as const)('one bias of %s', (type) => {
+    check({ type, inputSize: 3, hiddenSize: 3, numLayers: 2, bias: 'single' }, 1);
+  });
+});
+
+describeLayerGradcheck({ cases: 25, most: 3 });
+describeLayerAgreement({ seed: Number(process.env['GATEFOLD_SEED'] ?? 4711), runs: 20 });

@@ -1,0 +1,134 @@
+/**
+ * The examples as people start them, on small settings: they must end, say what they promise, and
+ * learn something.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { root } from '../support/consumer.ts';
+
+const folder = join(root, 'examples');
+const scratch = mkdtempSync(join(tmpdir(), 'gatefold-examples-'));
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+function run(example: string, ...options: string[]) {
+  const program = join(folder, example, 'main.mjs');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...options], {
+    cwd: scratch,
+    encoding: 'utf8',
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  return { status, stdout, stderr };
+}
+
+/** What an example prints; throws where it fails. */
+function output(example: string, ...options: string[]): string {
+  const { status, stdout, stderr } = run(example, ...options);
+  expect(status, stderr).toBe(0);
+  return stdout;
+}
+
+/** The numbers of the line of a table that starts so. */
+function figures(text: string, name: string): number[] {
+  const line = text.split('\n').find((own) => own.startsWith(`${name}  `));
+  expect(line, `${name} in\n${text}`).toBeDefined();
+  return [...line!.slice(name.length).matchAll(/-?\d+(?:\.\d+)?/g)].map(Number);
+}
+
+const examples = readdirSync(folder).filter((name) => name !== 'common');
+
+describe.each(examples)('%s', (example) => {
+  it('explains itself', () => {
+    const usage = output(example, '--help');
+    const command = `node examples/${example}/main.mjs`;
+    expect(usage).toContain(`\n  ${command}\n`);
+    expect(usage).toMatch(/--quick {2,}a run of a few seconds/);
+    const readme = readFileSync(join(folder, example, 'README.md'), 'utf8');
+    expect(readme).toContain(command);
+  });
+
+  it('refuses an option that it does not have, and a number that is none', () => {
+    for (const options of [['--no-such'], ['--seed', 'x']]) {
+      const { status, stderr } = run(example, ...options);
+      expect(status).toBe(2);
+      expect(stderr).toContain('main.mjs');
+    }
+  });
+});
+
+describe('on small settings', () => {
+  it('next-word says words better than counted pairs', () => {
+    const text = output('next-word', '--quick', '--after', 'the tired bakers');
+    const [counted] = figures(text, 'pairs counted');
+    const [own] = figures(text, 'LSTM');
+    const [floor] = figures(text, 'the choices that made the text');
+    expect(own).toBeLessThan(0.9 * counted!);
+    expect(own).toBeGreaterThan(floor!);
+    expect(text).toMatch(/\.\.\. the tired bakers \.\.\.\n +(?:who|near) [\d.]+ %/);
+  });
+
+  it('next-word reads a text file', () => {
+    const file = join(scratch, 'text.txt');
+    writeFileSync(file, 'One, two, three! Four; five.\n'.repeat(80));
+    const text = output('next-word', '--quick', '--text', file, '--after', 'two, three');
+    expect(text).toMatch(/\.\.\. two , three \.\.\.\n +! /);
+  });
+
+  it('spoken-digits tells digits apart, of voices that it knows and others', () => {
+    const text = output('spoken-digits', '--quick');
+    const [parameters, , unseen, strangers] = figures(text, 'bidirectional LSTM');
+    expect(parameters).toBeGreaterThan(1000);
+    expect(unseen).toBeGreaterThan(70);
+    expect(strangers).toBeGreaterThan(35);
+  });
+
+  it('spoken-digits finds the digits in strings of them', () => {
+    const text = output('spoken-digits', '--quick', '--ctc');
+    const [strings, digits, errors] = figures(text, 'unseen takes');
+    expect(strings).toBe(60);
+    expect(digits).toBeGreaterThan(120);
+    expect(errors).toBeLessThan(60);
+  });
+
+  it('spoken-digits says what a folder of recordings lacks', () => {
+    const { status, stderr } = run('spoken-digits', '--data', scratch);
+    expect(status).toBe(1);
+    expect(stderr).toContain('0_george_0.wav');
+  });
+
+  it('forecast is closer than last week was', () => {
+    const text = output('forecast', '--quick');
+    const [, , naive, own] = figures(text, '1').slice(-5);
+    expect(own).toBeLessThan(0.8 * naive!);
+    expect(text).toMatch(/┤.*╭/);
+  });
+
+  it('forecast reads a column of a CSV file', () => {
+    const file = join(scratch, 'meter.csv');
+    const rows = Array.from({ length: 600 }, (_, t) => `${t},${10 + Math.sin(t / 4)},x`);
+    writeFileSync(file, ['time,power,note', ...rows].join('\n'));
+    const season = ['--season', '25', '--day', '5', '--window', '10', '--horizon', '5'];
+    const text = output('forecast', '--quick', '--csv', file, '--column', 'power', ...season);
+    expect(text).toContain('600 steps: ');
+    const { stderr } = run('forecast', '--csv', file, '--column', 'note');
+    expect(stderr).toContain('value 1 of the column is no number');
+  });
+
+  it('spelling corrects most of the typos that it has not seen', () => {
+    const text = output('spelling', '--quick', '--fix', 'Abilty!');
+    const [uncorrected] = figures(text, 'uncorrected');
+    const [all, typos] = figures(text, 'GRU');
+    expect(all).toBeGreaterThan(uncorrected! + 50);
+    expect(typos).toBeGreaterThan(80);
+    expect(text.trim().split('\n').slice(-2)).toEqual(['abilty', 'ability']);
+  });
+});
+
+it('every example has a folder of its own, with a README', () => {
+  expect(examples.sort()).toEqual(['forecast', 'next-word', 'spelling', 'spoken-digits']);
+  for (const example of examples) {
+    expect(existsSync(join(folder, example, 'README.md')), example).toBe(true);
+  }
+});

@@ -1,0 +1,230 @@
+/**
+ * The README and the pages of docs/ as a reader pastes them: every block, in its order, in a new
+ * project that has the packed package where the README says `npm install gatefold`.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import { build, type BuildOptions } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { root } from '../support/consumer.ts';
+
+interface Block {
+  readonly title: string;
+  readonly language: string;
+  readonly code: string;
+  /** The file that the text before the block names, or one of its own. */
+  readonly file: string;
+}
+
+function read(path: string): string {
+  return readFileSync(join(root, path), 'utf8');
+}
+
+function blocksOf(page: string): Block[] {
+  const text = read(page);
+  const found = [...text.matchAll(/^```(\w+)\n([^]*?)^```$/gm)];
+  return found.map(({ 1: language = '', 2: code = '', index }, n) => {
+    const before = text.slice(0, index).split('```').at(-1)!;
+    const named = /This\s+is\s+`([\w.]+)`:\s+(?:<!--.*-->\s+)?$/.exec(before)?.[1];
+    const own = `${page.replace(/\W+/g, '-')}-${n + 1}.${language === 'ts' ? 'mts' : 'mjs'}`;
+    const title = `${language}: ${code.trim().split('\n')[0]}`;
+    return { title, language, code, file: named ?? own };
+  });
+}
+
+const README = read('README.md');
+const blocks = blocksOf('README.md');
+const pages = readdirSync(join(root, 'docs'))
+  .filter((name) => name.endsWith('.md'))
+  .map((name) => `docs/${name}`);
+const texts = ['README.md', 'CONTRIBUTING.md', ...pages];
+
+// The package has no dependencies: npm needs no network.
+const env = {
+  ...process.env,
+  npm_config_offline: 'true',
+  npm_config_audit: 'false',
+  npm_config_fund: 'false',
+  npm_config_update_notifier: 'false',
+  NODE_NO_WARNINGS: '1',
+};
+let folder = '';
+let packed = '';
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'gatefold-reader-'));
+  await run('npm', ['init', '-y']);
+  const output = await run('npm', ['pack', '--pack-destination', folder], root);
+  packed = output.trim().split('\n').at(-1)!;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const start = promisify(execFile);
+
+/** What a command prints; rejects where it fails. */
+async function run(command: string, args: readonly string[], cwd = folder): Promise<string> {
+  return (await start(command, args, { cwd, env })).stdout;
+}
+
+/** A page's script as one file: `/gatefold` is the folder that the README says to serve there. */
+async function bundle(code: string, options: BuildOptions = {}): Promise<string> {
+  const [, served, at] = /serve\s+the\s+folder\s+`([^`]+)`[^`]+as\s+`([^`]+)`/.exec(README)!;
+  const { outputFiles } = await build({
+    stdin: { contents: code, resolveDir: folder },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    ...options,
+    write: false,
+    plugins: [
+      {
+        name: 'server',
+        setup: ({ onResolve }) =>
+          onResolve({ filter: /^\// }, ({ path }) =>
+            path.startsWith(`${at}/`)
+              ? { path: join(folder, served!, path.slice(at!.length)) }
+              : { errors: [{ text: `${path} is not served` }] },
+          ),
+      },
+    ],
+  });
+  return outputFiles[0]!.text;
+}
+
+/** What a block prints. A file that the README names is only written: a later block runs it. */
+async function tryBlock({ language, code, file }: Block): Promise<string> {
+  if (language === 'sh') {
+    const install = `npm install ./${packed}`;
+    return run('bash', ['-euc', code.replace('npm install gatefold', install)]);
+  }
+  const script = /<script type="module">([^]+)<\/script>/.exec(code)?.[1];
+  writeFileSync(join(folder, file), script === undefined ? code : await bundle(script));
+  return language === 'ts' || README.includes(`node ${file}`) ? '' : run('node', [file]);
+}
+
+describe('the README', () => {
+  let printed = '';
+
+  test.each(blocks)('$title', async (block) => {
+    const output = await tryBlock(block);
+    expect(output).not.toMatch(/\bNaN\b|\bundefined\b/);
+    printed += output;
+  });
+
+  test('shows a page with an engine', () => {
+    expect(blocks.map(({ language }) => language)).toContain('html');
+    expect(printed).toMatch(/is ready, (relaxed|baseline) kernels/);
+  });
+
+  test('trains a model that knows the wave', () => {
+    const [, value, expected] = /(\S+) expected (\S+)/.exec(printed)!;
+    expect(Number(expected)).toBeCloseTo(Math.sin(25), 2);
+    expect(Math.abs(Number(value) - Math.sin(25))).toBeLessThan(0.05);
+  });
+
+  test('has at most 120 lines, and 12 in each program', () => {
+    const lines = (text: string): number => text.trimEnd().split('\n').length;
+    expect(lines(README)).toBeLessThanOrEqual(120);
+    for (const { language, code } of blocks) {
+      if (language === 'js') expect(lines(code)).toBeLessThanOrEqual(12);
+    }
+  });
+
+  test('gives the sizes of the package, to a tenth', async () => {
+    const kilobytes = (content: string | Uint8Array): number => gzipSync(content).length / 1024;
+    const entry = (name: string): Promise<string> =>
+      bundle(`export * from '/gatefold/${name}'`, { minify: true });
+    const wasm = join(folder, 'node_modules/gatefold/dist/wasm/gatefold-relaxed.wasm');
+    const contents = [await entry('index.js'), await entry('core.js'), readFileSync(wasm)];
+    const section = /^## Size\n([^#]+)/m.exec(README)![1]!;
+    const given = [...section.matchAll(/(\d+) KB/g)].map(([, size]) => Number(size));
+    const ratios = contents.map((content, i) => given[i]! / kilobytes(content));
+    for (const ratio of ratios) expect(Math.abs(ratio - 1)).toBeLessThan(0.1);
+  });
+
+  test('names commands that a clone has', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: object };
+    const named = [...README.matchAll(/`npm ci && npm (\w+)`/g)].map(([, name]) => name!);
+    expect(named).toEqual(['start', 'test']);
+    expect(Object.keys(scripts)).toEqual(expect.arrayContaining(named));
+  });
+});
+
+// Python is not there to be run: the block after it writes such a file.
+test.concurrent.each(pages)('%s: every block runs, in its order', async (page) => {
+  writeFileSync(join(folder, 'notes.txt'), read('CHANGELOG.md').slice(0, 1000));
+  for (const block of blocksOf(page).filter(({ language }) => language !== 'python')) {
+    const output = await tryBlock(block);
+    if (block.code.includes('console.log')) expect(output, block.title).not.toBe('');
+    expect(output, block.title).not.toMatch(/\bNaN\b|\bundefined\b/);
+  }
+});
+
+test('every program fits the types of the package', async () => {
+  const files = ['README.md', ...pages]
+    .flatMap(blocksOf)
+    .filter(({ language }) => language === 'js' || language === 'ts')
+    .map(({ file }) => file);
+  const compilerOptions = {
+    strict: true,
+    noEmit: true,
+    allowJs: true,
+    checkJs: true,
+    target: 'es2022',
+    module: 'nodenext',
+    lib: ['es2022', 'dom'],
+    typeRoots: [join(root, 'node_modules/@types')],
+    types: ['node'],
+  };
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+  try {
+    await run(process.execPath, [join(root, 'node_modules/typescript/lib/tsc.js'), '-p', folder]);
+  } catch (error) {
+    expect.fail((error as { stdout: string }).stdout);
+  }
+});
+
+describe('the README, CONTRIBUTING and the pages', () => {
+  /** What a pattern finds in any of the texts and a check refuses, with the page it is on. */
+  const refused = (pattern: RegExp, isFine: (found: string, page: string) => boolean): string[] =>
+    texts.flatMap((page) =>
+      [...read(page).matchAll(pattern)]
+        .map(([whole, part = whole]) => part)
+        .filter((found) => !isFine(found, page))
+        .map((found) => `${page}: ${found}`),
+    );
+
+  test('link to files that exist', () => {
+    const exists = (path: string, page: string): boolean =>
+      existsSync(join(root, dirname(page), path));
+    expect(refused(/\]\((?!https?:)([^)#]+)[^)]*\)/g, exists)).toEqual([]);
+  });
+
+  test('name entries that exist', () => {
+    const { exports } = JSON.parse(read('package.json')) as { exports: object };
+    const exists = (entry: string): boolean => entry.replace(/^gatefold/, '.') in exports;
+    expect(refused(/[`'](gatefold(?:\/[\w./-]+)?)[`']/g, exists)).toEqual([]);
+  });
+
+  test('name sources and tests that exist', () => {
+    const files = ['assembly', 'build', 'docs', 'src', 'test'].flatMap((room) =>
+      readdirSync(join(root, room), { recursive: true, encoding: 'utf8' }).map(
+        (path) => `/${room}/${path}`,
+      ),
+    );
+    const exists = (name: string, page: string): boolean =>
+      page === 'README.md' || files.some((path) => path.endsWith(`/${name}`));
+    expect(refused(/`([\w./-]+\.(?:ts|mjs))`/g, exists)).toEqual([]);
+    const withSeconds = /`([\w/-]+)` \([\d.]+\)/g;
+    expect(read('CONTRIBUTING.md')).toMatch(withSeconds);
+    expect(refused(withSeconds, (name, page) => exists(`${name}.test.ts`, page))).toEqual([]);
+  });
+
+  test('have no placeholder left', () => {
+    expect(refused(/@[A-Z]{2,}@|\b(?:TODO|TBD|XXX)\b/g, () => false)).toEqual([]);
+  });
+});
