@@ -8,7 +8,8 @@ import { mutants } from '../mutants.mjs';
 import { faults } from '../redzone/faults.mjs';
 
 /** Structs, constants, lists, and tiles that a script writes. */
-const NO_KERNELS = /^(index|cells\/index|shared\/.*|base\/(abort|structs|tables)|matrix\/gen\/.*)\.ts$/;
+const NO_KERNELS =
+  /^(index|cells\/index|shared\/.*|base\/(abort|structs|tables)|matrix\/gen\/.*)\.ts$/;
 
 it('every mutant finds its place, and the table names no other', () => {
   const command = ['test/mutate.mjs', '--check'];

@@ -143,13 +143,16 @@ export function clamp(x: number, bound: number): number {
   return Math.max(-bound, Math.min(bound, x));
 }
 
-/** How near any of the values comes to any of the kinks. */
-export function nearest(kinks: readonly number[], values: ArrayLike<number>): number {
+/** How near any of the values from index `from` to `to` comes to any of the kinks. */
+export function nearest(
+  kinks: readonly number[],
+  values: ArrayLike<number>,
+  from: number = 0,
+  to: number = values.length,
+): number {
   let distance = Infinity;
   for (const kink of kinks) {
-    for (let k = 0; k < values.length; k++) {
-      distance = Math.min(distance, Math.abs(values[k]! - kink));
-    }
+    for (let k = from; k < to; k++) distance = Math.min(distance, Math.abs(values[k]! - kink));
   }
   return distance;
 }

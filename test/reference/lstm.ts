@@ -78,11 +78,13 @@ export function lstmCell(spec: LstmSpec, reverse: boolean, limit: number): Cell<
 
   const kinkOf = (a: Vec, s: Vec, normal: Vec): number => {
     const size = s.length;
-    const rows = (row: number): Vec => a.subarray(row * size, (row + 1) * size);
-    const distances = [I, F, O].map((row) => (row < 0 ? Infinity : nearest(gate.kinks, rows(row))));
+    const of = ({ kinks }: Curve, row: number): number =>
+      nearest(kinks, a, row * size, (row + 1) * size);
     return Math.min(
-      ...distances,
-      nearest(candidate.kinks, rows(G)),
+      of(gate, I),
+      inputForget ? Infinity : of(gate, F),
+      of(gate, O),
+      of(candidate, G),
       nearest(bounds, s),
       nearest(readout.kinks, normal),
     );

@@ -48,7 +48,10 @@ export function addTo(dx: Vec | undefined, dy: Vec): void {
 
 /** x (.) y; x itself where there is no y. */
 export function times(x: Vec, y: Vec | undefined): Vec {
-  return y ? x.map((value, k) => value * y[k]!) : x;
+  if (!y) return x;
+  const product = new Float64Array(x.length);
+  for (let k = 0; k < x.length; k++) product[k] = x[k]! * y[k]!;
+  return product;
 }
 
 export function sigmoid(x: number): number {

@@ -17,7 +17,18 @@ export interface NormTape {
   readonly deviation: number;
 }
 
-const mean = (x: Vec): number => x.reduce((sum, value) => sum + value, 0) / x.length;
+function mean(x: Vec): number {
+  let sum = 0;
+  for (let k = 0; k < x.length; k++) sum += x[k]!;
+  return sum / x.length;
+}
+
+/** The biased variance of x around its mean. */
+function variance(x: Vec, centre: number): number {
+  let sum = 0;
+  for (let k = 0; k < x.length; k++) sum += (x[k]! - centre) ** 2;
+  return sum / x.length;
+}
 
 export function normForward(
   x: Vec,
@@ -26,9 +37,13 @@ export function normForward(
   epsilon: number = EPSILON,
 ): { y: Vec; tape: NormTape } {
   const centre = mean(x);
-  const deviation = Math.sqrt(mean(x.map((value) => (value - centre) ** 2)) + epsilon);
-  const normal = x.map((value) => (value - centre) / deviation);
-  const y = normal.map((value, k) => gamma[k]! * value + (beta?.[k] ?? 0));
+  const deviation = Math.sqrt(variance(x, centre) + epsilon);
+  const normal = new Float64Array(x.length);
+  const y = new Float64Array(x.length);
+  for (let k = 0; k < x.length; k++) {
+    normal[k] = (x[k]! - centre) / deviation;
+    y[k] = gamma[k]! * normal[k]! + (beta?.[k] ?? 0);
+  }
   return { y, tape: { normal, deviation } };
 }
 
@@ -132,6 +147,6 @@ export function layerNormBackward(
 export function spreadOf(x: Vec): number {
   if (x.length === 1) return Infinity;
   const centre = mean(x);
-  const deviation = Math.sqrt(mean(x.map((value) => (value - centre) ** 2)));
+  const deviation = Math.sqrt(variance(x, centre));
   return deviation / Math.max(...x.map(Math.abs));
 }

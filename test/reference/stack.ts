@@ -8,6 +8,9 @@ import type { CellState, CellWeights } from './cell.ts';
 import { add, times, type Vec } from './math.ts';
 import { stepBackward, stepForward, type Unit, type WholeTape } from './step.ts';
 
+/** What float32 might make of a vector that is stored. */
+export type Round = (x: Vec) => Vec;
+
 /** h [L D, B, P]; c [L D, B, H], or empty for a cell without. Forward stands before backward. */
 export type StackState = CellState;
 
@@ -30,6 +33,8 @@ export interface Pass extends Unit {
   readonly inputMask?: Vec;
   readonly recurrentMask?: Vec;
   readonly zoneout?: Vec;
+  /** What becomes of every new state; exact where absent. */
+  readonly round?: Round;
 }
 
 /** The directions of one sub-layer, and the mask [T, B, width] of what it hands to the next. */
@@ -82,23 +87,28 @@ function passForward(
   const { outputSize: size } = pass;
   const width = x.length / (steps * batch);
   const output = new Float64Array(steps * batch * size);
-  const tape = Array.from({ length: batch }, (_, b) => {
+  const tape: PassTape = [];
+  for (let b = 0; b < batch; b++) {
     const length = lengthOf(dims, b);
     const state = stateOf(states, place, b, batch, pass);
-    return Array.from({ length }, (__, k) => {
+    const own: WholeTape[] = [];
+    for (let k = 0; k < length; k++) {
       const row = (pass.reverse ? length - 1 - k : k) * batch + b;
       const previous = { h: state.h.slice(), c: state.c.slice() };
-      const step = stepForward(pass, pass.weights, rowOf(x, row, width).slice(), previous, {
+      const from = x.slice(row * width, (row + 1) * width);
+      const step = stepForward(pass, pass.weights, from, previous, {
         input: cut(pass.inputMask, b, width),
         recurrent: cut(pass.recurrentMask, b, previous[pass.cell.seen].length),
         zoneout: cut(pass.zoneout, row, size),
       });
-      state.h.set(step.next.h);
-      state.c.set(step.next.c);
-      output.set(step.next.h, row * size);
-      return step.tape;
-    });
-  });
+      const { h, c } = step.next;
+      state.h.set(pass.round?.(h) ?? h);
+      state.c.set(pass.round?.(c) ?? c);
+      output.set(state.h, row * size);
+      own.push(step.tape);
+    }
+    tape.push(own);
+  }
   return { tape, output };
 }
 

@@ -55,10 +55,11 @@ export function stepForward(
   }
   const bounds = projClip === Infinity ? [] : [-projClip, projClip];
   const { zoneout } = masks;
-  const h = q.map((value, k) => {
+  const h = new Float64Array(q.length);
+  for (let k = 0; k < h.length; k++) {
     const z = zoneout?.[k] ?? 0;
-    return z * previous.h[k]! + (1 - z) * clamp(value, projClip);
-  });
+    h[k] = z * previous.h[k]! + (1 - z) * clamp(q[k]!, projClip);
+  }
   const kink = Math.min(inner.tape.kink, nearest(bounds, q));
   return {
     next: { h, c },

@@ -59,12 +59,14 @@ export function createTraining(
     const inputs = [...older.map((step) => step.input), ...newest];
     const start = older[0]?.state ?? carried;
 
-    let state = start;
-    past = inputs.map((one) => {
-      const before = state;
-      state = forward(description, parameters, one, { steps: 1, batch }, before).state;
-      return { input: one, state: before };
-    });
+    if (window !== undefined) {
+      let state = start;
+      past = inputs.map((one) => {
+        const before = state;
+        state = forward(description, parameters, one, { steps: 1, batch }, before).state;
+        return { input: one, state: before };
+      });
+    }
     const dims = { steps: inputs.length, batch };
     const run = forward(description, parameters, inputs.flat(), dims, start, masksOf?.(updates++));
     carried = run.state;

@@ -1,7 +1,9 @@
 /** Seeded configurations: the same seed asks every build for the same numbers. */
-import type { LossOptions } from '../../src/hosts/default.ts';
+import type { LayerSpec, LossOptions, ModelDescription } from '../../src/hosts/default.ts';
 import { cellForms, recurrentLayer } from '../support/cells.ts';
 import { lossNames } from '../support/losses.ts';
+import { layersOf } from '../reference/layers.ts';
+import { drawConv1d, drawNorm, rowActivation } from '../support/layer-stacks.ts';
 import { drawCombination, drawOptions, optionsOf, randomLengths } from '../support/options.ts';
 import { createRandom, type Random } from '../support/random.ts';
 import type { Layer, TrainerSetup } from '../support/builds.ts';
@@ -68,6 +70,27 @@ function drawRecurrent(random: Random, hiddenSize: number): Layer {
   return { ...recurrentLayer(form, sizes, some[kind]!().layer) };
 }
 
+/** The width of what these layers put out. */
+const widthOf = (layers: readonly Layer[]): number =>
+  layersOf({ layers } as unknown as ModelDescription).at(-1)!.outputSize;
+
+/** Layers of the kinds that older builds lack, to stand on these; as many rows as those have. */
+function drawNewer(random: Random, layers: readonly Layer[], width: number): Layer[] {
+  const conv1d = (): LayerSpec => ({
+    ...drawConv1d(random, widthOf(layers), width),
+    stride: 1,
+    padding: random.pick(['causal', 'causal', 'same']),
+  });
+  const activation = (): LayerSpec => ({ type: 'activation', activation: rowActivation(random) });
+  const drawn = random.pick([
+    () => [conv1d()],
+    () => [drawNorm(random)],
+    () => [activation()],
+    () => [conv1d(), drawNorm(random), activation()],
+  ])();
+  return drawn.map((layer) => ({ ...layer }));
+}
+
 function drawLayers(
   random: Random,
   width: () => number,
@@ -84,6 +107,11 @@ function drawLayers(
     drawRecurrent(random, width()),
   );
   layers.push(...recurrent.map((layer, k) => (k ? layer : { ...layer, inputSize: inputs })));
+  const isNewer = random.unit() < 0.3;
+  if (isNewer) {
+    const at = random.integer(layers.length - recurrent.length + 1, layers.length);
+    layers.splice(at, 0, ...drawNewer(random, layers.slice(0, at), width()));
+  }
   if (loss !== 'ctc' && random.unit() < 0.25) {
     layers.push({ type: 'pool', mode: random.pick(['last', 'mean', 'max']) });
   }
@@ -94,13 +122,29 @@ function drawLayers(
     layers.push({ type: 'linear', name: 'tied', tied: 'embedding' });
   } else if (loss === 'ctc' || random.unit() < 0.7) {
     const outFeatures = random.integer(2, 30);
-    layers.push({ type: 'linear', outFeatures, bias: random.unit() < 0.7 });
+    const activation = isNewer && random.unit() < 0.5 ? { activation: rowActivation(random) } : {};
+    layers.push({ type: 'linear', outFeatures, bias: random.unit() < 0.7, ...activation });
   }
   return layers;
 }
 
-const readsBack = ({ direction, bidirectional }: Layer): boolean =>
-  direction === 'backward' || bidirectional === true;
+const readsBack = ({ direction, bidirectional, padding }: Layer): boolean =>
+  direction === 'backward' || bidirectional === true || padding === 'same';
+
+/** What every recurrent layer may have in any build: all else is an option. */
+const PLAIN =
+  'type name inputSize hiddenSize numLayers bias nonlinearity peephole inputForget resetAfter ' +
+  'direction bidirectional merge';
+
+/** The options of the recurrent layers of a configuration by name, and `activation` of others. */
+export function optionsIn({ layers }: Pick<Configuration, 'layers'>): string[] {
+  const names = layers.flatMap((layer) =>
+    Object.keys(layer).filter((name) =>
+      'hiddenSize' in layer ? !PLAIN.split(' ').includes(name) : name === 'activation',
+    ),
+  );
+  return [...new Set(names)];
+}
 
 function drawLoss(random: Random, type: LossOptions['type']): LossOptions {
   if (type === 'huber') return { type, delta: random.pick([0.3, 1]) };

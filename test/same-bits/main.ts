@@ -2,6 +2,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { parseArgs } from 'node:util';
 import { openBuild, otherFolder } from '../support/other-build.ts';
+import { optionsIn } from './configuration.ts';
 import { compareBuilds, type Outcome } from './run.ts';
 
 const USAGE = `npm run build && node test/same-bits.mjs DIR [--count N] [--from SEED]
@@ -57,19 +58,44 @@ function formatTable({ rows }: Outcome): string {
     .join('\n');
 }
 
+const NONE = 'no option';
+
+/** By option of the layers: how many configurations with it, or with it alone, differ. */
+function formatOptions(asked: Outcome['asked']): string[] {
+  const all = [...asked].map(([configuration, differs]) => {
+    const names = optionsIn(configuration);
+    return { names: names.length ? names : [NONE], differs };
+  });
+  const share = (some: typeof all): string =>
+    `${some.filter(({ differs }) => differs).length} of ${some.length}`;
+  const lines = [...new Set(all.flatMap(({ names }) => names))].sort().map((name) => {
+    const having = all.filter(({ names }) => names.includes(name));
+    const alone = having.filter(({ names }) => names.length === 1);
+    return `  ${name}: ${share(having)} differ${name === NONE ? '' : `; alone ${share(alone)}`}`;
+  });
+  const plain = all.filter(({ names, differs }) => differs && names[0] === NONE).length;
+  const where = plain
+    ? `${plain} of those that differ have layers without any option:`
+    : 'differing only where layers have options:';
+  return [where, ...lines];
+}
+
 function report(outcome: Outcome): string[] {
-  const { engines, numbers, notFinite, refusals, differing, first } = outcome;
+  const { engines, numbers, notFinite, skipped, refusals, asked, first } = outcome;
   const each = [...engines].sort().map(([engine, count]) => `${count} in ${engine}`);
   const lines = [
     formatTable(outcome),
     `${each.join(', ')}; ${numbers} numbers, ${notFinite} of them not finite`,
+    ...[...skipped].map(([lacking, count]) => `left out, ${count} x: ${lacking}`),
     ...[...refusals].map(([reason, count]) => `refused, ${count} x: ${reason}`),
   ];
   if (!first) return [...lines, 'all bits are equal'];
   const { kind, configuration, array, index, here, there } = first;
+  const differing = [...asked].flatMap(([{ seed }, differs]) => (differs ? [seed] : []));
   return [
     ...lines,
-    `differing configurations: ${[...differing].join(', ')}`,
+    `${differing.length} of ${asked.size} configurations differ: ${differing.join(', ')}`,
+    ...formatOptions(asked),
     `first difference: ${kind}, ${array}, index ${index}`,
     `  here ${here}, there ${there}`,
     `  configuration ${configuration.seed} (--from ${configuration.seed} --count 1):`,

@@ -1,7 +1,13 @@
 /** Asks two builds the same, and counts. */
 import { refusalOf, type Build, type PlainParameters } from '../support/builds.ts';
 import type { Engine } from '../../src/hosts/default.ts';
-import { QUESTIONS, freshParameters, startingParameters, type Question } from './answers.ts';
+import {
+  QUESTIONS,
+  freshParameters,
+  startingParameters,
+  type Question,
+  type Subject,
+} from './answers.ts';
 import { firstDifference, type Answers, type Difference } from './compare.ts';
 import { drawConfiguration, type Configuration } from './configuration.ts';
 
@@ -25,8 +31,10 @@ export interface Outcome {
   notFinite: number;
   /** Why builds refuse, with how often. */
   readonly refusals: Map<string, number>;
-  /** Seeds of the configurations that differ. */
-  readonly differing: Set<number>;
+  /** Why the other build makes no model of a configuration, with how often: it is left out. */
+  readonly skipped: Map<string, number>;
+  /** Of the configurations that both make a model of: whether any of their bits differ. */
+  readonly asked: Map<Configuration, boolean>;
   first?: Difference & { readonly kind: string; readonly configuration: Configuration };
 }
 
@@ -68,6 +76,18 @@ function answerOf(ask: () => Answers): Answered {
   }
 }
 
+/** What a build lacks that a configuration has, without its place; undefined where nothing. */
+function lackOf(subject: Subject, configuration: Configuration): string | undefined {
+  try {
+    freshParameters(subject, configuration);
+    return undefined;
+  } catch (error) {
+    return refusalOf(error)
+      .replace(/\[\d+\]/g, '[]')
+      .replace(/ expected .*, got /, ' got ');
+  }
+}
+
 /** Compares two builds over `count` configurations from seed `from` on. */
 export async function compareBuilds(
   here: Build,
@@ -88,7 +108,8 @@ export async function compareBuilds(
     numbers: 0,
     notFinite: 0,
     refusals: new Map(),
-    differing: new Set(),
+    skipped: new Map(),
+    asked: new Map(),
   };
   const [ours, theirs] = [new Engines(here), new Engines(there)];
   try {
@@ -99,6 +120,12 @@ export async function compareBuilds(
       const { threads } = configuration;
       const variants = [subject, peer].map(({ build, engine }) => build.variantOf(engine));
       if (variants[0] !== variants[1]) throw new Error(`the builds run ${variants.join(' and ')}`);
+      const lacking = lackOf(peer, configuration);
+      if (lacking) {
+        increment(outcome.skipped, lacking);
+        continue;
+      }
+      outcome.asked.set(configuration, false);
       increment(engines, `${variants[0]} SIMD on ${threads === 1 ? '1 thread' : '2 threads'}`);
       const ask = (question: Question, parameters: PlainParameters): Outcome['first'] => {
         const [answered, other] = [subject, peer].map((one) =>
@@ -119,7 +146,7 @@ export async function compareBuilds(
           for (const value of array) if (!Number.isFinite(value)) outcome.notFinite++;
         }
         const difference = firstDifference(answers, other.answers);
-        if (difference) outcome.differing.add(seed);
+        if (difference) outcome.asked.set(configuration, true);
         else row.equal++;
         return difference && { ...difference, kind: question.kind, configuration };
       };

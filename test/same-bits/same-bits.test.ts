@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GatefoldError } from '../../src/hosts/default.ts';
 import { firstDifference } from './compare.ts';
-import { drawConfiguration } from './configuration.ts';
+import { drawConfiguration, optionsIn } from './configuration.ts';
 import { compareBuilds } from './run.ts';
 import { buildOf, namesOf, NAMES, type Build } from '../support/builds.ts';
 import { fromBits } from '../support/floats.ts';
@@ -119,7 +119,7 @@ describe('the 300 configurations', () => {
   });
 
   it.each([
-    ['type', 8],
+    ['type', 11],
     ['nonlinearity', 3],
     ['peephole', 3],
     ['inputForget', 2],
@@ -145,6 +145,7 @@ describe('the 300 configurations', () => {
     'recurrentDropout',
     'zoneout',
     'tied',
+    'activation',
   ])('have layers with %s', (key) => {
     expect(layers.filter((layer) => key in layer).length).toBeGreaterThanOrEqual(5);
   });
@@ -169,6 +170,21 @@ describe('the 300 configurations', () => {
     ]) {
       expect(few.length).toBeGreaterThanOrEqual(5);
     }
+  });
+
+  it('tell their options', () => {
+    const plain = { type: 'lstm', hiddenSize: 2, bias: true, peephole: 'cell', merge: 'sum' };
+    const linear = { type: 'linear', outFeatures: 2 };
+    expect(optionsIn({ layers: [plain, linear] })).toEqual([]);
+    const layers = [
+      { ...plain, clip: 1, zoneout: 0.5 },
+      { ...linear, activation: 'relu' },
+    ];
+    expect(optionsIn({ layers: [...layers, ...layers] })).toEqual([
+      'clip',
+      'zoneout',
+      'activation',
+    ]);
   });
 
   it('run on both variants and numbers of threads', () => {
@@ -214,6 +230,27 @@ describe('two builds', () => {
     const equalOf = (kind: string): number => rows.find((row) => row.kind === kind)!.equal;
     expect(equalOf('fresh parameters')).toBe(2);
     expect(equalOf('five updates')).toBe(0);
+  });
+
+  it('leave out what the other has no kind of layer for', async () => {
+    const hasConvolution = ({ layers }: { layers: readonly { type: string }[] }): boolean =>
+      layers.some(({ type }) => type === 'conv1d');
+    const other: Build = {
+      ...build,
+      createModel(engine, description, options) {
+        if (!hasConvolution(description)) return build.createModel(engine, description, options);
+        const message = `"layers[3].type" expected 'gru' or 'lstm', got 'conv1d'`;
+        throw new GatefoldError('ERR_ARGUMENT', message);
+      },
+    };
+    const drawn = Array.from({ length: 8 }, (_, seed) => drawConfiguration(seed));
+    const without = drawn.filter((configuration) => !hasConvolution(configuration));
+    const { asked, skipped, first } = await compareBuilds(build, other, { from: 0, count: 8 });
+    expect(first).toBeUndefined();
+    expect([...asked.keys()]).toEqual(without);
+    expect(without.length).toBeLessThan(8);
+    const lacking = `ERR_ARGUMENT: "layers[].type" got 'conv1d'`;
+    expect([...skipped]).toEqual([[lacking, 8 - without.length]]);
   });
 
   it('are not compared where the other refuses; this one may not refuse alone', async () => {

@@ -4,7 +4,7 @@
  */
 import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import type { ModelState, SequenceResult } from '../../src/base/tensor.ts';
-import { norm } from '../reference/math.ts';
+import { norm, type Vec } from '../reference/math.ts';
 import { layersOf, parameterShapes, type Layer } from '../reference/layers.ts';
 import { backward, forward, type Parameters, type State } from '../reference/network.ts';
 import { problemOf, trainingOf, type Configuration } from './configuration.ts';
@@ -21,8 +21,8 @@ import { createRandom } from './random.ts';
 
 const FORWARD_TOLERANCE = 2e-6;
 /**
- * With options: a layer norm of c divides the rounding errors of nearly equal cells by what they
- * differ in.
+ * With options: a layer norm also makes the roundings of the gates larger, of which `isSensitive`
+ * knows nothing.
  */
 const OPTIONS_FORWARD_TOLERANCE = 5e-6;
 const GRADIENT_TOLERANCE = 1e-4;
@@ -49,8 +49,9 @@ const SPREAD = 0.05;
 /** Rounding errors move the input of a relu by less than this. */
 const KINK = 1e-5;
 /**
- * Some random networks are chaotic. Where rounding the parameters alone would move the exact result
- * by a fifth of what is allowed, the roundings of every step may use up the rest.
+ * Some random networks are chaotic, and a layer norm of c divides the roundings of nearly equal
+ * cells by what they differ in. Where rounding parameters and states moves the exact result by a
+ * fifth of what is allowed, the roundings within every step may use up the rest.
  */
 const SENSITIVE = FORWARD_TOLERANCE / 5;
 
@@ -64,7 +65,9 @@ export interface Campaign {
   readonly forwardTolerance: number;
   readonly gradientTolerance: number;
   configurations: number;
-  /** Configurations left out: the exact result says that float32 has none, whoever computes it. */
+  /** Numbers that the product disagreed on, of which the exact result says that float32 may. */
+  excused: number;
+  /** Configurations left out: no numbers were found that float32 can follow, whoever computes. */
   skipped: number;
   readonly forward: Worst;
   readonly gradient: Worst;
@@ -75,14 +78,18 @@ export function createCampaign(withOptions = false): Campaign {
     forwardTolerance: withOptions ? OPTIONS_FORWARD_TOLERANCE : FORWARD_TOLERANCE,
     gradientTolerance: withOptions ? OPTIONS_GRADIENT_TOLERANCE : GRADIENT_TOLERANCE,
     configurations: 0,
+    excused: 0,
     skipped: 0,
     forward: { error: 0, where: 'nowhere' },
     gradient: { error: 0, where: 'nowhere' },
   };
 }
 
+/** Numbers that are further apart than allowed. */
+class Disagreement extends Error {}
+
 function note(worst: Worst, error: number, limit: number, where: string): void {
-  if (!(error <= limit)) throw new Error(`${where}: error ${error}, allowed ${limit}`);
+  if (!(error <= limit)) throw new Disagreement(`${where}: error ${error}, allowed ${limit}`);
   if (error > worst.error) Object.assign(worst, { error, where });
 }
 
@@ -129,22 +136,29 @@ function checkForward(
 
 /** Roundings that are tried: a direction that blows errors up is missed by some of them. */
 const ROUNDINGS = 4;
-const SIGNS = [-1, 1];
 
 /**
- * Whether the exact result moves when each parameter is rounded up or down by half a unit in the
- * last place of float32.
+ * Whether the exact result moves when each parameter, and each state of every step, is rounded up
+ * or down by half a unit in the last place of float32. Parameters alone are not enough: a layer norm
+ * of cells that nearly cancel divides by little what the states before them were rounded by.
  */
-function isSensitive(problem: Problem, expected: Expected): boolean {
-  const random = createRandom(1);
+function isSensitive({ problem, expected }: Solved): boolean {
+  const { unit } = createRandom(1);
+  const round = (x: Vec): Vec => x.map((value) => value * (1 + (unit() < 0.5 ? -1 : 1) * 2 ** -24));
   for (let n = 0; n < ROUNDINGS; n++) {
-    const rounded: Parameters = new Map(
+    const parameters: Parameters = new Map(
       [...problem.parameters].map(([name, { shape, data }]) => [
         name,
-        { shape, data: data.map((value) => value * (1 + random.pick(SIGNS) * 2 ** -24)) },
+        { shape, data: round(data) },
       ]),
     );
-    const moved = solve({ ...problem, parameters: rounded });
+    const initial = Object.fromEntries(
+      Object.entries(problem.initial).map(([name, { h, c }]) => [
+        name,
+        { h: round(h), c: round(c) },
+      ]),
+    );
+    const moved = solve({ ...problem, parameters, initial }, round);
     if (forwardErrors(moved, expected).some(([, error]) => !(error <= SENSITIVE))) return true;
   }
   return false;
@@ -276,45 +290,70 @@ export interface Solved {
   readonly expected: ReturnType<typeof forward>;
 }
 
-/** Undefined where float32 cannot follow. */
-export function solved(problem: Problem): Solved | undefined {
+/** Undefined where float32 cannot follow: at kinks, and where numbers grow without a bound. */
+function followed(problem: Problem): Solved | undefined {
   const expected = solve(problem);
   const { kink, spread } = expected.tape;
-  if (kink < KINK || spread < SPREAD || largestMagnitude(expected.output) > LARGEST)
-    return undefined;
-  return isSensitive(problem, expected) ? undefined : { problem, expected };
+  const states = Object.values(expected.state).flatMap(({ h, c }) => [h, c]);
+  const isBounded = [expected.output, ...states].every((x) => largestMagnitude(x) <= LARGEST);
+  return kink < KINK || spread < SPREAD || !isBounded ? undefined : { problem, expected };
+}
+
+/** The same, and undefined where roundings alone move the result. */
+export function solved(problem: Problem): Solved | undefined {
+  const result = followed(problem);
+  return result && !isSensitive(result) ? result : undefined;
 }
 
 /**
- * The numbers of a configuration in inference and in training; undefined where only some that
- * float32 cannot follow were found.
+ * The numbers of a configuration in inference and in training, drawn for the nth time; undefined
+ * where float32 cannot follow.
  */
-function solvable(
+function drawn(
   configuration: Configuration,
+  n: number,
 ): { inference: Solved; training: Solved } | undefined {
-  for (let n = 0; n < TRIES; n++) {
-    const problem = problemOf({ ...configuration, seed: configuration.seed + n });
-    const inference = solved(problem);
-    if (!inference) continue;
-    const masked = trainingOf(problem, configuration.seed);
-    const training = masked === problem ? inference : solved(masked);
-    if (training) return { inference, training };
-  }
-  return undefined;
+  const problem = problemOf({ ...configuration, seed: configuration.seed + n });
+  const inference = followed(problem);
+  if (!inference) return undefined;
+  const masked = trainingOf(problem, configuration.seed);
+  const training = masked === problem ? inference : followed(masked);
+  return training && { inference, training };
 }
 
-/** Throws where the product disagrees with the reference. */
+/**
+ * Throws where the product disagrees with the reference. Where it does, other numbers are tried if
+ * roundings alone move the exact result: nothing else excuses it.
+ */
 export function checkConfiguration(
   campaign: Campaign,
   engine: Engine,
   configuration: Configuration,
 ): void {
-  const both = solvable(configuration);
-  if (!both) {
-    campaign.skipped++;
+  for (let n = 0; n < TRIES; n++) {
+    const both = drawn(configuration, n);
+    if (!both) continue;
+    try {
+      compare(campaign, engine, configuration, both);
+    } catch (error) {
+      const isExcused =
+        error instanceof Disagreement && [both.inference, both.training].some(isSensitive);
+      if (!isExcused) throw error;
+      campaign.excused++;
+      continue;
+    }
+    campaign.configurations++;
     return;
   }
-  const { problem, expected } = both.inference;
+  campaign.skipped++;
+}
+
+function compare(
+  campaign: Campaign,
+  engine: Engine,
+  configuration: Configuration,
+  { inference: { problem, expected }, training }: { inference: Solved; training: Solved },
+): void {
   const { description, parameters, dims, initial } = problem;
   const model = Model.create(engine, description, { seed: 1 });
   try {
@@ -326,9 +365,8 @@ export function checkConfiguration(
     const result = model.forward(x, { ...dims, state: toModelState(initial) });
     checkForward(campaign, 'forward', result, expected);
     checkStream(model, problem, x);
-    checkTrainer(campaign, model, configuration, both.training);
+    checkTrainer(campaign, model, configuration, training);
   } finally {
     model.dispose();
   }
-  campaign.configurations++;
 }

@@ -58,7 +58,7 @@ export function drawConv1d(random: Random, inChannels: number, width: number): C
   };
 }
 
-function drawNorm(random: Random): LayerSpec {
+export function drawNorm(random: Random): LayerSpec {
   return {
     type: 'layerNorm',
     eps: random.pick([1e-5, 1e-3, 0.1]),

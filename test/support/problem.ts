@@ -8,7 +8,7 @@ import {
   type State,
 } from '../reference/network.ts';
 import type { Vec } from '../reference/math.ts';
-import type { Dims } from '../reference/stack.ts';
+import type { Dims, Round } from '../reference/stack.ts';
 import type { Random } from './random.ts';
 
 /**
@@ -100,9 +100,9 @@ function drawMasks(description: ModelDescription, dims: Dims, random: Random): M
   );
 }
 
-/** The reference's forward pass over a problem. */
-export function solve(p: Problem): ReturnType<typeof forward> {
-  return forward(p.description, p.parameters, p.input, p.dims, p.initial, p.masks);
+/** The reference's forward pass over a problem; `round` as in `forward`. */
+export function solve(p: Problem, round?: Round): ReturnType<typeof forward> {
+  return forward(p.description, p.parameters, p.input, p.dims, p.initial, p.masks, round);
 }
 
 const dot = (a: Vec, b: Vec): number => a.reduce((sum, value, k) => sum + value * b[k]!, 0);
