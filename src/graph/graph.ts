@@ -118,8 +118,9 @@ function gridsOf(
       gridOf.push(before);
       continue;
     }
+    // One row a sequence is the same whatever it was made of.
     const known = grids.findIndex(
-      (grid) => grid?.before === before && grid.resample.key === resample.key,
+      (grid) => grid?.resample.key === resample.key && (resample.pools || grid.before === before),
     );
     gridOf.push(known < 0 ? grids.push({ before, resample, layer }) - 1 : known);
   }
