@@ -8,6 +8,7 @@ import type { Bound, Derived, Matrix, Node, PassSize, Places } from '../ops/op.t
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from '../ops/pass.ts';
 import type { Extent, Stretch } from '../ops/pass.ts';
 import { ParametersOf } from './parameters.ts';
+import type { Graph } from './graph.ts';
 import type { Store } from './parameters.ts';
 import { statePlaces } from './states.ts';
 import type { StatePlace } from './states.ts';
@@ -30,7 +31,7 @@ export interface WorkspaceOptions {
   readonly everyStep?: boolean;
 }
 
-/** The rows of a pass at each node: index 0 the inputs of the model, then the outputs of nodes. */
+/** The rows of a pass in every grid of the graph. */
 type Pass = readonly Extent[];
 
 /** The first row of every step, in the engine; of outputs with as many steps it is one. */
@@ -140,25 +141,24 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
   const { batch, steps, gradients, gradientLimit = Infinity, everyStep } = options;
   const plan = new Plan();
   const { graph } = store;
-  const { nodes, inputs } = graph;
+  const { nodes, inputs, sources: sourcesOf, gridOf } = graph;
   const training = gradients !== undefined;
   const mode = training ? 'train' : everyStep ? 'stream' : 'infer';
   const rows = steps * batch;
   const inputRow = roundUp(inputs, 4);
   const input = plan.reserve(rows * inputs);
   const inputGradient = training ? plan.reserve(rows * inputRow) : NONE;
-  const offsets = plan.reserve(steps + 1);
-  const grids: Grid[] = [{ steps, offsets }];
-  for (const { sources, resample } of nodes) {
-    const before = grids[sources[0]! + 1]!;
-    if (!resample || (everyStep && resample.pools)) grids.push(before);
+  const grids: Grid[] = [];
+  for (const grid of graph.grids) {
+    const before = grid && grids[grid.before]!;
+    if (before && everyStep && grid.resample.pools) grids.push(before);
     else {
-      const steps = resample.steps(before.steps);
-      grids.push({ steps, offsets: plan.reserve(steps + 1) });
+      const count = before ? grid.resample.steps(before.steps) : steps;
+      grids.push({ steps: count, offsets: plan.reserve(count + 1) });
     }
   }
   const staging = plan.reserve(
-    batch * Math.max(steps * inputs, grids.at(-1)!.steps * graph.outputs),
+    batch * Math.max(steps * inputs, grids[gridOf.at(-1)!]!.steps * graph.outputs),
   );
   const product = plan.descriptor('Product');
   const operands = store.int8 ? reserveInt8(plan, nodes, rows) : {};
@@ -172,30 +172,29 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
   const additions: Addition[] = [];
   const firstReaders = new Map<number, number>();
   nodes.forEach((node, index) => {
-    const { sources } = node;
+    const sources = sourcesOf[index]!;
+    const grid = grids[graph.gridBefore(index)]!;
     const targets = sources.map((source): Matrix => {
       const first = firstReaders.get(source);
       if (first === undefined) firstReaders.set(source, index);
       if (first === undefined || !training) return gradientOf(source);
       // Of several readers the first writes the gradient of what they read, and the others add.
-      const row = roundUp(node.inputs, 4);
-      const slot = plan.reserve(grids[source + 1]!.steps * batch * row);
+      const row = roundUp(source < 0 ? inputs : nodes[source]!.outputs, 4);
+      const slot = plan.reserve(grid.steps * batch * row);
       const from = { slot, row };
       const descriptor = plan.descriptor('Rows');
       additions.push({ after: first, source, descriptor, from, width: row });
       return from;
     });
-    const grid = grids[sources[0]! + 1]!;
-    const inputs = sources.map(outputs);
     const places = new NodePlaces(store, node, {
       plan,
       gradients,
       rows: grid.steps * batch,
       grid,
       derived: store.derived(node),
-      inputs,
+      inputs: sources.map(outputs),
       targets,
-      outputOffsets: grids[index + 1]!.offsets,
+      outputOffsets: grids[gridOf[index]!]!.offsets,
       product,
       operands,
       gradientLimit,
@@ -238,6 +237,7 @@ export class Workspace {
   readonly #bound: readonly Bound[];
   readonly #additions: readonly Addition[];
   readonly #store: Store;
+  readonly #graph: Graph;
   readonly #nodes: readonly Node[];
   readonly #kernels: Kernels;
   readonly #everyStep: boolean;
@@ -264,6 +264,7 @@ export class Workspace {
     this.#bound = bound;
     this.#additions = additions;
     this.#store = store;
+    this.#graph = graph;
     this.#nodes = graph.nodes;
     this.#kernels = kernels;
     this.#everyStep = everyStep;
@@ -287,7 +288,7 @@ export class Workspace {
   #describe({ source, descriptor, from, width }: Addition): void {
     const to =
       source < 0
-        ? { slot: this.inputGradient, row: roundUp(this.#nodes[0]!.inputs, 4) }
+        ? { slot: this.inputGradient, row: roundUp(this.#graph.inputs, 4) }
         : { slot: this.#bound[source]!.gradient, row: this.#bound[source]!.output.row };
     this.#kernels.write(descriptor, {
       to: to.slot,
@@ -314,21 +315,21 @@ export class Workspace {
 
   /** The rows of its outputs. */
   get outputExtent(): Extent {
-    return this.#pass.at(-1)!;
+    return this.#pass[this.#graph.gridOf.at(-1)!]!;
   }
 
   /** [T' + 1] i32: the first row of every step of the outputs. */
   get outputOffsets(): Slot {
-    return this.#grids.at(-1)!.offsets;
+    return this.#grids[this.#graph.gridOf.at(-1)!]!.offsets;
   }
 
-  /** The rows at every node of a pass over these rows of inputs. */
+  /** The rows in every grid of a pass over these rows of inputs. */
   #passOf(inputs: Extent): Pass {
-    const pass: Extent[] = [inputs];
-    for (const { sources, resample } of this.#nodes) {
-      const before = pass[sources[0]! + 1]!;
-      const isSame = !resample || (this.#everyStep && resample.pools);
-      pass.push(isSame ? before : resample.extent(before));
+    const pass: Extent[] = [];
+    for (const grid of this.#graph.grids) {
+      const before = grid ? pass[grid.before]! : inputs;
+      const isSame = !grid || (this.#everyStep && grid.resample.pools);
+      pass.push(isSame ? before : grid.resample.extent(before));
     }
     return pass;
   }
@@ -342,17 +343,18 @@ export class Workspace {
       isRagged || !isWritten ? pass : this.#passOf(uniformExtent(this.steps, this.batch));
     for (let k = 0; k < this.#grids.length; k++) {
       const grid = this.#grids[k]!;
-      if (grid === this.#grids[k - 1]) continue;
+      if (this.#grids.indexOf(grid) < k) continue;
       if (isWritten) this.#kernels.integers(grid.offsets).set(whole[k]!.offsets);
       if (grid.mirror) this.#kernels.integers(grid.mirror).set(reversal(pass[k]!));
     }
     this.#pass = pass;
     for (let i = 0; i < this.#bound.length; i++) {
-      this.#bound[i]!.arrange?.(this.#inputsOf(i), pass[i + 1]!);
+      this.#bound[i]!.arrange?.(this.#inputsOf(i), pass[this.#graph.gridOf[i]!]!);
     }
     for (let k = 0; k < this.#additions.length; k++) {
       const { source, descriptor } = this.#additions[k]!;
-      this.#kernels.set(descriptor, 'rows', pass[source + 1]!.rows);
+      const { rows } = pass[source < 0 ? 0 : this.#graph.gridOf[source]!]!;
+      this.#kernels.set(descriptor, 'rows', rows);
     }
   }
 
@@ -402,7 +404,7 @@ export class Workspace {
   outputStretch(stretch: Stretch): Stretch {
     const extent = this.outputExtent;
     if (extent === this.extent) return stretch;
-    return { ...stretch, first: 0, total: this.#store.graph.outputSteps(stretch.total), extent };
+    return { ...stretch, first: 0, total: this.#graph.outputSteps(stretch.total), extent };
   }
 
   /** Where the states after `step` steps of all rows are; step 0 is the initial state. */
@@ -448,7 +450,7 @@ export class Workspace {
 
   /** The rows of the inputs of a node in the current pass. */
   #inputsOf(index: number): Extent {
-    return this.#pass[this.#nodes[index]!.sources[0]! + 1]!;
+    return this.#pass[this.#graph.gridBefore(index)]!;
   }
 
   /** Brings `rows` rows of `width` elements, `row` apart, side by side to `staging`. */
@@ -505,7 +507,7 @@ export class Workspace {
     let next = 0;
     for (let index = this.#bound.length - 1; index >= 0; index--) {
       const isWanted = (source: number): boolean => wantsInput || source >= 0;
-      this.#bound[index]!.backward?.(this.#nodes[index]!.sources.some(isWanted));
+      this.#bound[index]!.backward?.(this.#graph.sources[index]!.some(isWanted));
       for (; next < this.#additions.length && this.#additions[next]!.after === index; next++) {
         const { source, descriptor } = this.#additions[next]!;
         if (isWanted(source)) this.#kernels.run.rows_add(descriptor.address);

@@ -92,7 +92,7 @@ export function lowerActivation(
   activation: RowActivation,
   build: GraphBuilder,
 ): void {
-  const { outputs } = build.at(build.top);
+  const { outputs } = build.at(build.top)!;
   const name = `${layer}.activation`;
   build.add(new ActivationNode(layer, name, build.top, outputs, activation));
 }

@@ -105,11 +105,13 @@ class Conv1dNode implements Node {
     } else if (stride > 1) {
       this.noStream = `a stream cannot run "${name}", which has one output for ${stride} steps: use model.forward()`;
     }
-    const keepsSteps = stride === 1 && padding !== 'valid' && !Array.isArray(padding);
-    if (keepsSteps) return;
+    const pads = { valid: 0, same: this.#reach, causal: this.#reach };
+    const padded = typeof padding === 'string' ? pads[padding] : padding[0] + padding[1];
+    const longer = padded - this.#reach;
+    if (stride === 1 && longer === 0) return;
     const outputsOf = (steps: number): number => convSteps(steps, layer);
     const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, outputsOf);
-    this.resample = { pools: false, steps: outputsOf, extent };
+    this.resample = { pools: false, key: `${stride} ${longer}`, steps: outputsOf, extent };
   }
 
   #parameters(): ParameterSpec[] {

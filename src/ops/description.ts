@@ -1,6 +1,6 @@
 import { checkChoice, checkInteger, checkKeys, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { OPS } from './index.ts';
+import { INPUT, OPS } from './index.ts';
 import type { CompleteLayer, LayerSpec, ModelDescription } from './index.ts';
 import type { Context } from './op.ts';
 import { MAX_WIDTH, readTable } from './options.ts';
@@ -26,17 +26,34 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
   checkInteger('description.layers.length', layers.length, 1, MAX_LAYERS);
   const names = new Names();
   const done: CompleteLayer[] = [];
+  /** Outputs of every layer so far, and of the inputs of the model once a layer has said. */
+  const widths = new Map<string, number | undefined>([[INPUT, undefined]]);
+  let takesTokens: boolean | undefined;
   let count = 0;
-  let before: number | undefined;
   for (const [index, layer] of (layers as LayerSpec[]).entries()) {
     const at = `layers[${index}]`;
     const type = checkChoice(`${at}.type`, layer?.type, [...OPS.keys()]);
     const op = OPS.get(type)!;
-    checkKeys(at, layer, ['type', 'name', ...Object.keys(op.options)]);
+    checkKeys(at, layer, ['type', 'name', 'inputs', ...Object.keys(op.options)]);
+    const before = done.at(-1)?.name ?? INPUT;
+    const reads = readsOf(layer, at, before, op.isJoin === true, widths);
     const name = names.of(layer, at);
-    const context: Context = { at, index, name, before, layers: done };
-    const filled = completeLayer(layer, context);
-    const { outputs, count: own = 1 } = op.sizes(filled);
+    const of = reads.map((source) => widths.get(source));
+    const readsInputs = reads.includes(INPUT);
+    const context = { at, name, before: of[0], widths: of, readsInputs, layers: done };
+    const given = layer.inputs === undefined ? undefined : Object.freeze(reads);
+    const filled = completeLayer(layer, given, context);
+    const { inputs, each, outputs, count: own = 1, tokens = false } = op.sizes(filled);
+    if (readsInputs) {
+      if (takesTokens === !tokens) {
+        throw new GatefoldError(
+          'ERR_ARGUMENT',
+          `"${at}" reads the inputs of the model, which are ${tokens ? 'numbers' : 'tokens'} for another layer: only embeddings read tokens`,
+        );
+      }
+      takesTokens = tokens;
+      widths.set(INPUT, each ? each[reads.indexOf(INPUT)] : inputs);
+    }
     count += own;
     if (count > MAX_LAYERS) {
       throw new GatefoldError(
@@ -44,19 +61,57 @@ export function complete(description: ModelDescription): readonly CompleteLayer[
         `"description" has more than ${MAX_LAYERS} layers and sub-layers, both directions counted: describe fewer`,
       );
     }
-    before = outputs;
+    widths.set(name, outputs);
     done.push(Object.freeze(filled));
   }
   return done;
 }
 
-function completeLayer(given: LayerSpec, context: Context): CompleteLayer {
+/** The layers that a layer reads: those that it names, or the one before it. */
+function readsOf(
+  { inputs, type }: LayerSpec,
+  at: string,
+  before: string,
+  isJoin: boolean,
+  known: ReadonlyMap<string, unknown>,
+): readonly string[] {
+  if (inputs === undefined) return [before];
+  if (!Array.isArray(inputs) || inputs.length === 0 || inputs.length > MAX_LAYERS) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}.inputs" expected a list of names of layers, got ${show(inputs)}`,
+    );
+  }
+  if (inputs.length > 1 && !isJoin) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}.inputs" names ${inputs.length} layers, but a ${type} layer reads one: join them first, e.g. by a layer { type: 'concat', inputs }`,
+    );
+  }
+  for (const [k, name] of inputs.entries()) {
+    if (known.has(name)) continue;
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}.inputs[${k}]" expected '${INPUT}' or the name of a layer before it, got ${show(name)}`,
+    );
+  }
+  return [...inputs];
+}
+
+function completeLayer(
+  given: LayerSpec,
+  reads: readonly string[] | undefined,
+  context: Context,
+): CompleteLayer {
   const { at, name, before } = context;
   const op = OPS.get(given.type)!;
   const spec = op.prepare?.(given, context) ?? given;
   const inputs = (key: string, value: unknown): number => {
     if (value === undefined && before === undefined) {
-      throw new GatefoldError('ERR_ARGUMENT', `"${at}.${key}" is needed in the first layer`);
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        `"${at}.${key}" is needed in the first layer that reads the inputs of the model`,
+      );
     }
     const size = checkInteger(`${at}.${key}`, value ?? before, 1, MAX_WIDTH);
     if (before === undefined || size === before) return size;
@@ -66,13 +121,13 @@ function completeLayer(given: LayerSpec, context: Context): CompleteLayer {
     );
   };
   const options = readTable(op.options, spec, at, inputs);
-  const filled = { type: given.type, name, ...options } as unknown as LayerSpec;
-  return op.complete(filled, context);
+  const filled = { type: given.type, name, ...(reads && { inputs: reads }), ...options };
+  return op.complete(filled as unknown as LayerSpec, context);
 }
 
 /** The names of the layers so far. */
 class Names {
-  readonly #taken = new Set<string>();
+  readonly #taken = new Set<string>([INPUT]);
   /** The number that the last unnamed layer of each type got: no lower one is free. */
   readonly #numbers = new Map<string, number>();
 
@@ -85,7 +140,7 @@ class Names {
     }
     throw new GatefoldError(
       'ERR_ARGUMENT',
-      `"${at}.name" expected a name of at most ${MAX_NAME} characters that no other layer has, got ${show(name)}`,
+      `"${at}.name" expected a name of at most ${MAX_NAME} characters that no other layer has, and not 'input', got ${show(name)}`,
     );
   }
 

@@ -93,11 +93,11 @@ export const embedding: Op<EmbeddingSpec, CompleteEmbedding> = {
       keras: 'output_dim',
     }),
   },
-  complete(spec, { at, index }) {
-    if (index === 0) return spec as CompleteEmbedding;
-    const message = `"${at}" an embedding can only be the first layer`;
+  complete(spec, { at, readsInputs }) {
+    if (readsInputs) return spec as CompleteEmbedding;
+    const message = `"${at}" an embedding can only read the inputs of the model, as the first layer does`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   },
-  sizes: ({ embeddingDim }) => ({ inputs: 1, outputs: embeddingDim }),
+  sizes: ({ embeddingDim }) => ({ inputs: 1, outputs: embeddingDim, tokens: true }),
   lower: (layer, build) => void build.add(new EmbeddingNode(layer)),
 };

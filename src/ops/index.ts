@@ -23,13 +23,34 @@ import { recurrent } from './recurrent/recurrent.ts';
 import { indrnn, rnn } from './recurrent/rnn.ts';
 import type { IndrnnSpec, RnnSpec } from './recurrent/rnn.ts';
 import type { CompleteRecurrent } from './recurrent/specs.ts';
+import { concat, reverse, slice } from './shape.ts';
+import type {
+  CompleteConcat,
+  CompleteReverse,
+  CompleteSlice,
+  ConcatSpec,
+  ReverseSpec,
+  SliceSpec,
+} from './shape.ts';
 
 const CELLS = [rnn, indrnn, lstm, gru, mingru];
 
-const LAYERS = [embedding, ...CELLS.map(recurrent), linear, pool, activation, layerNorm, conv1d];
+const LAYERS = [
+  embedding,
+  ...CELLS.map(recurrent),
+  linear,
+  pool,
+  activation,
+  layerNorm,
+  conv1d,
+  concat,
+  slice,
+  reverse,
+];
 
 export type {
   ActivationLayerSpec,
+  ConcatSpec,
   Conv1dSpec,
   EmbeddingSpec,
   GruSpec,
@@ -39,13 +60,30 @@ export type {
   LstmSpec,
   MinGruSpec,
   PoolSpec,
+  ReverseSpec,
   RnnSpec,
+  SliceSpec,
   TiedLinearSpec,
 };
 
 type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
 
-export type LayerSpec =
+/** How a layer names the inputs of the model among its own. */
+export const INPUT = 'input';
+
+/** A layer of any kind. */
+export type LayerSpec = Reads & AnySpec;
+
+/** What a layer reads. */
+export interface Reads {
+  /**
+   * Names of the layers whose outputs it reads, each before it, or `input` for the inputs of the
+   * model. Default: the layer before it.
+   */
+  readonly inputs?: readonly string[];
+}
+
+type AnySpec =
   | EmbeddingSpec
   | RecurrentLayerSpec
   | LinearSpec
@@ -53,17 +91,25 @@ export type LayerSpec =
   | PoolSpec
   | ActivationLayerSpec
   | LayerNormSpec
-  | Conv1dSpec;
+  | Conv1dSpec
+  | ConcatSpec
+  | SliceSpec
+  | ReverseSpec;
 
 /** A layer with every default filled in, but for options that are off. */
-export type CompleteLayer =
+export type CompleteLayer = Reads & AnyComplete;
+
+type AnyComplete =
   | CompleteEmbedding
   | CompleteRecurrent<RecurrentLayerSpec>
   | CompleteLinear
   | CompletePool
   | CompleteActivation
   | CompleteLayerNorm
-  | CompleteConv1d;
+  | CompleteConv1d
+  | CompleteConcat
+  | CompleteSlice
+  | CompleteReverse;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {

@@ -43,9 +43,9 @@ export class MergeNode implements Node {
     this.rowLength = roundUp(this.outputs, 4);
   }
 
-  /** The same merge of two other nodes. */
-  of(sources: readonly [number, number]): MergeNode {
-    return new MergeNode(this.layer, this.name, sources, this.inputs, this.#mode);
+  /** The same merge of two other nodes, for another layer. */
+  of(sources: readonly [number, number], layer: string): MergeNode {
+    return new MergeNode(layer, this.name, sources, this.inputs, this.#mode);
   }
 
   reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {

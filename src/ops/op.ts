@@ -13,6 +13,8 @@ import type { Extent } from './pass.ts';
 /** A kind of layer. `Spec` is what a description gives, `Complete` the same with every default. */
 export interface Op<Spec, Complete> {
   readonly type: string;
+  /** Whether it reads any number of layers, rather than one. */
+  readonly isJoin?: boolean;
   /** Options in the order in which a completed description has them, after `type` and `name`. */
   readonly options: OptionTable;
   /** Checks what no single option tells, and fills in what depends on other layers. */
@@ -30,16 +32,23 @@ export interface Sizes {
   readonly outputs: number;
   /** Layers and sub-layers that it stands for, each direction one; default 1. */
   readonly count?: number;
+  /** Whether its inputs are tokens. */
+  readonly tokens?: boolean;
+  /** Of a layer that reads several: what it reads of each. */
+  readonly each?: readonly number[];
 }
 
 /** Where a layer stands in its description. */
 export interface Context {
   /** Path of the layer, for errors: `layers[2]`. */
   readonly at: string;
-  readonly index: number;
   readonly name: string;
-  /** Outputs of the layer before it; `undefined` for the first layer. */
+  /** Outputs of the layer that it reads; `undefined` where these are inputs not yet known. */
   readonly before: number | undefined;
+  /** The same of every layer that it reads. */
+  readonly widths: readonly (number | undefined)[];
+  /** Whether it reads the inputs of the model. */
+  readonly readsInputs: boolean;
   /** The layers before it. */
   readonly layers: readonly { readonly type: string; readonly name: string }[];
 }
@@ -48,11 +57,11 @@ export interface Context {
 export interface GraphBuilder {
   /** Index of the node whose outputs the next one reads; -1 for the inputs of the model. */
   readonly top: number;
+  /** The same of all layers that the current one reads. */
+  readonly sources: readonly number[];
   add(node: Node): number;
-  /** The node at an index. */
-  at(index: number): Node;
-  /** Takes the top node away, to put others in its place. */
-  pop(): Node;
+  /** The node at an index; `undefined` for the inputs of the model. */
+  at(index: number): Node | undefined;
   /** The first node of a layer. */
   of(layer: string): Node;
 }
@@ -112,6 +121,8 @@ export interface StateSpec {
 export interface Resample {
   /** Whether every sequence becomes one row. */
   readonly pools: boolean;
+  /** What `steps` depends on: nodes of the same key make the same rows of the same inputs. */
+  readonly key: string;
   /** Steps of the outputs of `steps` steps of inputs. */
   steps(steps: number): number;
   extent(inputs: Extent): Extent;
@@ -124,7 +135,10 @@ export interface Node {
   readonly layer: string;
   /** Nodes whose outputs it reads; -1 for the inputs of the model. */
   readonly sources: readonly number[];
+  /** Features of what it reads, of all together where it reads several. */
   readonly inputs: number;
+  /** The same of each, where it reads several. */
+  readonly widths?: readonly number[];
   readonly outputs: number;
   readonly parameters: readonly ParameterSpec[];
   readonly states: readonly StateSpec[];

@@ -29,7 +29,7 @@ export interface PoolSpec {
 export type CompletePool = Required<PoolSpec>;
 
 /** One row for every sequence. */
-const POOLING: Resample = { pools: true, steps: () => 1, extent: pooledExtent };
+const POOLING: Resample = { pools: true, key: 'pool', steps: () => 1, extent: pooledExtent };
 
 /** Makes the steps of a sequence one row. */
 class PoolNode implements Node {
@@ -47,16 +47,17 @@ class PoolNode implements Node {
   readonly #mode: PoolSpec['mode'];
   readonly #last: number;
 
-  constructor(layer: string, name: string, source: number, before: Node, mode: PoolSpec['mode']) {
-    this.layer = layer;
+  constructor(name: string, source: number, before: Node | undefined, layer: CompletePool) {
+    const { mode, inputSize } = layer;
+    this.layer = layer.name;
     this.name = name;
     this.#mode = mode;
     // The last output of what reads backwards is that of the first step.
-    this.#last = before.isReverse ? POOL_FIRST : POOL_LAST;
+    this.#last = before?.isReverse ? POOL_FIRST : POOL_LAST;
     this.sources = [source];
-    this.inputs = before.outputs;
-    this.outputs = before.outputs;
-    this.rowLength = roundUp(before.outputs, 4);
+    this.inputs = inputSize;
+    this.outputs = inputSize;
+    this.rowLength = roundUp(inputSize, 4);
     if (mode === 'last') return;
     this.noStream =
       "a stream cannot run a pool of mean or max, which has no output before the end: use mode 'last', or model.forward()";
@@ -98,21 +99,23 @@ class PoolNode implements Node {
 }
 
 /**
- * Pools the last node. The final outputs of two directions are at different ends: each is pooled,
+ * Pools what it reads. The final outputs of two directions are at different ends: each is pooled,
  * and these are merged.
  */
-function lower({ name, mode }: CompletePool, build: GraphBuilder): void {
-  const add = (source: number, suffix = ''): number => {
-    return build.add(new PoolNode(name, name + suffix, source, build.at(source), mode));
-  };
+function lower(layer: CompletePool, build: GraphBuilder): void {
+  const { name, mode } = layer;
   const top = build.at(build.top);
   if (mode !== 'last' || !(top instanceof MergeNode)) {
-    add(build.top);
+    build.add(new PoolNode(name, build.top, top, layer));
     return;
   }
-  build.pop();
-  const [forward, backward] = top.sources;
-  build.add(top.of([add(forward, '.0'), add(backward, '.1')]));
+  const ways = top.sources.map((source, way) => {
+    const inputSize = top.inputs;
+    return build.add(
+      new PoolNode(`${name}.${way}`, source, build.at(source), { ...layer, inputSize }),
+    );
+  });
+  build.add(top.of(ways as [number, number], name));
 }
 
 export const pool: Op<PoolSpec, CompletePool> = {
@@ -127,8 +130,8 @@ export const pool: Op<PoolSpec, CompletePool> = {
     },
     inputSize: inputWidth(),
   },
-  prepare(spec, { at, index }) {
-    if (index > 0) return spec;
+  prepare(spec, { at, readsInputs }) {
+    if (!readsInputs) return spec;
     throw new GatefoldError('ERR_ARGUMENT', `"${at}" a pool needs a layer before it`);
   },
   complete: (spec) => spec as CompletePool,

@@ -469,7 +469,7 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     expect(made(CONV, { type: 'layerNorm', inputSize: 5 })).toThrow(/expected 6/);
     expect(made(CONV, { type: 'layerNorm', eps: 0 })).toThrow(/eps/);
     expect(made(CONV, { type: 'pool', mode: 'max' }, { ...CONV, inChannels: 6 })).toThrow(
-      /conv1d layer after a pool/,
+      /"conv1d2" stands after a pool/,
     );
     const withAlpha = { type: 'softmax', alpha: 1 } as unknown as RowActivation;
     expect(made(CONV, { type: 'activation', activation: withAlpha })).toThrow(/softmax takes none/);

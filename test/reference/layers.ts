@@ -26,6 +26,9 @@ export interface Way extends Unit {
   readonly suffix: string;
 }
 
+/** A layer with what it reads: places among all layers before it, -1 for the inputs of the model. */
+export type PlacedLayer = Layer & { readonly reads: readonly number[] };
+
 export type Layer =
   | RecurrentLayer
   | {
@@ -66,6 +69,25 @@ export type Layer =
       readonly inputSize: number;
       readonly outputSize: number;
     }
+  | {
+      readonly kind: 'concat';
+      readonly name: string;
+      readonly widths: readonly number[];
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'slice';
+      readonly name: string;
+      readonly from: number;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'reverse';
+      readonly name: string;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
   | (ConvLayer & {
       readonly kind: 'conv1d';
       readonly name: string;
@@ -103,8 +125,8 @@ function activationLayer(name: string, activation: RowActivation, width: number)
 }
 
 /** A layer, and what its outputs go through. */
-function withActivation(layer: Layer, activation: RowActivation | undefined): Layer | Layer[] {
-  if (!activation) return layer;
+function withActivation(layer: Layer, activation: RowActivation | undefined): Layer[] {
+  if (!activation) return [layer];
   return [layer, activationLayer(`${layer.name}.activation`, activation, layer.outputSize)];
 }
 
@@ -139,59 +161,94 @@ function recurrentLayer(
 /**
  * The layers with names and sizes filled in; the gradient of every gate's sum is held to a limit.
  */
-export function layersOf(description: ModelDescription, gradientLimit: number = Infinity): Layer[] {
+export function layersOf(
+  description: ModelDescription,
+  gradientLimit: number = Infinity,
+): PlacedLayer[] {
   const seen = new Map<string, number>();
-  let [width, firstRows, reversed] = [0, 0, false];
-  return description.layers.flatMap((spec): Layer | Layer[] => {
+  const all: PlacedLayer[] = [];
+  const ends = new Map<string, number>([['input', -1]]);
+  let inputs = 0;
+  for (const spec of description.layers) {
     const nth = (seen.get(spec.type) ?? 0) + 1;
     seen.set(spec.type, nth);
     const name = spec.name ?? (nth === 1 ? spec.type : `${spec.type}${nth}`);
-    if (spec.type === 'embedding') {
-      width = spec.embeddingDim;
-      firstRows = spec.numEmbeddings;
-      return { kind: 'embedding', name, count: spec.numEmbeddings, outputSize: width };
+    const reads = spec.inputs?.map((source) => ends.get(source)!) ?? [all.length - 1];
+    const widths = reads.map((k) => (k < 0 ? inputs : all[k]!.outputSize));
+    const made = layerOf(spec, name, widths, all, reads, gradientLimit);
+    for (const [k, layer] of made.entries()) {
+      all.push({ ...layer, reads: k === 0 ? reads : [all.length - 1] });
     }
-    if (spec.type === 'linear') {
-      const inputSize = spec.inFeatures ?? width;
-      width = 'tied' in spec ? firstRows : spec.outFeatures;
-      const weight = 'tied' in spec ? spec.tied : name;
+    if (reads.includes(-1)) inputs = inputSizeOf(all);
+    ends.set(name, all.length - 1);
+  }
+  return all;
+}
+
+/** Features of the inputs of a model; 1 where they are tokens. */
+export function inputSizeOf(layers: readonly PlacedLayer[]): number {
+  const reader = layers.find(({ reads }) => reads.includes(-1))!;
+  if (reader.kind === 'embedding') return 1;
+  return reader.kind === 'concat' ? reader.widths[reader.reads.indexOf(-1)]! : reader.inputSize;
+}
+
+function layerOf(
+  spec: LayerSpec,
+  name: string,
+  widths: readonly number[],
+  before: readonly PlacedLayer[],
+  reads: readonly number[],
+  gradientLimit: number,
+): Layer[] {
+  const width = widths[0]!;
+  switch (spec.type) {
+    case 'embedding':
+      return [
+        { kind: 'embedding', name, count: spec.numEmbeddings, outputSize: spec.embeddingDim },
+      ];
+    case 'linear': {
+      const table = before.find((layer) => 'tied' in spec && layer.name === spec.tied);
+      const outputSize = 'tied' in spec ? (table as { count: number }).count : spec.outFeatures;
       const layer: Layer = {
         kind: 'linear',
         name,
-        inputSize,
-        outputSize: width,
+        inputSize: spec.inFeatures ?? width,
+        outputSize,
         bias: spec.bias ?? true,
-        weight,
+        weight: table?.name ?? name,
       };
-      reversed = false;
       return withActivation(layer, spec.activation);
     }
-    if (spec.type === 'conv1d') {
-      const layer = convLayer(spec, name, spec.inChannels ?? width);
-      width = layer.outputSize;
-      reversed = false;
-      return withActivation(layer, spec.activation);
+    case 'conv1d':
+      return withActivation(convLayer(spec, name, spec.inChannels ?? width), spec.activation);
+    case 'activation':
+      return [activationLayer(name, spec.activation, spec.inputSize ?? width)];
+    case 'layerNorm': {
+      const { inputSize = width, eps: epsilon = 1e-5, scale = true, bias = true } = spec;
+      return [{ kind: 'layerNorm', name, epsilon, scale, bias, inputSize, outputSize: inputSize }];
     }
-    if (spec.type === 'activation') {
-      reversed = false;
-      width = spec.inputSize ?? width;
-      return activationLayer(name, spec.activation, width);
+    case 'pool': {
+      const source = before[reads[0]!]!;
+      if (source.kind === 'recurrent' && source.ways.some((way) => way.reverse))
+        throw new Error('the reference pools only layers that read forward');
+      return [{ kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width }];
     }
-    if (spec.type === 'layerNorm') {
-      reversed = false;
-      width = spec.inputSize ?? width;
-      const { eps: epsilon = 1e-5, scale = true, bias = true } = spec;
-      return { kind: 'layerNorm', name, epsilon, scale, bias, inputSize: width, outputSize: width };
+    case 'concat': {
+      const each = spec.inputSizes ?? widths;
+      const outputSize = each.reduce((sum, size) => sum + size);
+      return [{ kind: 'concat', name, widths: each, outputSize }];
     }
-    if (spec.type === 'pool') {
-      if (reversed) throw new Error('the reference pools only layers that read forward');
-      return { kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width };
+    case 'slice': {
+      const { from, to, inputSize = width } = spec;
+      return [{ kind: 'slice', name, from, inputSize, outputSize: to - from }];
     }
-    const layer = recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit);
-    width = layer.outputSize;
-    reversed = layer.ways.some((way) => way.reverse);
-    return layer;
-  });
+    case 'reverse': {
+      const { inputSize = width } = spec;
+      return [{ kind: 'reverse', name, inputSize, outputSize: inputSize }];
+    }
+    default:
+      return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
+  }
 }
 
 /**
@@ -226,8 +283,6 @@ export function parameterShapes(description: ModelDescription): Map<string, read
   for (const layer of layersOf(description)) {
     if (layer.kind === 'embedding') {
       shapes.set(`${layer.name}.weight`, [layer.count, layer.outputSize]);
-    } else if (layer.kind === 'pool' || layer.kind === 'activation') {
-      continue;
     } else if (layer.kind === 'layerNorm') {
       if (layer.scale) shapes.set(`${layer.name}.weight`, [layer.inputSize]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.inputSize]);
@@ -239,7 +294,7 @@ export function parameterShapes(description: ModelDescription): Map<string, read
       if (layer.weight === layer.name)
         shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.outputSize]);
-    } else {
+    } else if (layer.kind === 'recurrent') {
       const { name, spec, ways, inputSize, outputSize } = layer;
       for (const depth of depthsOf(spec)) {
         for (const way of ways) {
@@ -260,6 +315,19 @@ export function dimsAfter(layer: Layer, dims: Dims): Dims {
   return dims;
 }
 
+/** The rows of the inputs of every layer, and those that it puts out. */
+export function dimsOf(
+  layers: readonly PlacedLayer[],
+  given: Dims,
+): { before: Dims; after: Dims }[] {
+  const all: { before: Dims; after: Dims }[] = [];
+  for (const layer of layers) {
+    const before = all[layer.reads[0]!]?.after ?? given;
+    all.push({ before, after: dimsAfter(layer, before) });
+  }
+  return all;
+}
+
 /** Shapes and probabilities of the masks that training draws. */
 export function maskShapes(
   description: ModelDescription,
@@ -269,10 +337,10 @@ export function maskShapes(
   const add = (key: string, p: number | undefined, shape: number[]): void => {
     if (p) shapes.set(key, { shape, p });
   };
-  let dims = given;
-  for (const layer of layersOf(description)) {
-    const { steps, batch } = dims;
-    dims = dimsAfter(layer, dims);
+  const layers = layersOf(description);
+  const dims = dimsOf(layers, given);
+  for (const [place, layer] of layers.entries()) {
+    const { steps, batch } = dims[place]!.before;
     if (layer.kind !== 'recurrent') continue;
     const { name, spec, ways, outputSize } = layer;
     for (const depth of depthsOf(spec)) {

@@ -19,6 +19,7 @@ import {
   type LayerNormWeights,
 } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
+import { concatBackward, concatForward, reversed, sliceBackward, sliceForward } from './shape.ts';
 import { activationBackward, activationForward, activationKink } from './row-activation.ts';
 import {
   stackBackward,
@@ -48,7 +49,7 @@ export interface Tape {
   readonly dims: Dims;
   readonly input: ArrayLike<number>;
   readonly masks: Masks | undefined;
-  /** Input of each layer with its rows, and what its backward wants besides. */
+  /** First input of each layer with its rows, and what its backward wants besides. */
   readonly layers: {
     readonly x: Vec;
     readonly dims: Dims;
@@ -203,14 +204,16 @@ export function forward(
   round?: Round,
 ): { output: Vec; state: State; tape: Tape } {
   const int8 = description.weights === 'int8';
-  let dims = inputDims;
   const state: State = {};
+  const made: { y: Vec; dims: Dims }[] = [];
   const tapes: Tape['layers'] = [];
   let [kink, spread] = [Infinity, Infinity];
-  let x: Vec = Float64Array.from(input);
-  const layers = layersOf(description);
-  for (const layer of layers) {
+  const given = { y: Float64Array.from(input), dims: inputDims };
+  for (const layer of layersOf(description)) {
     const { name } = layer;
+    const sources = layer.reads.map((k) => made[k] ?? given);
+    const { dims } = sources[0]!;
+    let x: Vec = sources[0]!.y;
     if (layer.kind === 'embedding') {
       tapes.push({ x, dims });
       x = embeddingForward(parameters.get(`${name}.weight`)!.data, input, layer.outputSize);
@@ -233,6 +236,18 @@ export function forward(
       tapes.push({ x, dims });
       spread = Math.min(spread, leastOf(dims, x, spreadOf));
       x = layerNormForward(normWeights(name, parameters), layer.epsilon, x, layer.inputSize);
+    } else if (layer.kind === 'concat') {
+      tapes.push({ x, dims });
+      x = concatForward(
+        sources.map(({ y }) => y),
+        layer.widths,
+      );
+    } else if (layer.kind === 'slice') {
+      tapes.push({ x, dims });
+      x = sliceForward(x, layer.inputSize, layer.from, layer.outputSize);
+    } else if (layer.kind === 'reverse') {
+      tapes.push({ x, dims });
+      x = reversed(x, dims);
     } else if (layer.kind === 'conv1d') {
       const before = initial[name]?.h ?? new Float64Array(0);
       tapes.push({ x, dims, initial: before });
@@ -249,10 +264,12 @@ export function forward(
       x = result.output;
     }
     if (round && layer.kind !== 'recurrent') x = round(x);
-    dims = dimsAfter(layer, dims);
+    made.push({ y: x, dims: dimsAfter(layer, dims) });
   }
-  pad(dims, x);
-  return { output: x, state, tape: { dims, input, masks, layers: tapes, kink, spread } };
+  const { y, dims } = made.at(-1)!;
+  const output = y.slice();
+  pad(dims, output);
+  return { output, state, tape: { dims, input, masks, layers: tapes, kink, spread } };
 }
 
 /**
@@ -287,31 +304,40 @@ export function backward(
   const gradients = zerosLike(parameters);
   const state: State = {};
   const layers = layersOf(description, gradientLimit);
-  let dy: Vec | undefined = gathered(tape.dims, doutput);
+  // Of the outputs of every layer; those of the inputs of the model are at -1.
+  const dys = new Map<number, Vec>([[layers.length - 1, gathered(tape.dims, doutput)]]);
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;
     const { name } = layer;
     const { x, dims, stack, initial } = tape.layers[k]!;
+    let dy: Vec | undefined = dys.get(k)!;
+    let all: Vec[] | undefined;
     if (layer.kind === 'embedding') {
-      embeddingBackward(gradients.get(`${name}.weight`)!.data, tape.input, dy!, layer.outputSize);
+      embeddingBackward(gradients.get(`${name}.weight`)!.data, tape.input, dy, layer.outputSize);
       dy = undefined;
     } else if (layer.kind === 'pool') {
-      dy = poolBackward(layer.mode, x, dy!, dims);
+      dy = poolBackward(layer.mode, x, dy, dims);
     } else if (layer.kind === 'activation') {
-      dy = activationBackward(layer.activation, x, dy!, layer.inputSize);
+      dy = activationBackward(layer.activation, x, dy, layer.inputSize);
     } else if (layer.kind === 'layerNorm') {
       const [own, into] = [parameters, gradients].map((from) => normWeights(name, from));
-      dy = layerNormBackward(own!, into!, layer.epsilon, x, dy!, layer.inputSize);
+      dy = layerNormBackward(own!, into!, layer.epsilon, x, dy, layer.inputSize);
+    } else if (layer.kind === 'concat') {
+      all = concatBackward(dy, layer.widths);
+    } else if (layer.kind === 'slice') {
+      dy = sliceBackward(dy, layer.inputSize, layer.from, layer.outputSize);
+    } else if (layer.kind === 'reverse') {
+      dy = reversed(dy, dims);
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       const dlast = dfinal[name]?.h ?? new Float64Array(0);
-      const result = convLayerBackward(layer, own!, into!, dims, x, initial!, dy!, dlast);
+      const result = convLayerBackward(layer, own!, into!, dims, x, initial!, dy, dlast);
       if (initial!.length) state[name] = { h: result.dinitial, c: new Float64Array(0) };
       dy = result.dx;
     } else if (layer.kind === 'linear') {
       const into = linearWeights(layer, gradients);
-      const rows = dy!.length / layer.outputSize;
-      dy = linearBackward(linearWeights(layer, parameters), into, x, dy!, rows);
+      const rows = dy.length / layer.outputSize;
+      dy = linearBackward(linearWeights(layer, parameters), into, x, dy, rows);
     } else {
       const result: { dx: Vec; dinitial: StackState } = stackBackward(
         subLayersOf(layer, parameters, dims, tape.masks),
@@ -321,12 +347,17 @@ export function backward(
         layer.spec.merge ?? 'concat',
         dims,
         stack!,
-        dy!,
+        dy,
         dfinal[name]!,
       );
       dy = result.dx;
       state[name] = result.dinitial;
     }
+    for (const [place, gradient] of (all ?? (dy ? [dy] : [])).entries()) {
+      const source = layer.reads[place]!;
+      const known = dys.get(source);
+      dys.set(source, known ? known.map((value, i) => value + gradient[i]!) : gradient);
+    }
   }
-  return { gradients, input: dy, state };
+  return { gradients, input: dys.get(-1), state };
 }

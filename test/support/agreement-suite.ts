@@ -4,6 +4,7 @@ import { checkConfiguration, createCampaign, type Campaign } from './agreement.t
 import { cellForms } from './cells.ts';
 import {
   cellConfiguration,
+  graphConfiguration,
   layerConfiguration,
   largeConfigurations,
   optionConfiguration,
@@ -11,6 +12,7 @@ import {
   type Configuration,
 } from './configuration.ts';
 import { createEngine, variants } from './engines.ts';
+import { GRAPH_KINDS } from './graphs.ts';
 import { SUBJECTS } from './layer-stacks.ts';
 
 /** A failure prints the seed and the smallest configuration that still fails. */
@@ -62,6 +64,20 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
 
     it(`stacks of layers with options: ${optionRuns} random configurations`, { timeout }, () => {
       agree(stackConfiguration(Object.values(cellForms), true), withOptions, optionRuns);
+    });
+
+    const graphRuns = Math.ceil(0.25 * runs);
+    it(`graphs of layers: ${graphRuns} random configurations`, { timeout }, () => {
+      const kinds = new Map<string, number>();
+      const counted = graphConfiguration().map((configuration) => {
+        const types = new Set(configuration.description.layers.map(({ type }) => type));
+        for (const type of types) kinds.set(type, (kinds.get(type) ?? 0) + 1);
+        return configuration;
+      });
+      agree(counted, withOptions, graphRuns);
+      for (const kind of GRAPH_KINDS.filter((name) => name !== 'recurrent')) {
+        expect(kinds.get(kind) ?? 0, kind).toBeGreaterThanOrEqual(0.04 * graphRuns);
+      }
     });
 
     it.each(Object.entries(cellForms))('%s: beyond the blocks of the kernels', (name, form) => {

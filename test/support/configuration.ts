@@ -4,6 +4,7 @@ import type { Dims } from '../reference/stack.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import { recurrentLayer, type CellForm, type LayerSizes } from './cells.ts';
 import { variants, type Variant } from './engines.ts';
+import { drawGraph } from './graphs.ts';
 import { drawStack, type Subject } from './layer-stacks.ts';
 import { masksOfTrainer } from './masks.ts';
 import { drawOptions, optionsOf, randomLengths, type OptionName } from './options.ts';
@@ -174,6 +175,17 @@ export function layerConfiguration(subject: Subject): fc.Arbitrary<Configuration
     const sizes = { steps: own.steps, width, withOptions: true };
     const description = drawStack(createRandom(seed), subject, sizes);
     return around(fc.constant(description), fc.constant(own));
+  });
+}
+
+/** A model whose layers read what they name: see `drawGraph`. */
+export function graphConfiguration(): fc.Arbitrary<Configuration> {
+  const drawn = fc.record({ dims: few, longer: fc.boolean(), seed: fc.nat() });
+  return drawn.chain(({ dims, longer, seed }) => {
+    const own = { ...dims, steps: longer ? dims.steps + 5 : dims.steps };
+    const width = (random: Random): number => random.pick([1, 2, 3, 5, 8, 12, 17]);
+    const sizes = { steps: own.steps, width, withOptions: false };
+    return around(fc.constant(drawGraph(createRandom(seed), sizes)), fc.constant(own));
   });
 }
 

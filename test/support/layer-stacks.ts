@@ -4,7 +4,7 @@
  */
 import type { RowActivation } from '../../src/ops/activations.ts';
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
-import { dimsAfter, layersOf } from '../reference/layers.ts';
+import { dimsOf, layersOf } from '../reference/layers.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import { cellForms, recurrentLayer } from './cells.ts';
 import { drawOptions, optionsOf, randomActivation } from './options.ts';
@@ -67,7 +67,7 @@ export function drawNorm(random: Random): LayerSpec {
   };
 }
 
-function drawRecurrent(
+export function drawRecurrent(
   random: Random,
   { width, withOptions }: StackSizes,
   bias: RecurrentSpec['bias'],
@@ -87,11 +87,7 @@ const readsForward = (spec: LayerSpec): boolean =>
 
 /** Whether a model leaves at least one output of `steps` steps. */
 function hasOutputs(description: ModelDescription, steps: number): boolean {
-  let dims = { steps, batch: 1 };
-  return layersOf(description).every((layer) => {
-    dims = dimsAfter(layer, dims);
-    return dims.steps > 0;
-  });
+  return dimsOf(layersOf(description), { steps, batch: 1 }).every(({ after }) => after.steps > 0);
 }
 
 /** A model of two to five layers; the one that it is about stands anywhere among them. */

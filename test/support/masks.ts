@@ -6,7 +6,7 @@
  */
 import type { ModelDescription } from '../../src/ops/index.ts';
 import { philox, philoxKey } from '../../src/base/random.ts';
-import { dimsAfter, layersOf, maskShapes } from '../reference/layers.ts';
+import { dimsOf, layersOf, maskShapes } from '../reference/layers.ts';
 import type { Masks } from '../reference/network.ts';
 import type { Dims } from '../reference/stack.ts';
 
@@ -25,14 +25,15 @@ interface MaskedUnit {
  */
 function unitsOf(description: ModelDescription, inputs: Dims): Map<string, MaskedUnit> {
   const units = new Map<string, MaskedUnit>();
-  const set = (key: string, reverse = false): void => {
-    units.set(key, { unit: count, reverse, dims });
-  };
   let count = 0;
-  let dims = inputs;
-  for (const layer of layersOf(description)) {
+  const layers = layersOf(description);
+  const rows = dimsOf(layers, inputs);
+  for (const [place, layer] of layers.entries()) {
     // No layer that changes the rows draws masks itself.
-    dims = dimsAfter(layer, dims);
+    const dims = rows[place]!.after;
+    const set = (key: string, reverse = false): void => {
+      units.set(key, { unit: count, reverse, dims });
+    };
     if (layer.kind !== 'recurrent') {
       count++;
       continue;

@@ -1,5 +1,11 @@
 import type { ModelDescription } from '../../src/ops/index.ts';
-import { layersOf, maskShapes, parameterShapes, zeroState } from '../reference/layers.ts';
+import {
+  inputSizeOf,
+  layersOf,
+  maskShapes,
+  parameterShapes,
+  zeroState,
+} from '../reference/layers.ts';
 import {
   backward,
   forward,
@@ -65,11 +71,12 @@ export function createProblem(
     parameters.set(name, { shape, data });
   }
   const rows = dims.steps * dims.batch;
-  const [first] = layersOf(description);
+  const layers = layersOf(description);
+  const [first] = layers;
   const input =
     first!.kind === 'embedding'
       ? Float64Array.from({ length: rows }, () => random.integer(0, first.count - 1))
-      : random.vector(rows * first!.inputSize, inputScale);
+      : random.vector(rows * inputSizeOf(layers), inputScale);
   const zero = zeroState(description, dims.batch);
   const initial = mapState(zero, (length) => random.vector(length, stateScale));
   const masks = training ? drawMasks(description, dims, random) : undefined;

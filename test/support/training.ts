@@ -13,7 +13,7 @@ import type { StateDict } from '../../src/base/tensor.ts';
 import type { Optimizer } from '../reference/optim.ts';
 import type { ModelDescription } from '../../src/ops/index.ts';
 import { norm } from '../reference/math.ts';
-import { layersOf, parameterShapes } from '../reference/layers.ts';
+import { inputSizeOf, layersOf, parameterShapes } from '../reference/layers.ts';
 import { type Parameters } from '../reference/network.ts';
 import { createTraining, type TrainingResult } from '../reference/training.ts';
 import { masksOfTrainer } from './masks.ts';
@@ -70,7 +70,7 @@ function createData(course: Course): (update: number) => Data {
     for (let t = update * steps; t < (update + 1) * steps; t++) {
       for (let b = 0; b < batch; b++) {
         if (first.kind === 'embedding') x.push(token(t, b, first.count));
-        else for (let k = 0; k < first.inputSize; k++) x.push(wave(t, b, k));
+        else for (let k = 0; k < inputSizeOf(layers); k++) x.push(wave(t, b, k));
         if (options.loss === 'mse') {
           for (let k = 0; k < outputs; k++) target.push(wave(t - 2, b, k + 1));
         } else {

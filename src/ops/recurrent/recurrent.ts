@@ -498,7 +498,7 @@ function addSubLayer(
     return;
   }
   const both = [direction(2 * depth, false), direction(2 * depth + 1, true)] as const;
-  const { outputs } = build.at(both[0]);
+  const { outputs } = build.at(both[0])!;
   build.add(new MergeNode(name, `${name}.${depth}`, both, outputs, layer.merge));
 }
 

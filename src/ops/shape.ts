@@ -1,0 +1,242 @@
+import { checkInteger, roundUp, show } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { NONE, part } from '../engine/plan.ts';
+import type { Plan } from '../engine/plan.ts';
+import type { Bound, Context, Node, Op, PassSize, Places } from './op.ts';
+import { MAX_WIDTH, inputWidth } from './options.ts';
+import type { OptionSpec } from './options.ts';
+
+/** The features of several layers side by side at every step. */
+export interface ConcatSpec {
+  readonly type: 'concat';
+  readonly name?: string;
+  /** Features of each layer that it reads; taken from these when absent. */
+  readonly inputSizes?: readonly number[];
+}
+
+/** Features `from` to `to`, without `to` itself. */
+export interface SliceSpec {
+  readonly type: 'slice';
+  readonly name?: string;
+  readonly from: number;
+  readonly to: number;
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+}
+
+/** The valid steps of every row in the opposite order. */
+export interface ReverseSpec {
+  readonly type: 'reverse';
+  readonly name?: string;
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+}
+
+export type CompleteConcat = Required<ConcatSpec>;
+export type CompleteSlice = Required<SliceSpec>;
+export type CompleteReverse = Required<ReverseSpec>;
+
+/** Features that a node copies from one of its sources. */
+interface Piece {
+  /** First feature of the source. */
+  readonly from: number;
+  /** First feature of the outputs. */
+  readonly to: number;
+  readonly width: number;
+}
+
+/** Copies features of its sources, each step as it is or all valid steps in the opposite order. */
+class CopyNode implements Node {
+  readonly parameters = [];
+  readonly states = [];
+  readonly sources: readonly number[];
+  readonly name: string;
+  readonly layer: string;
+  readonly widths: readonly number[];
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly rowLength: number;
+  readonly isRowwise: boolean;
+  readonly isWhole: boolean;
+  readonly noStream?: string;
+  readonly #pieces: readonly Piece[];
+
+  /**
+   * @param widths features of each source.
+   * @param pieces one of each source.
+   */
+  constructor(
+    name: string,
+    sources: readonly number[],
+    widths: readonly number[],
+    pieces: readonly Piece[],
+    isMirrored = false,
+  ) {
+    this.name = name;
+    this.layer = name;
+    this.sources = sources;
+    this.widths = widths;
+    this.inputs = widths.reduce((sum, width) => sum + width);
+    this.outputs = pieces.reduce((sum, { width }) => sum + width, 0);
+    this.rowLength = roundUp(this.outputs, 4);
+    this.isRowwise = !isMirrored;
+    this.isWhole = isMirrored;
+    this.#pieces = pieces;
+    if (!isMirrored) return;
+    this.noStream = `a stream cannot run "${name}", which begins at the last step: use model.forward()`;
+  }
+
+  reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
+    const { kernels } = at;
+    const row = this.rowLength;
+    const size = batch * steps * row;
+    const [output, gradient] = [plan.reserve(size), mode === 'train' ? plan.reserve(size) : NONE];
+    const index = this.isWhole ? at.mirror() : NONE;
+    const there = this.#pieces.map(() => plan.descriptor('Rows'));
+    const back = mode === 'train' ? this.#pieces.map(() => plan.descriptor('Rows')) : [];
+    let rows = 0;
+    return {
+      output: { slot: output, row },
+      gradient,
+      describe: () => {
+        this.#pieces.forEach((piece, k) => {
+          const width = piece.width * 4;
+          const [x, dx] = [at.input(k), at.gradientOfInput(k)];
+          const [from, to] = [part(x.slot, piece.from), part(output, piece.to)];
+          const fields = { index, width };
+          kernels.write(there[k]!, { ...fields, to, toRow: row * 4, from, fromRow: x.row * 4 });
+          if (!back[k]) return;
+          const [own, source] = [part(gradient, piece.to), part(dx.slot, piece.from)];
+          const rest = { to: source, toRow: dx.row * 4, from: own, fromRow: row * 4 };
+          kernels.write(back[k], { ...fields, ...rest });
+        });
+      },
+      arrange: (inputs) => {
+        ({ rows } = inputs);
+        for (const rowsOf of [there, back])
+          for (const descriptor of rowsOf) kernels.set(descriptor, 'rows', rows);
+      },
+      forward: () => {
+        for (const { address } of there) kernels.run.rows_gather(address);
+      },
+      backward: (wantsInput) => {
+        if (!wantsInput) return;
+        back.forEach(({ address }, k) => {
+          const { slot, row: length } = at.gradientOfInput(k);
+          // What other features have got since belongs to the last pass.
+          if (this.#pieces[k]!.width < this.widths[k]!) kernels.zero(slot, 0, rows * length);
+          kernels.run.rows_gather(address);
+        });
+      },
+    };
+  }
+}
+
+/** The widths of what a layer of several inputs reads. */
+export const inputWidths: OptionSpec = {
+  kind: 'own',
+  expects: 'a list of whole numbers',
+  check: (name, value) => {
+    if (!Array.isArray(value)) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        `"${name}" expected a list of whole numbers, got ${show(value)}`,
+      );
+    }
+    return Object.freeze(
+      value.map((width, k) => checkInteger(`${name}[${k}]`, width, 1, MAX_WIDTH)),
+    );
+  },
+  otherwise: 'off',
+  about: 'Features of each layer that it reads.',
+};
+
+/** The widths of what a layer reads, which its `inputSizes` may say. */
+export function widthsOf(
+  given: readonly number[] | undefined,
+  { at, widths }: Context,
+): readonly number[] {
+  if (given && given.length !== widths.length) {
+    throw new GatefoldError(
+      'ERR_SHAPE',
+      `"${at}.inputSizes" expected ${widths.length} numbers, one for each of its inputs, got ${given.length}`,
+    );
+  }
+  const all = widths.map((width, k) => {
+    const size = given?.[k] ?? width;
+    if (size === undefined) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        `"${at}.inputSizes" is needed in the first layer that reads the inputs of the model`,
+      );
+    }
+    if (width === undefined || width === size) return size;
+    throw new GatefoldError(
+      'ERR_SHAPE',
+      `"${at}.inputSizes[${k}]" expected ${width}, the outputs of that layer, got ${size}`,
+    );
+  });
+  return Object.freeze(all);
+}
+
+export const concat: Op<ConcatSpec, CompleteConcat> = {
+  type: 'concat',
+  isJoin: true,
+  options: { inputSizes: inputWidths },
+  complete: (spec, context) =>
+    ({ ...spec, inputSizes: widthsOf(spec.inputSizes, context) }) as CompleteConcat,
+  sizes({ inputSizes: each }) {
+    const total = each.reduce((sum, width) => sum + width);
+    return { inputs: total, each, outputs: checkInteger('outputs of concat', total, 1, MAX_WIDTH) };
+  },
+  lower({ name, inputSizes }, build) {
+    let to = 0;
+    const pieces = inputSizes.map((width) => {
+      to += width;
+      return { from: 0, to: to - width, width };
+    });
+    build.add(new CopyNode(name, build.sources, inputSizes, pieces));
+  },
+};
+
+export const slice: Op<SliceSpec, CompleteSlice> = {
+  type: 'slice',
+  options: {
+    from: {
+      kind: 'integer',
+      low: 0,
+      high: MAX_WIDTH - 1,
+      otherwise: 'needed',
+      about: 'The first feature of the slice.',
+    },
+    to: {
+      kind: 'integer',
+      low: 1,
+      high: MAX_WIDTH,
+      otherwise: 'needed',
+      about: 'The first feature after the slice.',
+    },
+    inputSize: inputWidth(),
+  },
+  complete(spec, { at }) {
+    const { from, to, inputSize } = spec as CompleteSlice;
+    checkInteger(`${at}.to`, to, from + 1, inputSize);
+    return spec as CompleteSlice;
+  },
+  sizes: ({ from, to, inputSize }) => ({ inputs: inputSize, outputs: to - from }),
+  lower({ name, from, to, inputSize }, build) {
+    const piece = { from, to: 0, width: to - from };
+    build.add(new CopyNode(name, [build.top], [inputSize], [piece]));
+  },
+};
+
+export const reverse: Op<ReverseSpec, CompleteReverse> = {
+  type: 'reverse',
+  options: { inputSize: inputWidth() },
+  complete: (spec) => spec as CompleteReverse,
+  sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
+  lower({ name, inputSize }, build) {
+    const piece = { from: 0, to: 0, width: inputSize };
+    build.add(new CopyNode(name, [build.top], [inputSize], [piece], true));
+  },
+};

@@ -1,0 +1,127 @@
+/** Random models that are no chain: skips, branches that meet again, inputs read twice. */
+import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
+import { dimsOf, layersOf } from '../reference/layers.ts';
+import {
+  drawConv1d,
+  drawNorm,
+  drawRecurrent,
+  rowActivation,
+  type StackSizes,
+} from './layer-stacks.ts';
+import type { Random } from './random.ts';
+
+/** What a layer of a graph may read. */
+interface Source {
+  readonly name: string;
+  readonly width: number;
+  /** Which steps its outputs have: sources of one grid can be joined. */
+  readonly grid: string;
+  /** Whether its last output is that of the last step. */
+  readonly readsForward: boolean;
+}
+
+const POOLED = 'one row';
+/** Rows of so many steps tell whether two layers change steps alike. */
+const STEPS = Array.from({ length: 40 }, (_, k) => k + 1);
+
+type Draw = (random: Random, sources: readonly Source[], sizes: StackSizes) => object;
+
+/** Kinds of layers that read one layer, and may follow a pool. */
+const ROWWISE: Readonly<Record<string, Draw>> = {
+  linear: (random, _, { width }) => ({ outFeatures: width(random), bias: random.unit() < 0.7 }),
+  activation: (random) => ({ activation: rowActivation(random) }),
+  layerNorm: (random) => drawNorm(random),
+  slice: (random, [source]) => {
+    const from = random.integer(0, source!.width - 1);
+    return { from, to: random.integer(from + 1, source!.width) };
+  },
+};
+
+/** Kinds that look at more than one step. */
+const OVER_TIME: Readonly<Record<string, Draw>> = {
+  conv1d: (random, [source], { width }) => drawConv1d(random, source!.width, width(random)),
+  recurrent: (random, _, sizes) => drawRecurrent(random, sizes, random.pick([true, false])),
+  pool: (random) => ({ mode: random.pick(['last', 'mean', 'max'] as const) }),
+  reverse: () => ({}),
+};
+
+/** Kinds that read several layers. */
+const JOINS: Readonly<Record<string, Draw>> = {
+  concat: () => ({}),
+};
+
+/** The option that says how wide the inputs of a layer are. */
+const WIDTHS: Readonly<Record<string, string>> = { linear: 'inFeatures', conv1d: 'inChannels' };
+
+/** All kinds that a graph may have, for counting. */
+export const GRAPH_KINDS: readonly string[] = Object.keys({ ...ROWWISE, ...OVER_TIME, ...JOINS });
+
+/** A model of up to twelve layers that are read in any way. */
+export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
+  const width = sizes.width(random);
+  const layers: LayerSpec[] = [];
+  const sources: Source[] = [];
+  const add = (type: string, own: object, reads: readonly Source[]): void => {
+    const name = `n${layers.length}`;
+    const all = { type, name, ...own } as Record<string, unknown>;
+    if (reads.length) all['inputs'] = reads.map((source) => source.name);
+    const first = reads.findIndex((source) => source.name === 'input');
+    const isJoin = type in JOINS;
+    if (isJoin) all['inputSizes'] = reads.map((source) => source.width);
+    else if (first >= 0) all[WIDTHS[String(all['type'])] ?? 'inputSize'] = width;
+    const made = [...layers, all as unknown as LayerSpec];
+    const places = layersOf({ layers: made });
+    const stepsOf = (steps: number): number =>
+      dimsOf(places, { steps, batch: 1 }).at(-1)!.after.steps;
+    // A model of too few steps does without the layer.
+    if (dimsOf(places, { steps: sizes.steps, batch: 1 }).some(({ after }) => after.steps < 1))
+      return;
+    const before = reads[0]?.grid ?? 'all steps';
+    const changed = STEPS.map(stepsOf).join();
+    const unchanged = reads.length === 0 || changed === gridSteps.get(before);
+    const grid = all['type'] === 'pool' ? POOLED : unchanged ? before : `${before} ${changed}`;
+    if (!gridSteps.has(grid)) gridSteps.set(grid, changed);
+    layers.push(made.at(-1)!);
+    const { direction, bidirectional } = all as { direction?: string; bidirectional?: boolean };
+    const readsForward = direction !== 'backward' && !bidirectional;
+    sources.push({ name, width: places.at(-1)!.outputSize, grid, readsForward });
+  };
+  const gridSteps = new Map([['all steps', STEPS.join()]]);
+  if (random.unit() < 0.2)
+    add('embedding', { numEmbeddings: random.integer(1, 30), embeddingDim: width }, []);
+  else sources.push({ name: 'input', width, grid: 'all steps', readsForward: true });
+  const count = random.integer(3, 11);
+  for (let k = 0; k < count; k++) {
+    const source = random.unit() < 0.6 ? sources.at(-1)! : random.pick(sources);
+    const alike = sources.filter(({ grid }) => grid === source.grid);
+    const isPooled = source.grid === POOLED;
+    const kinds = { ...ROWWISE, ...(isPooled ? {} : OVER_TIME), ...JOINS };
+    const kind = random.pick(Object.keys(kinds));
+    if (kind === 'pool' && !(source.readsForward && source.name !== 'input' && random.unit() < 0.3))
+      continue;
+    const others = Array.from({ length: random.integer(1, 3) }, () => random.pick(alike));
+    const reads = kind in JOINS ? [source, ...others] : [source];
+    const own = kinds[kind]!(random, reads, sizes);
+    add((own as { type?: string }).type ?? kind, own, reads);
+  }
+  return { layers: joined(layers, sources) };
+}
+
+/** The layers that the last one needs, after a join of all that nobody reads where it can read them. */
+function joined(layers: LayerSpec[], sources: readonly Source[]): LayerSpec[] {
+  const read = new Set(layers.flatMap(({ inputs = [] }) => inputs));
+  const last = sources.at(-1)!;
+  const open = sources.filter(
+    ({ name, grid }) => name !== 'input' && grid === last.grid && !read.has(name),
+  );
+  if (open.length > 1) {
+    const inputs = open.map(({ name }) => name);
+    layers.push({ type: 'concat', name: 'all', inputs } as LayerSpec);
+  }
+  if (!layers.length) return [{ type: 'linear', inFeatures: last.width, outFeatures: 2 }];
+  const needed = new Set([layers.at(-1)!.name]);
+  for (const { name, inputs } of [...layers].reverse()) {
+    if (needed.has(name)) for (const source of inputs ?? []) needed.add(source);
+  }
+  return layers.filter(({ name }) => needed.has(name));
+}
