@@ -2,7 +2,7 @@ import { defineConfig, type ViteUserConfigFnObject } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The files that take longest, longest first. */
-const HEAVY = ['property', 'training', 'gradcheck', 'threads', 'cli', 'examples', 'wide', 'tfjs'];
+const HEAVY = ['property', 'threads', 'gradcheck', 'memory', 'cli', 'training', 'examples', 'wide'];
 
 /**
  * Starts heavy files first: one that started last would run on alone while other cores are idle.
