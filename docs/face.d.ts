@@ -62,6 +62,33 @@ interface AdamOptions extends CommonOptions {
   readonly eps?: number;
 }
 
+// no entry, but others name it
+type AnyComplete =
+  | CompleteEmbedding
+  | CompleteRecurrent<RecurrentLayerSpec>
+  | CompleteLinear
+  | CompletePool
+  | CompleteActivation
+  | CompleteLayerNorm
+  | CompleteConv1d
+  | CompleteConcat
+  | CompleteSlice
+  | CompleteReverse;
+
+// no entry, but others name it
+type AnySpec =
+  | EmbeddingSpec
+  | RecurrentLayerSpec
+  | LinearSpec
+  | TiedLinearSpec
+  | PoolSpec
+  | ActivationLayerSpec
+  | LayerNormSpec
+  | Conv1dSpec
+  | ConcatSpec
+  | SliceSpec
+  | ReverseSpec;
+
 // gatefold/data
 interface BucketOptions {
   readonly batch: number;
@@ -94,20 +121,16 @@ interface CommonOptions {
 type CompleteActivation = Required<ActivationLayerSpec>;
 
 // no entry, but others name it
+type CompleteConcat = Required<ConcatSpec>;
+
+// no entry, but others name it
 type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> & Pick<Conv1dSpec, 'activation'>;
 
 // no entry, but others name it
 type CompleteEmbedding = Required<EmbeddingSpec>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-type CompleteLayer =
-  | CompleteEmbedding
-  | CompleteRecurrent<RecurrentLayerSpec>
-  | CompleteLinear
-  | CompletePool
-  | CompleteActivation
-  | CompleteLayerNorm
-  | CompleteConv1d;
+type CompleteLayer = Reads & AnyComplete;
 
 // no entry, but others name it
 type CompleteLayerNorm = Required<LayerNormSpec>;
@@ -127,6 +150,19 @@ type CompleteRecurrent<T> = T extends {
         readonly merge: 'concat' | 'sum' | 'mul' | 'mean';
       }
   : never;
+
+// no entry, but others name it
+type CompleteReverse = Required<ReverseSpec>;
+
+// no entry, but others name it
+type CompleteSlice = Required<SliceSpec>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ConcatSpec {
+  readonly type: 'concat';
+  readonly name?: string;
+  readonly inputSizes?: readonly number[];
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Conv1dSpec {
@@ -379,6 +415,9 @@ abstract class HostDisposable {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+const INPUT = 'input';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
   readonly type: 'indrnn';
   readonly nonlinearity?: 'tanh' | 'relu';
@@ -498,15 +537,7 @@ interface LayerNormSpec {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-type LayerSpec =
-  | EmbeddingSpec
-  | RecurrentLayerSpec
-  | LinearSpec
-  | TiedLinearSpec
-  | PoolSpec
-  | ActivationLayerSpec
-  | LayerNormSpec
-  | Conv1dSpec;
+type LayerSpec = Reads & AnySpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface LayerState {
@@ -678,6 +709,11 @@ interface ReadOptions {
   readonly checkFinite?: boolean;
 }
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Reads {
+  readonly inputs?: readonly string[];
+}
+
 // no entry, but others name it
 type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
 
@@ -710,6 +746,13 @@ class ReduceOnPlateau {
     },
   );
   report(loss: number): number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ReverseSpec {
+  readonly type: 'reverse';
+  readonly name?: string;
+  readonly inputSize?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -847,6 +890,15 @@ interface SgdOptions extends CommonOptions {
 interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
   readonly description: Model['description'];
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SliceSpec {
+  readonly type: 'slice';
+  readonly name?: string;
+  readonly from: number;
+  readonly to: number;
+  readonly inputSize?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
