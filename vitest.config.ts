@@ -1,22 +1,17 @@
 import { defineConfig, type ViteUserConfigFnObject } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-<<<<<<< HEAD
 /** The files of `test/` that take longest, longest first. */
 const HEAVY = [
   'ops/property',
-  'training/training',
-  'reference/gradcheck',
   'threads/threads',
+  'reference/gradcheck',
+  'engine/memory',
   'cli/cli',
+  'training/training',
   'package/examples',
   'engine/wide',
-  'peers/tfjs',
 ];
-=======
-/** The files that take longest, longest first. */
-const HEAVY = ['property', 'threads', 'gradcheck', 'memory', 'cli', 'training', 'examples', 'wide'];
->>>>>>> bits
 
 /**
  * Starts heavy files first: one that started last would run on alone while other cores are idle.
