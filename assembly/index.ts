@@ -41,7 +41,7 @@ export {
   embeddingForward as embedding_forward,
 } from './layers/embedding';
 export { fillMask as mask_fill, maskRows as rows_mask } from './layers/masks';
-export { mergeBackward as merge_backward, mergeForward as merge_forward } from './layers/merge';
+export { joinBackward as join_backward, joinForward as join_forward } from './layers/join';
 export {
   layerNormBackward as layer_norm_backward,
   layerNormForward as layer_norm_forward,

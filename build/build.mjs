@@ -8,6 +8,7 @@ import { declarations } from './declarations.mjs';
 import { printBytes, printExports } from './embed.mjs';
 import { printEntry, printLayout, structsOf } from './layout.mjs';
 import { printLicences } from './licences.mjs';
+import { assemble, mixed } from './mix.mjs';
 import { filesOf, replace, step, tool } from './steps.mjs';
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
@@ -15,6 +16,8 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const GENERATED = 'src/engine/generated';
 /** The name of a shipped module stays the same for ever: people serve it themselves. */
 const SHIPPED = { baseline: 'gatefold.wasm', relaxed: 'gatefold-relaxed.wasm' };
+
+const VARIANTS = Object.keys(SHIPPED);
 
 async function buildWasm() {
   const compile = (target, ...files) =>
@@ -24,12 +27,19 @@ async function buildWasm() {
   const structs = structsOf(Object.fromEntries(await Promise.all(texts)));
   await replace('build/out/layout.ts', printEntry(structs));
   await Promise.all([
-    compile('baseline', 'assembly/index.ts'),
-    compile('relaxed', 'assembly/index.ts'),
+    ...VARIANTS.flatMap((name) => [name, `${name}-small`]).map((target) =>
+      compile(target, 'assembly/index.ts'),
+    ),
     compile('debug', 'assembly/index.ts', 'assembly/base/abort.ts'),
     compile('layout', 'build/out/layout.ts'),
   ]);
   const out = (file) => readFile(`build/out/${file}`);
+  for (const name of VARIANTS) {
+    const [fast, small] = [await out(`${name}.wat`), await out(`${name}-small.wat`)].map(String);
+    const text = mixed({ fast, small });
+    await replace(`build/out/${name}.wat`, text);
+    await replace(`build/out/${name}.wasm`, assemble(text));
+  }
   const [baseline, relaxed] = [await out('baseline.wasm'), await out('relaxed.wasm')];
   await replace(`${GENERATED}/layout.ts`, printLayout(structs, await out('layout.wasm')));
   await replace(`${GENERATED}/wasm-bytes.ts`, printBytes({ baseline, relaxed }));
@@ -156,7 +166,7 @@ const scripts = (...names) => names.map((name) => `build/${name}.mjs`);
 const generated = ['layout', 'wasm-bytes', 'exports'].map((name) => `${GENERATED}/${name}.ts`);
 await step('wasm', {
   inputs: [
-    ...scripts('build', 'embed', 'layout', 'steps'),
+    ...scripts('build', 'embed', 'layout', 'mix', 'steps'),
     'assembly',
     'asconfig.json',
     'package-lock.json',

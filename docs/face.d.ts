@@ -73,7 +73,8 @@ type AnyComplete =
   | CompleteConv1d
   | CompleteConcat
   | CompleteSlice
-  | CompleteReverse;
+  | CompleteReverse
+  | CompleteJoin;
 
 // no entry, but others name it
 type AnySpec =
@@ -87,7 +88,8 @@ type AnySpec =
   | Conv1dSpec
   | ConcatSpec
   | SliceSpec
-  | ReverseSpec;
+  | ReverseSpec
+  | JoinSpec;
 
 // gatefold/data
 interface BucketOptions {
@@ -128,6 +130,9 @@ type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> & Pick<Conv1dSpec
 
 // no entry, but others name it
 type CompleteEmbedding = Required<EmbeddingSpec>;
+
+// no entry, but others name it
+type CompleteJoin = Required<JoinSpec>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type CompleteLayer = Reads & AnyComplete;
@@ -439,6 +444,16 @@ interface Int8Tensor {
   readonly shape: readonly number[];
   readonly data: Int8Array;
 }
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface JoinSpec {
+  readonly type: JoinType;
+  readonly name?: string;
+  readonly inputSizes?: readonly number[];
+}
+
+// no entry, but others name it
+type JoinType = 'add' | 'subtract' | 'multiply' | 'divide' | 'average';
 
 // gatefold/kernels
 class Kernels {

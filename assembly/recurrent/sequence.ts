@@ -40,6 +40,8 @@ function firstRow(q: Sequence, t: i32): i32 {
 /**
  * The row of the states before step t: those of every step follow those of the initial state.
  */
+// @ts-ignore: decorator
+@inline
 function previousRow(q: Sequence, t: i32): i32 {
   return t ? q.batch + firstRow(q, t - 1) : 0;
 }
@@ -112,6 +114,8 @@ export function hasUnits(q: Sequence): bool {
 }
 
 /** Step t forward of the units of panels `first` to `end` alone. */
+// @ts-ignore: decorator
+@inline
 export function unitsForward(q: Sequence, t: i32, first: i32, end: i32): void {
   moveTo(q, t);
   step(q, first, end);
@@ -335,6 +339,8 @@ export function inputGradients(q: Sequence, first: i32, rows: i32): void {
 }
 
 /** Rows of all steps. */
+// @ts-ignore: decorator
+@inline
 export function rowsOf(q: Sequence): i32 {
   return firstRow(q, q.steps);
 }
@@ -354,6 +360,8 @@ export function rowAt(q: Sequence, share: i32, block: i32): i32 {
 }
 
 /** Panels of the gates. */
+// @ts-ignore: decorator
+@inline
 export function panelsOf(q: Sequence): i32 {
   const V = q.panelVectors;
   return ((q.columns >> 2) + V - 1) / V;

@@ -57,10 +57,11 @@ export const ALIGN = 64;
 export const TINY = 1e-30;
 
 /** How the two directions of a layer become one output. */
-export const MERGE_CONCAT = 0;
-export const MERGE_SUM = 1;
-export const MERGE_MUL = 2;
-export const MERGE_AVE = 3;
+export const JOIN_ADD = 0;
+export const JOIN_SUBTRACT = 1;
+export const JOIN_MULTIPLY = 2;
+export const JOIN_DIVIDE = 3;
+export const JOIN_MEAN = 4;
 
 /** Losses of single elements, and that of classes. */
 export const LOSS_SQUARED = 0;

@@ -8,6 +8,8 @@ import { embedding } from './embedding.ts';
 import type { CompleteEmbedding, EmbeddingSpec } from './embedding.ts';
 import { linear } from './linear.ts';
 import type { CompleteLinear, LinearSpec, TiedLinearSpec } from './linear.ts';
+import { joins } from './join.ts';
+import type { CompleteJoin, JoinSpec } from './join.ts';
 import { layerNorm } from './norm.ts';
 import type { CompleteLayerNorm, LayerNormSpec } from './norm.ts';
 import type { Op } from './op.ts';
@@ -46,6 +48,7 @@ const LAYERS = [
   concat,
   slice,
   reverse,
+  ...joins,
 ];
 
 export type {
@@ -55,6 +58,7 @@ export type {
   EmbeddingSpec,
   GruSpec,
   IndrnnSpec,
+  JoinSpec,
   LayerNormSpec,
   LinearSpec,
   LstmSpec,
@@ -94,7 +98,8 @@ type AnySpec =
   | Conv1dSpec
   | ConcatSpec
   | SliceSpec
-  | ReverseSpec;
+  | ReverseSpec
+  | JoinSpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -109,7 +114,8 @@ type AnyComplete =
   | CompleteConv1d
   | CompleteConcat
   | CompleteSlice
-  | CompleteReverse;
+  | CompleteReverse
+  | CompleteJoin;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {

@@ -148,6 +148,11 @@ export interface Node {
   readonly isWhole?: boolean;
   /** Whether its last output is that of the first step. */
   readonly isReverse?: boolean;
+  /** Of a node that merges two directions, `width` features each: the same merge of other nodes. */
+  readonly ways?: {
+    readonly width: number;
+    merge(layer: string, sources: readonly number[]): Node;
+  };
   /** Why it cannot run step by step, and what to do. */
   readonly noStream?: string;
   /** Whether every row of its outputs depends on that row of its inputs alone. */

@@ -3,7 +3,6 @@ import { roundUp } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { NONE } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
-import { MergeNode } from './merge.ts';
 import type { Bound, GraphBuilder, Node, Op, PassSize, Places, Resample } from './op.ts';
 import { inputWidth } from './options.ts';
 import { pooledExtent } from './pass.ts';
@@ -105,17 +104,16 @@ class PoolNode implements Node {
 function lower(layer: CompletePool, build: GraphBuilder): void {
   const { name, mode } = layer;
   const top = build.at(build.top);
-  if (mode !== 'last' || !(top instanceof MergeNode)) {
+  if (mode !== 'last' || !top?.ways) {
     build.add(new PoolNode(name, build.top, top, layer));
     return;
   }
+  const { width: inputSize, merge } = top.ways;
   const ways = top.sources.map((source, way) => {
-    const inputSize = top.inputs;
-    return build.add(
-      new PoolNode(`${name}.${way}`, source, build.at(source), { ...layer, inputSize }),
-    );
+    const each = { ...layer, inputSize };
+    return build.add(new PoolNode(`${name}.${way}`, source, build.at(source), each));
   });
-  build.add(top.of(ways as [number, number], name));
+  build.add(merge(name, ways));
 }
 
 export const pool: Op<PoolSpec, CompletePool> = {

@@ -61,19 +61,24 @@ class CopyNode implements Node {
   readonly noStream?: string;
   readonly #pieces: readonly Piece[];
 
+  readonly ways?: Node['ways'];
+
   /**
    * @param widths features of each source.
    * @param pieces one of each source.
    */
   constructor(
+    layer: string,
     name: string,
     sources: readonly number[],
     widths: readonly number[],
     pieces: readonly Piece[],
     isMirrored = false,
+    ways?: Node['ways'],
   ) {
     this.name = name;
-    this.layer = name;
+    this.layer = layer;
+    if (ways) this.ways = ways;
     this.sources = sources;
     this.widths = widths;
     this.inputs = widths.reduce((sum, width) => sum + width);
@@ -130,6 +135,22 @@ class CopyNode implements Node {
       },
     };
   }
+}
+
+/** The features of several sources side by side. */
+export function concatNode(
+  layer: string,
+  name: string,
+  sources: readonly number[],
+  widths: readonly number[],
+  ways?: Node['ways'],
+): Node {
+  let to = 0;
+  const pieces = widths.map((width) => {
+    to += width;
+    return { from: 0, to: to - width, width };
+  });
+  return new CopyNode(layer, name, sources, widths, pieces, false, ways);
 }
 
 /** The widths of what a layer of several inputs reads. */
@@ -189,14 +210,8 @@ export const concat: Op<ConcatSpec, CompleteConcat> = {
     const total = each.reduce((sum, width) => sum + width);
     return { inputs: total, each, outputs: checkInteger('outputs of concat', total, 1, MAX_WIDTH) };
   },
-  lower({ name, inputSizes }, build) {
-    let to = 0;
-    const pieces = inputSizes.map((width) => {
-      to += width;
-      return { from: 0, to: to - width, width };
-    });
-    build.add(new CopyNode(name, build.sources, inputSizes, pieces));
-  },
+  lower: ({ name, inputSizes }, build) =>
+    void build.add(concatNode(name, name, build.sources, inputSizes)),
 };
 
 export const slice: Op<SliceSpec, CompleteSlice> = {
@@ -226,7 +241,7 @@ export const slice: Op<SliceSpec, CompleteSlice> = {
   sizes: ({ from, to, inputSize }) => ({ inputs: inputSize, outputs: to - from }),
   lower({ name, from, to, inputSize }, build) {
     const piece = { from, to: 0, width: to - from };
-    build.add(new CopyNode(name, [build.top], [inputSize], [piece]));
+    build.add(new CopyNode(name, name, [build.top], [inputSize], [piece]));
   },
 };
 
@@ -237,6 +252,6 @@ export const reverse: Op<ReverseSpec, CompleteReverse> = {
   sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
   lower({ name, inputSize }, build) {
     const piece = { from: 0, to: 0, width: inputSize };
-    build.add(new CopyNode(name, [build.top], [inputSize], [piece], true));
+    build.add(new CopyNode(name, name, [build.top], [inputSize], [piece], true));
   },
 };

@@ -3,6 +3,7 @@
  * states and masks.
  */
 import type { RowActivation } from '../../src/ops/activations.ts';
+import type { JoinType } from '../../src/ops/join.ts';
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
@@ -72,6 +73,13 @@ export type Layer =
   | {
       readonly kind: 'concat';
       readonly name: string;
+      readonly widths: readonly number[];
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'join';
+      readonly name: string;
+      readonly type: JoinType;
       readonly widths: readonly number[];
       readonly outputSize: number;
     }
@@ -189,7 +197,7 @@ export function layersOf(
 export function inputSizeOf(layers: readonly PlacedLayer[]): number {
   const reader = layers.find(({ reads }) => reads.includes(-1))!;
   if (reader.kind === 'embedding') return 1;
-  return reader.kind === 'concat' ? reader.widths[reader.reads.indexOf(-1)]! : reader.inputSize;
+  return 'widths' in reader ? reader.widths[reader.reads.indexOf(-1)]! : reader.inputSize;
 }
 
 function layerOf(
@@ -237,6 +245,15 @@ function layerOf(
       const each = spec.inputSizes ?? widths;
       const outputSize = each.reduce((sum, size) => sum + size);
       return [{ kind: 'concat', name, widths: each, outputSize }];
+    }
+    case 'add':
+    case 'subtract':
+    case 'multiply':
+    case 'divide':
+    case 'average': {
+      const each = spec.inputSizes ?? widths;
+      const outputSize = Math.max(...each);
+      return [{ kind: 'join', name, type: spec.type, widths: each, outputSize }];
     }
     case 'slice': {
       const { from, to, inputSize = width } = spec;

@@ -10,6 +10,7 @@ import type { LinearWeights } from './dense.ts';
 import { convLayerBackward, convLayerForward, type ConvWeights } from './conv1d.ts';
 import { depthsOf, dimsAfter, layersOf, type RecurrentLayer, type Way } from './layers.ts';
 import { roundActivations, roundWeights } from './int8.ts';
+import { joinBackward, joinForward } from './join.ts';
 import type { Vec } from './math.ts';
 import {
   layerNormBackward,
@@ -54,6 +55,8 @@ export interface Tape {
     readonly x: Vec;
     readonly dims: Dims;
     readonly stack?: StackTape;
+    /** All inputs of a join. */
+    readonly xs?: readonly Vec[];
     /** The state of a convolution before the first step. */
     readonly initial?: Vec;
   }[];
@@ -242,6 +245,10 @@ export function forward(
         sources.map(({ y }) => y),
         layer.widths,
       );
+    } else if (layer.kind === 'join') {
+      const xs = sources.map(({ y }) => y);
+      tapes.push({ x, dims, xs });
+      x = joinForward(layer.type, xs, layer.widths);
     } else if (layer.kind === 'slice') {
       tapes.push({ x, dims });
       x = sliceForward(x, layer.inputSize, layer.from, layer.outputSize);
@@ -309,7 +316,7 @@ export function backward(
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;
     const { name } = layer;
-    const { x, dims, stack, initial } = tape.layers[k]!;
+    const { x, xs, dims, stack, initial } = tape.layers[k]!;
     let dy: Vec | undefined = dys.get(k)!;
     let all: Vec[] | undefined;
     if (layer.kind === 'embedding') {
@@ -324,6 +331,8 @@ export function backward(
       dy = layerNormBackward(own!, into!, layer.epsilon, x, dy, layer.inputSize);
     } else if (layer.kind === 'concat') {
       all = concatBackward(dy, layer.widths);
+    } else if (layer.kind === 'join') {
+      all = joinBackward(layer.type, xs!, layer.widths, dy);
     } else if (layer.kind === 'slice') {
       dy = sliceBackward(dy, layer.inputSize, layer.from, layer.outputSize);
     } else if (layer.kind === 'reverse') {

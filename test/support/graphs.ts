@@ -48,6 +48,11 @@ const OVER_TIME: Readonly<Record<string, Draw>> = {
 /** Kinds that read several layers. */
 const JOINS: Readonly<Record<string, Draw>> = {
   concat: () => ({}),
+  add: () => ({}),
+  subtract: () => ({}),
+  multiply: () => ({}),
+  divide: () => ({}),
+  average: () => ({}),
 };
 
 /** The option that says how wide the inputs of a layer are. */
@@ -99,12 +104,29 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const kind = random.pick(Object.keys(kinds));
     if (kind === 'pool' && !(source.readsForward && source.name !== 'input' && random.unit() < 0.3))
       continue;
-    const others = Array.from({ length: random.integer(1, 3) }, () => random.pick(alike));
-    const reads = kind in JOINS ? [source, ...others] : [source];
+    const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
+    if (reads.length === 1 && kind in JOINS) continue;
     const own = kinds[kind]!(random, reads, sizes);
     add((own as { type?: string }).type ?? kind, own, reads);
   }
   return { layers: joined(layers, sources) };
+}
+
+/** What a join reads: sources of as many features, or of one, but for a concat. */
+function readsOf(
+  random: Random,
+  kind: string,
+  source: Source,
+  alike: readonly Source[],
+): readonly Source[] {
+  const count = kind === 'concat' || kind === 'add' || kind === 'multiply' ? 3 : 1;
+  const fitting = alike.filter(
+    ({ name, width }) =>
+      kind === 'concat' || (name !== source.name && (width === source.width || width === 1)),
+  );
+  if (!fitting.length) return [source];
+  const others = Array.from({ length: random.integer(1, count) }, () => random.pick(fitting));
+  return random.unit() < 0.5 ? [source, ...others] : [...others, source];
 }
 
 /** The layers that the last one needs, after a join of all that nobody reads where it can read them. */

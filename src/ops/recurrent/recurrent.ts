@@ -6,7 +6,7 @@ import type { Panels } from '../../engine/panels.ts';
 import { NONE, part } from '../../engine/plan.ts';
 import type { Plan, Slot } from '../../engine/plan.ts';
 import { DropoutNode } from '../dropout.ts';
-import { MergeNode } from '../merge.ts';
+import { mergeNode } from '../join.ts';
 import type {
   Bound,
   BoundState,
@@ -499,7 +499,7 @@ function addSubLayer(
   }
   const both = [direction(2 * depth, false), direction(2 * depth + 1, true)] as const;
   const { outputs } = build.at(both[0])!;
-  build.add(new MergeNode(name, `${name}.${depth}`, both, outputs, layer.merge));
+  build.add(mergeNode(name, `${name}.${depth}`, both, outputs, layer.merge));
 }
 
 function outputsOf(layer: Layer): number {

@@ -3,6 +3,6 @@ export const mutants = {
     ['before?.isReverse ? POOL_FIRST : POOL_LAST', 'POOL_LAST'],
   ],
   'both directions are pooled at the last step': [
-    ["if (mode !== 'last' || !(top instanceof MergeNode)) {", 'if (mode) {'],
+    ["if (mode !== 'last' || !top?.ways) {", 'if (mode) {'],
   ],
 };
