@@ -54,8 +54,6 @@ export function joinBackward(
   const [da, db] = [new Float64Array(before.length), new Float64Array(xs[last]!.length)];
   const width = Math.max(m, n);
   for (const [i, value] of dy.entries()) {
-    // Steps after the valid ones may divide by zero; their gradient is none.
-    if (value === 0) continue;
     const [row, k] = [Math.floor(i / width), i % width];
     const [at, bt] = [placeOf(row, k, m), placeOf(row, k, n)];
     const [slopeA, slopeB] = SLOPES[type](before[at]!, xs[last]![bt]!);

@@ -1,13 +1,8 @@
 /** Random models that are no chain: skips, branches that meet again, inputs read twice. */
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { dimsOf, layersOf } from '../reference/layers.ts';
-import {
-  drawConv1d,
-  drawNorm,
-  drawRecurrent,
-  rowActivation,
-  type StackSizes,
-} from './layer-stacks.ts';
+import { drawConv1d, drawNorm, drawRecurrent, type StackSizes } from './layer-stacks.ts';
+import { randomActivation } from './options.ts';
 import type { Random } from './random.ts';
 
 /** What a layer of a graph may read. */
@@ -29,7 +24,8 @@ type Draw = (random: Random, sources: readonly Source[], sizes: StackSizes) => o
 /** Kinds of layers that read one layer, and may follow a pool. */
 const ROWWISE: Readonly<Record<string, Draw>> = {
   linear: (random, _, { width }) => ({ outFeatures: width(random), bias: random.unit() < 0.7 }),
-  activation: (random) => ({ activation: rowActivation(random) }),
+  // No softmax: of a feature that is there several times its exact gradient is 0.
+  activation: (random) => ({ activation: randomActivation(random) }),
   layerNorm: (random) => drawNorm(random),
   slice: (random, [source]) => {
     const from = random.integer(0, source!.width - 1);
@@ -106,6 +102,13 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
       continue;
     const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
     if (reads.length === 1 && kind in JOINS) continue;
+    // A divisor near 0 has quotients that no float32 can follow.
+    if (kind === 'divide') {
+      const size = sources.length;
+      add('activation', { activation: 'sigmoid' }, [reads[1]!]);
+      if (sources.length === size) continue;
+      reads[1] = sources.at(-1)!;
+    }
     const own = kinds[kind]!(random, reads, sizes);
     add((own as { type?: string }).type ?? kind, own, reads);
   }
@@ -113,12 +116,7 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
 }
 
 /** What a join reads: sources of as many features, or of one, but for a concat. */
-function readsOf(
-  random: Random,
-  kind: string,
-  source: Source,
-  alike: readonly Source[],
-): readonly Source[] {
+function readsOf(random: Random, kind: string, source: Source, alike: readonly Source[]): Source[] {
   const count = kind === 'concat' || kind === 'add' || kind === 'multiply' ? 3 : 1;
   const fitting = alike.filter(
     ({ name, width }) =>
