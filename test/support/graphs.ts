@@ -131,13 +131,11 @@ function readsOf(random: Random, kind: string, source: Source, alike: readonly S
 function joined(layers: LayerSpec[], sources: readonly Source[]): LayerSpec[] {
   const read = new Set(layers.flatMap(({ inputs = [] }) => inputs));
   const last = sources.at(-1)!;
-  const open = sources.filter(
-    ({ name, grid }) => name !== 'input' && grid === last.grid && !read.has(name),
-  );
-  if (open.length > 1) {
-    const inputs = open.map(({ name }) => name);
-    layers.push({ type: 'concat', name: 'all', inputs } as LayerSpec);
-  }
+  const alike = sources.filter(({ name, grid }) => name !== 'input' && grid === last.grid);
+  const open = alike.filter(({ name }) => !read.has(name));
+  // What a join may cancel, x - x, is there once more.
+  const inputs = [...open, ...(open.length === 1 ? alike.slice(0, 1) : [])].map(({ name }) => name);
+  if (inputs.length > 1) layers.push({ type: 'concat', name: 'all', inputs } as LayerSpec);
   if (!layers.length) return [{ type: 'linear', inFeatures: last.width, outFeatures: 2 }];
   const needed = new Set([layers.at(-1)!.name]);
   for (const { name, inputs } of [...layers].reverse()) {
