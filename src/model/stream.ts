@@ -52,6 +52,7 @@ export class Stream extends HostDisposable {
   readonly #workspace: Workspace;
   /** The states before the next step; those after n steps, for n up to BLOCK. */
   readonly #states: readonly (readonly StatePlace[])[];
+  readonly #initial: ModelState;
   readonly #writer: StateWriter;
   readonly #inputRow: number;
   readonly #outputs: number;
@@ -71,6 +72,7 @@ export class Stream extends HostDisposable {
     if (noStream) throw new GatefoldError('ERR_UNSUPPORTED', noStream);
     this.#owner = owner;
     this.batch = batch;
+    this.#initial = state;
     this.#store = store;
     this.#kernels = store.kernels;
     const shape = { batch: this.batch, steps: BLOCK, everyStep: true };
@@ -173,14 +175,17 @@ export class Stream extends HostDisposable {
     return { memory: kernels.arena.floats, tokens, single: pair(1), block: pair(BLOCK) };
   }
 
-  /** Starts over from zero states. */
+  /** Starts over from the states that the stream was made with; zero where it got none. */
   reset(): void {
-    this.restore({});
+    this.restore(this.#initial);
   }
 
-  /** Another stream that goes on from the same state. */
+  /** Another stream that goes on from the same state, and starts over as this one does. */
   clone(): Stream {
-    return new Stream(this.#owner, this.#store, { batch: this.batch, state: this.save() });
+    const state = this.save();
+    const twin = new Stream(this.#owner, this.#store, { batch: this.batch, state: this.#initial });
+    twin.restore(state);
+    return twin;
   }
 
   /**

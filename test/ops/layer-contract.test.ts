@@ -102,6 +102,11 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     stream.reset();
     take(stream, 0, 18);
     requireSame(out, whole.output, 'output after a reset');
+    stream = model.stream({ batch, state: saved }).clone();
+    take(stream, 40, 44);
+    stream.reset();
+    take(stream, 40, 61);
+    requireSame(out, whole.output, 'output after a reset to a state of its own');
     model.dispose();
   });
 
