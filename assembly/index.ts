@@ -47,6 +47,10 @@ export {
   layerNormForward as layer_norm_forward,
 } from './layers/norm';
 export { poolBackward as pool_backward, poolForward as pool_forward } from './layers/pool';
+export {
+  reduceBackward as reduce_backward,
+  reduceForward as reduce_forward,
+} from './layers/reduce';
 export { addAllRows as rows_add, gatherAllRows as rows_gather } from './layers/rows';
 export {
   cellBackward as cell_backward,

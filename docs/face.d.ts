@@ -68,6 +68,7 @@ type AnyComplete =
   | CompleteRecurrent<RecurrentLayerSpec>
   | CompleteLinear
   | CompletePool
+  | CompleteReduce
   | CompleteActivation
   | CompleteLayerNorm
   | CompleteConv1d
@@ -83,6 +84,7 @@ type AnySpec =
   | LinearSpec
   | TiedLinearSpec
   | PoolSpec
+  | ReduceSpec
   | ActivationLayerSpec
   | LayerNormSpec
   | Conv1dSpec
@@ -155,6 +157,9 @@ type CompleteRecurrent<T> = T extends {
         readonly merge: 'concat' | 'sum' | 'mul' | 'mean';
       }
   : never;
+
+// no entry, but others name it
+type CompleteReduce = Required<ReduceSpec>;
 
 // no entry, but others name it
 type CompleteReverse = Required<ReverseSpec>;
@@ -594,6 +599,16 @@ interface LstmSpec extends RecurrentSpec {
   readonly layerNorm?: boolean;
 }
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Mathematics = 'abs' | 'neg' | 'sqrt' | 'log' | 'pow' | 'clip';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface MathematicsSpec {
+  readonly type: 'pow' | 'clip';
+  readonly alpha?: number;
+  readonly beta?: number;
+}
+
 // gatefold/kernels
 class Matrix extends HostDisposable {
   readonly rows: number;
@@ -764,6 +779,16 @@ class ReduceOnPlateau {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ReduceSpec {
+  readonly type: ReduceType;
+  readonly name?: string;
+  readonly inputSize?: number;
+}
+
+// no entry, but others name it
+type ReduceType = 'reduceMean' | 'reduceSum' | 'reduceMax';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ReverseSpec {
   readonly type: 'reverse';
   readonly name?: string;
@@ -785,7 +810,7 @@ interface RnnSpec extends RecurrentSpec {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-type RowActivation = Activation | 'softmax' | 'logSoftmax';
+type RowActivation = Activation | Mathematics | MathematicsSpec | 'softmax' | 'logSoftmax';
 
 // no entry, but others name it
 type RowLossOptions = CrossEntropyOptions | ElementLossOptions;

@@ -52,6 +52,7 @@ const SUITES = [
   'kernels/layer-kernels',
   'ops/layer-contract',
   'ops/layers',
+  'ops/mathematics',
   'model/into',
   'model/outputs',
   'model/summary',

@@ -11,11 +11,26 @@
  *   gelu              x P(x)                 silu          x / (1 + e^-x)
  *   selu              1.0507 x, or 1.7581 (e^x - 1) below 0
  *
+ * Those that gates do not have:
+ *
+ *   abs   |x|         neg    -x       sqrt   square root
+ *   log   log x       pow    x^a      clip   x, held to [a, b]
+ *
  * P is the distribution of the standard normal (the exact gelu, not its tanh form).
  */
 
 import { Activation } from './structs';
-import { d_sigmoid, d_tanh, exponential, log1p, sigmoid, tanh } from './math';
+import {
+  d_sigmoid,
+  d_tanh,
+  exponential,
+  log1p,
+  logarithm,
+  sigmoid,
+  tanh,
+  wideExponential,
+  wideLogarithm,
+} from './math';
 import * as codes from '../shared/codes';
 import { madd, nmadd } from './simd';
 import { ONE, ZEROS } from './tables';
@@ -34,6 +49,40 @@ function logs1p(e: v128): v128 {
     log1p(f32x4.extract_lane(e, 1)),
     log1p(f32x4.extract_lane(e, 2)),
     log1p(f32x4.extract_lane(e, 3)),
+  );
+}
+
+/** log x of four numbers. */
+function logs(x: v128): v128 {
+  return f32x4(
+    logarithm(f32x4.extract_lane(x, 0)),
+    logarithm(f32x4.extract_lane(x, 1)),
+    logarithm(f32x4.extract_lane(x, 2)),
+    logarithm(f32x4.extract_lane(x, 3)),
+  );
+}
+
+/** x^a; of a negative x a number where a is whole. */
+function power(x: f32, a: f32): f32 {
+  if (a == 0) return 1;
+  const size = abs<f64>(x);
+  // -Infinity of 0, and Infinity and NaN of themselves.
+  const log = size > 0 && size < Infinity ? wideLogarithm(size) : size - 1 / size;
+  const y = <f32>wideExponential(min<f64>(<f64>a * log, 700));
+  if (x >= 0) return y;
+  if (floor<f32>(a) != a) return NaN;
+  const half = <f32>0.5 * a;
+  return floor<f32>(half) == half ? y : -y;
+}
+
+/** x^a of four numbers. */
+function powers(x: v128, a: f32): v128 {
+  if (a == 2) return f32x4.mul(x, x);
+  return f32x4(
+    power(f32x4.extract_lane(x, 0), a),
+    power(f32x4.extract_lane(x, 1), a),
+    power(f32x4.extract_lane(x, 2), a),
+    power(f32x4.extract_lane(x, 3), a),
   );
 }
 
@@ -110,6 +159,18 @@ export function activate(by: Activation, x: v128): v128 {
       return f32x4.mul(x, sigmoid(x));
     case codes.ACTIVATION_SOFTSIGN:
       return f32x4.div(x, f32x4.add(one, f32x4.abs(x)));
+    case codes.ACTIVATION_ABS:
+      return f32x4.abs(x);
+    case codes.ACTIVATION_NEG:
+      return f32x4.neg(x);
+    case codes.ACTIVATION_SQRT:
+      return f32x4.sqrt(x);
+    case codes.ACTIVATION_LOG:
+      return logs(x);
+    case codes.ACTIVATION_POW:
+      return powers(x, by.alpha);
+    case codes.ACTIVATION_CLIP:
+      return f32x4.pmax(f32x4.pmin(x, b), a);
     default: {
       const e = exponential(f32x4.neg(f32x4.abs(x)));
       return f32x4.add(f32x4.pmax(x, zero), logs1p(e));
@@ -160,6 +221,18 @@ export function slope(by: Activation, x: v128, y: v128): v128 {
       const s = f32x4.div(one, f32x4.add(one, f32x4.abs(x)));
       return f32x4.mul(s, s);
     }
+    case codes.ACTIVATION_ABS:
+      return f32x4.sub(v128.and(f32x4.gt(x, zero), one), v128.and(f32x4.lt(x, zero), one));
+    case codes.ACTIVATION_NEG:
+      return f32x4.neg(one);
+    case codes.ACTIVATION_SQRT:
+      return f32x4.div(f32x4.splat(0.5), y);
+    case codes.ACTIVATION_LOG:
+      return f32x4.div(one, x);
+    case codes.ACTIVATION_POW:
+      return f32x4.mul(a, powers(x, by.alpha - 1));
+    case codes.ACTIVATION_CLIP:
+      return v128.and(v128.and(f32x4.ge(x, a), f32x4.le(x, b)), one);
     default:
       return sigmoid(x);
   }

@@ -151,3 +151,28 @@ export function d_tanh(y: v128): v128 {
 export function logarithm(x: f32): f32 {
   return logf_lut(x);
 }
+
+const LN2: f64 = 0.6931471805599453;
+
+/**
+ * e^x for x <= 700 in float64: 2^n times the Taylor series of what is left, |r| <= ln 2 / 2. The
+ * language's own brings tables of 6 KB.
+ */
+export function wideExponential(x: f64): f64 {
+  if (x < -700) return 0;
+  const n = nearest<f64>(x / LN2);
+  const r = x - n * LN2;
+  let sum: f64 = 1;
+  for (let k = 14; k > 0; k--) sum = 1 + (sum * r) / k;
+  return sum * reinterpret<f64>((<i64>n + 1023) << 52);
+}
+
+/** log x for x > 0 in float64: x = 2^n m, log m = 2 artanh((m - 1) / (m + 1)). */
+export function wideLogarithm(x: f64): f64 {
+  const bits = reinterpret<i64>(x);
+  const m = reinterpret<f64>((bits & 0xfffffffffffff) | 0x3ff0000000000000);
+  const s = (m - 1) / (m + 1);
+  let sum: f64 = 0;
+  for (let k = 33; k > 0; k -= 2) sum = sum * s * s + 1 / <f64>k;
+  return <f64>((bits >> 52) - 1023) * LN2 + 2 * s * sum;
+}

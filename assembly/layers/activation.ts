@@ -136,7 +136,9 @@ function eachBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void 
   const bytes = rowBytes(d);
   for (let k = 0; k < bytes; k += 16) {
     const v = v128.load(x + k);
-    v128.store(dx + k, f32x4.mul(v128.load(dy + k), slope(d, v, activate(d, v))));
+    const g = f32x4.mul(v128.load(dy + k), slope(d, v, activate(d, v)));
+    // In the padding 0 times a slope that is infinite.
+    v128.store(dx + k, v128.and(g, firstLanes(d.width - (k >> 2))));
   }
 }
 

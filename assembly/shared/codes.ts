@@ -34,6 +34,13 @@ export const ACTIVATION_SELU = 14;
 /** Activations of whole rows, which no gate has. */
 export const ACTIVATION_SOFTMAX = 15;
 export const ACTIVATION_LOG_SOFTMAX = 16;
+/** Elementwise mathematics, which no gate has either. */
+export const ACTIVATION_ABS = 17;
+export const ACTIVATION_NEG = 18;
+export const ACTIVATION_SQRT = 19;
+export const ACTIVATION_LOG = 20;
+export const ACTIVATION_POW = 21;
+export const ACTIVATION_CLIP = 22;
 
 /**
  * Which state the recurrent product of a layer multiplies: the hidden one, or the cell state
@@ -75,6 +82,11 @@ export const POOL_LAST = 0;
 export const POOL_FIRST = 1;
 export const POOL_MEAN = 2;
 export const POOL_MAX = 3;
+
+/** How the features of a row become one. */
+export const REDUCE_MEAN = 0;
+export const REDUCE_SUM = 1;
+export const REDUCE_MAX = 2;
 
 /** What threads share out; see assembly/threads.ts. */
 export const PART_INPUTS = 0;

@@ -9,6 +9,7 @@
  */
 
 import { within } from '../base/bounds';
+import { wideExponential, wideLogarithm } from '../base/math';
 import { exponentials, multiply, prepareRow } from '../base/softmax';
 import { total as sumOf } from './loss';
 
@@ -39,36 +40,12 @@ export class Ctc {
 }
 
 const NEVER: f64 = -Infinity;
-const LN2: f64 = 0.6931471805599453;
-
-/**
- * e^x for x <= 0 in float64: 2^n times the Taylor series of what is left, |r| <= ln 2 / 2. The
- * language's own brings tables of 6 KB.
- */
-function exponential(x: f64): f64 {
-  if (x < -700) return 0;
-  const n = nearest<f64>(x / LN2);
-  const r = x - n * LN2;
-  let sum: f64 = 1;
-  for (let k = 14; k > 0; k--) sum = 1 + (sum * r) / k;
-  return sum * reinterpret<f64>((<i64>n + 1023) << 52);
-}
-
-/** log x for x >= 1 in float64: x = 2^n m, log m = 2 artanh((m - 1) / (m + 1)). */
-function logarithm(x: f64): f64 {
-  const bits = reinterpret<i64>(x);
-  const m = reinterpret<f64>((bits & 0xfffffffffffff) | 0x3ff0000000000000);
-  const s = (m - 1) / (m + 1);
-  let sum: f64 = 0;
-  for (let k = 33; k > 0; k -= 2) sum = sum * s * s + 1 / <f64>k;
-  return <f64>((bits >> 52) - 1023) * LN2 + 2 * s * sum;
-}
 
 /** log(e^a + e^b) */
 function either(a: f64, b: f64): f64 {
   const high = max<f64>(a, b);
   if (high == NEVER) return NEVER;
-  return high + logarithm(1 + exponential(min<f64>(a, b) - high));
+  return high + wideLogarithm(1 + wideExponential(min<f64>(a, b) - high));
 }
 
 /** The class at place s of the labels with blanks between them. */
@@ -149,7 +126,7 @@ export function ctc(descriptor: usize): f64 {
     for (let s = 0; s < places; s++) {
       const both = load<f64>(alphas + t * row + (s << 3)) + load<f64>(beta + (s << 3));
       const slot = p + (classAt(labels, s, blank) << 2);
-      store<f32>(slot, <f32>(<f64>load<f32>(slot) - exponential(min<f64>(both - total, 0))));
+      store<f32>(slot, <f32>(<f64>load<f32>(slot) - wideExponential(min<f64>(both - total, 0))));
     }
     multiply(p, n, c.scale);
   }
@@ -165,7 +142,7 @@ function emit(x: usize, n: i32, labels: usize, places: i32, blank: i32, to: usiz
   }
   const sum = exponentials(x, n, high, 1);
   // In float64: beside the 1 of the likeliest class, float32 would lose small shares of the others.
-  const log = logarithm(sumOf(x, n));
+  const log = wideLogarithm(sumOf(x, n));
   multiply(x, n, 1 / sum);
   for (let s = 0; s < places; s++) store<f64>(to + (s << 3), load<f64>(to + (s << 3)) - log);
 }

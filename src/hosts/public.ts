@@ -64,6 +64,8 @@ export type {
   Activation,
   ActivationName,
   ActivationSpec,
+  Mathematics,
+  MathematicsSpec,
   RowActivation,
 } from '../ops/activations.ts';
 export type * from '../ops/index.ts';

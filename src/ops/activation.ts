@@ -8,7 +8,8 @@ import { inputWidth } from './options.ts';
 
 /**
  * An activation at every step: of every feature, or with `softmax` and `logSoftmax` over the
- * features of a row. The formulas are those of ONNX's operators of the same names.
+ * features of a row. The formulas are those of ONNX's operators of the same names, as those of the
+ * mathematics beside them are.
  */
 export interface ActivationLayerSpec {
   readonly type: 'activation';

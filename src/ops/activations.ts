@@ -33,8 +33,20 @@ export interface ActivationSpec {
 
 export type Activation = ActivationName | ActivationSpec;
 
-/** An activation of whole rows: `softmax` and `logSoftmax` run over the features of a row. */
-export type RowActivation = Activation | 'softmax' | 'logSoftmax';
+/**
+ * Mathematics of every feature, for layers alone: `pow` is x to the power of alpha (default 2),
+ * `clip` holds x to [alpha, beta] (default -1, 1). `sqrt` and `log` of a negative number are NaN.
+ */
+export type Mathematics = 'abs' | 'neg' | 'sqrt' | 'log' | 'pow' | 'clip';
+
+export interface MathematicsSpec {
+  readonly type: 'pow' | 'clip';
+  readonly alpha?: number;
+  readonly beta?: number;
+}
+
+/** An activation of a layer: `softmax` and `logSoftmax` run over the features of a row. */
+export type RowActivation = Activation | Mathematics | MathematicsSpec | 'softmax' | 'logSoftmax';
 
 /** An activation as the kernels take it. */
 export interface ActivationCode {
@@ -66,6 +78,12 @@ const ACTIVATIONS: Readonly<Record<ActivationName, readonly [number, number?, nu
 const ROW_ACTIVATIONS = {
   softmax: [codes.ACTIVATION_SOFTMAX],
   logSoftmax: [codes.ACTIVATION_LOG_SOFTMAX],
+  abs: [codes.ACTIVATION_ABS],
+  neg: [codes.ACTIVATION_NEG],
+  sqrt: [codes.ACTIVATION_SQRT],
+  log: [codes.ACTIVATION_LOG],
+  pow: [codes.ACTIVATION_POW, 2],
+  clip: [codes.ACTIVATION_CLIP, -1, 1],
 } as const;
 
 type Table = Readonly<Record<string, readonly [number, number?, number?]>>;

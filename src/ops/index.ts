@@ -15,6 +15,8 @@ import type { CompleteLayerNorm, LayerNormSpec } from './norm.ts';
 import type { Op } from './op.ts';
 import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
+import { reductions } from './reduce.ts';
+import type { CompleteReduce, ReduceSpec } from './reduce.ts';
 import { gru } from './recurrent/gru.ts';
 import type { GruSpec } from './recurrent/gru.ts';
 import { lstm } from './recurrent/lstm.ts';
@@ -45,6 +47,7 @@ const LAYERS = [
   activation,
   layerNorm,
   conv1d,
+  ...reductions,
   concat,
   slice,
   reverse,
@@ -64,6 +67,7 @@ export type {
   LstmSpec,
   MinGruSpec,
   PoolSpec,
+  ReduceSpec,
   ReverseSpec,
   RnnSpec,
   SliceSpec,
@@ -93,6 +97,7 @@ type AnySpec =
   | LinearSpec
   | TiedLinearSpec
   | PoolSpec
+  | ReduceSpec
   | ActivationLayerSpec
   | LayerNormSpec
   | Conv1dSpec
@@ -109,6 +114,7 @@ type AnyComplete =
   | CompleteRecurrent<RecurrentLayerSpec>
   | CompleteLinear
   | CompletePool
+  | CompleteReduce
   | CompleteActivation
   | CompleteLayerNorm
   | CompleteConv1d

@@ -12,14 +12,16 @@ import { createProblem } from '../support/problem.ts';
 import { createRandom } from '../support/random.ts';
 
 /** Three rows, one of them shorter and one without a step. */
-function check(layer: LayerSpec, seed: number): void {
+function check(given: LayerSpec | readonly LayerSpec[], seed: number): void {
+  const layers = [given].flat() as LayerSpec[];
+  const label = JSON.stringify(given);
   const tally = createTally();
   for (let k = 0; k < 4; k++) {
     const random = createRandom(4 * seed + k);
     const dims = { steps: 7, batch: 3, ...(k % 2 ? { lengths: [7, 4, 0] } : {}) };
-    gradcheck(createProblem({ layers: [layer] }, dims, random), JSON.stringify(layer), tally);
+    gradcheck(createProblem({ layers }, dims, random), label, tally);
   }
-  expect(tally.cases, JSON.stringify(layer)).toBeGreaterThan(0);
+  expect(tally.cases, label).toBeGreaterThan(0);
 }
 
 describe('gradcheck of every option of the layers of the reference', () => {
@@ -45,6 +47,23 @@ describe('gradcheck of every option of the layers of the reference', () => {
 
   it.each([true, false])('normalisations, gamma %s', (scale) => {
     for (const bias of [true, false]) check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
+  });
+
+  it.each(['abs', 'neg', 'pow', { type: 'pow', alpha: 3 }, 'clip'] as const)(
+    'mathematics %j',
+    (activation) => check({ type: 'activation', inputSize: 4, activation }, 1),
+  );
+
+  it.each(['sqrt', 'log', { type: 'pow', alpha: -1.5 }] as const)(
+    'mathematics of positive numbers, %j',
+    (activation) => {
+      const positive = { type: 'activation', inputSize: 4, activation: 'softplus' } as const;
+      check([positive, { type: 'activation', activation }], 1);
+    },
+  );
+
+  it.each(['reduceMean', 'reduceSum', 'reduceMax'] as const)('%s', (type) => {
+    check({ type, inputSize: 5 }, 1);
   });
 
   it.each(['rnn', 'indrnn', 'lstm', 'gru'] as const)('one bias of %s', (type) => {

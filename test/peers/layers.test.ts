@@ -180,6 +180,51 @@ describe('onnxruntime-web', () => {
   });
 });
 
+/** Positive numbers, where a function has no others. */
+const positive = (problem: Problem): Problem => ({
+  ...problem,
+  input: problem.input.map((x) => Math.fround(Math.abs(x) + 0.1)),
+});
+
+describe('onnxruntime-web, elementwise mathematics and reductions', () => {
+  const of = (name: string, data: Float32Array | BigInt64Array, dims: number[]): OnnxTensor => ({
+    name,
+    dims,
+    data,
+  });
+  it.each([
+    ['abs', 'Abs', []],
+    ['neg', 'Neg', []],
+    ['sqrt', 'Sqrt', []],
+    ['log', 'Log', []],
+    ['pow', 'Pow', [2]],
+    [{ type: 'pow', alpha: 3 }, 'Pow', [3]],
+    [{ type: 'pow', alpha: -1.5 }, 'Pow', [-1.5]],
+    [{ type: 'clip', alpha: -0.2, beta: 0.5 }, 'Clip', [-0.2, 0.5]],
+  ] as const)('%j as %s', async (activation, opType, numbers) => {
+    const drawn = problemOf({ type: 'activation', inputSize: 13, activation }, 3);
+    const hasNegatives = ['Abs', 'Neg', 'Clip'].includes(opType) || [2, 3].includes(numbers[0]!);
+    const problem = hasNegatives ? drawn : positive(drawn);
+    const names = numbers.map((_, k) => `n${k}`);
+    const constants = numbers.map((value, k) => of(names[k]!, Float32Array.of(value), []));
+    const node: OnnxNode = { opType, inputs: ['x', ...names], outputs: ['y'] };
+    requireOutputs(problem, await runOnnx(problem, [node], constants), opType);
+  });
+
+  it.each([
+    ['reduceMean', 'ReduceMean'],
+    ['reduceSum', 'ReduceSum'],
+    ['reduceMax', 'ReduceMax'],
+  ] as const)('%s', async (type, opType) => {
+    for (const inputSize of [1, 6, 13]) {
+      const problem = problemOf({ type, inputSize }, inputSize);
+      const node: OnnxNode = { opType, inputs: ['x', 'axes'], outputs: ['y'] };
+      const axes = of('axes', BigInt64Array.of(-1n), [1]);
+      requireOutputs(problem, await runOnnx(problem, [node], [axes]), opType);
+    }
+  });
+});
+
 /** The tensors of our layer as TensorFlow.js lists them; kernels are [K, I, O] there. */
 function tfjsWeights({ parameters }: Problem): tf.Tensor[] {
   return [...parameters.values()].map(({ shape, data }) => {
@@ -290,6 +335,31 @@ describe('TensorFlow.js', () => {
     (activation) => {
       const problem = problemOf({ type: 'activation', inputSize: 9, activation }, 5);
       requireTfjs(problem, tfl.layers.activation({ activation }), activation);
+    },
+  );
+
+  it.each([
+    ['abs', tf.abs],
+    ['neg', tf.neg],
+    ['sqrt', tf.sqrt],
+    ['log', tf.log],
+    ['pow', (x) => tf.pow(x, 2)],
+    [{ type: 'pow', alpha: 2.5 }, (x) => tf.pow(x, 2.5)],
+    [{ type: 'clip', alpha: -0.2, beta: 0.5 }, (x) => tf.clipByValue(x, -0.2, 0.5)],
+    ['reduceMean', (x) => tf.mean(x, -1, true)],
+    ['reduceSum', (x) => tf.sum(x, -1, true)],
+    ['reduceMax', (x) => tf.max(x, -1, true)],
+  ] as const satisfies readonly (readonly [unknown, (x: tf.Tensor) => tf.Tensor])[])(
+    'the function %j',
+    (given, apply) => {
+      const spec = String(given).startsWith('reduce')
+        ? { type: given, inputSize: 9 }
+        : { type: 'activation', inputSize: 9, activation: given };
+      const drawn = problemOf(spec as LayerSpec, 6);
+      const isAny = given === 'neg' || String(given).startsWith('reduce') || given === 'abs';
+      const layer = { apply, setWeights: () => undefined, trainableWeights: [] };
+      const problem = isAny ? drawn : positive(drawn);
+      requireTfjs(problem, layer as unknown as tfl.layers.Layer, JSON.stringify(given));
     },
   );
 });

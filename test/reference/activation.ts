@@ -11,9 +11,16 @@
  *     gelu             x (1 + erf(x / sqrt 2)) / 2  identity    x
  *     selu             scale (x >= 0 ? x : alpha (e^x - 1)), with the constants of its paper
  *
+ * and, for layers alone, abs, neg, sqrt, log, pow (x^alpha) and clip (x held to [alpha, beta]).
+ *
  * A clip t replaces f(x) by f(max(-t, min(t, x))), whose derivative outside of [-t, t] is 0.
  */
-import type { Activation, ActivationName } from '../../src/ops/activations.ts';
+import type {
+  Activation,
+  ActivationName,
+  Mathematics,
+  MathematicsSpec,
+} from '../../src/ops/activations.ts';
 import type { RecurrentSpec } from './cell.ts';
 import { sigmoid } from './math.ts';
 
@@ -33,7 +40,7 @@ const smooth = (value: Curve['value'], slope: Curve['slope']): Curve => ({
 const broken = (kink: number, below: Curve, above: Curve): Curve => ({
   value: (x) => (x >= kink ? above : below).value(x),
   slope: (x) => (x >= kink ? above : below).slope(x),
-  kinks: [kink],
+  kinks: [...below.kinks, kink, ...above.kinks],
 });
 
 const constant = (y: number): Curve =>
@@ -127,10 +134,27 @@ const CURVES: Readonly<Record<ActivationName, (alpha?: number, beta?: number) =>
   selu: () => elu(SELU.alpha, SELU.scale),
 };
 
-export function curveOf(activation: Activation, clip: number = Infinity): Curve {
-  const { type, alpha, beta }: Exclude<Activation, string> =
-    typeof activation === 'string' ? { type: activation } : activation;
-  const curve = CURVES[type](alpha, beta);
+const MATHEMATICS: Readonly<Record<Mathematics, (alpha?: number, beta?: number) => Curve>> = {
+  abs: () => broken(0, line(-1), line(1)),
+  neg: () => line(-1),
+  sqrt: () => smooth(Math.sqrt, (x) => 0.5 / Math.sqrt(x)),
+  log: () => smooth(Math.log, (x) => 1 / x),
+  pow: (alpha = 2) =>
+    smooth(
+      (x) => x ** alpha,
+      (x) => alpha * x ** (alpha - 1),
+    ),
+  clip: (alpha = -1, beta = 1) =>
+    broken(alpha, constant(alpha), broken(beta, line(1), constant(beta))),
+};
+
+export function curveOf(
+  activation: Activation | Mathematics | MathematicsSpec,
+  clip: number = Infinity,
+): Curve {
+  const { type, ...given } = typeof activation === 'string' ? { type: activation } : activation;
+  const { alpha, beta } = given as { alpha?: number; beta?: number };
+  const curve = { ...CURVES, ...MATHEMATICS }[type](alpha, beta);
   if (clip === Infinity) return curve;
   return {
     value: (x) => curve.value(clamp(x, clip)),

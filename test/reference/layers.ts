@@ -4,6 +4,7 @@
  */
 import type { RowActivation } from '../../src/ops/activations.ts';
 import type { JoinType } from '../../src/ops/join.ts';
+import type { ReduceType } from '../../src/ops/reduce.ts';
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
@@ -69,6 +70,13 @@ export type Layer =
       readonly bias: boolean;
       readonly inputSize: number;
       readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'reduce';
+      readonly name: string;
+      readonly type: ReduceType;
+      readonly inputSize: number;
+      readonly outputSize: 1;
     }
   | {
       readonly kind: 'concat';
@@ -240,6 +248,12 @@ function layerOf(
       if (source.kind === 'recurrent' && source.ways.some((way) => way.reverse))
         throw new Error('the reference pools only layers that read forward');
       return [{ kind: 'pool', name, mode: spec.mode, inputSize: width, outputSize: width }];
+    }
+    case 'reduceMean':
+    case 'reduceSum':
+    case 'reduceMax': {
+      const { type, inputSize = width } = spec;
+      return [{ kind: 'reduce', name, type, inputSize, outputSize: 1 }];
     }
     case 'concat': {
       const each = spec.inputSizes ?? widths;

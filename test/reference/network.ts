@@ -20,6 +20,7 @@ import {
   type LayerNormWeights,
 } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
+import { reduceBackward, reduceForward, reduceKink } from './reduce.ts';
 import { concatBackward, concatForward, reversed, sliceBackward, sliceForward } from './shape.ts';
 import { activationBackward, activationForward, activationKink } from './row-activation.ts';
 import {
@@ -239,6 +240,14 @@ export function forward(
       tapes.push({ x, dims });
       spread = Math.min(spread, leastOf(dims, x, spreadOf));
       x = layerNormForward(normWeights(name, parameters), layer.epsilon, x, layer.inputSize);
+    } else if (layer.kind === 'reduce') {
+      tapes.push({ x, dims });
+      const { type } = layer;
+      kink = Math.min(
+        kink,
+        leastOf(dims, x, (row) => reduceKink(type, row)),
+      );
+      x = reduceForward(type, x, layer.inputSize);
     } else if (layer.kind === 'concat') {
       tapes.push({ x, dims });
       x = concatForward(
@@ -329,6 +338,8 @@ export function backward(
     } else if (layer.kind === 'layerNorm') {
       const [own, into] = [parameters, gradients].map((from) => normWeights(name, from));
       dy = layerNormBackward(own!, into!, layer.epsilon, x, dy, layer.inputSize);
+    } else if (layer.kind === 'reduce') {
+      dy = reduceBackward(layer.type, x, dy, layer.inputSize);
     } else if (layer.kind === 'concat') {
       all = concatBackward(dy, layer.widths);
     } else if (layer.kind === 'join') {

@@ -2,7 +2,7 @@
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { dimsOf, layersOf } from '../reference/layers.ts';
 import { drawConv1d, drawNorm, drawRecurrent, type StackSizes } from './layer-stacks.ts';
-import { randomActivation } from './options.ts';
+import { randomActivation, randomMathematics } from './options.ts';
 import type { Random } from './random.ts';
 
 /** What a layer of a graph may read. */
@@ -25,8 +25,12 @@ type Draw = (random: Random, sources: readonly Source[], sizes: StackSizes) => o
 const ROWWISE: Readonly<Record<string, Draw>> = {
   linear: (random, _, { width }) => ({ outFeatures: width(random), bias: random.unit() < 0.7 }),
   // No softmax: of a feature that is there several times its exact gradient is 0.
-  activation: (random) => ({ activation: randomActivation(random) }),
+  activation: (random) =>
+    random.unit() < 0.5 ? { activation: randomActivation(random) } : randomMathematics(random),
   layerNorm: (random) => drawNorm(random),
+  reduceMean: () => ({}),
+  reduceSum: () => ({}),
+  reduceMax: () => ({}),
   slice: (random, [source]) => {
     const from = random.integer(0, source!.width - 1);
     return { from, to: random.integer(from + 1, source!.width) };
@@ -102,15 +106,18 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
       continue;
     const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
     if (reads.length === 1 && kind in JOINS) continue;
-    // A divisor near 0 has quotients that no float32 can follow.
-    if (kind === 'divide') {
+    const { isPositive = kind === 'divide', ...own } = kinds[kind]!(random, reads, sizes) as {
+      isPositive?: boolean;
+      type?: string;
+    };
+    // A divisor near 0 has quotients that no float32 can follow; a root has no negative numbers.
+    if (isPositive) {
       const size = sources.length;
-      add('activation', { activation: 'sigmoid' }, [reads[1]!]);
+      add('activation', { activation: 'sigmoid' }, [reads.at(-1)!]);
       if (sources.length === size) continue;
-      reads[1] = sources.at(-1)!;
+      reads[reads.length - 1] = sources.at(-1)!;
     }
-    const own = kinds[kind]!(random, reads, sizes);
-    add((own as { type?: string }).type ?? kind, own, reads);
+    add(own.type ?? kind, own, reads);
   }
   return { layers: joined(layers, sources) };
 }

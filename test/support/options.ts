@@ -2,7 +2,7 @@
  * The options of recurrent layers by name: which forms have them, and random values of them. The
  * one list that the suites of the arithmetic go through.
  */
-import type { Activation, ActivationName } from '../../src/ops/activations.ts';
+import type { Activation, ActivationName, RowActivation } from '../../src/ops/activations.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import type { CellForm } from './cells.ts';
 import type { Random } from './random.ts';
@@ -68,6 +68,29 @@ export const activationNames: readonly ActivationName[] = Object.keys(
 export function randomActivation(random: Random): Activation {
   const type = random.pick(activationNames);
   return random.integer(0, 2) ? { type, ...PARAMETERS[type](random) } : type;
+}
+
+const POWERS = [-1, 3, 0.5, 1.5];
+const MATHEMATICS: Readonly<Record<string, (random: Random) => RowActivation>> = {
+  abs: () => 'abs',
+  neg: () => 'neg',
+  sqrt: () => 'sqrt',
+  log: () => 'log',
+  square: () => 'pow',
+  pow: (random) => ({ type: 'pow', alpha: random.pick(POWERS) }),
+  clip: (random) => ({ type: 'clip', alpha: -random.unit(), beta: random.unit() }),
+};
+
+/** Mathematics of every feature, and whether it is of positive numbers alone. */
+export function randomMathematics(random: Random): {
+  activation: RowActivation;
+  isPositive: boolean;
+} {
+  const name = random.pick(Object.keys(MATHEMATICS));
+  return {
+    activation: MATHEMATICS[name]!(random),
+    isPositive: ['sqrt', 'log', 'pow'].includes(name),
+  };
 }
 
 export type OptionName =

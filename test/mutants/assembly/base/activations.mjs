@@ -20,5 +20,19 @@ export const mutants = {
       'return normal(x);',
     ],
   ],
+  'pow: an odd power of a negative number is positive': [
+    ['return floor<f32>(half) == half ? y : -y;', 'return y;'],
+  ],
+  'pow: slope with the same exponent': [['powers(x, by.alpha - 1)', 'powers(x, by.alpha)']],
+  'clip: a slope outside of the bounds': [
+    ['return v128.and(v128.and(f32x4.ge(x, a), f32x4.le(x, b)), one);', 'return one;'],
+  ],
+  'log: slope at the outputs': [
+    [
+      'case codes.ACTIVATION_LOG:\n      return f32x4.div(one, x);',
+      'case codes.ACTIVATION_LOG:\n      return f32x4.div(one, y);',
+    ],
+  ],
+  'sqrt: slope without the half': [['f32x4.div(f32x4.splat(0.5), y)', 'f32x4.div(one, y)']],
   'silu: slope of the sigmoid alone': [['madd(y, f32x4.sub(one, s), s)', 's']],
 };

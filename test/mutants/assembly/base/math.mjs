@@ -15,4 +15,6 @@ export const mutants = {
   'log(1 + e): a small e is lost in its sum': [
     ['kept > 0 ? (logarithm(sum) * e) / kept : e', 'Mathf.log(sum)'],
   ],
+  'the exponential a term short': [['let k = 14; k > 0', 'let k = 5; k > 0']],
+  'the logarithm without its exponent': [['<f64>((bits >> 52) - 1023) * LN2 + 2', '2']],
 };

@@ -25,6 +25,9 @@ export const mutants = {
     ['softmax(y, d.width, d.beta);', 'softmax(y, rowBytes(d) >> 2, d.beta);'],
   ],
   'logSoftmax: slope of softmax': [['const slope = isLogarithm ?', 'const slope = !isLogarithm ?']],
+  'activation: an infinite slope of the padding': [
+    ['v128.store(dx + k, v128.and(g, firstLanes(d.width - (k >> 2))));', 'v128.store(dx + k, g);'],
+  ],
   'activation: the slope at the outputs': [
     ['slope(d, v, activate(d, v))', 'slope(d, activate(d, v), activate(d, v))'],
   ],
