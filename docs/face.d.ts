@@ -69,7 +69,7 @@ type AnyComplete =
   | CompleteLinear
   | CompletePool
   | CompleteActivation
-  | CompleteLayerNorm
+  | CompleteNorm
   | CompleteConv1d
   | CompleteConcat
   | CompleteSlice
@@ -85,11 +85,24 @@ type AnySpec =
   | PoolSpec
   | ActivationLayerSpec
   | LayerNormSpec
+  | RmsNormSpec
+  | BatchNormSpec
   | Conv1dSpec
   | ConcatSpec
   | SliceSpec
   | ReverseSpec
   | JoinSpec;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface BatchNormSpec {
+  readonly type: 'batchNorm';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly eps?: number;
+  readonly scale?: boolean;
+  readonly bias?: boolean;
+  readonly frozen?: boolean;
+}
 
 // gatefold/data
 interface BucketOptions {
@@ -138,10 +151,10 @@ type CompleteJoin = Required<JoinSpec>;
 type CompleteLayer = Reads & AnyComplete;
 
 // no entry, but others name it
-type CompleteLayerNorm = Required<LayerNormSpec>;
+type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
 
 // no entry, but others name it
-type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
+type CompleteNorm = Required<LayerNormSpec | RmsNormSpec | BatchNormSpec>;
 
 // no entry, but others name it
 type CompletePool = Required<PoolSpec>;
@@ -768,6 +781,15 @@ interface ReverseSpec {
   readonly type: 'reverse';
   readonly name?: string;
   readonly inputSize?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface RmsNormSpec {
+  readonly type: 'rmsNorm';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly eps?: number;
+  readonly scale?: boolean;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node

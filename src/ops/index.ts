@@ -10,8 +10,8 @@ import { linear } from './linear.ts';
 import type { CompleteLinear, LinearSpec, TiedLinearSpec } from './linear.ts';
 import { joins } from './join.ts';
 import type { CompleteJoin, JoinSpec } from './join.ts';
-import { layerNorm } from './norm.ts';
-import type { CompleteLayerNorm, LayerNormSpec } from './norm.ts';
+import { norms } from './norm.ts';
+import type { BatchNormSpec, CompleteNorm, LayerNormSpec, RmsNormSpec } from './norm.ts';
 import type { Op } from './op.ts';
 import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
@@ -43,7 +43,7 @@ const LAYERS = [
   linear,
   pool,
   activation,
-  layerNorm,
+  ...norms,
   conv1d,
   concat,
   slice,
@@ -53,6 +53,7 @@ const LAYERS = [
 
 export type {
   ActivationLayerSpec,
+  BatchNormSpec,
   ConcatSpec,
   Conv1dSpec,
   EmbeddingSpec,
@@ -65,6 +66,7 @@ export type {
   MinGruSpec,
   PoolSpec,
   ReverseSpec,
+  RmsNormSpec,
   RnnSpec,
   SliceSpec,
   TiedLinearSpec,
@@ -95,6 +97,8 @@ type AnySpec =
   | PoolSpec
   | ActivationLayerSpec
   | LayerNormSpec
+  | RmsNormSpec
+  | BatchNormSpec
   | Conv1dSpec
   | ConcatSpec
   | SliceSpec
@@ -110,7 +114,7 @@ type AnyComplete =
   | CompleteLinear
   | CompletePool
   | CompleteActivation
-  | CompleteLayerNorm
+  | CompleteNorm
   | CompleteConv1d
   | CompleteConcat
   | CompleteSlice

@@ -44,7 +44,11 @@ describe('gradcheck of every option of the layers of the reference', () => {
   });
 
   it.each([true, false])('normalisations, gamma %s', (scale) => {
-    for (const bias of [true, false]) check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
+    for (const bias of [true, false]) {
+      check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
+      check({ type: 'batchNorm', inputSize: 4, scale, bias, frozen: true }, 1);
+    }
+    check({ type: 'rmsNorm', inputSize: 4, scale }, 1);
   });
 
   it.each(['rnn', 'indrnn', 'lstm', 'gru'] as const)('one bias of %s', (type) => {
