@@ -16,16 +16,16 @@ const KB = 1024;
  * and the kernels that it loads, gzipped.
  */
 export const BUDGETS = [
-  { file: 'wasm/gatefold.wasm', raw: 68 * KB },
-  { file: 'wasm/gatefold-relaxed.wasm', raw: 68 * KB },
-  { file: 'index.js', gzip: 74 * KB },
-  { file: 'core.js', gzip: 45 * KB },
-  { file: 'worklet.js', gzip: 48 * KB },
-  { file: 'workerd.js', gzip: 45 * KB },
+  { file: 'wasm/gatefold.wasm', raw: 76 * KB },
+  { file: 'wasm/gatefold-relaxed.wasm', raw: 76 * KB },
+  { file: 'index.js', gzip: 77 * KB },
+  { file: 'core.js', gzip: 47 * KB },
+  { file: 'worklet.js', gzip: 50 * KB },
+  { file: 'workerd.js', gzip: 47 * KB },
   { file: 'data.js', gzip: 6 * KB },
   { file: 'kernels.js', gzip: 9 * KB },
-  { file: 'formats/safetensors.js', gzip: 34 * KB },
-  { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 52 * KB },
+  { file: 'formats/safetensors.js', gzip: 36 * KB },
+  { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 54 * KB },
 ];
 
 /**

@@ -70,7 +70,7 @@ type AnyComplete =
   | CompletePool
   | CompleteReduce
   | CompleteActivation
-  | CompleteLayerNorm
+  | CompleteNorm
   | CompleteConv1d
   | CompleteConcat
   | CompleteSlice
@@ -87,11 +87,24 @@ type AnySpec =
   | ReduceSpec
   | ActivationLayerSpec
   | LayerNormSpec
+  | RmsNormSpec
+  | BatchNormSpec
   | Conv1dSpec
   | ConcatSpec
   | SliceSpec
   | ReverseSpec
   | JoinSpec;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface BatchNormSpec {
+  readonly type: 'batchNorm';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly eps?: number;
+  readonly scale?: boolean;
+  readonly bias?: boolean;
+  readonly frozen?: boolean;
+}
 
 // gatefold/data
 interface BucketOptions {
@@ -140,10 +153,10 @@ type CompleteJoin = Required<JoinSpec>;
 type CompleteLayer = Reads & AnyComplete;
 
 // no entry, but others name it
-type CompleteLayerNorm = Required<LayerNormSpec>;
+type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
 
 // no entry, but others name it
-type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
+type CompleteNorm = Required<LayerNormSpec | RmsNormSpec | BatchNormSpec>;
 
 // no entry, but others name it
 type CompletePool = Required<PoolSpec>;
@@ -793,6 +806,15 @@ interface ReverseSpec {
   readonly type: 'reverse';
   readonly name?: string;
   readonly inputSize?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface RmsNormSpec {
+  readonly type: 'rmsNorm';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly eps?: number;
+  readonly scale?: boolean;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node

@@ -6,20 +6,26 @@
  *   x^ = (x - mean) / sqrt(var + e)        y = gamma x^ + beta
  *   dx = (g - mean(g) - x^ mean(g x^)) / sqrt(var + e),  g = dy gamma        dgamma += dy x^
  *
+ * The mean of x and that of g are taken as 0 where rows are scaled by their root mean square alone.
  * Means are float64, so that a large mean does not cancel the digits of the variance.
  */
 
 import { firstLanes, madd, narrow, sumWide, widenHigh, widenLow } from '../base/simd';
+import * as codes from '../shared/codes';
 
 /**
- * Layer normalisation over the features of each of M rows: y = (x - mean) / sqrt(var + epsilon)
- * gamma + beta. The forward pass reads x, gamma and beta, and writes y. The backward pass reads x,
- * dy and gamma; it writes dx and adds to dGamma and dBeta.
+ * Normalisation of each of M rows by its features. The forward pass reads x, gamma and beta, and
+ * writes y. The backward pass reads x, dy and gamma; it writes dx and adds to dGamma and dBeta.
+ *
+ *     NORM_LAYER    y = (x - mean) / sqrt(var + epsilon) gamma + beta
+ *     NORM_RMS      y = x / sqrt(mean(x^2) + epsilon) gamma + beta
+ *     NORM_AFFINE   y = x gamma + beta; these have no gradient, and gamma is needed
  *
  * All vectors and rows are W elements and zeros up to a multiple of four.
  */
 @unmanaged
 export class LayerNorm {
+  mode: i32;
   /** M, and W: features of a row, without the padding. */
   rows: i32;
   width: i32;
@@ -58,7 +64,14 @@ function place(gates: i32, gate: i32, k: i32): i32 {
 }
 
 /** hat = x^ of one row, zero in the padding; returns 1 / sqrt(var + epsilon). */
-function standardiseRow(hat: usize, x: usize, gates: i32, n: i32, epsilon: f64): f64 {
+function standardiseRow(
+  hat: usize,
+  x: usize,
+  gates: i32,
+  n: i32,
+  epsilon: f64,
+  isCentred: bool,
+): f64 {
   const count = <f64>(gates * n);
   let low = f64x2.splat(0);
   let high = f64x2.splat(0);
@@ -69,7 +82,7 @@ function standardiseRow(hat: usize, x: usize, gates: i32, n: i32, epsilon: f64):
       high = f64x2.add(high, widenHigh(v));
     }
   }
-  const mean = f64x2.splat(sumWide(low, high) / count);
+  const mean = f64x2.splat(isCentred ? sumWide(low, high) / count : 0);
   low = f64x2.splat(0);
   high = f64x2.splat(0);
   for (let g = 0; g < gates; g++) {
@@ -110,7 +123,7 @@ export function standardise(
   n: i32,
 ): void {
   for (let r = 0; r < rows; r++) {
-    store<f32>(inverse, <f32>standardiseRow(hat, x, gates, n, CELL_EPSILON));
+    store<f32>(inverse, <f32>standardiseRow(hat, x, gates, n, CELL_EPSILON, true));
     x += row;
     hat += row;
     inverse += 4;
@@ -148,6 +161,7 @@ function normRowBackward(
   scale: f64,
   gates: i32,
   n: i32,
+  isCentred: bool,
   gamma: usize,
   dGamma: usize,
   dBeta: usize,
@@ -172,7 +186,7 @@ function normRowBackward(
     alongLow = f64x2.add(alongLow, f64x2.mul(low, widenLow(h)));
     alongHigh = f64x2.add(alongHigh, f64x2.mul(high, widenHigh(h)));
   }
-  const mean = f64x2.splat(sumWide(sumLow, sumHigh) / count);
+  const mean = f64x2.splat(isCentred ? sumWide(sumLow, sumHigh) / count : 0);
   const slope = f64x2.splat(sumWide(alongLow, alongHigh) / count);
   const factor = f64x2.splat(scale);
   for (let g = 0; g < gates; g++) {
@@ -206,7 +220,7 @@ export function normBackward(
   for (let r = rows - 1; r >= 0; r--) {
     const scale = <f64>load<f32>(inverse + (r << 2));
     const at = r * row;
-    normRowBackward(d + at, hat + at, scale, gates, n, gamma, dGamma, dBeta);
+    normRowBackward(d + at, hat + at, scale, gates, n, true, gamma, dGamma, dBeta);
   }
 }
 
@@ -219,9 +233,12 @@ export function layerNormForward(descriptor: usize): void {
   const d = changetype<LayerNorm>(descriptor);
   const bytes = rowBytes(d);
   const epsilon = <f64>d.epsilon;
+  const isCentred = d.mode == codes.NORM_LAYER;
   for (let r = 0; r < d.rows; r++) {
+    const x = d.x + r * d.xRow;
     const y = d.y + r * d.yRow;
-    standardiseRow(y, d.x + r * d.xRow, 1, d.width, epsilon);
+    if (d.mode == codes.NORM_AFFINE) memory.copy(y, x, d.width << 2);
+    else standardiseRow(y, x, 1, d.width, epsilon, isCentred);
     stretch(y, y, 0, 1, bytes, d.gamma, d.beta);
   }
 }
@@ -231,11 +248,17 @@ export function layerNormBackward(descriptor: usize): void {
   const d = changetype<LayerNorm>(descriptor);
   const bytes = rowBytes(d);
   const hat = d.scratch;
+  const isCentred = d.mode == codes.NORM_LAYER;
   for (let r = d.rows - 1; r >= 0; r--) {
     const x = d.x + r * d.xRow;
+    const dy = d.dy + r * d.dyRow;
     const g = d.dx ? d.dx + r * d.dxRow : d.scratch + bytes;
-    const scale = standardiseRow(hat, x, 1, d.width, <f64>d.epsilon);
-    memory.copy(g, d.dy + r * d.dyRow, bytes);
-    normRowBackward(g, hat, scale, 1, d.width, d.gamma, d.dGamma, d.dBeta);
+    if (d.mode == codes.NORM_AFFINE) {
+      stretch(g, dy, 0, 1, bytes, d.gamma, 0);
+      continue;
+    }
+    const scale = standardiseRow(hat, x, 1, d.width, <f64>d.epsilon, isCentred);
+    memory.copy(g, dy, bytes);
+    normRowBackward(g, hat, scale, 1, d.width, isCentred, d.gamma, d.dGamma, d.dBeta);
   }
 }

@@ -70,6 +70,11 @@ export const JOIN_MULTIPLY = 2;
 export const JOIN_DIVIDE = 3;
 export const JOIN_MEAN = 4;
 
+/** What a row is normalised by: its mean and variance, its mean square, or given numbers. */
+export const NORM_LAYER = 0;
+export const NORM_RMS = 1;
+export const NORM_AFFINE = 2;
+
 /** Losses of single elements, and that of classes. */
 export const LOSS_SQUARED = 0;
 export const LOSS_ABSOLUTE = 1;

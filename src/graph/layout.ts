@@ -5,8 +5,8 @@ import { int8Length, panelsLength } from '../engine/panels.ts';
 import type { Panels } from '../engine/panels.ts';
 import type { Layout, Node, ParameterSpec } from '../ops/op.ts';
 
-/** One trainable array in the flat vector of all. */
-export interface Parameter extends Pick<ParameterSpec, 'role' | 'name' | 'shape' | 'initial'> {
+/** One array in the flat vector of all. */
+export interface Parameter extends Omit<ParameterSpec, 'layout' | 'isInt8'> {
   readonly node: Node;
   /** Where it starts in the flat vector, in elements. */
   readonly offset: number;
@@ -43,10 +43,10 @@ export function parametersOf(
   const parameters: Parameter[] = [];
   let offset = 0;
   for (const node of nodes) {
-    for (const { role, name, shape, initial, isInt8, layout: plain } of node.parameters) {
+    for (const { isInt8, layout: plain, ...own } of node.parameters) {
       const layout = int8 && isInt8 && 'panels' in plain ? { int8: plain.panels } : plain;
-      const length = lengthOf(layout, shape);
-      parameters.push({ role, name, shape, initial, node, offset, length, layout });
+      const length = lengthOf(layout, own.shape);
+      parameters.push({ ...own, node, offset, length, layout });
       offset += roundUp(length, 16);
     }
   }

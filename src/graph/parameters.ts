@@ -1,5 +1,5 @@
 import { isOf, owned } from '../base/arrays.ts';
-import { checkFloats } from '../base/check.ts';
+import { checkFloats, checkNumber } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { Int8Tensor, StateDict, Tensor } from '../base/tensor.ts';
 import { roundUp } from '../engine/arena.ts';
@@ -184,8 +184,10 @@ export class Store {
       }
       checkFloats(parameter.name, data, sizeOf(parameter), size);
     }
-    for (const { name, layout } of this.parameters) {
+    for (const { name, layout, low } of this.parameters) {
       if ('int8' in layout) checkWeights(name, given, saved);
+      if (low === undefined) continue;
+      for (const value of given.get(name)!.data) checkNumber(name, value, low);
     }
     return { tensors: given, saved };
   }
@@ -270,8 +272,11 @@ export class Store {
     return this.#disposed;
   }
 
-  /** Refuses weights that have no gradient. */
+  /** Refuses weights that have no gradient, and nodes that have no way back. */
   checkTrainable(): void {
+    for (const { noTraining } of this.graph.nodes) {
+      if (noTraining !== undefined) throw new GatefoldError('ERR_UNSUPPORTED', noTraining);
+    }
     if (!this.int8) return;
     const message = 'int8 weights have no gradient: use the float32 model that they come from';
     throw new GatefoldError('ERR_UNSUPPORTED', message);

@@ -1,3 +1,4 @@
+import { NORM_LAYER } from '../../assembly/shared/codes.ts';
 import {
   anyFloats,
   checkNumber,
@@ -106,7 +107,7 @@ export function layerNorm(
       });
       const places = { x: slot, xRow: 4 * whole, y: slot, yRow: 4 * whole };
       const parameters = { gamma: gamma!, beta: beta!, epsilon };
-      kernels.write(layer, { rows, width: features, ...places, ...parameters });
+      kernels.write(layer, { mode: NORM_LAYER, rows, width: features, ...places, ...parameters });
       kernels.run.layer_norm_forward(layer.address);
       getRows(kernels, slot, result, features);
       return out ?? result;

@@ -10,8 +10,8 @@ import { linear } from './linear.ts';
 import type { CompleteLinear, LinearSpec, TiedLinearSpec } from './linear.ts';
 import { joins } from './join.ts';
 import type { CompleteJoin, JoinSpec } from './join.ts';
-import { layerNorm } from './norm.ts';
-import type { CompleteLayerNorm, LayerNormSpec } from './norm.ts';
+import { norms } from './norm.ts';
+import type { BatchNormSpec, CompleteNorm, LayerNormSpec, RmsNormSpec } from './norm.ts';
 import type { Op } from './op.ts';
 import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
@@ -45,7 +45,7 @@ const LAYERS = [
   linear,
   pool,
   activation,
-  layerNorm,
+  ...norms,
   conv1d,
   ...reductions,
   concat,
@@ -56,6 +56,7 @@ const LAYERS = [
 
 export type {
   ActivationLayerSpec,
+  BatchNormSpec,
   ConcatSpec,
   Conv1dSpec,
   EmbeddingSpec,
@@ -69,6 +70,7 @@ export type {
   PoolSpec,
   ReduceSpec,
   ReverseSpec,
+  RmsNormSpec,
   RnnSpec,
   SliceSpec,
   TiedLinearSpec,
@@ -100,6 +102,8 @@ type AnySpec =
   | ReduceSpec
   | ActivationLayerSpec
   | LayerNormSpec
+  | RmsNormSpec
+  | BatchNormSpec
   | Conv1dSpec
   | ConcatSpec
   | SliceSpec
@@ -116,7 +120,7 @@ type AnyComplete =
   | CompletePool
   | CompleteReduce
   | CompleteActivation
-  | CompleteLayerNorm
+  | CompleteNorm
   | CompleteConv1d
   | CompleteConcat
   | CompleteSlice

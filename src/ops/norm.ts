@@ -1,8 +1,19 @@
+import { NORM_AFFINE, NORM_LAYER, NORM_RMS } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
-import { NONE } from '../engine/plan.ts';
+import { NONE, part } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
-import type { Bound, Node, Op, ParameterSpec, PassSize, Places } from './op.ts';
+import type {
+  Bound,
+  Derived,
+  Node,
+  Op,
+  ParameterPlaces,
+  ParameterSpec,
+  PassSize,
+  Places,
+} from './op.ts';
 import { flag, inputWidth } from './options.ts';
+import type { OptionSpec, OptionTable } from './options.ts';
 
 /**
  * Layer normalisation over the features of every row, `torch.nn.LayerNorm`: y = (x - mean) /
@@ -21,9 +32,47 @@ export interface LayerNormSpec {
   readonly bias?: boolean;
 }
 
-export type CompleteLayerNorm = Required<LayerNormSpec>;
+/**
+ * The same by the root mean square alone, `torch.nn.RMSNorm`: y = x / sqrt(mean(x^2) + eps) gamma,
+ * with `weight` (gamma) [I].
+ */
+export interface RmsNormSpec {
+  readonly type: 'rmsNorm';
+  readonly name?: string;
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+  /** Added to the mean square; default 2^-23 (PyTorch, for float32; Keras has 1e-6). */
+  readonly eps?: number;
+  /** Whether there is a gamma; default true. */
+  readonly scale?: boolean;
+}
 
-class LayerNormNode implements Node {
+/**
+ * Normalisation of every feature by statistics that it keeps, `torch.nn.BatchNorm1d` in `eval()`: y
+ * = (x - running_mean) / sqrt(running_var + eps) gamma + beta, with `weight` (gamma), `bias`
+ * (beta), `running_mean` and `running_var`, [I] each. No training changes them.
+ */
+export interface BatchNormSpec {
+  readonly type: 'batchNorm';
+  readonly name?: string;
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+  /** Added to the variance; default 1e-5 (PyTorch; Keras has 1e-3). */
+  readonly eps?: number;
+  /** Whether there is a gamma; default true. */
+  readonly scale?: boolean;
+  /** Whether there is a beta; default true. */
+  readonly bias?: boolean;
+  /** Whether a model with it may be trained around it; default false. */
+  readonly frozen?: boolean;
+}
+
+export type CompleteNorm = Required<LayerNormSpec | RmsNormSpec | BatchNormSpec>;
+
+/** Parameters in their order, of a kind that has all. */
+const ROLES = ['weight', 'bias', 'running_mean', 'running_var'];
+
+class NormNode implements Node {
   readonly states = [];
   readonly isRowwise = true;
   readonly sources: readonly number[];
@@ -33,57 +82,90 @@ class LayerNormNode implements Node {
   readonly outputs: number;
   readonly rowLength: number;
   readonly parameters: readonly ParameterSpec[];
-  readonly #layer: CompleteLayerNorm;
+  readonly noTraining?: string;
+  readonly #mode: number;
+  readonly #eps: number;
 
-  constructor(source: number, layer: CompleteLayerNorm) {
-    const { name, inputSize, scale, bias } = layer;
+  constructor(source: number, layer: CompleteNorm) {
+    const { type, name, inputSize, eps, scale } = layer;
+    const hasStatistics = type === 'batchNorm';
+    const bias = type !== 'rmsNorm' && layer.bias;
     this.sources = [source];
     this.name = name;
     this.layer = name;
     this.inputs = inputSize;
     this.outputs = inputSize;
     this.rowLength = roundUp(inputSize, 4);
-    this.#layer = layer;
-    const vector = (role: string, value: number): ParameterSpec => {
-      const initial = { kind: 'fill', value } as const;
+    this.#mode = hasStatistics ? NORM_AFFINE : type === 'rmsNorm' ? NORM_RMS : NORM_LAYER;
+    this.#eps = eps;
+    if (hasStatistics && !layer.frozen) {
+      this.noTraining = `"${name}" does not train: frozen: true lets the other layers train`;
+    }
+    const present = [scale, bias, hasStatistics, hasStatistics];
+    this.parameters = ROLES.filter((_, k) => present[k]).map((role) => {
+      const isFactor = role === 'weight' || role === 'running_var';
+      const initial = { kind: 'fill', value: Number(isFactor) } as const;
       return {
         role,
         name: `${name}.${role}`,
         shape: [inputSize],
         layout: { row: this.rowLength },
         initial: { pytorch: initial, keras: initial },
+        isFixed: hasStatistics,
+        ...(role === 'running_var' && { low: 0 }),
       };
+    });
+  }
+
+  #has(role: string): boolean {
+    return this.parameters.some((parameter) => parameter.role === role);
+  }
+
+  /** [2, I]: slope and offset of every feature that has statistics. */
+  derive(plan: Plan, at: ParameterPlaces): Derived | undefined {
+    if (this.#mode !== NORM_AFFINE) return undefined;
+    const row = this.rowLength;
+    const slot = plan.reserve(2 * row);
+    const prepare = (): void => {
+      const { kernels } = at;
+      const [gamma, beta, mean, variance] = ROLES.map((role) =>
+        this.#has(role) ? kernels.floats(at.parameter(role)) : undefined,
+      );
+      const lines = kernels.floats(slot);
+      for (let k = 0; k < this.inputs; k++) {
+        const slope = (gamma?.[k] ?? 1) / Math.sqrt(variance![k]! + this.#eps);
+        lines[k] = slope;
+        lines[row + k] = (beta?.[k] ?? 0) - slope * mean![k]!;
+      }
     };
-    this.parameters = [
-      ...(scale ? [vector('weight', 1)] : []),
-      ...(bias ? [vector('bias', 0)] : []),
-    ];
+    return { slot, prepare };
   }
 
   reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
-    const { kernels } = at;
+    const { kernels, derived } = at;
     const { run } = kernels;
-    const { scale, bias, eps: epsilon } = this.#layer;
     const row = this.rowLength;
     const isTraining = mode === 'train';
     const norm = plan.descriptor('LayerNorm');
     const output = plan.reserve(batch * steps * row);
     const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
     const scratch = isTraining ? plan.reserve(2 * row) : NONE;
+    const [scale, bias] = [this.#has('weight'), this.#has('bias')];
     return {
       output: { slot: output, row },
       gradient,
       describe: () => {
         const x = at.input(0);
         kernels.write(norm, {
+          mode: this.#mode,
           width: this.inputs,
-          epsilon,
+          epsilon: this.#eps,
           x: x.slot,
           xRow: x.row * 4,
           y: output,
           yRow: row * 4,
-          gamma: scale ? at.parameter('weight') : NONE,
-          beta: bias ? at.parameter('bias') : NONE,
+          gamma: derived ? derived.slot : scale ? at.parameter('weight') : NONE,
+          beta: derived ? part(derived.slot, row) : bias ? at.parameter('bias') : NONE,
           scratch,
         });
         if (!isTraining) return;
@@ -106,20 +188,31 @@ class LayerNormNode implements Node {
   }
 }
 
-export const layerNorm: Op<LayerNormSpec, CompleteLayerNorm> = {
-  type: 'layerNorm',
-  options: {
+const EPS: OptionSpec = {
+  kind: 'number',
+  low: 1e-12,
+  high: 1,
+  otherwise: 1e-5,
+  about: 'Added to the variance.',
+  pytorch: 'eps',
+  keras: 'epsilon',
+  onnx: 'epsilon',
+};
+
+function norm(type: CompleteNorm['type'], options: OptionTable): Op<CompleteNorm, CompleteNorm> {
+  return {
+    type,
+    options,
+    complete: (spec) => spec,
+    sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
+    lower: (layer, build) => void build.add(new NormNode(build.top, layer)),
+  };
+}
+
+export const norms: readonly Op<CompleteNorm, CompleteNorm>[] = [
+  norm('layerNorm', {
     inputSize: inputWidth({ pytorch: 'normalized_shape' }),
-    eps: {
-      kind: 'number',
-      low: 1e-12,
-      high: 1,
-      otherwise: 1e-5,
-      about: 'Added to the variance.',
-      pytorch: 'eps',
-      keras: 'epsilon',
-      onnx: 'epsilon',
-    },
+    eps: EPS,
     scale: flag(true, {
       about: 'Whether there is a gamma, `weight`.',
       pytorch: 'elementwise_affine',
@@ -132,8 +225,36 @@ export const layerNorm: Op<LayerNormSpec, CompleteLayerNorm> = {
       keras: 'center',
       onnx: 'B',
     }),
-  },
-  complete: (spec) => spec as CompleteLayerNorm,
-  sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
-  lower: (layer, build) => void build.add(new LayerNormNode(build.top, layer)),
-};
+  }),
+  norm('rmsNorm', {
+    inputSize: inputWidth({ pytorch: 'normalized_shape' }),
+    eps: { ...EPS, otherwise: 2 ** -23, about: 'Added to the mean square.' },
+    scale: flag(true, {
+      about: 'Whether there is a gamma, `weight`.',
+      pytorch: 'elementwise_affine',
+      keras: 'always true',
+      onnx: 'scale',
+    }),
+  }),
+  norm('batchNorm', {
+    inputSize: inputWidth({ pytorch: 'num_features' }),
+    eps: EPS,
+    scale: flag(true, {
+      about: 'Whether there is a gamma, `weight`.',
+      pytorch: 'affine',
+      keras: 'scale',
+      onnx: 'scale',
+    }),
+    bias: flag(true, {
+      about: 'Whether there is a beta, `bias`.',
+      pytorch: 'affine',
+      keras: 'center',
+      onnx: 'B',
+    }),
+    frozen: flag(false, {
+      about: 'Whether a model with it may train, which leaves its parameters as they are.',
+      pytorch: 'eval()',
+      keras: 'trainable=False',
+    }),
+  }),
+];

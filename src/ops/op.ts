@@ -79,7 +79,7 @@ export type Layout =
   /** Rows, `row` elements apart. */
   | { readonly row: number };
 
-/** One trainable array of a node. */
+/** One array of a node, which trains unless it is fixed. */
 export interface ParameterSpec {
   /** What the node knows it by. */
   readonly role: string;
@@ -89,6 +89,10 @@ export interface ParameterSpec {
   readonly layout: Layout;
   /** Whether a model with weights of 8 bits keeps it in 8 bits. */
   readonly isInt8?: boolean;
+  /** Whether it is kept as it is: no optimizer changes it, and its gradient is zero. */
+  readonly isFixed?: boolean;
+  /** Least value that it may have. */
+  readonly low?: number;
   readonly initial: { readonly pytorch: Initial; readonly keras: Initial };
 }
 
@@ -155,6 +159,8 @@ export interface Node {
   };
   /** Why it cannot run step by step, and what to do. */
   readonly noStream?: string;
+  /** Why it has no way back, so that no trainer takes the model, and what to do. */
+  readonly noTraining?: string;
   /** Whether every row of its outputs depends on that row of its inputs alone. */
   readonly isRowwise?: boolean;
   readonly resample?: Resample;

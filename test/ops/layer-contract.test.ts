@@ -33,7 +33,9 @@ const CAUSAL: readonly LayerSpec[] = [
   CONV,
   { type: 'layerNorm' },
   { type: 'lstm', hiddenSize: 5 },
+  { type: 'rmsNorm' },
   { type: 'activation', activation: 'silu' },
+  { type: 'batchNorm', frozen: true },
   { type: 'conv1d', outChannels: 4, kernelSize: 2, groups: 1, padding: 'causal' },
   { type: 'linear', outFeatures: 3, activation: 'softmax' },
 ];

@@ -46,7 +46,11 @@ describe('gradcheck of every option of the layers of the reference', () => {
   });
 
   it.each([true, false])('normalisations, gamma %s', (scale) => {
-    for (const bias of [true, false]) check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
+    for (const bias of [true, false]) {
+      check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
+      check({ type: 'batchNorm', inputSize: 4, scale, bias, frozen: true }, 1);
+    }
+    check({ type: 'rmsNorm', inputSize: 4, scale }, 1);
   });
 
   it.each(['abs', 'neg', 'pow', { type: 'pow', alpha: 3 }, 'clip'] as const)(

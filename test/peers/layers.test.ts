@@ -152,6 +152,48 @@ describe('onnxruntime-web', () => {
     }
   });
 
+  it.each([1, 5, 16, 31])('a normalisation by statistics of %i features', async (inputSize) => {
+    const problem = problemOf({ type: 'batchNorm', inputSize, eps: 1e-3 }, inputSize);
+    const roles = ['weight', 'bias', 'running_mean', 'running_var'];
+    const turn = (from: string, to: string, ...perm: number[]): OnnxNode => ({
+      opType: 'Transpose',
+      inputs: [from],
+      outputs: [to],
+      attributes: { perm: Int32Array.from(perm) },
+    });
+    const norm: OnnxNode = {
+      opType: 'BatchNormalization',
+      inputs: ['bit', ...roles.map((role) => `batchNorm.${role}`)],
+      outputs: ['bot'],
+      attributes: { epsilon: { float: 1e-3 } },
+    };
+    const nodes = [turn('x', 'bit', 1, 2, 0), norm, turn('bot', 'y', 2, 0, 1)];
+    requireOutputs(problem, await runOnnx(problem, nodes, constants(problem)), 'batchNorm');
+  });
+
+  it.each([1, 5, 16, 31])('a root mean square of %i features', async (inputSize) => {
+    const problem = problemOf({ type: 'rmsNorm', inputSize, eps: 1e-3 }, inputSize);
+    const node = (opType: string, inputs: string[], output: string): OnnxNode => ({
+      opType,
+      inputs,
+      outputs: [output],
+    });
+    const nodes = [
+      node('Mul', ['x', 'x'], 'square'),
+      node('ReduceMean', ['square', 'axis'], 'mean'),
+      node('Add', ['mean', 'eps'], 'sum'),
+      node('Sqrt', ['sum'], 'root'),
+      node('Div', ['x', 'root'], 'hat'),
+      node('Mul', ['hat', 'rmsNorm.weight'], 'y'),
+    ];
+    const all = [
+      ...constants(problem),
+      { name: 'eps', dims: [1], data: Float32Array.of(1e-3) },
+      { name: 'axis', dims: [1], data: BigInt64Array.of(2n) },
+    ];
+    requireOutputs(problem, await runOnnx(problem, nodes, all), 'rmsNorm');
+  });
+
   const alpha = { float: 0.3 };
   it.each([
     ['relu', 'Relu', {}],
@@ -278,8 +320,10 @@ function requireTfjs(
       expect(error, `${what}, ${engine.variant}, ${label}`).toBeLessThan(GRADIENT_TOLERANCE);
     };
     check(back.input!, timeMajor(input), 'input');
-    [...trainer.gradients()].forEach(([name, { data, shape }], k) => {
-      const wanted = grads[variables[k]!.name]!;
+    const ours = [...trainer.gradients()];
+    variables.forEach((variable, k) => {
+      const [name, { data, shape }] = ours[k]!;
+      const wanted = grads[variable.name]!;
       const own = shape.length === 3 ? tf.transpose(wanted, [2, 1, 0]) : wanted;
       check(data, own.dataSync() as Float32Array, name);
     });
@@ -328,6 +372,12 @@ describe('TensorFlow.js', () => {
   it('a normalisation', () => {
     const problem = problemOf({ type: 'layerNorm', inputSize: 9, eps: 1e-3 }, 4);
     requireTfjs(problem, tfl.layers.layerNormalization({ epsilon: 1e-3 }), 'layerNorm');
+  });
+
+  it('a frozen normalisation by statistics', () => {
+    const layer = { type: 'batchNorm', inputSize: 9, eps: 1e-3, frozen: true } as const;
+    const theirs = tfl.layers.batchNormalization({ epsilon: 1e-3, trainable: false });
+    requireTfjs(problemOf(layer, 6), theirs, 'batchNorm');
   });
 
   it.each(['relu', 'tanh', 'sigmoid', 'softplus', 'softsign', 'elu', 'selu', 'softmax'] as const)(

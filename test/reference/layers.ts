@@ -28,6 +28,15 @@ export interface Way extends Unit {
   readonly suffix: string;
 }
 
+interface NormLayer {
+  readonly name: string;
+  readonly epsilon: number;
+  readonly scale: boolean;
+  readonly bias: boolean;
+  readonly inputSize: number;
+  readonly outputSize: number;
+}
+
 /** A layer with what it reads: places among all layers before it, -1 for the inputs of the model. */
 export type PlacedLayer = Layer & { readonly reads: readonly number[] };
 
@@ -62,15 +71,12 @@ export type Layer =
       readonly inputSize: number;
       readonly outputSize: number;
     }
-  | {
+  | (NormLayer & {
       readonly kind: 'layerNorm';
-      readonly name: string;
-      readonly epsilon: number;
-      readonly scale: boolean;
-      readonly bias: boolean;
-      readonly inputSize: number;
-      readonly outputSize: number;
-    }
+      /** Whether the mean is taken off: not by an RMS normalisation. */
+      readonly isCentred: boolean;
+    })
+  | (NormLayer & { readonly kind: 'batchNorm' })
   | {
       readonly kind: 'reduce';
       readonly name: string;
@@ -239,9 +245,17 @@ function layerOf(
       return withActivation(convLayer(spec, name, spec.inChannels ?? width), spec.activation);
     case 'activation':
       return [activationLayer(name, spec.activation, spec.inputSize ?? width)];
-    case 'layerNorm': {
+    case 'layerNorm':
+    case 'batchNorm': {
       const { inputSize = width, eps: epsilon = 1e-5, scale = true, bias = true } = spec;
-      return [{ kind: 'layerNorm', name, epsilon, scale, bias, inputSize, outputSize: inputSize }];
+      const own = { name, epsilon, scale, bias, inputSize, outputSize: inputSize };
+      if (spec.type === 'batchNorm') return [{ kind: 'batchNorm', ...own }];
+      return [{ kind: 'layerNorm', ...own, isCentred: true }];
+    }
+    case 'rmsNorm': {
+      const { inputSize = width, eps: epsilon = 2 ** -23, scale = true } = spec;
+      const own = { name, epsilon, scale, bias: false, inputSize, outputSize: inputSize };
+      return [{ kind: 'layerNorm', ...own, isCentred: false }];
     }
     case 'pool': {
       const source = before[reads[0]!]!;
@@ -314,9 +328,12 @@ export function parameterShapes(description: ModelDescription): Map<string, read
   for (const layer of layersOf(description)) {
     if (layer.kind === 'embedding') {
       shapes.set(`${layer.name}.weight`, [layer.count, layer.outputSize]);
-    } else if (layer.kind === 'layerNorm') {
+    } else if (layer.kind === 'layerNorm' || layer.kind === 'batchNorm') {
       if (layer.scale) shapes.set(`${layer.name}.weight`, [layer.inputSize]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.inputSize]);
+      if (layer.kind === 'layerNorm') continue;
+      for (const of of ['mean', 'var'])
+        shapes.set(`${layer.name}.running_${of}`, [layer.inputSize]);
     } else if (layer.kind === 'conv1d') {
       const { inputs, outputs, groups, taps } = layer.convolution;
       shapes.set(`${layer.name}.weight`, [outputs, inputs / groups, taps]);
@@ -337,6 +354,13 @@ export function parameterShapes(description: ModelDescription): Map<string, read
     }
   }
   return shapes;
+}
+
+/** Whether a parameter is one that no training changes. */
+export function isFixed(description: ModelDescription, parameter: string): boolean {
+  return layersOf(description).some(
+    ({ kind, name }) => kind === 'batchNorm' && parameter.startsWith(`${name}.`),
+  );
 }
 
 /** The rows that a layer puts out: a pool one for each sequence. */

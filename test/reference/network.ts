@@ -13,9 +13,12 @@ import { roundActivations, roundWeights } from './int8.ts';
 import { joinBackward, joinForward } from './join.ts';
 import type { Vec } from './math.ts';
 import {
+  batchNormBackward,
+  batchNormForward,
   layerNormBackward,
   layerNormForward,
   spreadOf,
+  type BatchNormWeights,
   type Factor,
   type LayerNormWeights,
 } from './norm.ts';
@@ -178,6 +181,12 @@ const normWeights = (name: string, parameters: Parameters): LayerNormWeights => 
   beta: parameters.get(`${name}.bias`)?.data,
 });
 
+const batchNormWeights = (name: string, parameters: Parameters): BatchNormWeights => ({
+  ...normWeights(name, parameters),
+  mean: parameters.get(`${name}.running_mean`)!.data,
+  variance: parameters.get(`${name}.running_var`)!.data,
+});
+
 const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
   weight: parameters.get(`${name}.weight`)!.data,
   bias: parameters.get(`${name}.bias`)?.data,
@@ -238,8 +247,9 @@ export function forward(
       x = activationForward(activation, x, layer.inputSize);
     } else if (layer.kind === 'layerNorm') {
       tapes.push({ x, dims });
-      spread = Math.min(spread, leastOf(dims, x, spreadOf));
-      x = layerNormForward(normWeights(name, parameters), layer.epsilon, x, layer.inputSize);
+      const { epsilon, isCentred, inputSize } = layer;
+      if (isCentred) spread = Math.min(spread, leastOf(dims, x, spreadOf));
+      x = layerNormForward(normWeights(name, parameters), epsilon, isCentred, x, inputSize);
     } else if (layer.kind === 'reduce') {
       tapes.push({ x, dims });
       const { type } = layer;
@@ -248,6 +258,9 @@ export function forward(
         leastOf(dims, x, (row) => reduceKink(type, row)),
       );
       x = reduceForward(type, x, layer.inputSize);
+    } else if (layer.kind === 'batchNorm') {
+      tapes.push({ x, dims });
+      x = batchNormForward(batchNormWeights(name, parameters), layer.epsilon, x);
     } else if (layer.kind === 'concat') {
       tapes.push({ x, dims });
       x = concatForward(
@@ -337,9 +350,12 @@ export function backward(
       dy = activationBackward(layer.activation, x, dy, layer.inputSize);
     } else if (layer.kind === 'layerNorm') {
       const [own, into] = [parameters, gradients].map((from) => normWeights(name, from));
-      dy = layerNormBackward(own!, into!, layer.epsilon, x, dy, layer.inputSize);
+      const { epsilon, isCentred, inputSize } = layer;
+      dy = layerNormBackward(own!, into!, epsilon, isCentred, x, dy, inputSize);
     } else if (layer.kind === 'reduce') {
       dy = reduceBackward(layer.type, x, dy, layer.inputSize);
+    } else if (layer.kind === 'batchNorm') {
+      dy = batchNormBackward(batchNormWeights(name, parameters), layer.epsilon, dy);
     } else if (layer.kind === 'concat') {
       all = concatBackward(dy, layer.widths);
     } else if (layer.kind === 'join') {

@@ -5,6 +5,9 @@
  *
  *     dgamma += dy (.) x^    dbeta += dy    dx^ = dy (.) gamma
  *     dx = (dx^ - mean(dx^) - x^ mean(dx^ (.) x^)) / sqrt(var(x) + eps)
+ *
+ * RMS normalisation has 0 in place of mean(x) and mean(dx^), so that var(x) is mean(x^2). Batch
+ * normalisation takes mean and var of every feature as given.
  */
 import { addOuter, addProduct, addTransposedProduct, type Vec } from './math.ts';
 
@@ -15,6 +18,7 @@ export interface NormTape {
   readonly normal: Vec;
   /** sqrt(var(x) + eps) */
   readonly deviation: number;
+  readonly isCentred: boolean;
 }
 
 function mean(x: Vec): number {
@@ -35,8 +39,9 @@ export function normForward(
   gamma: Vec,
   beta?: Vec,
   epsilon: number = EPSILON,
+  isCentred = true,
 ): { y: Vec; tape: NormTape } {
-  const centre = mean(x);
+  const centre = isCentred ? mean(x) : 0;
   const deviation = Math.sqrt(variance(x, centre) + epsilon);
   const normal = new Float64Array(x.length);
   const y = new Float64Array(x.length);
@@ -44,11 +49,11 @@ export function normForward(
     normal[k] = (x[k]! - centre) / deviation;
     y[k] = gamma[k]! * normal[k]! + (beta?.[k] ?? 0);
   }
-  return { y, tape: { normal, deviation } };
+  return { y, tape: { normal, deviation, isCentred } };
 }
 
 export function normBackward(
-  { normal, deviation }: NormTape,
+  { normal, deviation, isCentred }: NormTape,
   gamma: Vec,
   dgamma: Vec,
   dbeta: Vec | undefined,
@@ -59,7 +64,7 @@ export function normBackward(
     if (dbeta) dbeta[k]! += dy[k]!;
   }
   const d = dy.map((value, k) => value * gamma[k]!);
-  const [centre, along] = [mean(d), mean(d.map((value, k) => value * normal[k]!))];
+  const [centre, along] = [isCentred ? mean(d) : 0, mean(d.map((value, k) => value * normal[k]!))];
   return d.map((value, k) => (value - centre - normal[k]! * along) / deviation);
 }
 
@@ -113,13 +118,14 @@ const ones = (n: number): Vec => new Float64Array(n).fill(1);
 export function layerNormForward(
   { gamma, beta }: LayerNormWeights,
   epsilon: number,
+  isCentred: boolean,
   x: Vec,
   width: number,
 ): Vec {
   const y = new Float64Array(x.length);
   const scale = gamma ?? ones(width);
   for (let at = 0; at < x.length; at += width) {
-    y.set(normForward(x.slice(at, at + width), scale, beta, epsilon).y, at);
+    y.set(normForward(x.slice(at, at + width), scale, beta, epsilon, isCentred).y, at);
   }
   return y;
 }
@@ -129,6 +135,7 @@ export function layerNormBackward(
   { gamma }: LayerNormWeights,
   gradients: LayerNormWeights,
   epsilon: number,
+  isCentred: boolean,
   x: Vec,
   dy: Vec,
   width: number,
@@ -137,10 +144,33 @@ export function layerNormBackward(
   const dScale = gradients.gamma ?? ones(width);
   const dx = new Float64Array(x.length);
   for (let at = 0; at < x.length; at += width) {
-    const { tape } = normForward(x.slice(at, at + width), scale, undefined, epsilon);
+    const { tape } = normForward(x.slice(at, at + width), scale, undefined, epsilon, isCentred);
     dx.set(normBackward(tape, scale, dScale, gradients.beta, dy.slice(at, at + width)), at);
   }
   return dx;
+}
+
+/** Parameters [I] of a batch normalisation. */
+export interface BatchNormWeights extends LayerNormWeights {
+  readonly mean: Vec;
+  readonly variance: Vec;
+}
+
+const slopeOf = ({ gamma, variance }: BatchNormWeights, epsilon: number, k: number): number =>
+  (gamma?.[k] ?? 1) / Math.sqrt(variance[k]! + epsilon);
+
+export function batchNormForward(weights: BatchNormWeights, epsilon: number, x: Vec): Vec {
+  const { beta, mean: centre } = weights;
+  const width = centre.length;
+  return x.map((value, i) => {
+    const k = i % width;
+    return (value - centre[k]!) * slopeOf(weights, epsilon, k) + (beta?.[k] ?? 0);
+  });
+}
+
+/** Gives dx. The parameters have no gradient. */
+export function batchNormBackward(weights: BatchNormWeights, epsilon: number, dy: Vec): Vec {
+  return dy.map((value, i) => value * slopeOf(weights, epsilon, i % weights.mean.length));
 }
 
 /** How far apart the numbers of a row are, in units of the largest; rounding errors grow by it. */

@@ -58,13 +58,16 @@ export function drawConv1d(random: Random, inChannels: number, width: number): C
   };
 }
 
-export function drawNorm(random: Random): LayerSpec {
-  return {
-    type: 'layerNorm',
-    eps: random.pick([1e-5, 1e-3, 0.1]),
-    scale: random.unit() < 0.7,
-    bias: random.unit() < 0.7,
-  };
+/** A normalisation that a trainer takes. */
+export function drawNorm(
+  random: Random,
+  type: 'layerNorm' | 'rmsNorm' | 'batchNorm' = 'layerNorm',
+): LayerSpec {
+  const eps = random.pick([1e-5, 1e-3, 0.1]);
+  const own = { eps, scale: random.unit() < 0.7 };
+  if (type === 'rmsNorm') return { type, ...own };
+  const bias = random.unit() < 0.7;
+  return { type, ...own, bias, ...(type === 'batchNorm' && { frozen: true }) } as LayerSpec;
 }
 
 export function drawRecurrent(

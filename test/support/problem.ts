@@ -3,6 +3,7 @@ import {
   inputSizeOf,
   layersOf,
   maskShapes,
+  isFixed,
   parameterShapes,
   zeroState,
 } from '../reference/layers.ts';
@@ -63,8 +64,8 @@ export function createProblem(
     const alone = shape.length === 1 || /peephole|norm/.test(name);
     const columns = shape.slice(1).reduce((a, b) => a * b, 1);
     const data = random.vector(length, scale(alone ? 1 : columns));
-    // What scales a layer norm is around 1.
-    if (name.includes('layer_norm')) {
+    // What scales a norm is around 1.
+    if (/layer_norm|running_var/.test(name)) {
       const scales = /norm_c/.test(name) ? length / 2 : length;
       for (let k = 0; k < scales; k++) data[k] = 1 + data[k]! / 2;
     }
@@ -131,7 +132,8 @@ export function lossOf(p: Problem): number {
 export function gradientsOf(p: Problem): { name: string; value: Vec; gradient: Vec }[] {
   const { tape } = solve(p);
   const result = backward(p.description, p.parameters, tape, p.doutput, p.dstate);
-  const list = [...p.parameters].map(([name, { data }]) => ({
+  const trained = [...p.parameters].filter(([name]) => !isFixed(p.description, name));
+  const list = trained.map(([name, { data }]) => ({
     name,
     value: data,
     gradient: result.gradients.get(name)!.data,

@@ -93,8 +93,9 @@ export function rangesOf(
     const [group, other] = new Set(found.sort((a, b) => a - b));
     if (other !== undefined)
       refuse(`"groups" has ${parameter.name} twice, in groups ${group} and ${other}`);
-    const { share, weightDecay } =
+    const { weightDecay, share: own } =
       group === undefined ? { share: 1, weightDecay: common.weightDecay } : settings[group]!;
+    const share = parameter.isFixed ? 0 : own;
     const last = ranges.at(-1);
     const isSame = last && last.share === share && last.weightDecay === weightDecay;
     const { offset } = parameter;

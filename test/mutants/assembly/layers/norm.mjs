@@ -13,11 +13,19 @@ export const mutants = {
   ],
   'layer norm: epsilon is that of the cells': [
     [
-      'standardiseRow(y, d.x + r * d.xRow, 1, d.width, epsilon)',
-      'standardiseRow(y, d.x + r * d.xRow, 1, d.width, CELL_EPSILON)',
+      'standardiseRow(y, x, 1, d.width, epsilon, isCentred)',
+      'standardiseRow(y, x, 1, d.width, CELL_EPSILON, isCentred)',
     ],
   ],
   'layer norm: beta has no gradient without a gamma': [['if (dBeta)', 'if (dBeta && gamma)']],
+  'rms norm: rows lose their mean': [
+    ['isCentred ? sumWide(low, high) / count : 0', 'sumWide(low, high) / count'],
+  ],
+  'rms norm: gradients lose their mean': [
+    ['isCentred ? sumWide(sumLow, sumHigh) / count : 0', 'sumWide(sumLow, sumHigh) / count'],
+  ],
+  'affine: rows are standardised': [['d.mode == codes.NORM_AFFINE) memory', 'false) memory']],
+  'affine: the gradient has the offset': [['bytes, d.gamma, 0);', 'bytes, d.gamma, d.beta);']],
   'layer norm: gradients of parameters need that of the input': [
     ['for (let r = d.rows - 1; r >= 0; r--) {', 'for (let r = d.rows - 1; d.dx && r >= 0; r--) {'],
   ],

@@ -1,4 +1,5 @@
 export const mutants = {
+  'fixed parameters decay': [['parameter.isFixed ? 0 : own', 'own']],
   'neighbours of different rates are one range': [
     ['last.share === share && last.weightDecay', 'last.weightDecay'],
   ],
