@@ -4,6 +4,8 @@ import { activation } from './activation.ts';
 import type { ActivationLayerSpec, CompleteActivation } from './activation.ts';
 import { conv1d } from './conv1d.ts';
 import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
+import { dropout } from './dropout.ts';
+import type { CompleteDropout, DropoutSpec } from './dropout.ts';
 import { embedding } from './embedding.ts';
 import type { CompleteEmbedding, EmbeddingSpec } from './embedding.ts';
 import { linear } from './linear.ts';
@@ -48,6 +50,7 @@ const LAYERS = [
   layerNorm,
   conv1d,
   ...reductions,
+  dropout,
   concat,
   slice,
   reverse,
@@ -58,6 +61,7 @@ export type {
   ActivationLayerSpec,
   ConcatSpec,
   Conv1dSpec,
+  DropoutSpec,
   EmbeddingSpec,
   GruSpec,
   IndrnnSpec,
@@ -98,6 +102,7 @@ type AnySpec =
   | TiedLinearSpec
   | PoolSpec
   | ReduceSpec
+  | DropoutSpec
   | ActivationLayerSpec
   | LayerNormSpec
   | Conv1dSpec
@@ -115,6 +120,7 @@ type AnyComplete =
   | CompleteLinear
   | CompletePool
   | CompleteReduce
+  | CompleteDropout
   | CompleteActivation
   | CompleteLayerNorm
   | CompleteConv1d

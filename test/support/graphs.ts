@@ -31,6 +31,7 @@ const ROWWISE: Readonly<Record<string, Draw>> = {
   reduceMean: () => ({}),
   reduceSum: () => ({}),
   reduceMax: () => ({}),
+  dropout: (random) => ({ rate: random.pick([0.2, 0.5]) }),
   slice: (random, [source]) => {
     const from = random.integer(0, source!.width - 1);
     return { from, to: random.integer(from + 1, source!.width) };
@@ -102,7 +103,7 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const isPooled = source.grid === POOLED;
     const kinds = { ...ROWWISE, ...(isPooled ? {} : OVER_TIME), ...JOINS };
     const kind = random.pick(Object.keys(kinds));
-    if (kind === 'pool' && !(source.readsForward && source.name !== 'input' && random.unit() < 0.3))
+    if (kind === 'pool' && !(source.readsForward && source.name !== 'input' && random.unit() < 0.6))
       continue;
     const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
     if (reads.length === 1 && kind in JOINS) continue;
