@@ -69,6 +69,7 @@ type AnyComplete =
   | CompleteLinear
   | CompletePool
   | CompleteReduce
+  | CompleteDropout
   | CompleteActivation
   | CompleteNorm
   | CompleteConv1d
@@ -85,6 +86,7 @@ type AnySpec =
   | TiedLinearSpec
   | PoolSpec
   | ReduceSpec
+  | DropoutSpec
   | ActivationLayerSpec
   | LayerNormSpec
   | RmsNormSpec
@@ -142,6 +144,9 @@ type CompleteConcat = Required<ConcatSpec>;
 
 // no entry, but others name it
 type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> & Pick<Conv1dSpec, 'activation'>;
+
+// no entry, but others name it
+type CompleteDropout = Required<DropoutSpec>;
 
 // no entry, but others name it
 type CompleteEmbedding = Required<EmbeddingSpec>;
@@ -266,6 +271,14 @@ type Disposes = SymbolConstructor extends {
       readonly [key in Key]: () => void;
     }
   : object;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface DropoutSpec {
+  readonly type: 'dropout';
+  readonly name?: string;
+  readonly rate?: number;
+  readonly inputSize?: number;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ElementLossOptions {

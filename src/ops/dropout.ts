@@ -2,7 +2,20 @@ import { roundUp } from '../base/check.ts';
 import { NONE } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
 import { MASK_DROPOUT, Mask } from './masks.ts';
-import type { Bound, Node, ParameterSpec, PassSize, Places, StateSpec } from './op.ts';
+import type { Bound, Node, Op, ParameterSpec, PassSize, Places, StateSpec } from './op.ts';
+import { inputWidth } from './options.ts';
+
+/** Dropout as a layer, `torch.nn.Dropout`: in training a mask for every step, else nothing. */
+export interface DropoutSpec {
+  readonly type: 'dropout';
+  readonly name?: string;
+  /** Probability of 0; the other features are divided by 1 - rate. Default 0.5. */
+  readonly rate?: number;
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+}
+
+export type CompleteDropout = Required<DropoutSpec>;
 
 /**
  * Dropout: zeroes each value with probability `rate` and scales the rest by 1 / (1 - rate);
@@ -11,6 +24,7 @@ import type { Bound, Node, ParameterSpec, PassSize, Places, StateSpec } from './
 export class DropoutNode implements Node {
   readonly parameters: readonly ParameterSpec[] = [];
   readonly states: readonly StateSpec[] = [];
+  readonly isRowwise = true;
   readonly name: string;
   readonly layer: string;
   readonly sources: readonly number[];
@@ -79,3 +93,24 @@ export class DropoutNode implements Node {
     };
   }
 }
+
+export const dropout: Op<DropoutSpec, CompleteDropout> = {
+  type: 'dropout',
+  options: {
+    rate: {
+      kind: 'number',
+      low: 0,
+      high: 0.999,
+      otherwise: 0.5,
+      about: 'In training: the probability that a feature is 0.',
+      pytorch: 'p',
+      keras: 'rate',
+      onnx: 'ratio',
+    },
+    inputSize: inputWidth(),
+  },
+  complete: (spec) => spec as CompleteDropout,
+  sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
+  lower: ({ name, inputSize, rate }, build) =>
+    void build.add(new DropoutNode(name, build.top, inputSize, rate, false)),
+};

@@ -4,6 +4,8 @@ import { activation } from './activation.ts';
 import type { ActivationLayerSpec, CompleteActivation } from './activation.ts';
 import { conv1d } from './conv1d.ts';
 import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
+import { dropout } from './dropout.ts';
+import type { CompleteDropout, DropoutSpec } from './dropout.ts';
 import { embedding } from './embedding.ts';
 import type { CompleteEmbedding, EmbeddingSpec } from './embedding.ts';
 import { linear } from './linear.ts';
@@ -48,6 +50,7 @@ const LAYERS = [
   ...norms,
   conv1d,
   ...reductions,
+  dropout,
   concat,
   slice,
   reverse,
@@ -59,6 +62,7 @@ export type {
   BatchNormSpec,
   ConcatSpec,
   Conv1dSpec,
+  DropoutSpec,
   EmbeddingSpec,
   GruSpec,
   IndrnnSpec,
@@ -100,6 +104,7 @@ type AnySpec =
   | TiedLinearSpec
   | PoolSpec
   | ReduceSpec
+  | DropoutSpec
   | ActivationLayerSpec
   | LayerNormSpec
   | RmsNormSpec
@@ -119,6 +124,7 @@ type AnyComplete =
   | CompleteLinear
   | CompletePool
   | CompleteReduce
+  | CompleteDropout
   | CompleteActivation
   | CompleteNorm
   | CompleteConv1d

@@ -19,7 +19,7 @@ function check(given: LayerSpec | readonly LayerSpec[], seed: number): void {
   for (let k = 0; k < 4; k++) {
     const random = createRandom(4 * seed + k);
     const dims = { steps: 7, batch: 3, ...(k % 2 ? { lengths: [7, 4, 0] } : {}) };
-    gradcheck(createProblem({ layers }, dims, random), label, tally);
+    gradcheck(createProblem({ layers }, dims, random, { training: true }), label, tally);
   }
   expect(tally.cases, label).toBeGreaterThan(0);
 }
@@ -69,6 +69,8 @@ describe('gradcheck of every option of the layers of the reference', () => {
   it.each(['reduceMean', 'reduceSum', 'reduceMax'] as const)('%s', (type) => {
     check({ type, inputSize: 5 }, 1);
   });
+
+  it('dropout', () => check([{ type: 'dropout', inputSize: 5, rate: 0.3 }], 1));
 
   it.each(['rnn', 'indrnn', 'lstm', 'gru'] as const)('one bias of %s', (type) => {
     check({ type, inputSize: 3, hiddenSize: 3, numLayers: 2, bias: 'single' }, 1);

@@ -85,6 +85,13 @@ export type Layer =
       readonly outputSize: 1;
     }
   | {
+      readonly kind: 'dropout';
+      readonly name: string;
+      readonly rate: number;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | {
       readonly kind: 'concat';
       readonly name: string;
       readonly widths: readonly number[];
@@ -269,6 +276,10 @@ function layerOf(
       const { type, inputSize = width } = spec;
       return [{ kind: 'reduce', name, type, inputSize, outputSize: 1 }];
     }
+    case 'dropout': {
+      const { rate = 0.5, inputSize = width } = spec;
+      return [{ kind: 'dropout', name, rate, inputSize, outputSize: inputSize }];
+    }
     case 'concat': {
       const each = spec.inputSizes ?? widths;
       const outputSize = each.reduce((sum, size) => sum + size);
@@ -396,6 +407,8 @@ export function maskShapes(
   const dims = dimsOf(layers, given);
   for (const [place, layer] of layers.entries()) {
     const { steps, batch } = dims[place]!.before;
+    if (layer.kind === 'dropout')
+      add(`${layer.name}.dropout`, layer.rate, [steps, batch, layer.inputSize]);
     if (layer.kind !== 'recurrent') continue;
     const { name, spec, ways, outputSize } = layer;
     for (const depth of depthsOf(spec)) {

@@ -44,7 +44,7 @@ export type State = Record<string, StackState>;
 /**
  * What training drew, by `<layer>.<place>.<kind>`: `recurrent` and `zoneout` at the place of the
  * state that they work on, `input` and `dropout` (of what a sub-layer hands on) at the number of
- * the sub-layer. Of `zoneout` 1 where the old h is kept and else 0; of the others factors, 0 or 1 /
+ * the sub-layer; `<layer>.dropout` of a layer that is nothing else. Of `zoneout` 1 where the old h is kept and else 0; of the others factors, 0 or 1 /
  * (1 - p).
  */
 export type Masks = ReadonlyMap<string, Vec>;
@@ -192,6 +192,10 @@ const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
   bias: parameters.get(`${name}.bias`)?.data,
 });
 
+/** Each number times its factor, in training alone. */
+const dropped = (x: Vec, mask: Vec | undefined): Vec =>
+  mask ? x.map((value, k) => value * mask[k]!) : x;
+
 /** Makes what stands behind the valid steps zero, or the last valid output. */
 function pad(dims: Dims, y: Vec): void {
   const width = y.length / (dims.steps * dims.batch);
@@ -261,6 +265,9 @@ export function forward(
     } else if (layer.kind === 'batchNorm') {
       tapes.push({ x, dims });
       x = batchNormForward(batchNormWeights(name, parameters), layer.epsilon, x);
+    } else if (layer.kind === 'dropout') {
+      tapes.push({ x, dims });
+      x = dropped(x, masks?.get(`${name}.dropout`));
     } else if (layer.kind === 'concat') {
       tapes.push({ x, dims });
       x = concatForward(
@@ -356,6 +363,8 @@ export function backward(
       dy = reduceBackward(layer.type, x, dy, layer.inputSize);
     } else if (layer.kind === 'batchNorm') {
       dy = batchNormBackward(batchNormWeights(name, parameters), layer.epsilon, dy);
+    } else if (layer.kind === 'dropout') {
+      dy = dropped(dy, tape.masks?.get(`${name}.dropout`));
     } else if (layer.kind === 'concat') {
       all = concatBackward(dy, layer.widths);
     } else if (layer.kind === 'join') {

@@ -169,6 +169,8 @@ type GradientPair = readonly [name: string, actual: Float32Array, expected: Floa
 /** Errors of gradients by norm, tensor by tensor. */
 function checkGradients(campaign: Campaign, pairs: readonly GradientPair[]): void {
   const all = norm(pairs.map(([, , expected]) => norm(expected)));
+  // A model of x - x alone has gradients of rounding errors and no others.
+  if (all < 1e-12) return;
   for (const [name, actual, expected] of pairs) {
     if (actual.length !== expected.length) throw new Error(`gradient of ${name}: wrong length`);
     const difference = norm(expected.map((value, k) => value - actual[k]!));

@@ -33,6 +33,7 @@ const ROWWISE: Readonly<Record<string, Draw>> = {
   reduceMax: () => ({}),
   rmsNorm: (random) => drawNorm(random, 'rmsNorm'),
   batchNorm: (random) => drawNorm(random, 'batchNorm'),
+  dropout: (random) => ({ rate: random.pick([0.2, 0.5]) }),
   slice: (random, [source]) => {
     const from = random.integer(0, source!.width - 1);
     return { from, to: random.integer(from + 1, source!.width) };

@@ -35,7 +35,9 @@ function unitsOf(description: ModelDescription, inputs: Dims): Map<string, Maske
       units.set(key, { unit: count, reverse, dims });
     };
     if (layer.kind !== 'recurrent') {
-      count++;
+      set(`${layer.name}.dropout`);
+      // A join is a unit for each pair.
+      count += layer.kind === 'join' ? layer.widths.length - 1 : 1;
       continue;
     }
     const { name, spec, ways } = layer;

@@ -5,7 +5,7 @@ export const mutants = {
   ],
   'the mean is the sum': [['if (d.mode == codes.REDUCE_MEAN) y /= <f32>d.width;', '']],
   'gradient of the mean is not divided': [
-    ['d.mode == codes.REDUCE_MEAN ? <f32>d.width : 1;', '1;'],
+    ['d.mode == codes.REDUCE_MEAN ? <f32>d.width : 1;', '<f32>1;'],
   ],
   'every largest feature has the gradient': [['        g = 0;\n', '']],
   'features that are not the largest keep what was there': [
