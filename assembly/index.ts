@@ -49,6 +49,10 @@ export {
 export { poolBackward as pool_backward, poolForward as pool_forward } from './layers/pool';
 export { addAllRows as rows_add, gatherAllRows as rows_gather } from './layers/rows';
 export {
+  windowPoolBackward as window_pool_backward,
+  windowPoolForward as window_pool_forward,
+} from './layers/window-pool';
+export {
   cellBackward as cell_backward,
   cellForward as cell_forward,
   sequenceBackward as sequence_backward,

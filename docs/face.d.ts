@@ -74,7 +74,10 @@ type AnyComplete =
   | CompleteConcat
   | CompleteSlice
   | CompleteReverse
-  | CompleteJoin;
+  | CompleteJoin
+  | CompleteMaxPool1d
+  | CompleteAveragePool1d
+  | CompleteUpsample1d;
 
 // no entry, but others name it
 type AnySpec =
@@ -89,7 +92,16 @@ type AnySpec =
   | ConcatSpec
   | SliceSpec
   | ReverseSpec
-  | JoinSpec;
+  | JoinSpec
+  | MaxPool1dSpec
+  | AveragePool1dSpec
+  | Upsample1dSpec;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
+  readonly type: 'averagePool1d';
+  readonly countPadding?: boolean;
+}
 
 // gatefold/data
 interface BucketOptions {
@@ -123,6 +135,9 @@ interface CommonOptions {
 type CompleteActivation = Required<ActivationLayerSpec>;
 
 // no entry, but others name it
+type CompleteAveragePool1d = Required<AveragePool1dSpec>;
+
+// no entry, but others name it
 type CompleteConcat = Required<ConcatSpec>;
 
 // no entry, but others name it
@@ -144,6 +159,9 @@ type CompleteLayerNorm = Required<LayerNormSpec>;
 type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
 
 // no entry, but others name it
+type CompleteMaxPool1d = Required<MaxPool1dSpec>;
+
+// no entry, but others name it
 type CompletePool = Required<PoolSpec>;
 
 // no entry, but others name it
@@ -161,6 +179,9 @@ type CompleteReverse = Required<ReverseSpec>;
 
 // no entry, but others name it
 type CompleteSlice = Required<SliceSpec>;
+
+// no entry, but others name it
+type CompleteUpsample1d = Required<Upsample1dSpec>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ConcatSpec {
@@ -600,6 +621,16 @@ class Matrix extends HostDisposable {
   readonly columns: number;
   private constructor();
   dispose(): void;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface MaxPool1dSpec {
+  readonly type: 'maxPool1d';
+  readonly name?: string;
+  readonly poolSize: number;
+  readonly stride?: number;
+  readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  readonly inputSize?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1107,6 +1138,14 @@ const UNKNOWN = 0;
 interface UpdateReport {
   readonly gradNorm: number;
   readonly finite: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Upsample1dSpec {
+  readonly type: 'upsample1d';
+  readonly name?: string;
+  readonly size: number;
+  readonly inputSize?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
