@@ -175,7 +175,10 @@ function poolOp<
       ...own,
       inputSize,
     },
-    prepare: (spec) => ({ ...spec, stride: spec.stride ?? spec.poolSize }),
+    prepare: (spec) => ({
+      ...spec,
+      stride: spec.stride === undefined ? spec.poolSize : spec.stride,
+    }),
     complete(spec, { at }) {
       const { padding, poolSize } = spec;
       if (typeof padding === 'object') {

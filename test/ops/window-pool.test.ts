@@ -58,6 +58,20 @@ it('the largest of negative steps is no zero of the padding', () => {
   expect([...output]).toEqual([-1, -1, -2, -3]);
 });
 
+it('a window ends with the valid steps of its row', () => {
+  const model = create({
+    type: 'averagePool1d',
+    poolSize: 2,
+    stride: 1,
+    padding: 'same',
+    countPadding: false,
+    inputSize: 1,
+  });
+  const x = Float32Array.of(1, 3, 5, 7, 20, 40, 0, 0);
+  const { output } = model.forward(x, { steps: 4, batch: 2, batchFirst: true, lengths: [4, 2] });
+  expect([...output]).toEqual([2, 4, 6, 7, 30, 40, 0, 0]);
+});
+
 it('branches of equal strides are joined', () => {
   const model = create(
     {
