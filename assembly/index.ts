@@ -53,6 +53,10 @@ export {
 } from './layers/reduce';
 export { addAllRows as rows_add, gatherAllRows as rows_gather } from './layers/rows';
 export {
+  windowPoolBackward as window_pool_backward,
+  windowPoolForward as window_pool_forward,
+} from './layers/window-pool';
+export {
   cellBackward as cell_backward,
   cellForward as cell_forward,
   sequenceBackward as sequence_backward,

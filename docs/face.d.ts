@@ -76,7 +76,10 @@ type AnyComplete =
   | CompleteConcat
   | CompleteSlice
   | CompleteReverse
-  | CompleteJoin;
+  | CompleteJoin
+  | CompleteMaxPool1d
+  | CompleteAveragePool1d
+  | CompleteUpsample1d;
 
 // no entry, but others name it
 type AnySpec =
@@ -95,7 +98,16 @@ type AnySpec =
   | ConcatSpec
   | SliceSpec
   | ReverseSpec
-  | JoinSpec;
+  | JoinSpec
+  | MaxPool1dSpec
+  | AveragePool1dSpec
+  | Upsample1dSpec;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
+  readonly type: 'averagePool1d';
+  readonly countPadding?: boolean;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface BatchNormSpec {
@@ -140,6 +152,9 @@ interface CommonOptions {
 type CompleteActivation = Required<ActivationLayerSpec>;
 
 // no entry, but others name it
+type CompleteAveragePool1d = Required<AveragePool1dSpec>;
+
+// no entry, but others name it
 type CompleteConcat = Required<ConcatSpec>;
 
 // no entry, but others name it
@@ -159,6 +174,9 @@ type CompleteLayer = Reads & AnyComplete;
 
 // no entry, but others name it
 type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
+
+// no entry, but others name it
+type CompleteMaxPool1d = Required<MaxPool1dSpec>;
 
 // no entry, but others name it
 type CompleteNorm = Required<LayerNormSpec | RmsNormSpec | BatchNormSpec>;
@@ -184,6 +202,9 @@ type CompleteReverse = Required<ReverseSpec>;
 
 // no entry, but others name it
 type CompleteSlice = Required<SliceSpec>;
+
+// no entry, but others name it
+type CompleteUpsample1d = Required<Upsample1dSpec>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ConcatSpec {
@@ -641,6 +662,16 @@ class Matrix extends HostDisposable {
   readonly columns: number;
   private constructor();
   dispose(): void;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface MaxPool1dSpec {
+  readonly type: 'maxPool1d';
+  readonly name?: string;
+  readonly poolSize: number;
+  readonly stride?: number;
+  readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  readonly inputSize?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1167,6 +1198,14 @@ const UNKNOWN = 0;
 interface UpdateReport {
   readonly gradNorm: number;
   readonly finite: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Upsample1dSpec {
+  readonly type: 'upsample1d';
+  readonly name?: string;
+  readonly size: number;
+  readonly inputSize?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data

@@ -44,14 +44,14 @@ export class Join {
 /** Four features from `k` on, or the first of those that are left in every lane. */
 // @ts-ignore: decorator
 @inline
-function at(row: usize, k: i32, isOne: bool, isWhole: bool): v128 {
+export function at(row: usize, k: i32, isOne: bool, isWhole: bool): v128 {
   if (isOne) return v128.load_splat<f32>(row);
   return isWhole ? v128.load(row + k) : v128.load_splat<f32>(row + k);
 }
 
 // @ts-ignore: decorator
 @inline
-function put(row: usize, k: i32, v: v128, isWhole: bool): void {
+export function put(row: usize, k: i32, v: v128, isWhole: bool): void {
   if (isWhole) v128.store(row + k, v);
   else v128.store_lane<f32>(row + k, v, 0);
 }

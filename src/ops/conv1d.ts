@@ -8,7 +8,7 @@ import {
   convSteps,
   convZeros,
 } from '../engine/conv1d.ts';
-import type { ConvShape } from '../engine/conv1d.ts';
+import type { ConvReach, ConvShape } from '../engine/conv1d.ts';
 import { plainPanels } from '../engine/panels.ts';
 import { NONE } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
@@ -27,7 +27,7 @@ import type {
   Resample,
   StateSpec,
 } from './op.ts';
-import { flag, inputWidth, width } from './options.ts';
+import { count, flag, inputWidth, width } from './options.ts';
 import { resampledExtent } from './pass.ts';
 
 /**
@@ -63,6 +63,19 @@ export interface Conv1dSpec {
 
 export type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> &
   Pick<Conv1dSpec, 'activation'>;
+
+/** How windows of steps change which rows there are, unless they leave as many. */
+export function resampleOf(layer: ConvReach): Resample | undefined {
+  const { kernelSize, stride, dilation, padding } = layer;
+  const reach = dilation * (kernelSize - 1);
+  const pads = { valid: 0, same: reach, causal: reach };
+  const padded = typeof padding === 'string' ? pads[padding] : padding[0] + padding[1];
+  const longer = padded - reach;
+  if (stride === 1 && longer === 0) return undefined;
+  const steps = (count: number): number => convSteps(count, layer);
+  const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, steps);
+  return { pools: false, key: `${stride} ${longer}`, steps, extent };
+}
 
 class Conv1dNode implements Node {
   readonly sources: readonly number[];
@@ -105,13 +118,8 @@ class Conv1dNode implements Node {
     } else if (stride > 1) {
       this.noStream = `a stream cannot run "${name}", which has one output for ${stride} steps: use model.forward()`;
     }
-    const pads = { valid: 0, same: this.#reach, causal: this.#reach };
-    const padded = typeof padding === 'string' ? pads[padding] : padding[0] + padding[1];
-    const longer = padded - this.#reach;
-    if (stride === 1 && longer === 0) return;
-    const outputsOf = (steps: number): number => convSteps(steps, layer);
-    const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, outputsOf);
-    this.resample = { pools: false, key: `${stride} ${longer}`, steps: outputsOf, extent };
+    const resample = resampleOf(layer);
+    if (resample) this.resample = resample;
   }
 
   #parameters(): ParameterSpec[] {
@@ -266,36 +274,26 @@ export const conv1d: Op<Conv1dSpec, CompleteConv1d> = {
       pytorch: 'out_channels',
       keras: 'filters',
     }),
-    kernelSize: {
-      kind: 'integer',
-      low: 1,
-      high: 2 ** 16,
-      otherwise: 'needed',
+    kernelSize: count({
       about: 'K, taps.',
       pytorch: 'kernel_size',
       keras: 'kernel_size',
       onnx: 'kernel_shape',
-    },
-    stride: {
-      kind: 'integer',
-      low: 1,
-      high: 2 ** 16,
+    }),
+    stride: count({
       otherwise: 1,
       about: 'Steps from output to output.',
       pytorch: 'stride',
       keras: 'strides',
       onnx: 'strides',
-    },
-    dilation: {
-      kind: 'integer',
-      low: 1,
-      high: 2 ** 16,
+    }),
+    dilation: count({
       otherwise: 1,
       about: 'Steps from tap to tap.',
       pytorch: 'dilation',
       keras: 'dilation_rate',
       onnx: 'dilations',
-    },
+    }),
     groups: {
       kind: 'integer',
       low: 1,

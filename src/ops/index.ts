@@ -38,6 +38,15 @@ import type {
   ReverseSpec,
   SliceSpec,
 } from './shape.ts';
+import { averagePool1d, maxPool1d, upsample1d } from './window-pool.ts';
+import type {
+  AveragePool1dSpec,
+  CompleteAveragePool1d,
+  CompleteMaxPool1d,
+  CompleteUpsample1d,
+  MaxPool1dSpec,
+  Upsample1dSpec,
+} from './window-pool.ts';
 
 const CELLS = [rnn, indrnn, lstm, gru, mingru];
 
@@ -55,6 +64,9 @@ const LAYERS = [
   slice,
   reverse,
   ...joins,
+  maxPool1d,
+  averagePool1d,
+  upsample1d,
 ];
 
 export type {
@@ -78,6 +90,9 @@ export type {
   RnnSpec,
   SliceSpec,
   TiedLinearSpec,
+  MaxPool1dSpec,
+  AveragePool1dSpec,
+  Upsample1dSpec,
 };
 
 type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
@@ -113,7 +128,10 @@ type AnySpec =
   | ConcatSpec
   | SliceSpec
   | ReverseSpec
-  | JoinSpec;
+  | JoinSpec
+  | MaxPool1dSpec
+  | AveragePool1dSpec
+  | Upsample1dSpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -131,7 +149,10 @@ type AnyComplete =
   | CompleteConcat
   | CompleteSlice
   | CompleteReverse
-  | CompleteJoin;
+  | CompleteJoin
+  | CompleteMaxPool1d
+  | CompleteAveragePool1d
+  | CompleteUpsample1d;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {

@@ -74,6 +74,17 @@ export const inputWidth = (names: Omit<OptionBase, 'about'> = {}): OptionSpec =>
   ...names,
 });
 
+/** A number of steps. */
+export const count = (
+  names: OptionBase & { readonly otherwise?: number | Otherwise },
+): OptionSpec => ({
+  kind: 'integer',
+  low: 1,
+  high: 2 ** 16,
+  otherwise: 'needed',
+  ...names,
+});
+
 export const flag = (otherwise: boolean | 'off', names: OptionBase): OptionSpec => ({
   kind: 'flag',
   otherwise,

@@ -11,6 +11,7 @@ import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
 import type { PoolMode } from './pool.ts';
 import type { Dims, StackState } from './stack.ts';
 import type { Unit } from './step.ts';
+import { repeatDims, windowPoolDims, type WindowPool } from './window-pool.ts';
 
 export interface RecurrentLayer {
   readonly kind: 'recurrent';
@@ -114,6 +115,19 @@ export type Layer =
   | {
       readonly kind: 'reverse';
       readonly name: string;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | (WindowPool & {
+      readonly kind: 'windowPool';
+      readonly name: string;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    })
+  | {
+      readonly kind: 'repeat';
+      readonly name: string;
+      readonly count: number;
       readonly inputSize: number;
       readonly outputSize: number;
     }
@@ -302,6 +316,18 @@ function layerOf(
       const { inputSize = width } = spec;
       return [{ kind: 'reverse', name, inputSize, outputSize: inputSize }];
     }
+    case 'maxPool1d':
+    case 'averagePool1d': {
+      const { type, poolSize: size, stride = size, padding = 'valid', inputSize = width } = spec;
+      const mode = type === 'maxPool1d' ? 'max' : 'mean';
+      const countPadding = type === 'averagePool1d' && (spec.countPadding ?? true);
+      const pool = { mode, size, stride, padding, countPadding } as const;
+      return [{ kind: 'windowPool', name, ...pool, inputSize, outputSize: inputSize }];
+    }
+    case 'upsample1d': {
+      const { size: count, inputSize = width } = spec;
+      return [{ kind: 'repeat', name, count, inputSize, outputSize: inputSize }];
+    }
     default:
       return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
   }
@@ -377,6 +403,8 @@ export function isFixed(description: ModelDescription, parameter: string): boole
 /** The rows that a layer puts out: a pool one for each sequence. */
 export function dimsAfter(layer: Layer, dims: Dims): Dims {
   if (layer.kind === 'conv1d') return convDims(layer, dims);
+  if (layer.kind === 'windowPool') return windowPoolDims(layer, dims);
+  if (layer.kind === 'repeat') return repeatDims(layer.count, dims);
   if (layer.kind === 'pool') return { steps: 1, batch: dims.batch };
   return dims;
 }

@@ -36,6 +36,13 @@ import {
   type StackTape,
   type SubLayer,
 } from './stack.ts';
+import {
+  repeatBackward,
+  repeatForward,
+  windowPoolBackward,
+  windowPoolForward,
+  windowPoolKink,
+} from './window-pool.ts';
 
 /** Parameters or gradients by name. */
 export type Parameters = Map<string, { readonly shape: readonly number[]; readonly data: Vec }>;
@@ -284,6 +291,13 @@ export function forward(
     } else if (layer.kind === 'reverse') {
       tapes.push({ x, dims });
       x = reversed(x, dims);
+    } else if (layer.kind === 'windowPool') {
+      tapes.push({ x, dims });
+      kink = Math.min(kink, windowPoolKink(layer, x, dims));
+      x = windowPoolForward(layer, x, dims);
+    } else if (layer.kind === 'repeat') {
+      tapes.push({ x, dims });
+      x = repeatForward(layer.count, x, dims);
     } else if (layer.kind === 'conv1d') {
       const before = initial[name]?.h ?? new Float64Array(0);
       tapes.push({ x, dims, initial: before });
@@ -373,6 +387,10 @@ export function backward(
       dy = sliceBackward(dy, layer.inputSize, layer.from, layer.outputSize);
     } else if (layer.kind === 'reverse') {
       dy = reversed(dy, dims);
+    } else if (layer.kind === 'windowPool') {
+      dy = windowPoolBackward(layer, x, dy, dims);
+    } else if (layer.kind === 'repeat') {
+      dy = repeatBackward(layer.count, dy, dims);
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       const dlast = dfinal[name]?.h ?? new Float64Array(0);

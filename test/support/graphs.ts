@@ -1,7 +1,8 @@
 /** Random models that are no chain: skips, branches that meet again, inputs read twice. */
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { dimsOf, layersOf } from '../reference/layers.ts';
-import { drawConv1d, drawNorm, drawRecurrent, type StackSizes } from './layer-stacks.ts';
+import { drawConv1d, drawNorm, drawRecurrent, drawWindows } from './layer-stacks.ts';
+import type { StackSizes } from './layer-stacks.ts';
 import { randomActivation, randomMathematics } from './options.ts';
 import type { Random } from './random.ts';
 
@@ -46,6 +47,9 @@ const OVER_TIME: Readonly<Record<string, Draw>> = {
   recurrent: (random, _, sizes) => drawRecurrent(random, sizes, random.pick([true, false])),
   pool: (random) => ({ mode: random.pick(['last', 'mean', 'max'] as const) }),
   reverse: () => ({}),
+  maxPool1d: (random) => drawWindows(random),
+  averagePool1d: (random) => ({ ...drawWindows(random), countPadding: random.unit() < 0.5 }),
+  upsample1d: (random) => ({ size: random.pick([1, 2, 2, 3]) }),
 };
 
 /** Kinds that read several layers. */

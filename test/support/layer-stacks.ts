@@ -58,6 +58,18 @@ export function drawConv1d(random: Random, inChannels: number, width: number): C
   };
 }
 
+/** Windows of a pool; its padding is below the steps of one. */
+export function drawWindows(random: Random): object {
+  const poolSize = random.pick([1, 2, 2, 3, 4, 5]);
+  const zeros = (): number => random.integer(0, poolSize - 1);
+  const padding = random.pick(PADDINGS);
+  return {
+    poolSize,
+    ...(random.unit() < 0.7 ? { stride: random.pick([1, 1, 2, 3]) } : {}),
+    padding: padding === 'pair' ? [zeros(), zeros()] : padding,
+  };
+}
+
 /** A normalisation that a trainer takes. */
 export function drawNorm(
   random: Random,

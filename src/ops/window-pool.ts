@@ -1,0 +1,239 @@
+import { checkInteger, roundUp } from '../base/check.ts';
+import { checkPadding, convZeros } from '../engine/conv1d.ts';
+import type { ConvReach } from '../engine/conv1d.ts';
+import { NONE } from '../engine/plan.ts';
+import type { Plan } from '../engine/plan.ts';
+import { resampleOf } from './conv1d.ts';
+import type { Bound, Matrix, Node, Op, PassSize, Places, Resample, Sizes } from './op.ts';
+import { count, flag, inputWidth } from './options.ts';
+import type { OptionSpec, OptionTable } from './options.ts';
+import { resampledExtent } from './pass.ts';
+
+/** The largest of `poolSize` steps, element by element. Steps of the padding are none. */
+export interface MaxPool1dSpec {
+  readonly type: 'maxPool1d';
+  readonly name?: string;
+  /** Steps of a window. */
+  readonly poolSize: number;
+  /** Steps from window to window; default `poolSize`. */
+  readonly stride?: number;
+  /**
+   * Steps of padding before the first and after the last valid step, as [left, right], each below
+   * `poolSize`, or by a name, as those of a convolution; default `valid`.
+   */
+  readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+}
+
+/** The mean of `poolSize` steps. */
+export interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
+  readonly type: 'averagePool1d';
+  /** Whether zeros of the padding count, as in PyTorch; Keras never counts them. Default true. */
+  readonly countPadding?: boolean;
+}
+
+/** Every step `size` times. */
+export interface Upsample1dSpec {
+  readonly type: 'upsample1d';
+  readonly name?: string;
+  readonly size: number;
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+}
+
+export type CompleteMaxPool1d = Required<MaxPool1dSpec>;
+export type CompleteAveragePool1d = Required<AveragePool1dSpec>;
+export type CompleteUpsample1d = Required<Upsample1dSpec>;
+
+/** Windows of steps: of inputs that are pooled, of outputs that repeat an input. */
+interface Windows extends ConvReach {
+  readonly isMax: boolean;
+  /** Of a mean: 0 for the valid steps of a window. */
+  readonly divisor: number;
+  readonly isRepeated: boolean;
+}
+
+/** Makes every window one step, or every step a window. */
+function windowNode(
+  name: string,
+  source: number,
+  width: number,
+  windows: Windows,
+  resample: Resample | undefined,
+): Node {
+  const { isMax, isRepeated, divisor, kernelSize: size, stride } = windows;
+  const row = roundUp(width, 4);
+  return {
+    layer: name,
+    name,
+    sources: [source],
+    inputs: width,
+    outputs: width,
+    parameters: [],
+    states: [],
+    isWhole: true,
+    noStream: `a stream cannot run "${name}", which takes or makes several steps at once: use model.forward()`,
+    ...(resample && { resample }),
+    rowLength: row,
+    reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
+      const { kernels } = at;
+      const length = batch * (resample ? resample.steps(steps) : steps) * row;
+      const isTraining = mode === 'train';
+      const pool = plan.descriptor('WindowPool');
+      const output = { slot: plan.reserve(length), row };
+      const gradient = { slot: isTraining ? plan.reserve(length) : NONE, row };
+      const chosen = isTraining && isMax ? plan.reserve(length) : NONE;
+      const spans = plan.reserve(2 * batch);
+      let rows = 0;
+      /** What is repeated goes the way of the gradient of a mean, and back that of its sums. */
+      const run = (spreads: boolean, to: Matrix): void => {
+        const { window_pool_backward: spread, window_pool_forward: pick } = kernels.run;
+        if (spreads) kernels.zero(to.slot, 0, rows * to.row);
+        (spreads ? spread : pick)(pool.address);
+      };
+      return {
+        output,
+        gradient: gradient.slot,
+        describe: () => {
+          const there = [at.input(0), output, at.offsets, at.outputOffsets] as const;
+          const back = [gradient, at.gradientOfInput(0), at.outputOffsets, at.offsets] as const;
+          const [[x, y, offsets, outputOffsets], [dy, dx]] = isRepeated
+            ? [back, there]
+            : [there, back];
+          kernels.write(pool, {
+            isMax: Number(isMax),
+            size,
+            stride,
+            divisor,
+            width: width * 4,
+            xRow: x.row * 4,
+            yRow: y.row * 4,
+            dyRow: dy.row * 4,
+            dxRow: dx.row * 4,
+            spans,
+            offsets,
+            outputOffsets,
+            x: x.slot,
+            y: y.slot,
+            dy: dy.slot,
+            dx: dx.slot,
+            chosen,
+          });
+        },
+        arrange: (inputs, outputs) => {
+          const [wide, narrow] = isRepeated ? [outputs, inputs] : [inputs, outputs];
+          ({ rows } = wide);
+          const each = [...wide.lengths].flatMap((count) => [convZeros(count, windows)[0], count]);
+          kernels.integers(spans).set(each);
+          kernels.set(pool, 'outputSteps', narrow.steps);
+        },
+        forward: () => run(isRepeated, output),
+        backward: (wantsInput) => {
+          if (wantsInput) run(!isRepeated, at.gradientOfInput(0));
+        },
+      };
+    },
+  };
+}
+
+const inputSize: OptionSpec = inputWidth();
+const sizes = (layer: { readonly inputSize: number }): Sizes => ({
+  inputs: layer.inputSize,
+  outputs: layer.inputSize,
+});
+
+function poolOp<
+  Spec extends MaxPool1dSpec | AveragePool1dSpec,
+  Complete extends CompleteMaxPool1d | CompleteAveragePool1d,
+>(type: Spec['type'], own: OptionTable): Op<Spec, Complete> {
+  return {
+    type,
+    options: {
+      poolSize: count({
+        about: 'Steps of a window.',
+        pytorch: 'kernel_size',
+        keras: 'pool_size',
+        onnx: 'kernel_shape',
+      }),
+      stride: count({
+        about: 'Steps from window to window; `poolSize` where absent.',
+        pytorch: 'stride',
+        keras: 'strides',
+        onnx: 'strides',
+        otherwise: 'off',
+      }),
+      padding: {
+        kind: 'own',
+        expects: "'valid', 'same', 'causal' or [left, right], each below poolSize",
+        check: (name, value = 'valid') => checkPadding(name, value),
+        about: 'Steps of padding before the first and after the last valid step.',
+        pytorch: 'padding',
+        keras: 'padding',
+        onnx: 'pads, auto_pad SAME_UPPER',
+      },
+      ...own,
+      inputSize,
+    },
+    prepare: (spec) => ({
+      ...spec,
+      stride: spec.stride === undefined ? spec.poolSize : spec.stride,
+    }),
+    complete(spec, { at }) {
+      const { padding, poolSize } = spec;
+      if (typeof padding === 'object') {
+        padding.forEach((n, k) => checkInteger(`${at}.padding[${k}]`, n, 0, poolSize - 1));
+      }
+      return spec as unknown as Complete;
+    },
+    sizes,
+    lower(layer: CompleteMaxPool1d | CompleteAveragePool1d, build) {
+      const { name, poolSize, stride, padding } = layer;
+      const reach = { kernelSize: poolSize, stride, dilation: 1, padding };
+      const isMax = !('countPadding' in layer);
+      const divisor = !isMax && layer.countPadding ? poolSize : 0;
+      const windows = { ...reach, isMax, divisor, isRepeated: false };
+      build.add(windowNode(name, build.top, layer.inputSize, windows, resampleOf(reach)));
+    },
+  };
+}
+
+export const maxPool1d: Op<MaxPool1dSpec, CompleteMaxPool1d> = poolOp('maxPool1d', {});
+
+export const averagePool1d: Op<AveragePool1dSpec, CompleteAveragePool1d> = poolOp('averagePool1d', {
+  countPadding: flag(true, {
+    about: 'Whether zeros of the padding count.',
+    pytorch: 'count_include_pad',
+    onnx: 'count_include_pad',
+  }),
+});
+
+export const upsample1d: Op<Upsample1dSpec, CompleteUpsample1d> = {
+  type: 'upsample1d',
+  options: {
+    size: count({
+      about: 'How many times every step is there.',
+      pytorch: 'scale_factor',
+      keras: 'size',
+      onnx: 'scales',
+    }),
+    inputSize,
+  },
+  complete: (spec) => spec as CompleteUpsample1d,
+  sizes,
+  lower({ name, size, inputSize: width }, build) {
+    const steps = (n: number): number => n * size;
+    const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, steps);
+    const windows = {
+      kernelSize: size,
+      stride: size,
+      dilation: 1,
+      padding: 'valid',
+      isMax: false,
+      divisor: 1,
+      isRepeated: true,
+    } as const;
+    const resample = { pools: false, key: `up ${size}`, steps, extent };
+    build.add(windowNode(name, build.top, width, windows, size > 1 ? resample : undefined));
+  },
+};
