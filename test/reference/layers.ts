@@ -369,8 +369,8 @@ export function parameterShapes(description: ModelDescription): Map<string, read
       if (layer.scale) shapes.set(`${layer.name}.weight`, [layer.inputSize]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.inputSize]);
       if (layer.kind === 'layerNorm') continue;
-      for (const of of ['mean', 'var'])
-        shapes.set(`${layer.name}.running_${of}`, [layer.inputSize]);
+      for (const moment of ['mean', 'var'])
+        shapes.set(`${layer.name}.running_${moment}`, [layer.inputSize]);
     } else if (layer.kind === 'conv1d') {
       const { inputs, outputs, groups, taps } = layer.convolution;
       shapes.set(`${layer.name}.weight`, [outputs, inputs / groups, taps]);
