@@ -1,6 +1,6 @@
 // Faults that people really make in recurrent networks, as edits of the sources. `test/mutants/`
-// mirrors the sources: the faults in `assembly/cells/lstm.ts` are in `assembly/cells/lstm.mjs` there,
-// each by name with its edits `[from, to]`. A `from` must match the source exactly once.
+// mirrors the sources: the faults in `assembly/cells/lstm.ts` are in `assembly/cells/lstm.mjs`
+// there, each by name with its edits `[from, to]`. A `from` must match the source exactly once.
 import { readdir } from 'node:fs/promises';
 
 const folder = new URL('mutants/', import.meta.url);

@@ -1,8 +1,8 @@
 /**
  * The float32 kernels of both SIMD variants against the float64 reference, on random
  * configurations: outputs and final states within 2e-6 of the largest magnitude (with options
- * 5e-6), every gradient within 1e-4 by norm (with options 1e-3), streams equal to whole sequences to
- * the bit. The seed is fixed, so that a change either passes or fails; test/slow draws another one
+ * 5e-6), every gradient within 1e-4 by norm (with options 1e-3), streams equal to whole sequences
+ * to the bit. The seed is fixed, so that a change either passes or fails; test/slow draws another one
  * for every run.
  */
 import { expect, it } from 'vitest';

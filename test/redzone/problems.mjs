@@ -19,6 +19,18 @@ const ACTIVATIONS = [
   'selu',
 ];
 
+const ON_INPUTS = [
+  'concat',
+  'add',
+  'divide',
+  'reduceSum',
+  'reduceMax',
+  'activation',
+  'layerNorm',
+  'rmsNorm',
+  'dropout',
+];
+
 const activation = (random) => {
   const type = random.pick(ACTIVATIONS);
   if (random.chance(0.7)) return type;
@@ -93,7 +105,21 @@ export function description(random) {
     layers.push({ type: 'linear', outFeatures: random.pick(SIZES), bias: random.chance(0.8) });
   }
   if (!tokens) layers[0].inputSize = inputs;
+  // Rows of inputs are not padded: what reads them may not go beyond them.
+  if (!tokens && random.chance(0.3)) layers.unshift(onInputs(random, inputs, layers[0]));
   return { layers };
+}
+
+/** A layer before the first one, whose input size follows. */
+function onInputs(random, width, next) {
+  const type = random.pick(ON_INPUTS);
+  const reads = [width, width];
+  const isJoin = ['concat', 'add', 'divide'].includes(type);
+  const outputs = { concat: 2 * width, reduceSum: 1, reduceMax: 1 }[type] ?? width;
+  next.inputSize = outputs;
+  if (isJoin) return { type, inputs: reads.map(() => 'input'), inputSizes: reads };
+  if (type === 'activation') return { type, activation: 'abs', inputSize: width };
+  return { type, inputSize: width };
 }
 
 /** What the calls need to know of a model. */

@@ -38,7 +38,7 @@ interface NormLayer {
   readonly outputSize: number;
 }
 
-/** A layer with what it reads: places among all layers before it, -1 for the inputs of the model. */
+/** A layer with what it reads: places among the layers before it, -1 for the model's inputs. */
 export type PlacedLayer = Layer & { readonly reads: readonly number[] };
 
 export type Layer =

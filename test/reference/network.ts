@@ -51,8 +51,8 @@ export type State = Record<string, StackState>;
 /**
  * What training drew, by `<layer>.<place>.<kind>`: `recurrent` and `zoneout` at the place of the
  * state that they work on, `input` and `dropout` (of what a sub-layer hands on) at the number of
- * the sub-layer; `<layer>.dropout` of a layer that is nothing else. Of `zoneout` 1 where the old h is kept and else 0; of the others factors, 0 or 1 /
- * (1 - p).
+ * the sub-layer; `<layer>.dropout` of a layer that is nothing else. Of `zoneout` 1 where the old h
+ * is kept and else 0; of the others factors, 0 or 1 / (1 - p).
  */
 export type Masks = ReadonlyMap<string, Vec>;
 

@@ -139,8 +139,8 @@ const ROUNDINGS = 4;
 
 /**
  * Whether the exact result moves when each parameter, and each state of every step, is rounded up
- * or down by half a unit in the last place of float32. Parameters alone are not enough: a layer norm
- * of cells that nearly cancel divides by little what the states before them were rounded by.
+ * or down by half a unit in the last place of float32. Parameters alone are not enough: a layer
+ * norm of cells that nearly cancel divides by little what the states before them were rounded by.
  */
 function isSensitive({ problem, expected }: Solved): boolean {
   const { unit } = createRandom(1);
@@ -169,12 +169,12 @@ type GradientPair = readonly [name: string, actual: Float32Array, expected: Floa
 /** Errors of gradients by norm, tensor by tensor. */
 function checkGradients(campaign: Campaign, pairs: readonly GradientPair[]): void {
   const all = norm(pairs.map(([, , expected]) => norm(expected)));
-  // A model of x - x alone has gradients of rounding errors and no others.
-  if (all < 1e-12) return;
   for (const [name, actual, expected] of pairs) {
     if (actual.length !== expected.length) throw new Error(`gradient of ${name}: wrong length`);
     const difference = norm(expected.map((value, k) => value - actual[k]!));
-    const error = difference && difference / Math.max(norm(expected), GRADIENT_FLOOR * all);
+    // A model of x - x alone has gradients of rounding errors: they count as they are.
+    const unit = all < 1e-12 ? 1 : Math.max(norm(expected), GRADIENT_FLOOR * all);
+    const error = difference / unit;
     note(campaign.gradient, error, campaign.gradientTolerance, `gradient of ${name}`);
   }
 }

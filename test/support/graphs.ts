@@ -141,7 +141,7 @@ function readsOf(random: Random, kind: string, source: Source, alike: readonly S
   return random.unit() < 0.5 ? [source, ...others] : [...others, source];
 }
 
-/** The layers that the last one needs, after a join of all that nobody reads where it can read them. */
+/** The layers that the last one needs, after a join of what nobody reads, where steps are equal. */
 function joined(layers: LayerSpec[], sources: readonly Source[]): LayerSpec[] {
   const read = new Set(layers.flatMap(({ inputs = [] }) => inputs));
   const last = sources.at(-1)!;

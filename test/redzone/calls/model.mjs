@@ -20,6 +20,8 @@ kind('Model.create', 2, (world, random) => {
       if (/clip$/i.test(key)) return [[path, wrong.number()]];
       if (key === 'numLayers') return [[path, wrong.count(1, 4096)]];
       if (key === 'projSize') return [[path, wrong.count(1, layer.hiddenSize - 1)]];
+      // A reduction of any width has no parameters and one output.
+      if (layer.type.startsWith('reduce')) return [];
       if (typeof layer[key] === 'number' && Number.isInteger(layer[key]))
         return [[path, wrong.size]];
       if (['type', 'merge', 'direction', 'mode', 'peephole', 'tied'].includes(key)) {
