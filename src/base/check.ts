@@ -206,6 +206,21 @@ export function readOptions<T extends object>(
   return copy as T;
 }
 
+/**
+ * What an object has by each of some names, in their order, each read once; other names are
+ * refused.
+ */
+export function readNamed<T>(
+  name: string,
+  value: unknown,
+  names: readonly string[],
+): readonly (T | undefined)[] {
+  checkKeys(name, value, names);
+  return names.map((key) =>
+    Object.hasOwn(value as object, key) ? (value as Record<string, T>)[key] : undefined,
+  );
+}
+
 /** Plain values that one set of options may hold in all: far above what any has. */
 const MAX_VALUES = 2 ** 20;
 const MAX_DEPTH = 8;

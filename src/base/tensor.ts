@@ -41,9 +41,15 @@ export type ModelState = Readonly<Record<string, LayerState>>;
 /** Inputs of a model: features for most, tokens when the first layer is an embedding. */
 export type Input = Float32Array | Int32Array;
 
+/** The same by name, where a model has several inputs; may have one too. */
+export type Inputs = Input | Readonly<Record<string, Input>>;
+
 export interface SequenceOptions {
-  /** T. */
-  readonly steps: number;
+  /**
+   * T; by the name of the input where some have steps of their own. Not needed where the
+   * description says.
+   */
+  readonly steps?: number | Readonly<Record<string, number>>;
   /** B; default 1. */
   readonly batch?: number;
   /** Whether `x` and the result are [B, T, ...] rather than [T, B, ...]; default false. */
@@ -54,16 +60,24 @@ export interface SequenceOptions {
    * Valid steps of every row, 0 to T; all T where absent. What follows them is not read; the
    * last state of a row is that of its last valid step, of a row of length 0 its initial state.
    */
-  readonly lengths?: ArrayLike<number>;
+  readonly lengths?: Lengths;
   /**
    * What outputs after the valid steps are: zero (the default), or the last valid output again.
    */
   readonly padding?: 'zero' | 'repeat';
 }
 
+/** Valid steps of every row; by the name of the input where some have steps of their own. */
+export type Lengths = ArrayLike<number> | Readonly<Record<string, ArrayLike<number>>>;
+
 export interface SequenceResult {
-  /** [T, B, O], or [B, T, O] with `batchFirst`; [B, O] of a model with a `pool` layer. */
+  /**
+   * [T, B, O], or [B, T, O] with `batchFirst`; [B, O] of a model with a `pool` layer. Of several
+   * outputs the first.
+   */
   readonly output: Float32Array;
+  /** All outputs by the names of their layers. */
+  readonly outputs: Readonly<Record<string, Float32Array>>;
   /** States after the last step. */
   readonly state: ModelState;
 }

@@ -189,7 +189,7 @@ export function openModel(
   const vocabulary = vocabularyOf(path, file);
   const model = naming(path, () => loadModel(engine, file));
   const { size } = vocabulary;
-  const takesText = storeOf(model).graph.tokens === size;
+  const takesText = storeOf(model).graph.inputs[0]!.tokens === size;
   if (!takesText || model.outputSize !== size) return foreign(path);
   return { model, vocabulary };
 }

@@ -1,13 +1,15 @@
-import { isOf } from '../base/arrays.ts';
-import { checkFlag, checkInteger, ownFloats, ownTokens } from '../base/check.ts';
+import { isOf, kindOf } from '../base/arrays.ts';
+import { checkFlag, checkInteger, ownFloats, ownTokens, readNamed, show } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { checkLengths } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
 import { part } from '../engine/plan.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Slot } from '../engine/plan.ts';
 import { checkState, unplaced } from './states.ts';
+import type { Graph } from './graph.ts';
 import type { Store } from './parameters.ts';
-import type { Input, ModelState, SequenceOptions } from '../base/tensor.ts';
+import type { Input, Inputs, ModelState, SequenceOptions } from '../base/tensor.ts';
 import type { Workspace } from './workspace.ts';
 
 /** Rows in the engine: their distance and width in numbers. */
@@ -19,11 +21,13 @@ interface Rows {
 
 /** A checked call. */
 export interface Sequence {
-  readonly x: Input;
-  readonly total: number;
+  /** Of every input. */
+  readonly x: readonly Input[];
+  /** Steps and valid steps of every sequence of inputs. */
+  readonly totals: readonly number[];
+  readonly lengths: readonly (Int32Array | undefined)[];
   readonly batch: number;
   readonly batchFirst: boolean;
-  readonly lengths: Int32Array | undefined;
   readonly state: ModelState;
 }
 
@@ -34,37 +38,141 @@ export const SEQUENCE_KEYS = ['steps', 'batch', 'batchFirst', 'state', 'lengths'
  * Checks a call against the model, before it takes any memory. What it returns nobody else can
  * change.
  */
-export function checkSequence(store: Store, x: Input, options: SequenceOptions): Sequence {
+export function checkSequence(store: Store, x: Inputs, options: SequenceOptions): Sequence {
   const { state: given = {}, lengths: valid, ...rest } = options;
-  const total = checkInteger('steps', rest.steps, 1);
-  store.graph.outputSteps(total);
+  const { graph } = store;
+  const totals = checkSteps(graph, rest.steps);
   const batch = checkInteger('batch', rest.batch ?? 1, 1);
   const batchFirst = checkFlag('batchFirst', rest.batchFirst);
-  const lengths = checkLengths(valid, batch, total);
-  const state = checkState(unplaced(store.graph.nodes), given, batch);
-  return { x: ownInput(store, x, total, batch), total, batch, batchFirst, lengths, state };
+  const lengths = checkAllLengths(graph, valid, batch, totals);
+  const state = checkState(unplaced(graph), given, batch);
+  return { x: ownInputs(store, x, totals, batch), totals, batch, batchFirst, lengths, state };
 }
 
-/** The inputs of `steps` steps, checked against the model, where nobody can change them. */
-export function ownInput(store: Store, x: Input, steps: number, batch: number): Input {
-  const { tokens, inputs } = store.graph;
-  if (tokens !== undefined) return ownTokens('x', x, steps * batch, 'steps x batch', tokens);
-  const length = steps * batch * inputs;
-  return ownFloats('x', x, length, 'steps x batch x features');
+/**
+ * What a caller says of each sequence of inputs: of the only one by itself or by name, of several
+ * by name.
+ */
+function bySequence<T>(
+  { sequences }: Graph,
+  name: string,
+  given: unknown,
+  isOne: (value: unknown) => boolean,
+): readonly (T | undefined)[] {
+  if (given === undefined) return sequences.map(() => undefined);
+  if (sequences.length === 1 && (isOne(given) || typeof given !== 'object')) return [given as T];
+  if (isOne(given)) {
+    const message = `"${name}" expected an object with ${sequences.map(show).join(' and ')}, which have steps of their own, got ${show(given)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  return readNamed(name, given, sequences);
+}
+
+/** Steps of every sequence of inputs; those that the description fixes need not be given. */
+export function checkSteps(graph: Graph, given: unknown): readonly number[] {
+  const isOne = (value: unknown): boolean => typeof value === 'number' || value === null;
+  const all = bySequence<number>(graph, 'steps', given, isOne);
+  const totals = all.map((steps, k) => {
+    const name = graph.sequences.length > 1 ? `steps.${graph.sequences[k]}` : 'steps';
+    return checkInteger(name, steps ?? graph.fixed[k], 1);
+  });
+  graph.checkSteps(totals);
+  return totals;
+}
+
+/** Valid steps of every sequence of inputs; `undefined` where all rows have all. */
+export function checkAllLengths(
+  graph: Graph,
+  given: unknown,
+  batch: number,
+  totals: readonly number[],
+): readonly (Int32Array | undefined)[] {
+  const isOne = (value: unknown): boolean =>
+    value === null || typeof (value as { length?: unknown }).length === 'number';
+  return bySequence<ArrayLike<number>>(graph, 'lengths', given, isOne).map((lengths, k) => {
+    const name = graph.sequences.length > 1 ? `lengths.${graph.sequences[k]}` : 'lengths';
+    return checkLengths(lengths, batch, totals[k]!, name);
+  });
+}
+
+/** The inputs of these steps, checked against the model, where nobody can change them. */
+export function ownInputs(
+  { graph }: Pick<Store, 'graph'>,
+  x: unknown,
+  totals: readonly number[],
+  batch: number,
+): readonly Input[] {
+  return eachInput(graph.inputs, x).map((given, k) => {
+    const title = graph.inputs.length > 1 ? `x.${graph.inputs[k]!.name}` : 'x';
+    return ownRows(graph, title, given, k, totals, batch);
+  });
+}
+
+/** The inputs of a stream that are there from its start; `undefined` for the others. */
+export function ownGiven(
+  graph: Graph,
+  given: unknown,
+  totals: readonly number[],
+  batch: number,
+): readonly (Input | undefined)[] {
+  const whole = [...graph.inputs.keys()].filter((k) => !graph.isStreamedInput(k));
+  const names = whole.map((k) => graph.inputs[k]!.name);
+  const values = readNamed('given', given, names);
+  const owned: (Input | undefined)[] = graph.inputs.map(() => undefined);
+  for (const [place, k] of whole.entries()) {
+    owned[k] = ownRows(graph, `given.${names[place]}`, values[place], k, totals, batch);
+  }
+  return owned;
+}
+
+/** All rows of an input. */
+function ownRows(
+  { inputs, sequences, grids }: Graph,
+  title: string,
+  given: unknown,
+  input: number,
+  totals: readonly number[],
+  batch: number,
+): Input {
+  const { width, tokens, grid } = inputs[input]!;
+  const isRow = grid >= sequences.length;
+  const rows = batch * (isRow ? 1 : totals[grids[grid]!.sequence]!);
+  const shape = isRow ? 'batch' : 'steps x batch';
+  if (tokens !== undefined) return ownTokens(title, given, rows, shape, tokens);
+  return ownFloats(title, given, rows * width, `${shape} x features`);
+}
+
+/** What a caller gives for each input: the only one by itself or by name, several by name. */
+export function eachInput(inputs: Graph['inputs'], x: unknown): readonly unknown[] {
+  const [{ name }] = inputs as [Graph['inputs'][0]];
+  const isNamed = typeof x === 'object' && x !== null && kindOf(x) === undefined;
+  if (inputs.length === 1 && !(isNamed && Object.hasOwn(x, name))) return [x];
+  if (!isNamed) {
+    const names = inputs.map((input) => show(input.name)).join(', ');
+    const message = `"x" expected an object with the inputs ${names}, got ${show(x)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  return readNamed(
+    'x',
+    x,
+    inputs.map((input) => input.name),
+  );
 }
 
 /** Copies a stretch of checked inputs to the workspace, after the first `at` steps. */
-export function putInput(
+export function putInputs(
   kernels: Kernels,
   workspace: Workspace,
-  x: Input,
+  x: readonly Input[],
   stretch: Stretch,
   at = 0,
 ): void {
-  const { batch, input } = workspace;
-  const width = input.length / (workspace.steps * batch);
-  const rows = { slot: part(input, at * batch * width), row: width, width };
-  putRows(kernels, workspace, x, rows, stretch);
+  const { batch, inputs } = workspace;
+  for (const [k, { slot, width }] of inputs.entries()) {
+    const own = workspace.inputStretch(k, stretch);
+    const rows = { slot: part(slot, at * batch * width), row: width, width };
+    putRows(kernels, workspace, x[k]!, rows, own);
+  }
 }
 
 /** Rows of a caller's array to the engine, in the order of the extent. */

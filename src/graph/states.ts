@@ -5,6 +5,7 @@ import { NONE, part } from '../engine/plan.ts';
 import type { Plan, Slot } from '../engine/plan.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Node, StateSpec } from '../ops/op.ts';
+import type { Graph } from './graph.ts';
 
 /** Where one state [count, B, row] of a node is, or its gradient. */
 export interface StatePlace {
@@ -13,37 +14,37 @@ export interface StatePlace {
   /** Where it stands in the array of its layer, in states. */
   readonly place: number;
   readonly slot: Slot;
+  /** The sequence of inputs whose rows its node goes over. */
+  readonly sequence: number;
 }
 
-/** Places of all states of some nodes. */
+/** The caller's row at each of the places of a state; `undefined` where it is the same. */
+type OrderOf = (place: StatePlace) => Int32Array | undefined;
+
+/** Places of all states of a graph; what is inside of a step keeps none from one to the next. */
 export function statePlaces(
-  nodes: readonly Node[],
+  { nodes, isInside, sequenceOf }: Graph,
   slotOf: (spec: StateSpec, k: number, index: number) => Slot,
 ): StatePlace[] {
   const counts = new Map<string, number>();
   return nodes.flatMap((node, index) =>
-    node.states.map((spec, k) => {
+    (isInside[index] ? [] : node.states).map((spec, k) => {
       const array = `${spec.role} ${node.layer}`;
       const place = counts.get(array) ?? 0;
       counts.set(array, place + spec.count);
-      return { node, spec, place, slot: slotOf(spec, k, index) };
+      return { node, spec, place, slot: slotOf(spec, k, index), sequence: sequenceOf[index]! };
     }),
   );
 }
 
 /** Places for checks alone, before there is memory. */
-export function unplaced(nodes: readonly Node[]): StatePlace[] {
-  return statePlaces(nodes, () => NONE);
+export function unplaced(graph: Graph): StatePlace[] {
+  return statePlaces(graph, () => NONE);
 }
 
 /** Places of their own for `count` states of a batch, one after the other. */
-export function reserveStates(
-  plan: Plan,
-  nodes: readonly Node[],
-  batch: number,
-  count = 1,
-): StatePlace[] {
-  return statePlaces(nodes, (spec) => plan.reserve(count * lengthOf(spec, batch)));
+export function reserveStates(plan: Plan, graph: Graph, batch: number, count = 1): StatePlace[] {
+  return statePlaces(graph, (spec) => plan.reserve(count * lengthOf(spec, batch)));
 }
 
 function lengthOf({ count, row }: StateSpec, batch: number): number {
@@ -107,16 +108,18 @@ export function checkState(
 /**
  * Writes a checked state; layers that it does not name become zero.
  *
- * @param order the caller's row at each place; absent where it is the same.
+ * @param orderOf absent where all rows are in the caller's order.
  */
 export function writeState(
   kernels: Kernels,
   places: readonly StatePlace[],
   state: ModelState,
   batch: number,
-  order?: Int32Array,
+  orderOf?: OrderOf,
 ): void {
-  for (const { node, spec, place, slot } of places) {
+  for (const at of places) {
+    const { node, spec, place, slot } = at;
+    const order = orderOf?.(at);
     const given = Object.hasOwn(state, node.layer) ? state[node.layer]![spec.role] : undefined;
     kernels.zero(slot, 0, lengthOf(spec, batch));
     if (!given) continue;
@@ -136,13 +139,13 @@ export function readState(
   kernels: Kernels,
   places: readonly StatePlace[],
   batch: number,
-  order?: Int32Array,
+  orderOf?: OrderOf,
 ): ModelState {
   const state = new Map<string, LayerState>();
   for (const [layer, roles] of byLayer(places)) {
     const arrays = [...roles].map(([role, stack]) => {
       const values = new Float32Array(countOf(stack) * batch * stack[0]!.spec.width);
-      for (const place of stack) takeState(kernels, place, values, batch, order);
+      for (const place of stack) takeState(kernels, place, values, batch, orderOf?.(place));
       return [role, values];
     });
     state.set(layer, Object.fromEntries(arrays) as LayerState);

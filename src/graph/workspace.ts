@@ -4,7 +4,17 @@ import { int8Operands } from '../engine/int8.ts';
 import { NONE, Plan, part } from '../engine/plan.ts';
 import type { Descriptor, Slot } from '../engine/plan.ts';
 import type { Draw } from '../ops/masks.ts';
-import type { Bound, Derived, Matrix, Node, PassSize, Places } from '../ops/op.ts';
+import type {
+  Bound,
+  BoundState,
+  Crossing,
+  Derived,
+  Matrix,
+  Node,
+  PassSize,
+  Places,
+  StateSpec,
+} from '../ops/op.ts';
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from '../ops/pass.ts';
 import type { Extent, Stretch } from '../ops/pass.ts';
 import { ParametersOf } from './parameters.ts';
@@ -18,8 +28,8 @@ const MAX_EXTENTS = 4;
 
 export interface WorkspaceOptions {
   readonly batch: number;
-  /** Most steps of one pass. */
-  readonly steps: number;
+  /** Most steps of one pass, of each sequence of inputs or of all. */
+  readonly steps: number | readonly number[];
   /**
    * A vector like the parameters that gradients are added to; the workspace then keeps what the
    * backward pass needs.
@@ -27,16 +37,24 @@ export interface WorkspaceOptions {
   readonly gradients?: Slot;
   /** Bound of the gradient of every gate's sum at every step. */
   readonly gradientLimit?: number;
-  /** Whether every step is the last one for now: for streams. */
+  /**
+   * Whether every step of the last sequence is the last one for now: for streams. All other
+   * sequences are whole, and what depends on them alone runs by `begin`.
+   */
   readonly everyStep?: boolean;
 }
 
-/** The rows of a pass in every grid of the graph. */
-type Pass = readonly Extent[];
+/** The rows of a pass in every grid of the graph, and those that each node reads. */
+interface Pass {
+  readonly grids: readonly Extent[];
+  readonly reads: readonly (readonly Extent[])[];
+}
 
 /** The first row of every step, in the engine; of outputs with as many steps it is one. */
-interface Grid {
+interface GridPlace {
   readonly steps: number;
+  /** Most rows of a step. */
+  readonly batch: number;
   readonly offsets: Slot;
   /** [M]: the row that mirrors each row in its valid prefix, for nodes that read backwards. */
   mirror?: Slot;
@@ -61,14 +79,52 @@ interface Addition {
   readonly width: number;
 }
 
+/** An input in one workspace. */
+export interface InputPlace {
+  readonly name: string;
+  /** [M, I], or tokens [M]. */
+  readonly slot: Slot;
+  readonly width: number;
+  readonly tokens: number | undefined;
+  /** Whether it has one row for each sequence. */
+  readonly isRow: boolean;
+  /** The sequence that it is of. */
+  readonly sequence: number;
+  /** [M, I padded to four] */
+  readonly gradient: Matrix;
+}
+
+/** An output in one workspace. */
+export interface OutputPlace {
+  readonly name: string;
+  readonly index: number;
+  /** [M, row] */
+  readonly slot: Slot;
+  /** Elements from row to row, of its gradient too. */
+  readonly row: number;
+  readonly width: number;
+  /** What its backward pass starts from. */
+  readonly gradient: Slot;
+  /** [T' + 1] i32: the first row of every step. */
+  readonly offsets: Slot;
+  /** Whether it is one row a sequence. */
+  readonly isPooled: boolean;
+}
+
+/** Where rows stand in the orders of two sequences of inputs. */
+interface OrderPair extends Crossing {
+  readonly own: number;
+  readonly other: number;
+}
+
 /** What a workspace takes, before there is memory for it. */
 interface Layout {
   readonly plan: Plan;
-  readonly input: Slot;
-  readonly inputGradient: Slot;
+  readonly inputs: readonly InputPlace[];
   readonly staging: Slot;
   readonly copy: Descriptor<'Rows'>;
-  readonly grids: readonly Grid[];
+  readonly grids: readonly GridPlace[];
+  readonly crossings: readonly OrderPair[];
   readonly bound: readonly Bound[];
   /** In the order in which nodes go back; those of one node in the order of their readers. */
   readonly additions: readonly Addition[];
@@ -78,13 +134,15 @@ interface Layout {
 interface Surroundings {
   readonly plan: Plan;
   readonly gradients: Slot | undefined;
-  /** Most rows of its inputs. */
-  readonly rows: number;
-  readonly grid: Grid;
+  readonly grid: GridPlace;
+  readonly outputGrid: GridPlace;
+  /** Those of its sources. */
+  readonly gridsRead: readonly GridPlace[];
   readonly derived: Derived | undefined;
   readonly inputs: readonly Matrix[];
   readonly targets: readonly Matrix[];
-  readonly outputOffsets: Slot;
+  readonly stateOf: (k: number, role: StateSpec['role']) => BoundState;
+  readonly crossing: (k: number) => Crossing;
   readonly product: Descriptor<'Product'>;
   readonly operands: Fields<'Int8Product'>;
   readonly gradientLimit: number;
@@ -107,7 +165,7 @@ class NodePlaces extends ParametersOf implements Places {
     this.#around = around;
     this.derived = around.derived;
     this.offsets = around.grid.offsets;
-    this.outputOffsets = around.outputOffsets;
+    this.outputOffsets = around.outputGrid.offsets;
     this.product = around.product;
     this.operands = around.operands;
     this.gradientLimit = around.gradientLimit;
@@ -130,82 +188,154 @@ class NodePlaces extends ParametersOf implements Places {
     return this.store.slot(node, role, this.#around.gradients);
   }
 
-  mirror(): Slot {
-    const { grid, plan, rows } = this.#around;
-    return (grid.mirror ??= plan.reserve(rows));
+  offsetsOf(k: number): Slot {
+    return this.#around.gridsRead[k]!.offsets;
   }
+
+  stepsOf(k: number): number {
+    return this.#around.gridsRead[k]!.steps;
+  }
+
+  stateOf(k: number, role: StateSpec['role']): BoundState {
+    return this.#around.stateOf(k, role);
+  }
+
+  crossing(k: number): Crossing {
+    return this.#around.crossing(k);
+  }
+
+  mirror(): Slot {
+    const { grid, plan } = this.#around;
+    return (grid.mirror ??= plan.reserve(grid.steps * grid.batch));
+  }
+}
+
+/** Most steps of a pass of each sequence of inputs. */
+function mostSteps({ sequences }: Graph, steps: number | readonly number[]): readonly number[] {
+  return typeof steps === 'number' ? sequences.map(() => steps) : steps;
+}
+
+/** Places for the rows of all grids. */
+function layGrids(plan: Plan, graph: Graph, options: WorkspaceOptions): GridPlace[] {
+  const { batch, steps, everyStep } = options;
+  const counts = graph.gridSteps(mostSteps(graph, steps));
+  const grids: GridPlace[] = [];
+  graph.grids.forEach(({ before, resample, outer }, index) => {
+    if (everyStep && isSame(graph, index)) return void grids.push(grids[before]!);
+    const most = counts[index]!;
+    const around = outer === undefined ? undefined : grids[outer]!;
+    const rows = around ? around.batch * around.steps : batch;
+    const own = resample?.pools ? 1 : most;
+    grids.push({ steps: own, batch: rows, offsets: plan.reserve(own + 1) });
+  });
+  return grids;
+}
+
+/** Whether a grid of a stream is that of every step, each of which is the last one for now. */
+function isSame({ grids, sequences }: Graph, index: number): boolean {
+  const { resample, sequence } = grids[index]!;
+  return resample?.pools === true && sequence === sequences.length - 1;
 }
 
 /** Plans the buffers of all nodes. */
 function layOut(store: Store, options: WorkspaceOptions): Layout {
-  const { batch, steps, gradients, gradientLimit = Infinity, everyStep } = options;
+  const { batch, gradients, gradientLimit = Infinity, everyStep } = options;
   const plan = new Plan();
   const { graph } = store;
-  const { nodes, inputs, sources: sourcesOf, gridOf } = graph;
+  const { nodes, sources: sourcesOf, gridOf } = graph;
   const training = gradients !== undefined;
-  const mode = training ? 'train' : everyStep ? 'stream' : 'infer';
-  const rows = steps * batch;
-  const inputRow = roundUp(inputs, 4);
-  const input = plan.reserve(rows * inputs);
-  const inputGradient = training ? plan.reserve(rows * inputRow) : NONE;
-  const grids: Grid[] = [];
-  for (const grid of graph.grids) {
-    const before = grid && grids[grid.before]!;
-    if (before && everyStep && grid.resample.pools) grids.push(before);
-    else {
-      const count = before ? grid.resample.steps(before.steps) : steps;
-      grids.push({ steps: count, offsets: plan.reserve(count + 1) });
-    }
-  }
+  const grids = layGrids(plan, graph, options);
+  const rowsOf = (grid: number): number => grids[grid]!.steps * grids[grid]!.batch;
+  const inputs = graph.inputs.map(({ name, width, tokens, grid }): InputPlace => {
+    const row = roundUp(width, 4);
+    const { resample, sequence } = graph.grids[grid]!;
+    const slot = plan.reserve(rowsOf(grid) * width);
+    const gradient = { slot: training ? plan.reserve(rowsOf(grid) * row) : NONE, row };
+    return { name, slot, width, tokens, isRow: !!resample, sequence, gradient };
+  });
   const staging = plan.reserve(
-    batch * Math.max(steps * inputs, grids[gridOf.at(-1)!]!.steps * graph.outputs),
+    Math.max(
+      ...graph.inputs.map(({ grid, width }) => rowsOf(grid) * width),
+      ...graph.outputs.map(({ node, width }) => rowsOf(gridOf[node]!) * width),
+    ),
   );
   const product = plan.descriptor('Product');
-  const operands = store.int8 ? reserveInt8(plan, nodes, rows) : {};
+  const most = Math.max(...grids.map(({ steps, batch: rows }) => steps * rows));
+  const operands = store.int8 ? reserveInt8(plan, nodes, most) : {};
   const bound: Bound[] = [];
-  const outputs = (source: number): Matrix =>
-    source < 0 ? { slot: input, row: inputs } : bound[source]!.output;
+  const outputs = (source: number): Matrix => {
+    if (source >= 0) return bound[source]!.output;
+    const { slot, width } = inputs[-1 - source]!;
+    return { slot, row: width };
+  };
   const gradientOf = (source: number): Matrix =>
-    source < 0
-      ? { slot: inputGradient, row: inputRow }
-      : { slot: bound[source]!.gradient, row: bound[source]!.output.row };
+    source < 0 ? inputs[-1 - source]!.gradient : gradientRows(bound[source]!);
+  const crossings: OrderPair[] = [];
+  const crossing = (own: number, other: number): Crossing => {
+    if (own === other) return { there: NONE, back: NONE };
+    const known = crossings.find((pair) => pair.own === own && pair.other === other);
+    const made = known ?? { own, other, there: plan.reserve(batch), back: plan.reserve(batch) };
+    if (!known) crossings.push(made);
+    return made;
+  };
   const additions: Addition[] = [];
   const firstReaders = new Map<number, number>();
   nodes.forEach((node, index) => {
     const sources = sourcesOf[index]!;
-    const grid = grids[graph.gridBefore(index)]!;
-    const targets = sources.map((source): Matrix => {
+    const gridsOf = sources.map((source) => graph.gridOfSource(source));
+    const grid = grids[gridsOf[0]!]!;
+    const targets = sources.map((source, k): Matrix => {
       const first = firstReaders.get(source);
       if (first === undefined) firstReaders.set(source, index);
       if (first === undefined || !training) return gradientOf(source);
       // Of several readers the first writes the gradient of what they read, and the others add.
-      const row = roundUp(source < 0 ? inputs : nodes[source]!.outputs, 4);
-      const slot = plan.reserve(grid.steps * batch * row);
-      const from = { slot, row };
+      const row = roundUp(source < 0 ? inputs[-1 - source]!.width : nodes[source]!.outputs, 4);
+      const from = { slot: plan.reserve(rowsOf(gridsOf[k]!) * row), row };
       const descriptor = plan.descriptor('Rows');
       additions.push({ after: first, source, descriptor, from, width: row });
       return from;
     });
+    const sequenceOf = (place: number): number => graph.grids[place]!.sequence;
+    const isInside = graph.isInside[index]!;
     const places = new NodePlaces(store, node, {
       plan,
       gradients,
-      rows: grid.steps * batch,
       grid,
+      outputGrid: grids[gridOf[index]!]!,
+      gridsRead: gridsOf.map((place) => grids[place]!),
       derived: store.derived(node),
       inputs: sources.map(outputs),
       targets,
-      outputOffsets: grids[gridOf[index]!]!.offsets,
+      stateOf: (k, role) => {
+        const source = sources[k]!;
+        const place = nodes[source]!.states.findIndex((state) => state.role === role);
+        return bound[source]!.states![place]!;
+      },
+      crossing: (k) => crossing(sequenceOf(gridOf[index]!), sequenceOf(gridsOf[k]!)),
       product,
       operands,
       gradientLimit,
       stream: 4 * index,
     });
-    const size: PassSize = { batch, steps: grid.steps, mode };
+    // What is inside of a step is whole.
+    const isStreamed = everyStep && !isInside && graph.isStreamed[index];
+    const mode = training ? 'train' : isStreamed ? 'stream' : 'infer';
+    const size: PassSize = { batch: grid.batch, steps: grid.steps, mode };
     bound.push(node.reserve(plan, places, size));
   });
   const copy = plan.descriptor('Rows');
   additions.sort((a, b) => b.after - a.after);
-  return { plan, input, inputGradient, staging, copy, grids, bound, additions };
+  return { plan, inputs, staging, copy, grids, crossings, bound, additions };
+}
+
+/** The rows that the gradient of a node's outputs has. */
+function gradientRows({ gradient, gradientRow, output }: Bound): Matrix {
+  return { slot: gradient, row: gradientRow ?? output.row };
+}
+
+/** Steps of a sequence of inputs in a call. */
+function stepsIn({ total, others = [] }: Stretch, sequence: number): number {
+  return others[sequence] ?? total;
 }
 
 /** Memory for the quantised activations of any product. */
@@ -221,19 +351,18 @@ function reserveInt8(plan: Plan, nodes: readonly Node[], rows: number): Fields<'
  */
 export class Workspace {
   readonly batch: number;
+  /** Most steps of a pass, of the last sequence of inputs and of all. */
   readonly steps: number;
-  /** Whether its outputs are one row a sequence. */
-  readonly pooled: boolean;
+  readonly room: readonly number[];
   /** Of the engine's memory. */
   readonly bytes: number;
-  /** [M, I], or tokens [M]. */
-  readonly input: Slot;
-  /** [M, I padded to four], gradient of the inputs. */
-  readonly inputGradient: Slot;
+  readonly inputs: readonly InputPlace[];
+  readonly outputs: readonly OutputPlace[];
   /** Dense outputs or inputs [T, B, *], on their way out or in another order. */
   readonly staging: Slot;
   readonly #copy: Descriptor<'Rows'>;
-  readonly #grids: readonly Grid[];
+  readonly #grids: readonly GridPlace[];
+  readonly #crossings: readonly OrderPair[];
   readonly #bound: readonly Bound[];
   readonly #additions: readonly Addition[];
   readonly #store: Store;
@@ -244,23 +373,26 @@ export class Workspace {
   readonly #release: () => void;
   /** Nodes up to the last one that has states. */
   readonly #statesAt: number;
+  /** Nodes that run at every pass; of a stream those that depend on its steps. */
+  readonly #runs: readonly number[];
   #pass: Pass;
   /** Passes of whole batches by their steps, the last few: a stream goes back and forth. */
   readonly #uniform = new Map<number, Pass>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
-    const { batch, steps, everyStep = false } = options;
+    const { batch, everyStep = false } = options;
     const { kernels, graph } = store;
     const layout = layOut(store, options);
-    const { plan, bound, additions } = layout;
+    const { plan, bound, additions, grids } = layout;
+    const most = mostSteps(graph, options.steps);
     this.batch = batch;
-    this.steps = steps;
-    this.pooled = graph.pools && !everyStep;
-    this.input = layout.input;
-    this.inputGradient = layout.inputGradient;
+    this.steps = most.at(-1)!;
+    this.room = most;
+    this.inputs = layout.inputs;
     this.staging = layout.staging;
     this.#copy = layout.copy;
-    this.#grids = layout.grids;
+    this.#grids = grids;
+    this.#crossings = layout.crossings;
     this.#bound = bound;
     this.#additions = additions;
     this.#store = store;
@@ -269,14 +401,24 @@ export class Workspace {
     this.#kernels = kernels;
     this.#everyStep = everyStep;
     this.#statesAt = graph.nodes.reduce((end, { states }, i) => (states.length ? i + 1 : end), 0);
+    this.#runs = [...bound.keys()].filter((index) => !everyStep || graph.isStreamed[index]);
     const block = kernels.arena.allocate(plan.bytes, purpose, owner);
     plan.place(block);
     this.bytes = block.bytes;
     this.#release = () => kernels.arena.free(block);
+    this.outputs = graph.outputs.map(({ name, node, width, pools }, index) => {
+      const { output, gradient } = bound[node]!;
+      const { offsets } = grids[graph.gridOf[node]!]!;
+      return { name, index, ...output, width, gradient, offsets, isPooled: pools && !everyStep };
+    });
     try {
-      for (const node of bound) node.describe?.();
+      for (const [index, node] of bound.entries()) {
+        node.describe?.();
+        // Nobody writes the initial states of what is within a step.
+        if (graph.isInside[index]) for (const { values } of node.states ?? []) kernels.zero(values);
+      }
       for (const addition of additions) this.#describe(addition);
-      this.#pass = this.#passOf(uniformExtent(steps, batch));
+      this.#pass = this.#passOf(most.map((count) => uniformExtent(count, batch)));
       this.#arrange(this.#pass, /* isNew */ true);
       this.prepare();
     } catch (error) {
@@ -286,10 +428,7 @@ export class Workspace {
   }
 
   #describe({ source, descriptor, from, width }: Addition): void {
-    const to =
-      source < 0
-        ? { slot: this.inputGradient, row: roundUp(this.#graph.inputs, 4) }
-        : { slot: this.#bound[source]!.gradient, row: this.#bound[source]!.output.row };
+    const to = source < 0 ? this.inputs[-1 - source]!.gradient : gradientRows(this.#bound[source]!);
     this.#kernels.write(descriptor, {
       to: to.slot,
       toRow: to.row * 4,
@@ -308,59 +447,91 @@ export class Workspace {
     this.#release();
   }
 
-  /** What the current pass goes over: the rows of its inputs. */
+  /** What the current pass goes over: the rows of the last sequence of inputs. */
   get extent(): Extent {
-    return this.#pass[0]!;
+    return this.extentOf(this.#graph.sequences.length - 1);
   }
 
-  /** The rows of its outputs. */
-  get outputExtent(): Extent {
-    return this.#pass[this.#graph.gridOf.at(-1)!]!;
+  /** The rows of a sequence of inputs. */
+  extentOf(sequence: number): Extent {
+    return this.#pass.grids[sequence]!;
   }
 
-  /** [T' + 1] i32: the first row of every step of the outputs. */
-  get outputOffsets(): Slot {
-    return this.#grids[this.#graph.gridOf.at(-1)!]!.offsets;
+  /** The caller's row at each place of a state's node; `undefined` where it is the same. */
+  readonly orderOf = ({ sequence }: StatePlace): Int32Array | undefined =>
+    this.extentOf(sequence).order;
+
+  /** The rows of an output. */
+  outputExtent({ index }: OutputPlace): Extent {
+    return this.#pass.grids[this.#graph.gridOf[this.#graph.outputs[index]!.node]!]!;
   }
 
-  /** The rows in every grid of a pass over these rows of inputs. */
-  #passOf(inputs: Extent): Pass {
-    const pass: Extent[] = [];
-    for (const grid of this.#graph.grids) {
-      const before = grid ? pass[grid.before]! : inputs;
-      const isSame = !grid || (this.#everyStep && grid.resample.pools);
-      pass.push(isSame ? before : grid.resample.extent(before));
-    }
-    return pass;
+  /** The rows in every grid of a pass over these rows of each sequence of inputs. */
+  #passOf(sequences: readonly Extent[]): Pass {
+    const graph = this.#graph;
+    const grids: Extent[] = [];
+    graph.grids.forEach(({ before, resample, sequence }, index) => {
+      if (!resample) grids.push(sequences[sequence]!);
+      else if (this.#everyStep && isSame(graph, index)) grids.push(grids[before]!);
+      else grids.push(resample.extent(grids[before]!));
+    });
+    const reads = graph.sources.map((sources) =>
+      sources.map((source) => grids[graph.gridOfSource(source)]!),
+    );
+    return { grids, reads };
   }
 
   /** Prepares for a pass: which rows there are at which step of each node. */
   #arrange(pass: Pass, isNew = false): void {
-    // The offsets of whole batches are written once for all numbers of steps.
-    const isRagged = pass[0]!.order !== undefined;
-    const isWritten = isNew || isRagged || this.#pass[0]!.order !== undefined;
-    const whole =
-      isRagged || !isWritten ? pass : this.#passOf(uniformExtent(this.steps, this.batch));
+    // The offsets of whole batches are written once for all numbers of steps, but within a step.
+    const { grids, reads } = pass;
+    const isWhole = grids.every(({ order }) => !order);
+    const wasWhole = this.#pass.grids.every(({ order }) => !order);
+    const isWritten = isNew || !isWhole || !wasWhole;
+    const whole = isWhole && isWritten ? this.#passOf(this.#mostRows()) : pass;
     for (let k = 0; k < this.#grids.length; k++) {
       const grid = this.#grids[k]!;
       if (this.#grids.indexOf(grid) < k) continue;
-      if (isWritten) this.#kernels.integers(grid.offsets).set(whole[k]!.offsets);
-      if (grid.mirror) this.#kernels.integers(grid.mirror).set(reversal(pass[k]!));
+      const isInside = this.#graph.grids[k]!.outer !== undefined;
+      if (isWritten || isInside) {
+        this.#kernels.integers(grid.offsets).set((isInside ? pass : whole).grids[k]!.offsets);
+      }
+      if (grid.mirror) this.#kernels.integers(grid.mirror).set(reversal(grids[k]!));
     }
+    for (const pair of this.#crossings) this.#cross(pair, pass);
     this.#pass = pass;
     for (let i = 0; i < this.#bound.length; i++) {
-      this.#bound[i]!.arrange?.(this.#inputsOf(i), pass[this.#graph.gridOf[i]!]!);
+      this.#bound[i]!.arrange?.(reads[i]![0]!, grids[this.#graph.gridOf[i]!]!, reads[i]!);
     }
     for (let k = 0; k < this.#additions.length; k++) {
       const { source, descriptor } = this.#additions[k]!;
-      const { rows } = pass[source < 0 ? 0 : this.#graph.gridOf[source]!]!;
+      const { rows } = grids[this.#graph.gridOfSource(source)]!;
       this.#kernels.set(descriptor, 'rows', rows);
     }
   }
 
-  /** Prepares for a pass over the rows of an extent. */
-  arrange(extent: Extent): void {
-    this.#arrange(this.#passOf(extent));
+  /** All rows of as many steps as there is room for. */
+  #mostRows(): Extent[] {
+    return this.#graph.sequences.map((_, k) => uniformExtent(this.#grids[k]!.steps, this.batch));
+  }
+
+  /** Writes where rows stand in the orders of two sequences. */
+  #cross({ own, other, there, back }: OrderPair, pass: Pass): void {
+    const [mine, others] = [own, other].map((sequence) => {
+      const { order } = pass.grids[sequence]!;
+      return order ?? Int32Array.from({ length: this.batch }, (_, row) => row);
+    }) as [Int32Array, Int32Array];
+    const [to, from] = [this.#kernels.integers(there), this.#kernels.integers(back)];
+    for (const [place, row] of mine.entries()) {
+      const otherPlace = others.indexOf(row);
+      to[place] = otherPlace;
+      from[otherPlace] = place;
+    }
+  }
+
+  /** Prepares for a pass over these rows of each sequence of inputs. */
+  arrange(sequences: readonly Extent[]): void {
+    this.#arrange(this.#passOf(sequences));
   }
 
   /**
@@ -368,10 +539,24 @@ export class Workspace {
    * row.
    */
   arrangeLengths(lengths: Int32Array, first: number, steps: number): boolean {
-    const empty = this.pooled ? emptyExtent(this.batch) : undefined;
-    const extent = raggedExtent(lengths, first, steps) ?? empty;
-    if (extent) this.arrange(extent);
+    const extent = raggedExtent(lengths, first, steps) ?? this.#emptyExtent;
+    if (extent) this.arrange([extent]);
     return extent !== undefined;
+  }
+
+  /** The same for whole sequences; `lengths` where not all rows have all steps. */
+  arrangeWhole(totals: readonly number[], lengths: readonly (Int32Array | undefined)[]): void {
+    const extents = totals.map((steps, k) => {
+      const own = lengths[k];
+      if (!own) return uniformExtent(steps, this.batch);
+      return raggedExtent(own, 0, steps) ?? emptyExtent(this.batch);
+    });
+    this.arrange(extents);
+  }
+
+  /** No row at all, where outputs stand for whole sequences. */
+  get #emptyExtent(): Extent | undefined {
+    return this.#graph.pools && !this.#everyStep ? emptyExtent(this.batch) : undefined;
   }
 
   /** The same for `steps` steps of all rows. Does nothing while that stays the same. */
@@ -381,35 +566,35 @@ export class Workspace {
     let pass = this.#uniform.get(steps);
     if (!pass) {
       if (this.#uniform.size === MAX_EXTENTS) this.#uniform.clear();
-      this.#uniform.set(steps, (pass = this.#passOf(uniformExtent(steps, this.batch))));
+      const others = this.#pass.grids.slice(0, this.#graph.sequences.length - 1);
+      this.#uniform.set(
+        steps,
+        (pass = this.#passOf([...others, uniformExtent(steps, this.batch)])),
+      );
     }
     this.#arrange(pass);
   }
 
-  /** The outputs [M, row] of the last node, and the gradient that its backward pass starts from. */
-  get output(): Slot {
-    return this.#bound.at(-1)!.output.slot;
-  }
-
-  /** Elements from row to row of both. */
-  get outputRow(): number {
-    return this.#bound.at(-1)!.output.row;
-  }
-
-  get outputGradient(): Slot {
-    return this.#bound.at(-1)!.gradient;
-  }
-
-  /** Where the outputs of a pass over a stretch of inputs lie in a caller's array. */
-  outputStretch(stretch: Stretch): Stretch {
-    const extent = this.outputExtent;
+  /** Where an output of a pass over a stretch of inputs lies in a caller's array. */
+  outputStretch(output: OutputPlace, stretch: Stretch): Stretch {
+    const extent = this.outputExtent(output);
     if (extent === this.extent) return stretch;
-    return { ...stretch, first: 0, total: this.#graph.outputSteps(stretch.total), extent };
+    const { sequence } = this.#graph.outputs[output.index]!;
+    const total = this.#graph.stepsOf(stepsIn(stretch, sequence), output.index);
+    return { ...stretch, first: 0, total, extent };
+  }
+
+  /** Where an input of a pass over a stretch of the last sequence lies in a caller's array. */
+  inputStretch(input: number, stretch: Stretch): Stretch {
+    const { sequence, isRow } = this.inputs[input]!;
+    if (!isRow && sequence === this.#graph.sequences.length - 1) return stretch;
+    const extent = this.#pass.grids[this.#graph.inputs[input]!.grid]!;
+    return { ...stretch, first: 0, total: isRow ? 1 : stepsIn(stretch, sequence), extent };
   }
 
   /** Where the states after `step` steps of all rows are; step 0 is the initial state. */
   states(step: number): StatePlace[] {
-    return statePlaces(this.#nodes, (spec, k, index) => {
+    return statePlaces(this.#graph, (spec, k, index) => {
       const { values } = this.#bound[index]!.states![k]!;
       return part(values, step * this.batch * spec.row);
     });
@@ -418,7 +603,7 @@ export class Workspace {
   /** Where the last state of every row is, after a pass. */
   lastStates(): StatePlace[] {
     const { batch } = this;
-    return statePlaces(this.#nodes, ({ count, row }, k, index) => {
+    return statePlaces(this.#graph, ({ count, row }, k, index) => {
       const { values, last, rowOf } = this.#bound[index]!.states![k]!;
       const extent = this.#inputsOf(index);
       if (!extent.order) return part(values, extent.steps * batch * row);
@@ -434,7 +619,7 @@ export class Workspace {
 
   /** Gradients of the last states before `backward`, of the initial ones after it. */
   get stateGradients(): StatePlace[] {
-    return statePlaces(this.#nodes, (_, k, index) => this.#bound[index]!.states![k]!.gradient);
+    return statePlaces(this.#graph, (_, k, index) => this.#bound[index]!.states![k]!.gradient);
   }
 
   /** The nodes that have gates, with those of the last pass and the rows that they ran over. */
@@ -442,7 +627,7 @@ export class Workspace {
     return this.#nodes.flatMap((node, i) => {
       const read = this.#bound[i]!.gates;
       const extent = this.#inputsOf(i);
-      return read
+      return read && !this.#graph.isInside[i]
         ? [{ node, read, extent, mirror: node.isReverse ? reversal(extent) : undefined }]
         : [];
     });
@@ -450,7 +635,7 @@ export class Workspace {
 
   /** The rows of the inputs of a node in the current pass. */
   #inputsOf(index: number): Extent {
-    return this.#pass[this.#graph.gridBefore(index)]!;
+    return this.#pass.reads[index]![0]!;
   }
 
   /** Brings `rows` rows of `width` elements, `row` apart, side by side to `staging`. */
@@ -466,13 +651,27 @@ export class Workspace {
     for (const node of this.#bound) node.prepare?.();
   }
 
+  /** Runs what depends on whole sequences alone, before the first step of a stream. */
+  begin(): void {
+    for (const [index, node] of this.#bound.entries()) {
+      if (!this.#runs.includes(index)) node.forward();
+      else node.begin?.();
+    }
+  }
+
   /**
    * Runs the arranged rows from the inputs and initial states in place, or so far that all states
    * are there. Allocates nothing.
    */
   forward(statesOnly = false): void {
     const end = statesOnly ? this.#statesAt : this.#bound.length;
-    for (let i = 0; i < end; i++) this.#bound[i]!.forward();
+    for (let k = 0; k < this.#runs.length; k++) {
+      const index = this.#runs[k]!;
+      if (index >= end) return;
+      const node = this.#bound[index]!;
+      if (!this.#everyStep) node.begin?.();
+      node.forward();
+    }
   }
 
   /**
@@ -496,7 +695,7 @@ export class Workspace {
    */
   flow(): { node: Node; norms: Float64Array }[] {
     return this.#bound.flatMap(({ norms }, i) => {
-      if (!norms) return [];
+      if (!norms || this.#graph.isInside[i]) return [];
       const values = this.#kernels.doubles(norms, 2 * this.#inputsOf(i).steps);
       return [{ node: this.#nodes[i]!, norms: values }];
     });
@@ -507,7 +706,12 @@ export class Workspace {
     let next = 0;
     for (let index = this.#bound.length - 1; index >= 0; index--) {
       const isWanted = (source: number): boolean => wantsInput || source >= 0;
-      this.#bound[index]!.backward?.(this.#graph.sources[index]!.some(isWanted));
+      const node = this.#bound[index]!;
+      // No state within a step goes on to another pass.
+      if (this.#graph.isInside[index]) {
+        for (const { gradient } of node.states ?? []) this.#kernels.zero(gradient);
+      }
+      node.backward?.(this.#graph.sources[index]!.some(isWanted));
       for (; next < this.#additions.length && this.#additions[next]!.after === index; next++) {
         const { source, descriptor } = this.#additions[next]!;
         if (isWanted(source)) this.#kernels.run.rows_add(descriptor.address);

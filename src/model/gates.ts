@@ -15,9 +15,9 @@ export class GateReader {
   /** Steps of every node: a convolution before it may leave fewer. */
   readonly #steps: ReadonlyMap<Node, number>;
 
-  constructor(store: Store, steps: number, batch: number) {
-    this.#steps = store.graph.nodeSteps(steps);
-    const nodes = store.graph.nodes.filter((node) => node.gates);
+  constructor({ graph }: Store, totals: readonly number[], batch: number) {
+    this.#steps = graph.nodeSteps(totals);
+    const nodes = graph.nodes.filter((node, index) => node.gates && !graph.isInside[index]);
     const counts = countByLayer(nodes);
     const gates = new Map<string, Gates[string]>();
     for (const node of nodes) {

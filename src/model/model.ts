@@ -1,6 +1,13 @@
 import { CHUNK_BYTES, CHUNK_STEPS } from '../../assembly/shared/tuning.ts';
-import { overlaps } from '../base/arrays.ts';
-import { checkChoice, checkInteger, frozenCopy, readOptions, resultFloats } from '../base/check.ts';
+import { kindOf, overlaps } from '../base/arrays.ts';
+import {
+  checkChoice,
+  checkInteger,
+  frozenCopy,
+  readNamed,
+  readOptions,
+  resultFloats,
+} from '../base/check.ts';
 import { complete } from '../ops/description.ts';
 import type { CompleteLayer, ModelDescription } from '../ops/index.ts';
 import { HostDisposable } from '../base/disposable.ts';
@@ -14,7 +21,14 @@ import type { Preset } from './initialise.ts';
 import { MAX_SEED } from '../base/random.ts';
 import { GateReader } from './gates.ts';
 import type { Gates } from './gates.ts';
-import { SEQUENCE_KEYS, checkSequence, putInput, repeatLast, takeRows } from '../graph/rows.ts';
+import {
+  SEQUENCE_KEYS,
+  checkSequence,
+  checkSteps,
+  putInputs,
+  repeatLast,
+  takeRows,
+} from '../graph/rows.ts';
 import type { Sequence } from '../graph/rows.ts';
 import { copyState, readState, writeState } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
@@ -23,7 +37,7 @@ import { Store } from '../graph/parameters.ts';
 import type { SharedParameters } from '../graph/parameters.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
-import type { Input, SequenceOptions, SequenceResult, StateDict, Tensor } from '../base/tensor.ts';
+import type { Inputs, SequenceOptions, SequenceResult, StateDict, Tensor } from '../base/tensor.ts';
 import { lower } from '../graph/graph.ts';
 import { Workspace } from '../graph/workspace.ts';
 
@@ -39,11 +53,15 @@ export interface ModelOptions {
 
 export interface ForwardOptions extends SequenceOptions {
   /**
-   * Takes the outputs: the `output` of the result is then a view of its front. May be longer, and
-   * may overlap with `x`.
+   * Takes the outputs, of several by name: the `output` of the result is then a view of its front.
+   * May be longer, and may overlap with `x`.
    */
-  readonly out?: Float32Array;
+  readonly out?: Float32Array | Named;
 }
+
+type Named = Readonly<Record<string, Float32Array>>;
+
+const isNamed = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 /** Products after which V8 has compiled what runs again and again for the second time. */
 const WARM_WORK = 1e8;
@@ -53,10 +71,25 @@ const MAX_WARM_CALLS = 1e6;
 
 /** A checked call on its way through the chunks. */
 interface RunningSequence extends Sequence {
-  /** The caller's row at each place, where lengths differ. */
-  readonly order: Int32Array | undefined;
   readonly workspace: Workspace;
   readonly initial: readonly StatePlace[];
+}
+
+/** An input of a model: see `InputSpec` of the description. */
+export interface ModelInput {
+  readonly name: string;
+  /** Features of a row, or 1 of tokens. */
+  readonly size: number;
+  readonly takesTokens: boolean;
+  readonly each: 'step' | 'sequence';
+}
+
+/** An output of a model, by the name of its layer. */
+export interface ModelOutput {
+  readonly name: string;
+  readonly size: number;
+  /** Whether it is one row a sequence. */
+  readonly pooled: boolean;
 }
 
 const stores = new WeakMap<Model, Store>();
@@ -74,37 +107,57 @@ export function storeOf(model: Model): Store {
 export class Model extends HostDisposable {
   readonly engine: Engine;
   /** Every default filled in, every layer named. */
-  readonly description: { readonly layers: readonly CompleteLayer[]; readonly weights?: 'int8' };
-  /** I: features of a step, or 1 where the model takes tokens. */
+  readonly description: Omit<ModelDescription, 'layers'> & {
+    readonly layers: readonly CompleteLayer[];
+  };
+  readonly inputs: readonly ModelInput[];
+  readonly outputs: readonly ModelOutput[];
+  /** I of the first input: features of a step, or 1 where it takes tokens. */
   readonly inputSize: number;
-  /** O */
+  /** O of the first output. */
   readonly outputSize: number;
-  /** Whether inputs are `Int32Array`s of tokens. */
+  /** Whether the first input is an `Int32Array` of tokens. */
   readonly takesTokens: boolean;
-  /** Whether outputs are [B, O], one row a sequence: after a `pool` layer. */
+  /** Whether the first output is [B, O], one row a sequence: after a `pool` layer. */
   readonly pooled: boolean;
   readonly parameterCount: number;
   #workspace: Workspace | undefined;
 
-  private constructor(
-    engine: Engine,
-    layers: readonly CompleteLayer[],
-    int8: boolean,
-    shared?: SharedParameters,
-  ) {
+  private constructor(engine: Engine, given: ModelDescription, shared?: SharedParameters) {
     super();
-    const graph = lower(layers);
+    const completed = complete(given);
+    const { layers } = completed;
+    const int8 = given.weights === 'int8';
+    const graph = lower(completed);
     const kernels = kernelsOf(engine);
     if (int8) checkInt8(kernels);
     const store = new Store(kernels, graph, this, int8, shared);
     stores.set(this, store);
     this.engine = engine;
     Object.freeze(layers);
-    this.description = Object.freeze(int8 ? { layers, weights: 'int8' } : { layers });
-    this.inputSize = graph.inputs;
-    this.outputSize = graph.outputs;
-    this.takesTokens = graph.tokens !== undefined;
-    this.pooled = graph.pools;
+    const { inputs, outputs, steps } = given;
+    this.description = Object.freeze({
+      layers,
+      ...(inputs && { inputs: Object.freeze(completed.inputs) }),
+      ...(outputs && { outputs: completed.outputs }),
+      ...(steps !== undefined && { steps }),
+      ...(int8 && ({ weights: 'int8' } as const)),
+    });
+    this.inputs = Object.freeze(
+      graph.inputs.map(({ name, width: size, tokens }, k) => {
+        const each = completed.inputs[k]!.each ?? 'step';
+        return Object.freeze({ name, size, takesTokens: tokens !== undefined, each });
+      }),
+    );
+    this.outputs = Object.freeze(
+      graph.outputs.map(({ name, width: size, pools: pooled }) =>
+        Object.freeze({ name, size, pooled }),
+      ),
+    );
+    this.inputSize = this.inputs[0]!.size;
+    this.outputSize = this.outputs[0]!.size;
+    this.takesTokens = this.inputs[0]!.takesTokens;
+    this.pooled = this.outputs[0]!.pooled;
     this.parameterCount = store.parameters
       .map(({ shape }) => shape.reduce((product, n) => product * n, 1))
       .reduce((sum, n) => sum + n, 0);
@@ -121,7 +174,7 @@ export class Model extends HostDisposable {
     const init = checkChoice('init', given.init ?? 'pytorch', [...PRESETS, 'zeros']);
     const seed = checkInteger('seed', given.seed ?? 0, 0, MAX_SEED);
     const own = frozenCopy('description', description);
-    const model = new Model(engine, complete(own), own.weights === 'int8');
+    const model = new Model(engine, own);
     try {
       const store = storeOf(model);
       if (init !== 'zeros') initialise(store, init, seed);
@@ -135,7 +188,7 @@ export class Model extends HostDisposable {
 
   /** @internal A model over the parameters of another one, whose engine has the same memory. */
   static over(engine: Engine, description: ModelDescription, shared: SharedParameters): Model {
-    return new Model(engine, complete(description), description.weights === 'int8', shared);
+    return new Model(engine, description, shared);
   }
 
   /**
@@ -144,9 +197,10 @@ export class Model extends HostDisposable {
    * linear weights becomes whole numbers from -127 to 127 times a scale; activations keep 14 bits.
    */
   quantize(): Model {
-    const { layers, weights } = this.description;
-    if (weights) throw new GatefoldError('ERR_UNSUPPORTED', 'the weights are int8 already');
-    const description = { layers, weights: 'int8' } as const;
+    if (this.description.weights) {
+      throw new GatefoldError('ERR_UNSUPPORTED', 'the weights are int8 already');
+    }
+    const description = { ...this.description, weights: 'int8' } as const;
     const model = Model.create(this.engine, description, { init: 'zeros' });
     try {
       model.loadStateDict(this.stateDict());
@@ -189,34 +243,35 @@ export class Model extends HostDisposable {
    * @throws `ERR_SHAPE` for an `x` of another length than the options say, or an `out` that is too
    *   short; `ERR_MEMORY` where the engine or the host has too little.
    */
-  forward(x: Input, options: ForwardOptions): SequenceResult {
+  forward(x: Inputs, options: ForwardOptions = {}): SequenceResult {
     const { kernels, graph } = storeOf(this);
-    const { outputs: width } = graph;
     const given = readOptions('options', options, [...SEQUENCE_KEYS, 'padding', 'out']);
     const padding = checkChoice('padding', given.padding ?? 'zero', ['zero', 'repeat']);
     const checked = checkSequence(storeOf(this), x, given);
-    const output = this.#outputOf(checked, given.out);
+    const results = this.#outputsOf(checked, given.out);
     // No output may overwrite an input that is still to be read.
-    const isApart = !overlaps(output, output.length, checked.x, checked.x.length);
-    const sequence = this.#begin(isApart ? checked : { ...checked, x: checked.x.slice() });
-    const { total, batch, batchFirst, lengths, order, workspace, initial } = sequence;
+    const apart = checked.x.map((input) => {
+      const isApart = results.every((out) => !overlaps(out, out.length, input, input.length));
+      return isApart ? input : input.slice();
+    });
+    const sequence = this.#begin({ ...checked, x: apart });
+    const { batch, batchFirst, lengths, totals, workspace, initial } = sequence;
     // Rows after the valid steps are not written.
-    if (given.out && lengths) output.fill(0);
-    const steps = graph.outputSteps(total);
+    if (given.out && lengths.some(Boolean)) for (const output of results) output.fill(0);
     for (const stretch of this.#chunks(sequence)) {
-      const rows = { slot: workspace.output, row: workspace.outputRow, width };
-      takeRows(kernels, workspace, rows, output, workspace.outputStretch(stretch));
+      for (const [k, output] of workspace.outputs.entries()) {
+        takeRows(kernels, workspace, output, results[k]!, workspace.outputStretch(output, stretch));
+      }
     }
-    if (lengths && padding === 'repeat' && !this.pooled) {
-      repeatLast(
-        output,
-        width,
-        lengths.map((n) => graph.stepsOf(n)),
-        steps,
-        batchFirst,
-      );
+    for (const [k, { width, pools, sequence: own }] of graph.outputs.entries()) {
+      const valid = lengths[own];
+      if (!valid || pools || padding !== 'repeat') continue;
+      const counts = valid.map((n) => graph.stepsOf(n, k));
+      repeatLast(results[k]!, width, counts, graph.stepsOf(totals[own]!, k), batchFirst);
     }
-    return { output, state: readState(kernels, initial, batch, order) };
+    const outputs = Object.fromEntries(graph.outputs.map(({ name }, k) => [name, results[k]!]));
+    const state = readState(kernels, initial, batch, workspace.orderOf);
+    return { output: results[0]!, outputs, state };
   }
 
   /**
@@ -227,10 +282,10 @@ export class Model extends HostDisposable {
    *
    * @param x as of `forward`.
    */
-  gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates {
+  gates(x: Inputs, options: Omit<SequenceOptions, 'padding'> = {}): Gates {
     const given = readOptions('options', options, SEQUENCE_KEYS);
     const sequence = this.#begin(checkSequence(storeOf(this), x, given));
-    const reader = new GateReader(storeOf(this), sequence.total, sequence.batch);
+    const reader = new GateReader(storeOf(this), sequence.totals, sequence.batch);
     for (const stretch of this.#chunks(sequence)) reader.take(sequence.workspace, stretch);
     return reader.gates;
   }
@@ -240,15 +295,21 @@ export class Model extends HostDisposable {
    * optimising compiler: at least `WARM_WORK` products, some tens of milliseconds. Call it before
    * the first call that somebody waits for; states and outputs do not change.
    *
-   * @param options.batch, options.steps of the calls to come; default 1.
+   * @param options.batch, options.steps of the calls to come; default 1, or what the description
+   *   says.
    */
-  warmUp(options: { readonly batch?: number; readonly steps?: number } = {}): void {
+  warmUp(
+    options: { readonly batch?: number; readonly steps?: SequenceOptions['steps'] } = {},
+  ): void {
     const given = readOptions('options', options, ['batch', 'steps']);
     const batch = checkInteger('batch', given.batch ?? 1, 1);
-    const steps = checkInteger('steps', given.steps ?? 1, 1);
     const store = storeOf(this);
+    const { graph } = store;
+    const isOpen = given.steps === undefined && graph.sequences.length === 1;
+    const totals = checkSteps(graph, isOpen ? (graph.fixed[0] ?? 1) : given.steps);
+    const steps = Math.max(...totals);
     const purpose = `warming up a batch of ${batch} over ${steps} steps`;
-    const workspace = new Workspace(store, { batch, steps }, purpose, this);
+    const workspace = new Workspace(store, { batch, steps: totals }, purpose, this);
     // A row takes some work per output too: a model may have no parameters.
     const work = this.parameterCount + store.graph.rowLength;
     const calls = Math.min(Math.ceil(WARM_WORK / (work * batch * steps)), MAX_WARM_CALLS);
@@ -259,38 +320,50 @@ export class Model extends HostDisposable {
     }
   }
 
-  /** The place of a checked call's outputs: the caller's array, or a fresh one. */
-  #outputOf({ total, batch }: Sequence, out: Float32Array | undefined): Float32Array {
-    const rows = storeOf(this).graph.outputSteps(total) * batch;
-    const shape = this.pooled ? 'batch x outputs' : 'steps x batch x outputs';
-    return resultFloats(out, rows * this.outputSize, shape, 'the output');
+  /** The places of a checked call's outputs: the caller's arrays, or fresh ones. */
+  #outputsOf({ totals, batch }: Sequence, out: ForwardOptions['out']): Float32Array[] {
+    const { graph } = storeOf(this);
+    const { outputs } = graph;
+    const names = outputs.map(({ name }) => name);
+    const isOne = outputs.length === 1 && (kindOf(out) !== undefined || !isNamed(out));
+    const given = isOne ? [out] : readNamed('out', out ?? {}, names);
+    return outputs.map(({ width, pools, sequence }, k) => {
+      const shape = pools ? 'batch x outputs' : 'steps x batch x outputs';
+      const length = graph.stepsOf(totals[sequence]!, k) * batch * width;
+      return resultFloats(given[k], length, shape, 'the output');
+    });
   }
 
   /** Prepares the workspace for the first chunk of a checked call. */
   #begin(sequence: Sequence): RunningSequence {
     // Whatever the caller's getters have done by now.
     const store = storeOf(this);
-    const { total, batch, lengths, state } = sequence;
-    const workspace = this.#workspaceFor(store, batch, total);
+    const { totals, batch, lengths, state } = sequence;
+    const workspace = this.#workspaceFor(store, batch, totals);
     const initial = workspace.states(0);
-    const order = lengths && raggedOrder(lengths);
-    writeState(store.kernels, initial, state, batch, order);
-    return { ...sequence, order, workspace, initial };
+    const orders = lengths.map((own) => own && raggedOrder(own));
+    writeState(store.kernels, initial, state, batch, ({ sequence: own }) => orders[own]);
+    return { ...sequence, workspace, initial };
   }
 
   /**
    * Runs chunk after chunk, and gives each before the next; leaves the last states as the initial
    * ones.
    */
-  *#chunks(sequence: RunningSequence): Generator<Stretch> {
+  *#chunks(running: RunningSequence): Generator<Stretch> {
     const { kernels } = storeOf(this);
-    const { x, total, batch, batchFirst, lengths, workspace, initial } = sequence;
+    const { x, totals, batch, batchFirst, lengths, workspace, initial } = running;
+    const total = totals.at(-1)!;
+    const others = totals.slice(0, -1);
+    const isSeveral = others.length > 0;
     for (let first = 0; first < total; first += workspace.steps) {
       const steps = Math.min(workspace.steps, total - first);
-      if (lengths && !workspace.arrangeLengths(lengths, first, steps)) return;
-      if (!lengths) workspace.arrangeSteps(steps);
-      const stretch = { first, total, batchFirst, extent: workspace.extent };
-      putInput(kernels, workspace, x, stretch);
+      const [own] = lengths;
+      if (isSeveral) workspace.arrangeWhole(totals, lengths);
+      else if (!own) workspace.arrangeSteps(steps);
+      else if (!workspace.arrangeLengths(own, first, steps)) return;
+      const stretch = { first, total, batchFirst, extent: workspace.extent, others };
+      putInputs(kernels, workspace, x, stretch);
       workspace.forward();
       yield stretch;
       copyState(kernels, workspace.lastStates(), initial, batch);
@@ -301,15 +374,16 @@ export class Model extends HostDisposable {
    * The workspace of `forward`: kept for the batch size of the last call, and the steps where the
    * sequence is needed at once.
    */
-  #workspaceFor(store: Store, batch: number, total: number): Workspace {
+  #workspaceFor(store: Store, batch: number, totals: readonly number[]): Workspace {
     const kept = this.#workspace;
     const inChunks = !store.graph.isWhole;
-    if (kept?.batch === batch && (inChunks || kept.steps >= total)) return kept;
+    const hasRoom = inChunks || kept?.room.every((most, k) => most >= totals[k]!);
+    if (kept?.batch === batch && hasRoom) return kept;
     this.#workspace?.dispose();
     this.#workspace = undefined;
     const fitting = Math.floor(CHUNK_BYTES / (4 * batch * store.graph.rowLength));
     const chunk = Math.min(256, Math.max(CHUNK_STEPS, fitting));
-    const steps = inChunks ? chunk : total;
+    const steps = inChunks ? chunk : totals;
     this.#workspace = new Workspace(
       store,
       { batch, steps },

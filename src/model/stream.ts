@@ -1,10 +1,21 @@
-import { copyInto, isOf, isShared, lengthOf, overtakes, viewOf } from '../base/arrays.ts';
+import {
+  copyInto,
+  isOf,
+  isShared,
+  kindOf,
+  lengthOf,
+  overlaps,
+  overtakes,
+  viewOf,
+} from '../base/arrays.ts';
 import {
   checkFloats,
   checkInteger,
   checkIntegers,
   checkTokens,
+  readNamed,
   readOptions,
+  show,
 } from '../base/check.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
@@ -21,14 +32,25 @@ import {
 } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { Input, ModelState } from '../base/tensor.ts';
+import type { Input, Inputs, ModelState } from '../base/tensor.ts';
 import { Workspace } from '../graph/workspace.ts';
+import { ownGiven, putRows } from '../graph/rows.ts';
+import { checkLengths } from '../ops/pass.ts';
+import type { Slot } from '../engine/plan.ts';
 
 export interface StreamOptions {
   /** B: sequences that advance together; default 1. */
   readonly batch?: number;
   /** Initial states; zero where absent. */
   readonly state?: ModelState;
+  /**
+   * Inputs that are there from the start, whole: those with one row a sequence, and all sequences
+   * but the last one, e.g. what a decoder reads of.
+   */
+  readonly given?: Readonly<Record<string, Input>>;
+  /** Steps of these sequences, and the valid ones of every row. */
+  readonly steps?: Readonly<Record<string, number>>;
+  readonly lengths?: Readonly<Record<string, ArrayLike<number>>>;
 }
 
 /** The model that a stream runs, which has to live as long. */
@@ -52,38 +74,52 @@ export class Stream extends HostDisposable {
   readonly #workspace: Workspace;
   /** The states before the next step; those after n steps, for n up to BLOCK. */
   readonly #states: readonly (readonly StatePlace[])[];
-  readonly #initial: ModelState;
+  readonly #options: StreamOptions;
   readonly #writer: StateWriter;
-  readonly #inputRow: number;
-  readonly #outputs: number;
-  readonly #outputRow: number;
+  /** What it takes and gives at every step. */
+  readonly #inputs: readonly StreamPort[];
+  readonly #outputs: readonly StreamPort[];
   /** Views of a whole block and of one step, remade when the memory has grown. */
   #views: Views;
   #disposed = false;
 
   private constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
     super();
-    const given = readOptions('options', options, ['batch', 'state']);
+    const keys = ['batch', 'state', 'given', 'steps', 'lengths'] as const;
+    const given = readOptions('options', options, keys);
+    const { graph } = store;
     const batch = checkInteger('batch', given.batch ?? 1, 1);
-    const state = checkState(unplaced(store.graph.nodes), given.state ?? {}, batch);
+    const state = checkState(unplaced(graph), given.state ?? {}, batch);
     store.checkAlive();
     kernelsOf(owner.engine);
-    const { noStream, inputs, outputs } = store.graph;
+    const { noStream } = graph;
     if (noStream) throw new GatefoldError('ERR_UNSUPPORTED', noStream);
+    const whole = checkGiven(store, given, batch);
     this.#owner = owner;
     this.batch = batch;
-    this.#initial = state;
+    this.#options = { ...given, state };
     this.#store = store;
     this.#kernels = store.kernels;
-    const shape = { batch: this.batch, steps: BLOCK, everyStep: true };
+    const shape = { batch, steps: [...whole.totals, BLOCK], everyStep: true };
     this.#workspace = new Workspace(store, shape, `a stream of batch ${this.batch}`, this);
     this.#states = Array.from({ length: BLOCK + 1 }, (_, step) => this.#workspace.states(step));
     this.#writer = new StateWriter(this.#states[0]!, batch);
-    this.#inputRow = this.batch * inputs;
-    this.#outputs = outputs;
-    this.#outputRow = this.#workspace.outputRow;
+    const { inputs, outputs } = this.#workspace;
+    this.#inputs = inputs
+      .filter((_, k) => graph.isStreamedInput(k))
+      .map(({ name, slot, width, tokens }) => ({
+        name,
+        slot,
+        width,
+        row: width,
+        tokens,
+        given: NOTHING,
+      }));
+    this.#outputs = outputs.map(({ name, slot, width, row }) => {
+      return { name, slot, width, row, tokens: undefined, given: NOTHING };
+    });
     this.#views = this.#createViews();
-    writeState(this.#kernels, this.#states[0]!, state, batch);
+    this.#begin(whole);
     // Arrays are checked against the batch: it stays what it is.
     Object.freeze(this);
   }
@@ -93,14 +129,31 @@ export class Stream extends HostDisposable {
     return new Stream(owner, store, options);
   }
 
+  /** Runs what depends on whole inputs alone, and takes the states that come of it. */
+  #begin({ x, totals, lengths }: WholeInputs): void {
+    const workspace = this.#workspace;
+    const { batch } = this;
+    workspace.arrangeWhole([...totals, 1], [...lengths, undefined]);
+    const { extent } = workspace;
+    const stretch = { first: 0, total: 1, batchFirst: false, extent, others: totals };
+    for (const [k, input] of workspace.inputs.entries()) {
+      if (!x[k]) continue;
+      const rows = { ...input, row: input.width };
+      putRows(this.#kernels, workspace, x[k], rows, workspace.inputStretch(k, stretch));
+    }
+    const initial = this.#states[0]!;
+    writeState(this.#kernels, initial, this.#options.state!, batch);
+    workspace.begin();
+  }
+
   /**
    * Runs one step.
    *
-   * @param x [B, I], or tokens [B].
-   * @param out takes the outputs [B, O].
-   * @throws `ERR_SHAPE` unless both have exactly these lengths.
+   * @param x [B, I], or tokens [B]; several inputs by name.
+   * @param out takes the outputs [B, O]; several by name.
+   * @throws `ERR_SHAPE` unless all have exactly these lengths.
    */
-  step(x: Input, out: Float32Array): void {
+  step(x: Inputs, out: Outputs): void {
     this.#run(x, out, 1, false);
   }
 
@@ -114,76 +167,124 @@ export class Stream extends HostDisposable {
    * @param out takes the outputs [T, B, O]; the rest of a longer array stays. May overlap with `x`.
    * @throws `ERR_SHAPE` for an array that is too short.
    */
-  run(x: Input, out: Float32Array, steps: number): void {
+  run(x: Inputs, out: Outputs, steps: number): void {
     this.#run(x, out, steps, true);
   }
 
-  #run(x: Input, out: Float32Array, steps: number, orLonger: boolean): void {
+  #run(x: Inputs, out: Outputs, steps: number, orLonger: boolean): void {
     this.#checkAlive();
     checkInteger('steps', steps, 1);
     const rows = steps * this.batch;
-    const { tokens, inputs: width } = this.#store.graph;
-    const inputs = rows * width;
-    const outputs = rows * this.#outputs;
-    if (tokens !== undefined) checkIntegers('x', x, inputs, 'steps x batch', orLonger);
-    else checkFloats('x', x, inputs, 'steps x batch x features', orLonger);
-    checkFloats('out', out, outputs, 'steps x batch x outputs', orLonger);
-    // Nobody may change what has been checked, nor may an output overwrite an input that is still
-    // to be read.
-    const mayChange = isShared(x) || (steps > 1 && overtakes(out, outputs, x, inputs));
-    const given = mayChange ? copyOf(x, inputs) : x;
-    if (tokens !== undefined) checkTokens('x', given as Int32Array, inputs, tokens);
+    const [inputs, outputs] = [this.#inputs, this.#outputs];
+    for (let k = 0; k < inputs.length; k++) {
+      const port = inputs[k]!;
+      const title = inputs.length > 1 ? port.name : 'x';
+      const own = pick(x, port.name, inputs.length, 'x');
+      const length = rows * port.width;
+      if (port.tokens !== undefined) checkIntegers(title, own, length, 'steps x batch', orLonger);
+      else checkFloats(title, own, length, 'steps x batch x features', orLonger);
+      port.given = own as Input;
+    }
+    for (let k = 0; k < outputs.length; k++) {
+      const port = outputs[k]!;
+      const title = outputs.length > 1 ? port.name : 'out';
+      const own = pick(out, port.name, outputs.length, 'out');
+      const length = rows * port.width;
+      port.given = checkFloats(title, own, length, 'steps x batch x outputs', orLonger);
+    }
+    for (let k = 0; k < inputs.length; k++) this.#protect(inputs[k]!, steps);
     if (this.#views.memory !== this.#kernels.arena.floats) this.#views = this.#createViews();
     const whole = steps - (steps % BLOCK);
-    for (let first = 0; first < whole; first += BLOCK) this.#advance(given, out, first, BLOCK);
-    for (let first = whole; first < steps; first++) this.#advance(given, out, first, 1);
+    for (let first = 0; first < whole; first += BLOCK) this.#advance(first, BLOCK);
+    for (let first = whole; first < steps; first++) this.#advance(first, 1);
+    for (let k = 0; k < inputs.length; k++) inputs[k]!.given = NOTHING;
+    for (let k = 0; k < outputs.length; k++) outputs[k]!.given = NOTHING;
   }
 
-  #advance(x: Input, out: Float32Array, first: number, steps: number): void {
-    const views = this.#views;
-    const { input, output } = steps === 1 ? views.single : views.block;
-    const from = first * this.#inputRow;
-    const length = steps * this.#inputRow;
-    const target = isOf('Int32Array', x) ? views.tokens : input;
-    for (let i = 0; i < length; i++) target[i] = x[from + i]!;
+  /**
+   * Nobody may change what has been checked, nor may an output overwrite an input that is still to
+   * be read.
+   */
+  #protect(input: StreamPort, steps: number): void {
+    const length = steps * this.batch * input.width;
+    let mayChange = isShared(input.given);
+    for (let k = 0; k < this.#outputs.length && !mayChange; k++) {
+      const { given, width } = this.#outputs[k]!;
+      const written = steps * this.batch * width;
+      // Of several outputs one may be written before another input is read.
+      mayChange =
+        this.#outputs.length + this.#inputs.length > 2
+          ? overlaps(given, written, input.given, length)
+          : steps > 1 && overtakes(given as Float32Array, written, input.given, length);
+    }
+    if (mayChange) input.given = copyOf(input.given, length);
+    if (input.tokens !== undefined) {
+      checkTokens('x', input.given as Int32Array, length, input.tokens);
+    }
+  }
+
+  #advance(first: number, steps: number): void {
+    const views = steps === 1 ? this.#views.single : this.#views.block;
+    for (let k = 0; k < this.#inputs.length; k++) {
+      const { given, width } = this.#inputs[k]!;
+      const target = views.inputs[k]!;
+      const from = first * this.batch * width;
+      const length = steps * this.batch * width;
+      for (let i = 0; i < length; i++) target[i] = given[from + i]!;
+    }
     this.#workspace.arrangeSteps(steps);
     this.#workspace.forward();
-    const outputs = this.#outputs;
-    const row = this.#outputRow;
-    const to = first * this.batch * outputs;
-    if (row === outputs) {
-      if (to === 0 && output.length === lengthOf(out)) copyInto(out, output);
-      else for (let i = 0; i < output.length; i++) out[to + i] = output[i]!;
-    } else {
-      const rows = steps * this.batch;
-      for (let r = 0; r < rows; r++) {
-        for (let i = 0; i < outputs; i++) out[to + r * outputs + i] = output[r * row + i]!;
-      }
+    for (let k = 0; k < this.#outputs.length; k++) {
+      this.#take(this.#outputs[k]!, views.outputs[k]!, first, steps);
     }
     copyState(this.#kernels, this.#states[steps]!, this.#states[0]!, this.batch);
   }
 
+  /** The outputs of some steps to their places in the caller's array. */
+  #take(
+    { given, width, row }: StreamPort,
+    output: Float32Array,
+    first: number,
+    steps: number,
+  ): void {
+    const to = first * this.batch * width;
+    if (row === width) {
+      if (to === 0 && output.length === lengthOf(given)) copyInto(given, output);
+      else for (let i = 0; i < output.length; i++) given[to + i] = output[i]!;
+      return;
+    }
+    const rows = steps * this.batch;
+    for (let r = 0; r < rows; r++) {
+      for (let i = 0; i < width; i++) given[to + r * width + i] = output[r * row + i]!;
+    }
+  }
+
   #createViews(): Views {
     const kernels = this.#kernels;
-    const { input, output } = this.#workspace;
-    const rowOut = this.batch * this.#outputRow;
-    const pair = (steps: number): Pair => ({
-      input: kernels.floats(input, 0, steps * this.#inputRow),
-      output: kernels.floats(output, 0, steps * rowOut),
-    });
-    const tokens = kernels.integers(input);
-    return { memory: kernels.arena.floats, tokens, single: pair(1), block: pair(BLOCK) };
+    const views = (steps: number): Block => {
+      const rows = steps * this.batch;
+      return {
+        inputs: this.#inputs.map(({ slot, width, tokens }) => {
+          const length = rows * width;
+          return tokens === undefined
+            ? kernels.floats(slot, 0, length)
+            : kernels.integers(slot, 0, length);
+        }),
+        outputs: this.#outputs.map(({ slot, row }) => kernels.floats(slot, 0, rows * row)),
+      };
+    };
+    return { memory: kernels.arena.floats, single: views(1), block: views(BLOCK) };
   }
 
   /** Starts over from the states that the stream was made with; zero where it got none. */
   reset(): void {
-    this.restore(this.#initial);
+    this.restore(this.#options.state!);
   }
 
   /** Another stream that goes on from the same state, and starts over as this one does. */
   clone(): Stream {
     const state = this.save();
-    const twin = new Stream(this.#owner, this.#store, { batch: this.batch, state: this.#initial });
+    const twin = new Stream(this.#owner, this.#store, { ...this.#options, batch: this.batch });
     twin.restore(state);
     return twin;
   }
@@ -244,14 +345,70 @@ function copyOf(x: Input, length: number): Input {
     : viewOf('Float32Array', x, length).slice();
 }
 
-interface Pair {
-  readonly input: Float32Array;
-  readonly output: Float32Array;
+/** An input or output of a stream. */
+interface StreamPort {
+  readonly name: string;
+  readonly slot: Slot;
+  readonly width: number;
+  /** Elements from row to row in the engine. */
+  readonly row: number;
+  readonly tokens: number | undefined;
+  /** The caller's array during a call. */
+  given: Input;
+}
+
+const NOTHING = new Float32Array();
+
+/** Outputs of a stream: one array, or several by name. */
+type Outputs = Float32Array | Readonly<Record<string, Float32Array>>;
+
+/** What a caller gives for one of `count` inputs or outputs: by itself, or by name. */
+function pick(given: unknown, name: string, count: number, title: string): unknown {
+  if (kindOf(given) !== undefined && count === 1) return given;
+  const isNamed = typeof given === 'object' && given !== null && kindOf(given) === undefined;
+  if (isNamed && Object.hasOwn(given, name)) return (given as Record<string, unknown>)[name];
+  if (count === 1) return given;
+  throw new GatefoldError(
+    'ERR_ARGUMENT',
+    `"${title}" expected an object with an array for '${name}', got ${show(given)}`,
+  );
+}
+
+/** Inputs that a stream is given whole; none where its steps bring all. */
+interface WholeInputs {
+  readonly x: readonly (Input | undefined)[];
+  /** Steps and valid steps of all sequences but the last one. */
+  readonly totals: readonly number[];
+  readonly lengths: readonly (Int32Array | undefined)[];
+}
+
+/** Checks what a stream starts with. */
+function checkGiven(store: Store, options: StreamOptions, batch: number): WholeInputs {
+  const { graph } = store;
+  const { given = {}, steps = {}, lengths = {} } = options;
+  const sequences = graph.sequences.slice(0, -1);
+  const counts = readNamed<number>('steps', steps, sequences);
+  const valid = readNamed<ArrayLike<number>>('lengths', lengths, sequences);
+  const totals = sequences.map((name, k) =>
+    checkInteger(`steps.${name}`, counts[k] ?? graph.fixed[k], 1),
+  );
+  return {
+    x: ownGiven(graph, given, totals, batch),
+    totals,
+    lengths: sequences.map((name, k) =>
+      checkLengths(valid[k], batch, totals[k]!, `lengths.${name}`),
+    ),
+  };
+}
+
+/** Views of what goes in and out. */
+interface Block {
+  readonly inputs: readonly (Float32Array | Int32Array)[];
+  readonly outputs: readonly Float32Array[];
 }
 
 interface Views {
   readonly memory: Float32Array;
-  readonly tokens: Int32Array;
-  readonly single: Pair;
-  readonly block: Pair;
+  readonly single: Block;
+  readonly block: Block;
 }

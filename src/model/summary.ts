@@ -30,7 +30,7 @@ export function summary(model: Model): string {
   const { parameters, graph } = storeOf(model);
   const { layers, weights } = model.description;
   const states = new Map<string, string[]>();
-  for (const { layer, role, stack } of stateArrays(unplaced(graph.nodes))) {
+  for (const { layer, role, stack } of stateArrays(unplaced(graph))) {
     const shapes = states.get(layer) ?? [];
     const { width } = stack[0]!.spec;
     states.set(layer, [...shapes, `${role} [${countOf(stack)}, B, ${width}]`]);
@@ -106,7 +106,7 @@ function optionsOf(layers: readonly CompleteLayer[], index: number): string[] {
     // The layer is alone after the first, which others may refer to, with an input of its size.
     const described = index === 0 ? [layer] : [layers[0], before, layer];
     try {
-      return JSON.stringify(complete({ layers: described as LayerSpec[] }).at(-1));
+      return JSON.stringify(complete({ layers: described as LayerSpec[] }).layers.at(-1));
     } catch (error) {
       if (error instanceof GatefoldError) return 'refused';
       throw error;

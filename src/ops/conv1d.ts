@@ -342,7 +342,11 @@ export const conv1d: Op<Conv1dSpec, CompleteConv1d> = {
     }
     return layer;
   },
-  sizes: ({ inChannels, outChannels }) => ({ inputs: inChannels, outputs: outChannels }),
+  sizes: (layer) => ({
+    inputs: layer.inChannels,
+    outputs: layer.outChannels,
+    resample: resampleOf(layer),
+  }),
   lower(layer, build) {
     build.add(new Conv1dNode(build.top, layer));
     if (layer.activation) lowerActivation(layer.name, layer.activation, build);

@@ -154,9 +154,31 @@ type AnyComplete =
   | CompleteAveragePool1d
   | CompleteUpsample1d;
 
+/** One of several inputs of a model. */
+export interface InputSpec {
+  readonly name: string;
+  /** Features of a row; taken from the layers that read it when absent. */
+  readonly size?: number;
+  /** Whether there is a row for each step (the default) or one for each sequence. */
+  readonly each?: 'step' | 'sequence';
+  /**
+   * The input whose steps and lengths it shares; default the first one. Its own name: it has steps
+   * and lengths of its own.
+   */
+  readonly stepsOf?: string;
+  /** Steps that its sequences always have. */
+  readonly steps?: number;
+}
+
 /** What a model is, as plain JSON. */
 export interface ModelDescription {
   readonly layers: readonly LayerSpec[];
+  /** Names of its inputs, or what is special of each; default one, `input`. */
+  readonly inputs?: readonly (string | InputSpec)[];
+  /** Names of the layers whose outputs are those of the model; default the last layer. */
+  readonly outputs?: readonly string[];
+  /** Steps that all sequences have: `flatten` and `reshape` need to know. */
+  readonly steps?: number;
   /** `int8`: matrices in 8 bits, for inference alone; see `Model.quantize`. Default `float32`. */
   readonly weights?: 'float32' | 'int8';
 }

@@ -36,6 +36,29 @@ export interface Sizes {
   readonly tokens?: boolean;
   /** Of a layer that reads several: what it reads of each. */
   readonly each?: readonly number[];
+  /** Of a layer that changes which rows there are. */
+  readonly resample?: Resample | undefined;
+  /** What else it makes, by the name that follows its own and a dot. */
+  readonly parts?: Readonly<Record<string, Part>>;
+}
+
+/** What other layers may name as `layer.part`. */
+export interface Part {
+  readonly outputs: number;
+  /** Whether it is one row a sequence, rather than a row of every output. */
+  readonly isRow?: boolean;
+}
+
+/** What is known of some outputs before there is a graph. */
+export interface Shape {
+  /** Features; `undefined` of inputs that no layer has told yet. */
+  readonly features: number | undefined;
+  /** Steps of a sequence, where a description fixes them. */
+  readonly steps: number | undefined;
+  /** Whether there is one row a sequence. */
+  readonly isRow: boolean;
+  /** Of steps within a step: the rows that they are in. */
+  readonly outer?: Shape | undefined;
 }
 
 /** Where a layer stands in its description. */
@@ -51,16 +74,24 @@ export interface Context {
   readonly readsInputs: boolean;
   /** The layers before it. */
   readonly layers: readonly { readonly type: string; readonly name: string }[];
+  /** What it reads first. */
+  readonly reads: Shape;
+  /** The outputs of a layer before it or of a part; `undefined` where there are none. */
+  shapeOf(name: string): Shape | undefined;
 }
 
 /** Takes the nodes of a model, in the order in which they run. */
 export interface GraphBuilder {
-  /** Index of the node whose outputs the next one reads; -1 for the inputs of the model. */
-  readonly top: number;
+  /** Index of the node whose outputs the next one reads; below 0 for an input of the model. */
+  top: number;
   /** The same of all layers that the current one reads. */
   readonly sources: readonly number[];
   add(node: Node): number;
-  /** The node at an index; `undefined` for the inputs of the model. */
+  /** Adds what other layers may name as a part of the current one; the top stays. */
+  addPart(part: string, node: Node): void;
+  /** Index of the node that a name stands for. */
+  find(name: string): number;
+  /** The node at an index; `undefined` for an input of the model. */
   at(index: number): Node | undefined;
   /** The first node of a layer. */
   of(layer: string): Node;
@@ -125,6 +156,8 @@ export interface StateSpec {
 export interface Resample {
   /** Whether every sequence becomes one row. */
   readonly pools: boolean;
+  /** Whether every row becomes a sequence of its own. */
+  readonly spreads?: boolean;
   /** What `steps` depends on: nodes of the same key make the same rows of the same inputs. */
   readonly key: string;
   /** Steps of the outputs of `steps` steps of inputs. */
@@ -137,8 +170,10 @@ export interface Node {
   readonly name: string;
   /** The layer of the description that it belongs to. */
   readonly layer: string;
-  /** Nodes whose outputs it reads; -1 for the inputs of the model. */
+  /** Nodes whose outputs it reads; -1, -2 and so on for the inputs of the model. */
   readonly sources: readonly number[];
+  /** The first of its sources that may have other rows than its own; default none. */
+  readonly aside?: number;
   /** Features of what it reads, of all together where it reads several. */
   readonly inputs: number;
   /** The same of each, where it reads several. */
@@ -219,6 +254,13 @@ export interface Places extends ParameterPlaces {
   /** [T + 1] i32: the first row of every step of the inputs, and of the outputs. */
   readonly offsets: Slot;
   readonly outputOffsets: Slot;
+  /** The same of source number `k`, and its most steps. */
+  offsetsOf(k: number): Slot;
+  stepsOf(k: number): number;
+  /** A state of source number `k`. */
+  stateOf(k: number, role: StateSpec['role']): BoundState;
+  /** Where rows of the batch stand in the orders of its outputs and of source number `k`. */
+  crossing(k: number): Crossing;
   /** [M] i32: the row that mirrors each row of the inputs in its valid prefix. */
   mirror(): Slot;
   /** Scratch of products. */
@@ -229,6 +271,14 @@ export interface Places extends ParameterPlaces {
   readonly gradientLimit: number;
   /** 4 times the index of the node: the masks of each node are streams of their own. */
   readonly stream: number;
+}
+
+/** Places of one order in another, [B] i32; `NONE` where both orders are the same. */
+export interface Crossing {
+  /** Of each row of the node its place among those of the source. */
+  readonly there: Slot;
+  /** Of each row of the source its place among those of the node. */
+  readonly back: Slot;
 }
 
 /** A state of a node in one workspace. */
@@ -246,16 +296,19 @@ export interface BoundState {
 /** A node in the memory of one workspace. */
 export interface Bound {
   readonly output: Matrix;
-  /** Gradient of the outputs, in rows as far apart. */
+  /** Gradient of the outputs, in rows as far apart unless it says otherwise. */
   readonly gradient: Slot;
+  readonly gradientRow?: number;
   /** One for each `states` of the node. */
   readonly states?: readonly BoundState[];
   /** Writes its descriptors; to be called once, as soon as there is memory. */
   describe?(): void;
   /** Derives what the passes need; to be called after the parameters have changed. */
   prepare?(): void;
-  /** Prepares for passes over these rows. */
-  arrange?(inputs: Extent, outputs: Extent): void;
+  /** Prepares for passes over these rows, and those of each of its sources. */
+  arrange?(inputs: Extent, outputs: Extent, sources: readonly Extent[]): void;
+  /** Takes its initial states from other nodes: once at the start of a sequence. */
+  begin?(): void;
   /** Draws its masks for a pass of training; without a draw nothing is masked. */
   mask?(inputs: Extent, draw: Draw | undefined): void;
   forward(): void;

@@ -24,6 +24,8 @@ export interface Stretch {
   readonly total: number;
   readonly batchFirst: boolean;
   readonly extent: Extent;
+  /** Steps of the sequences of inputs before the last one, which are whole. */
+  readonly others?: readonly number[];
 }
 
 /** All rows of the same length. */

@@ -28,7 +28,7 @@ export interface PoolSpec {
 export type CompletePool = Required<PoolSpec>;
 
 /** One row for every sequence. */
-const POOLING: Resample = { pools: true, key: 'pool', steps: () => 1, extent: pooledExtent };
+export const POOLING: Resample = { pools: true, key: 'pool', steps: () => 1, extent: pooledExtent };
 
 /** Makes the steps of a sequence one row. */
 class PoolNode implements Node {
@@ -133,6 +133,6 @@ export const pool: Op<PoolSpec, CompletePool> = {
     throw new GatefoldError('ERR_ARGUMENT', `"${at}" a pool needs a layer before it`);
   },
   complete: (spec) => spec as CompletePool,
-  sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
+  sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize, resample: POOLING }),
   lower,
 };

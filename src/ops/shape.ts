@@ -2,7 +2,7 @@ import { checkInteger, roundUp, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { NONE, part } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
-import type { Bound, Context, Node, Op, PassSize, Places } from './op.ts';
+import type { Bound, Context, Node, Op, PassSize, Places, Resample } from './op.ts';
 import { MAX_WIDTH, inputWidth } from './options.ts';
 import type { OptionSpec } from './options.ts';
 
@@ -32,9 +32,23 @@ export interface ReverseSpec {
   readonly inputSize?: number;
 }
 
+/**
+ * Features in pieces of `sizes`, from the first on: other layers read piece k as `name.k`; `name`
+ * itself is the first.
+ */
+export interface SplitSpec {
+  readonly type: 'split';
+  readonly name?: string;
+  /** Features of every piece. */
+  readonly sizes: readonly number[];
+  /** Taken from the layer before when absent. */
+  readonly inputSize?: number;
+}
+
 export type CompleteConcat = Required<ConcatSpec>;
 export type CompleteSlice = Required<SliceSpec>;
 export type CompleteReverse = Required<ReverseSpec>;
+export type CompleteSplit = Required<SplitSpec>;
 
 /** Features that a node copies from one of its sources. */
 interface Piece {
@@ -45,7 +59,16 @@ interface Piece {
   readonly width: number;
 }
 
-/** Copies features of its sources, each step as it is or all valid steps in the opposite order. */
+/** How a node that copies differs from one whose steps stay as they are. */
+interface CopyOptions {
+  /** All valid steps in the opposite order. */
+  readonly isMirrored?: boolean;
+  /** One row a sequence, in the order of all others that are. */
+  readonly reorder?: Resample;
+  readonly ways?: Node['ways'];
+}
+
+/** Copies features of its sources, each row as it is or in another order. */
 class CopyNode implements Node {
   readonly parameters = [];
   readonly states = [];
@@ -58,10 +81,10 @@ class CopyNode implements Node {
   readonly rowLength: number;
   readonly isRowwise: boolean;
   readonly isWhole: boolean;
+  readonly resample?: Resample;
   readonly noStream?: string;
-  readonly #pieces: readonly Piece[];
-
   readonly ways?: Node['ways'];
+  readonly #pieces: readonly Piece[];
 
   /**
    * @param widths features of each source.
@@ -73,12 +96,12 @@ class CopyNode implements Node {
     sources: readonly number[],
     widths: readonly number[],
     pieces: readonly Piece[],
-    isMirrored = false,
-    ways?: Node['ways'],
+    { isMirrored = false, reorder, ways }: CopyOptions = {},
   ) {
     this.name = name;
     this.layer = layer;
     if (ways) this.ways = ways;
+    if (reorder) this.resample = reorder;
     this.sources = sources;
     this.widths = widths;
     this.inputs = widths.reduce((sum, width) => sum + width);
@@ -96,7 +119,9 @@ class CopyNode implements Node {
     const row = this.rowLength;
     const size = batch * steps * row;
     const [output, gradient] = [plan.reserve(size), mode === 'train' ? plan.reserve(size) : NONE];
-    const index = this.isWhole ? at.mirror() : NONE;
+    const mirror = this.isWhole ? at.mirror() : NONE;
+    const turned = { there: mirror, back: mirror };
+    const index = this.resample ? at.crossing(0) : turned;
     const there = this.#pieces.map(() => plan.descriptor('Rows'));
     const back = mode === 'train' ? this.#pieces.map(() => plan.descriptor('Rows')) : [];
     let rows = 0;
@@ -108,12 +133,17 @@ class CopyNode implements Node {
           const width = piece.width * 4;
           const [x, dx] = [at.input(k), at.gradientOfInput(k)];
           const [from, to] = [part(x.slot, piece.from), part(output, piece.to)];
-          const fields = { index, width };
-          kernels.write(there[k]!, { ...fields, to, toRow: row * 4, from, fromRow: x.row * 4 });
+          const own = { index: index.there, width, to, toRow: row * 4, from, fromRow: x.row * 4 };
+          kernels.write(there[k]!, own);
           if (!back[k]) return;
-          const [own, source] = [part(gradient, piece.to), part(dx.slot, piece.from)];
-          const rest = { to: source, toRow: dx.row * 4, from: own, fromRow: row * 4 };
-          kernels.write(back[k], { ...fields, ...rest });
+          kernels.write(back[k], {
+            index: index.back,
+            width,
+            to: part(dx.slot, piece.from),
+            toRow: dx.row * 4,
+            from: part(gradient, piece.to),
+            fromRow: row * 4,
+          });
         });
       },
       arrange: (inputs) => {
@@ -137,6 +167,32 @@ class CopyNode implements Node {
   }
 }
 
+/** The same values once more. */
+export function copyNode(layer: string, source: number, width: number): Node {
+  return sliceNode(layer, `${layer}.copy`, source, width, { from: 0, to: 0, width });
+}
+
+/** Some features of a source. */
+export function sliceNode(
+  layer: string,
+  name: string,
+  source: number,
+  width: number,
+  piece: Piece,
+): Node {
+  return new CopyNode(layer, name, [source], [width], [piece]);
+}
+
+/** Rows that stand for whole sequences, in the order of all others that do. */
+export function reorderNode(
+  { layer, outputs: width }: Node,
+  source: number,
+  order: Resample,
+): Node {
+  const piece = { from: 0, to: 0, width };
+  return new CopyNode(layer, `${layer}.order`, [source], [width], [piece], { reorder: order });
+}
+
 /** The features of several sources side by side. */
 export function concatNode(
   layer: string,
@@ -150,24 +206,24 @@ export function concatNode(
     to += width;
     return { from: 0, to: to - width, width };
   });
-  return new CopyNode(layer, name, sources, widths, pieces, false, ways);
+  return new CopyNode(layer, name, sources, widths, pieces, ways && { ways });
 }
+
+function checkWidths(name: string, value: unknown): readonly number[] {
+  if (!Array.isArray(value)) {
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${name}" expected a list of whole numbers, got ${show(value)}`,
+    );
+  }
+  return Object.freeze(value.map((width, k) => checkInteger(`${name}[${k}]`, width, 1, MAX_WIDTH)));
+}
+
+const WIDTHS = { kind: 'own', expects: 'a list of whole numbers', check: checkWidths } as const;
 
 /** The widths of what a layer of several inputs reads. */
 export const inputWidths: OptionSpec = {
-  kind: 'own',
-  expects: 'a list of whole numbers',
-  check: (name, value) => {
-    if (!Array.isArray(value)) {
-      throw new GatefoldError(
-        'ERR_ARGUMENT',
-        `"${name}" expected a list of whole numbers, got ${show(value)}`,
-      );
-    }
-    return Object.freeze(
-      value.map((width, k) => checkInteger(`${name}[${k}]`, width, 1, MAX_WIDTH)),
-    );
-  },
+  ...WIDTHS,
   otherwise: 'off',
   about: 'Features of each layer that it reads.',
 };
@@ -241,7 +297,7 @@ export const slice: Op<SliceSpec, CompleteSlice> = {
   sizes: ({ from, to, inputSize }) => ({ inputs: inputSize, outputs: to - from }),
   lower({ name, from, to, inputSize }, build) {
     const piece = { from, to: 0, width: to - from };
-    build.add(new CopyNode(name, name, [build.top], [inputSize], [piece]));
+    build.add(sliceNode(name, name, build.top, inputSize, piece));
   },
 };
 
@@ -252,6 +308,40 @@ export const reverse: Op<ReverseSpec, CompleteReverse> = {
   sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
   lower({ name, inputSize }, build) {
     const piece = { from: 0, to: 0, width: inputSize };
-    build.add(new CopyNode(name, name, [build.top], [inputSize], [piece], true));
+    build.add(new CopyNode(name, name, [build.top], [inputSize], [piece], { isMirrored: true }));
+  },
+};
+
+export const split: Op<SplitSpec, CompleteSplit> = {
+  type: 'split',
+  options: {
+    sizes: { ...WIDTHS, otherwise: 'needed', about: 'Features of every piece.', onnx: 'split' },
+    inputSize: inputWidth(),
+  },
+  complete(spec, { at }) {
+    const { sizes, inputSize } = spec as CompleteSplit;
+    const sum = sizes.reduce((total, size) => total + size, 0);
+    if (sum === inputSize) return spec as CompleteSplit;
+    const message = `"${at}.sizes" expected numbers whose sum is ${inputSize}, the features that it reads, got ${sum}`;
+    throw new GatefoldError('ERR_SHAPE', message);
+  },
+  sizes: ({ sizes, inputSize }) => ({
+    inputs: inputSize,
+    outputs: sizes[0]!,
+    parts: Object.fromEntries(sizes.map((outputs, k) => [k, { outputs }])),
+  }),
+  lower({ name, sizes, inputSize }, build) {
+    const source = build.top;
+    let from = 0;
+    const pieces = sizes.map((width, k) => {
+      const piece = { from, to: 0, width };
+      from += width;
+      return sliceNode(name, `${name}.${k}`, source, inputSize, piece);
+    });
+    for (const [k, node] of pieces.entries()) {
+      if (k > 0) build.addPart(String(k), node);
+    }
+    build.addPart('0', pieces[0]!);
+    build.top = build.find(`${name}.0`);
   },
 };

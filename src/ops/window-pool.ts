@@ -138,10 +138,27 @@ function windowNode(
 }
 
 const inputSize: OptionSpec = inputWidth();
-const sizes = (layer: { readonly inputSize: number }): Sizes => ({
-  inputs: layer.inputSize,
-  outputs: layer.inputSize,
+const sizesOf = (width: number, resample: Resample | undefined): Sizes => ({
+  inputs: width,
+  outputs: width,
+  resample,
 });
+
+function reachOf({
+  poolSize,
+  stride,
+  padding,
+}: CompleteMaxPool1d | CompleteAveragePool1d): ConvReach {
+  return { kernelSize: poolSize, stride, dilation: 1, padding };
+}
+
+/** Every step `size` times; `undefined` for once. */
+function repeating(size: number): Resample | undefined {
+  if (size === 1) return undefined;
+  const steps = (n: number): number => n * size;
+  const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, steps);
+  return { pools: false, key: `up ${size}`, steps, extent };
+}
 
 function poolOp<
   Spec extends MaxPool1dSpec | AveragePool1dSpec,
@@ -186,10 +203,11 @@ function poolOp<
       }
       return spec as unknown as Complete;
     },
-    sizes,
+    sizes: (layer: CompleteMaxPool1d | CompleteAveragePool1d) =>
+      sizesOf(layer.inputSize, resampleOf(reachOf(layer))),
     lower(layer: CompleteMaxPool1d | CompleteAveragePool1d, build) {
-      const { name, poolSize, stride, padding } = layer;
-      const reach = { kernelSize: poolSize, stride, dilation: 1, padding };
+      const { name, poolSize } = layer;
+      const reach = reachOf(layer);
       const isMax = !('countPadding' in layer);
       const divisor = !isMax && layer.countPadding ? poolSize : 0;
       const windows = { ...reach, isMax, divisor, isRepeated: false };
@@ -220,10 +238,8 @@ export const upsample1d: Op<Upsample1dSpec, CompleteUpsample1d> = {
     inputSize,
   },
   complete: (spec) => spec as CompleteUpsample1d,
-  sizes,
+  sizes: ({ size, inputSize: width }) => sizesOf(width, repeating(size)),
   lower({ name, size, inputSize: width }, build) {
-    const steps = (n: number): number => n * size;
-    const extent: Resample['extent'] = (inputs) => resampledExtent(inputs, steps);
     const windows = {
       kernelSize: size,
       stride: size,
@@ -233,7 +249,6 @@ export const upsample1d: Op<Upsample1dSpec, CompleteUpsample1d> = {
       divisor: 1,
       isRepeated: true,
     } as const;
-    const resample = { pools: false, key: `up ${size}`, steps, extent };
-    build.add(windowNode(name, build.top, width, windows, size > 1 ? resample : undefined));
+    build.add(windowNode(name, build.top, width, windows, repeating(size)));
   },
 };

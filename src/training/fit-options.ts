@@ -2,7 +2,8 @@ import type { Measures, Metric } from './metrics.ts';
 import type { Model } from '../model/model.ts';
 import type { ReduceOnPlateau, Schedule } from './optim/schedules.ts';
 import type { Snapshot, StepReport, TrainerOptions, WindowOptions } from './options.ts';
-import type { Input } from '../base/tensor.ts';
+import type { Inputs, Lengths } from '../base/tensor.ts';
+import type { TargetArrays } from './losses/losses.ts';
 
 /**
  * What a validation has changed: the lowest loss so far, a lower learning rate from here on, the
@@ -15,7 +16,7 @@ export interface Learner {
   readonly model: Model;
   readonly options: TrainerOptions;
   learningRate: number;
-  trainOn(x: Input, target: Float32Array | Int32Array, options: WindowOptions): StepReport;
+  trainOn(x: Inputs, target: TargetArrays, options: WindowOptions): StepReport;
   resetState(): void;
   snapshot(): Snapshot;
   restore(snapshot: Snapshot): void;
@@ -23,11 +24,11 @@ export interface Learner {
 
 /** What one update learns from, as `Trainer.trainOn` takes it. */
 export interface TrainingWindow {
-  readonly inputs: Input;
-  readonly targets: Float32Array | Int32Array;
-  readonly steps: number;
+  readonly inputs: Inputs;
+  readonly targets: TargetArrays;
+  readonly steps: Exclude<WindowOptions['steps'], undefined>;
   /** Valid steps of every row; all of them where absent. */
-  readonly lengths?: ArrayLike<number>;
+  readonly lengths?: Lengths;
   /** Of the loss `ctc`: how many labels of each row count. */
   readonly targetLengths?: ArrayLike<number>;
   /**

@@ -9,7 +9,6 @@ import type {
   TrainingData,
   TrainingWindow,
 } from './fit-options.ts';
-import { checkMetrics } from './losses/index.ts';
 import type { Measures, Metric } from './metrics.ts';
 
 const KEYS = [
@@ -34,6 +33,8 @@ interface Subject {
   readonly trainer: Learner;
   readonly data: TrainingData;
   readonly measuring: Measuring;
+  /** Refuses metrics that no loss gives. */
+  checkMetrics(metrics: readonly Metric[]): void;
   /** Whose parameters the run has to itself: always but in its own calls. */
   readonly guard: { isHeld: boolean; checkFree(): void };
 }
@@ -47,9 +48,9 @@ export function fit(subject: Subject, given: FitOptions): FitRun {
   const updates = epochs * checkInteger('data.length', windows, 1);
   const from = checkInteger('from', options.from ?? 0, 0, options.resume ? 0 : updates);
   const breathe = turns(checkInteger('yieldEvery', options.yieldEvery ?? 50, 0));
-  const { metrics = [], checkpoint, resume } = options;
+  const { checkpoint, resume } = options;
+  subject.checkMetrics(options.metrics ?? []);
   const every = checkInteger('checkpoint.every', checkpoint?.every ?? windows, 1);
-  if (metrics.length) checkMetrics(metrics, trainer.options.loss!);
   const course = new Course(trainer, options);
   const first = resume ? course.restore(resume, windows) : from;
   const plan = { windows, epochs, updates, first, every, course, breathe };
@@ -162,8 +163,11 @@ function countOf(window: TrainingWindow, { model, options }: Learner): number {
   const { lengths, steps, count } = window;
   const { batch } = options;
   if (count !== undefined) return count;
-  const all = lengths ? Array.from(lengths) : Array.from({ length: batch }, () => steps);
   const { graph } = storeOf(model);
+  const name = graph.sequences[graph.outputs[0]!.sequence]!;
+  const total = typeof steps === 'number' ? steps : steps[name]!;
+  const valid = lengths && 'length' in lengths ? (lengths as ArrayLike<number>) : lengths?.[name];
+  const all = valid ? Array.from(valid) : Array.from({ length: batch }, () => total);
   return all.reduce((sum, length) => sum + (length && graph.stepsOf(length)), 0);
 }
 

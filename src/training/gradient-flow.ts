@@ -3,25 +3,29 @@ import { noRows } from '../ops/pass.ts';
 import { storeOf } from '../model/model.ts';
 import type { Model } from '../model/model.ts';
 import { Plan } from '../engine/plan.ts';
-import { createLoss, lossOptions, requireRowLoss } from './losses/index.ts';
+import { requireRowLoss } from './losses/index.ts';
 import type { RowLossOptions } from './losses/index.ts';
-import { SEQUENCE_KEYS, checkSequence, putInput } from '../graph/rows.ts';
+import { Losses, allOptions } from './losses/losses.ts';
+import type { TargetArrays } from './losses/losses.ts';
+import { SEQUENCE_KEYS, checkSequence, putInputs } from '../graph/rows.ts';
 import { writeState } from '../graph/states.ts';
-import type { Input, SequenceOptions } from '../base/tensor.ts';
+import type { Inputs, SequenceOptions } from '../base/tensor.ts';
 import { countByLayer } from '../graph/graph.ts';
 import { Workspace } from '../graph/workspace.ts';
+
+type RowLoss = RowLossOptions['type'] | RowLossOptions;
 
 /** Sequences, and the loss whose gradient is followed back through them. */
 export interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
   /** As of `Model.forward`. */
-  readonly x: Input;
+  readonly x: Inputs;
   /**
    * Classes or values, one a row of the output and in its order. A target that `ignoreIndex` names
    * sends no gradient back.
    */
-  readonly target: Float32Array | Int32Array;
-  /** Any but `ctc`, for which `Trainer.backward` measures. */
-  readonly loss: RowLossOptions['type'] | RowLossOptions;
+  readonly target: TargetArrays;
+  /** Any but `ctc`, for which `Trainer.backward` measures; of several outputs by their names. */
+  readonly loss: RowLoss | Readonly<Record<string, RowLoss>>;
 }
 
 /**
@@ -74,37 +78,41 @@ export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
   const keys = ['x', 'target', 'loss', ...SEQUENCE_KEYS] as const;
   const { x: inputs, target: wanted, loss: choice, ...options } = readOptions('batch', given, keys);
   store.checkTrainable();
-  const { kernels, graph } = store;
-  const { x, total, batch, batchFirst, lengths, state } = checkSequence(store, inputs, options);
-  const chosen = lossOptions(frozenCopy('loss', choice));
-  requireRowLoss(
-    chosen,
-    'ERR_UNSUPPORTED',
-    (type) => `"loss" '${type}' takes a trainer: backward({ target, targetLengths, flow: true })`,
-  );
+  const { kernels } = store;
+  const sequence = checkSequence(store, inputs, options);
+  const { x, totals, batch, batchFirst, lengths, state } = sequence;
+  const chosen = frozenCopy('loss', choice);
+  for (const own of allOptions(chosen)) {
+    requireRowLoss(
+      own,
+      'ERR_UNSUPPORTED',
+      (type) => `"loss" '${type}' takes a trainer: backward({ target, targetLengths, flow: true })`,
+    );
+  }
   const plan = new Plan();
-  const steps = graph.outputSteps(total);
-  const loss = createLoss(chosen, { plan, store, batch, steps, segment: steps });
-  const target = loss.check(wanted, steps * batch, undefined);
+  const losses = new Losses(chosen, {}, { plan, store, batch }, totals, totals);
+  const target = losses.check(wanted, totals, batch, undefined);
   // Whatever the caller's getters have done by now.
   storeOf(model);
-  if (lengths?.every((length) => length === 0)) throw noRows();
+  const isEmpty = lengths.some((own) => own?.every((length) => length === 0));
+  if (isEmpty) throw noRows();
   const gradients = plan.reserve(store.values.length);
+  const total = totals.at(-1)!;
   const purpose = `the gradient flow of batch ${batch} and ${total} steps`;
   const block = kernels.arena.allocate(plan.bytes, purpose, model);
   plan.place(block);
   let workspace: Workspace | undefined;
   try {
-    loss.begin();
-    workspace = new Workspace(store, { batch, steps: total, gradients }, purpose, model);
-    if (lengths) workspace.arrangeLengths(lengths, 0, total);
+    losses.begin();
+    workspace = new Workspace(store, { batch, steps: totals, gradients }, purpose, model);
+    workspace.arrangeWhole(totals, lengths);
     const { extent } = workspace;
-    const stretch = { first: 0, total, batchFirst, extent };
-    putInput(kernels, workspace, x, stretch);
-    writeState(kernels, workspace.states(0), state, batch, extent.order);
+    const stretch = { first: 0, total, batchFirst, extent, others: totals.slice(0, -1) };
+    putInputs(kernels, workspace, x, stretch);
+    writeState(kernels, workspace.states(0), state, batch, workspace.orderOf);
     workspace.mask();
     workspace.forward();
-    loss.mean(workspace, target, workspace.outputStretch(stretch));
+    losses.mean(workspace, target, stretch);
     writeState(kernels, workspace.stateGradients, {}, batch);
     workspace.measure(true);
     workspace.backward(false);

@@ -21,6 +21,10 @@ export interface Tally {
   scored: number;
 }
 
+export function newTally(): Tally {
+  return { loss: 0, weight: 0, score: 0, scored: 0 };
+}
+
 /** The means of what was counted. */
 export function measuresOf(tally: Tally, metrics: readonly Metric[]): Measures {
   if (!(tally.weight > 0)) {

@@ -1,23 +1,29 @@
 import { checkChoice, checkInteger, checkKeys, checkNumber, frozenCopy } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { GradientFlow } from './gradient-flow.ts';
-import { lossOptions, requireRowLoss } from './losses/index.ts';
-import type { LossChoice } from './losses/index.ts';
+import { requireRowLoss } from './losses/index.ts';
+import { allOptions } from './losses/losses.ts';
+import type { LossChoices, TargetArrays } from './losses/losses.ts';
 import type { ParameterGroup } from './optim/groups.ts';
 import type { OptimizerOptions } from './optim/optimizer.ts';
 import { MAX_SEED } from '../base/random.ts';
-import type { ModelState, StateDict } from '../base/tensor.ts';
+import type { Lengths, ModelState, SequenceOptions, StateDict } from '../base/tensor.ts';
 
 export interface TrainerOptions {
   /** B */
   readonly batch: number;
-  /** The most steps that one backward pass goes through; memory is taken for them once. */
-  readonly steps: number;
   /**
-   * The mean over all targets; only `trainOn`, `evaluateWindow`, `fit` and `backward({ target })`
-   * need it.
+   * The most steps that one backward pass goes through; memory is taken for them once. By the name
+   * of the input where some have steps of their own; not needed where the description says.
    */
-  readonly loss?: LossChoice;
+  readonly steps?: SequenceOptions['steps'];
+  /**
+   * The mean over all targets, of several outputs by their names; only `trainOn`, `evaluateWindow`,
+   * `fit` and `backward({ target })` need it. An output without one trains nothing.
+   */
+  readonly loss?: LossChoices;
+  /** Factors of the losses of several outputs in their sum; default 1. */
+  readonly lossWeights?: Readonly<Record<string, number>>;
   /** Default `{ type: 'adam', learningRate: 0.001 }`. */
   readonly optimizer?: OptimizerOptions;
   /** Parameters with a rate or a decay of their own, or frozen; a parameter may be in one group. */
@@ -77,12 +83,12 @@ export interface Snapshot {
 
 export interface TrainingSequenceOptions {
   /** T; default the steps of the trainer. */
-  readonly steps?: number;
+  readonly steps?: SequenceOptions['steps'];
   readonly batchFirst?: boolean;
   /** Initial states; zero where absent. */
   readonly state?: ModelState;
   /** Valid steps of every row, 0 to T, at least one of them above 0; all T where absent. */
-  readonly lengths?: ArrayLike<number>;
+  readonly lengths?: Lengths;
   /**
    * What outputs after the valid steps are: zero (the default), or the last valid output again.
    */
@@ -94,9 +100,9 @@ export interface OutputGradients {
   /** Of `ctc`: how many labels of each row of `target` count. */
   readonly targetLengths?: ArrayLike<number>;
   /** Targets of the trainer's own loss. */
-  readonly target?: Float32Array | Int32Array;
-  /** dL/d(output), shaped like the output; zero where absent. */
-  readonly output?: Float32Array;
+  readonly target?: TargetArrays;
+  /** dL/d(output), shaped like the output, of several by name; zero where absent. */
+  readonly output?: Float32Array | Readonly<Record<string, Float32Array>>;
   /** dL/d(last states); zero where absent. */
   readonly state?: ModelState;
   /** Whether to measure the gradients of the states at every step; default false. */
@@ -105,8 +111,10 @@ export interface OutputGradients {
 
 /** What a backward pass ends in. */
 export interface InputGradients {
-  /** dL/d(x), shaped like x; absent for tokens. */
+  /** dL/d(x), shaped like x; absent for tokens. Of several inputs the first. */
   readonly input?: Float32Array;
+  /** The same of every input that is features, by name. */
+  readonly inputs: Readonly<Record<string, Float32Array>>;
   /** dL/d(initial states). */
   readonly state: ModelState;
   /** With `target`, the mean loss. */
@@ -117,9 +125,9 @@ export interface InputGradients {
 
 export interface WindowOptions {
   /** T; default the steps of the trainer, with `bptt` its `every`. */
-  readonly steps?: number;
+  readonly steps?: SequenceOptions['steps'];
   /** Valid steps of every row; all T where absent. The loss is the mean over valid steps. */
-  readonly lengths?: ArrayLike<number>;
+  readonly lengths?: Lengths;
   /** Of `ctc`: how many labels of each row count. */
   readonly targetLengths?: ArrayLike<number>;
 }
@@ -128,6 +136,7 @@ const KEYS = [
   'batch',
   'steps',
   'loss',
+  'lossWeights',
   'optimizer',
   'groups',
   'gradClip',
@@ -146,15 +155,14 @@ export function checkTrainerOptions(given: TrainerOptions): TrainerOptions {
   const options = frozenCopy('options', given);
   const { batch, steps, onNonFinite, gradClip, bptt, maxBytes } = options;
   checkInteger('batch', batch, 1);
-  checkInteger('steps', steps, 1);
   if (options.seed !== undefined) checkInteger('seed', options.seed, 0, MAX_SEED);
   if (options.loss !== undefined) {
-    const chosen = lossOptions(options.loss);
+    const chosen = allOptions(options.loss);
     for (const which of ['bptt', 'maxBytes'] as const) {
       if (!options[which]) continue;
       const why = (type: string): string =>
         `"${which}" cuts sequences that the loss '${type}' needs whole: leave it out`;
-      requireRowLoss(chosen, 'ERR_ARGUMENT', why);
+      for (const own of chosen) requireRowLoss(own, 'ERR_ARGUMENT', why);
     }
   }
   if (onNonFinite !== undefined) checkChoice('onNonFinite', onNonFinite, ['throw', 'skip']);
@@ -171,7 +179,7 @@ export function checkTrainerOptions(given: TrainerOptions): TrainerOptions {
   }
   if (bptt !== undefined) {
     checkKeys('bptt', bptt, ['back', 'every']);
-    checkInteger('bptt.back', bptt.back, 1, steps);
+    checkInteger('bptt.back', bptt.back, 1, typeof steps === 'number' ? steps : undefined);
     checkInteger('bptt.every', bptt.every, 1, bptt.back);
   }
   if (maxBytes !== undefined) {

@@ -2,9 +2,8 @@ import type { Carry } from './tbptt.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Draw } from '../ops/masks.ts';
-import { scaleOf } from './losses/loss.ts';
-import type { LossPieces, Targets } from './losses/loss.ts';
-import { putInput } from '../graph/rows.ts';
+import type { AllTargets, Losses } from './losses/losses.ts';
+import { putInputs } from '../graph/rows.ts';
 import type { Stretch } from '../ops/pass.ts';
 import { copyState, placesAt, reserveStates } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
@@ -14,8 +13,8 @@ import type { Workspace } from '../graph/workspace.ts';
 
 /** A checked window of more steps than a workspace has room for. */
 export interface LongWindow {
-  readonly x: Input;
-  readonly target: Targets;
+  readonly x: readonly Input[];
+  readonly target: AllTargets;
   readonly steps: number;
   /** At least one above 0. */
   readonly lengths: Int32Array | undefined;
@@ -42,7 +41,7 @@ export class SegmentedRun {
   constructor(plan: Plan, store: Store, batch: number, count: number) {
     this.#kernels = store.kernels;
     this.#batch = batch;
-    this.#states = reserveStates(plan, store.graph.nodes, batch, count + 1);
+    this.#states = reserveStates(plan, store.graph, batch, count + 1);
     this.#end = { states: this.#states, order: undefined };
   }
 
@@ -51,14 +50,14 @@ export class SegmentedRun {
   }
 
   /** The mean loss of a window; in training its gradient is added to those of the parameters. */
-  run(workspace: Workspace, loss: LossPieces, window: LongWindow, carry: Carry): number {
+  run(workspace: Workspace, loss: Losses, window: LongWindow, carry: Carry): number {
     const { steps, lengths, target } = window;
     const isTraining = window.draw !== undefined;
     const longest = lengths ? Math.max(...lengths) : steps;
     const last = Math.ceil(longest / workspace.steps) - 1;
     /** Rows of the window before each segment. */
     const earlier = [0];
-    let weight = 0;
+    let weights: readonly number[] = [];
     for (let k = 0; k <= last; k++) {
       const stretch = this.#arrange(workspace, window, k);
       if (k === 0) {
@@ -67,21 +66,20 @@ export class SegmentedRun {
       }
       workspace.forward(isTraining && k < last);
       copyState(this.#kernels, workspace.lastStates(), this.#statesBefore(k + 1), this.#batch);
-      weight = loss.put(workspace, target, stretch, weight);
-      if (!isTraining) loss.run(workspace, 0, 0, earlier[k]!);
+      weights = loss.put(workspace, target, stretch, weights);
+      if (!isTraining) loss.run(workspace, undefined, earlier[k]!);
       earlier.push(earlier[k]! + stretch.extent.rows);
     }
-    const scale = scaleOf(weight);
     for (let k = last; isTraining && k >= 0; k--) {
       if (k < last) {
-        loss.put(workspace, target, this.#arrange(workspace, window, k), 0);
+        loss.put(workspace, target, this.#arrange(workspace, window, k), []);
         workspace.forward();
       }
-      loss.run(workspace, scale, 0, earlier[k]!);
+      loss.run(workspace, weights, earlier[k]!);
       workspace.backward(false);
     }
     this.#end = { states: this.#statesBefore(last + 1), order: workspace.extent.order };
-    return loss.total(earlier[last + 1]!, scale);
+    return loss.total(earlier[last + 1]!, weights);
   }
 
   /** Keeps the states after the last window. */
@@ -97,7 +95,7 @@ export class SegmentedRun {
     else workspace.arrangeSteps(own);
     workspace.mask(draw && { ...draw, first });
     const stretch = { first, total: steps, batchFirst: false, extent: workspace.extent };
-    putInput(this.#kernels, workspace, x, stretch);
+    putInputs(this.#kernels, workspace, x, stretch);
     copyState(this.#kernels, this.#statesBefore(k), workspace.states(0), this.#batch);
     return stretch;
   }

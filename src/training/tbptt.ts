@@ -19,29 +19,31 @@ export class Carry {
   replay = 0;
   readonly #kernels: Kernels;
   readonly #batch: number;
-  /** Numbers of one step of the inputs. */
-  readonly #width: number;
   readonly #most: number;
-  /** How many tokens there are; absent where inputs are features. */
-  readonly #tokens: number | undefined;
   readonly #states: readonly StatePlace[];
-  readonly #inputs: Slot;
+  /** Of each input. */
+  readonly #inputs: readonly CarriedInput[];
 
   /** @param most steps that a window replays: k2 - k1. */
   constructor(plan: Plan, store: Store, batch: number, most: number) {
-    const { inputs, tokens, nodes } = store.graph;
+    const { inputs } = store.graph;
     this.#kernels = store.kernels;
     this.#batch = batch;
-    this.#width = batch * inputs;
     this.#most = most;
-    this.#tokens = tokens;
-    this.#states = reserveStates(plan, nodes, batch);
-    this.#inputs = plan.reserve(most * this.#width);
+    this.#states = reserveStates(plan, store.graph, batch);
+    this.#inputs = inputs.map(({ name, width, tokens }, k) => ({
+      name: k === 0 ? 'carry.inputs' : `carry.inputs.${name}`,
+      width: batch * width,
+      tokens,
+      slot: plan.reserve(most * batch * width),
+    }));
   }
 
   /** Brings the replayed inputs and the states before them into a workspace. */
   begin(workspace: Workspace): void {
-    this.#kernels.copy(workspace.input, 0, this.#inputs, 0, this.replay * this.#width);
+    for (const [k, { slot, width }] of this.#inputs.entries()) {
+      this.#kernels.copy(workspace.inputs[k]!.slot, 0, slot, 0, this.replay * width);
+    }
     const { order } = workspace.extent;
     const initial = workspace.states(0);
     if (order) reorderState(this.#kernels, this.#states, initial, order, 'from');
@@ -52,8 +54,10 @@ export class Carry {
   keep(workspace: Workspace): void {
     const total = workspace.extent.steps;
     const replay = Math.min(this.#most, total);
-    const from = (total - replay) * this.#width;
-    this.#kernels.copy(this.#inputs, 0, workspace.input, from, replay * this.#width);
+    for (const [k, { slot, width }] of this.#inputs.entries()) {
+      const from = (total - replay) * width;
+      this.#kernels.copy(slot, 0, workspace.inputs[k]!.slot, from, replay * width);
+    }
     const last = replay ? workspace.states(total - replay) : workspace.lastStates();
     this.keepStates(last, workspace.extent.order);
     this.replay = replay;
@@ -77,9 +81,21 @@ export class Carry {
       return { name: `carry.${node.name}.${spec.role}`, shape, slot };
     });
     if (!this.#most) return states;
-    const shape = [this.#inputs.length];
-    return [...states, { name: 'carry.inputs', shape, slot: this.#inputs, tokens: this.#tokens }];
+    const inputs = this.#inputs.map(({ name, slot, tokens }) => {
+      return { name, shape: [slot.length], slot, tokens };
+    });
+    return [...states, ...inputs];
   }
+}
+
+/** The steps of an input that the next window replays. */
+interface CarriedInput {
+  readonly name: string;
+  /** Numbers of one step. */
+  readonly width: number;
+  /** How many tokens there are; absent where it is features. */
+  readonly tokens: number | undefined;
+  readonly slot: Slot;
 }
 
 interface CarriedArray {

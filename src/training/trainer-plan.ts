@@ -1,8 +1,8 @@
 import { Carry } from './tbptt.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { NONE, Plan } from '../engine/plan.ts';
-import { createLoss, lossOptions } from './losses/index.ts';
-import type { Loss } from './losses/loss.ts';
+import { checkSteps } from '../graph/rows.ts';
+import { Losses } from './losses/losses.ts';
 import { SegmentedRun } from './segmented.ts';
 import { planSegments } from './segments.ts';
 import type { Segmentation } from './segments.ts';
@@ -17,7 +17,7 @@ export interface TrainerLayout {
   readonly segment: number;
   readonly plan: Plan;
   readonly updater: Updater;
-  readonly loss: Loss | undefined;
+  readonly loss: Losses | undefined;
   readonly training: Carry;
   readonly evaluation: Carry;
   /** Of windows that the workspace has no room for. */
@@ -30,20 +30,25 @@ function reserve(
   { segment, count }: Segmentation,
 ): TrainerLayout {
   const plan = new Plan();
-  const { batch, steps, loss, bptt } = options;
+  const { batch, loss, bptt, lossWeights = {} } = options;
   const replayed = bptt ? bptt.back - bptt.every : 0;
-  const { graph } = store;
-  const outputs = { steps: graph.outputSteps(steps), segment: graph.outputSteps(segment) };
-  const places = { plan, store, batch, ...outputs };
+  const totals = mostSteps(store, options);
+  const segments = [...totals.slice(0, -1), segment];
+  const places = { plan, store, batch };
   return {
     segment,
     plan,
     updater: new Updater(plan, store, options),
-    loss: loss === undefined ? undefined : createLoss(lossOptions(loss), places),
+    loss: loss && new Losses(loss, lossWeights, places, totals, segments),
     training: new Carry(plan, store, batch, replayed),
     evaluation: new Carry(plan, store, batch, 0),
     segmented: count > 1 ? new SegmentedRun(plan, store, batch, count) : undefined,
   };
+}
+
+/** Most steps of a window, of each sequence of inputs. */
+export function mostSteps({ graph }: Store, { steps }: TrainerOptions): readonly number[] {
+  return checkSteps(graph, steps);
 }
 
 /** Plans the memory of a trainer but for its workspace. */
@@ -53,7 +58,8 @@ export function layOut(store: Store, options: TrainerOptions): TrainerLayout {
 
 /** The segments that a trainer's windows are run in: one where memory is not bounded. */
 function segmentation(store: Store, options: TrainerOptions): Segmentation {
-  const { batch, steps, maxBytes } = options;
+  const { batch, maxBytes } = options;
+  const steps = mostSteps(store, options).at(-1)!;
   if (maxBytes === undefined) return { segment: steps, count: 1 };
   if (store.graph.isWhole) {
     throw new GatefoldError(

@@ -1,5 +1,12 @@
-import { newFloats } from '../base/arrays.ts';
-import { checkChoice, checkFlag, checkInteger, ownFloats, readOptions } from '../base/check.ts';
+import { kindOf, newFloats } from '../base/arrays.ts';
+import {
+  checkChoice,
+  checkFlag,
+  checkInteger,
+  ownFloats,
+  readNamed,
+  readOptions,
+} from '../base/check.ts';
 import type { Carry } from './tbptt.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
@@ -7,20 +14,20 @@ import { GatefoldError } from '../base/errors.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, FitRun, TrainingData } from './fit-options.ts';
 import { readFlow } from './gradient-flow.ts';
-import { checkMetrics } from './losses/index.ts';
-import type { Loss, Targets } from './losses/loss.ts';
+import type { AllTargets, Losses, TargetArrays } from './losses/losses.ts';
 import type { Kernels } from '../engine/kernels.ts';
-import { measuresOf } from './metrics.ts';
 import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from '../model/model.ts';
 import type { Model } from '../model/model.ts';
 import type { Draw } from '../ops/masks.ts';
-import { checkLengths, noRows, uniformExtent } from '../ops/pass.ts';
+import { noRows, uniformExtent } from '../ops/pass.ts';
 import {
   addRows,
+  checkAllLengths,
+  checkSteps,
   gatherRepeated,
-  ownInput,
-  putInput,
+  ownInputs,
+  putInputs,
   repeatLast,
   takeRows,
 } from '../graph/rows.ts';
@@ -30,8 +37,8 @@ import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Kept } from './snapshot.ts';
 import { checkState, readState, writeState } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { Input, SequenceResult, StateDict } from '../base/tensor.ts';
-import { layOut } from './trainer-plan.ts';
+import type { Input, Inputs, SequenceOptions, SequenceResult, StateDict } from '../base/tensor.ts';
+import { layOut, mostSteps } from './trainer-plan.ts';
 import { checkTrainerOptions } from './options.ts';
 import type {
   InputGradients,
@@ -53,20 +60,25 @@ interface Forwarded {
   /** The version of the parameters that it ran with. */
   readonly version: number;
   readonly stretch: Stretch;
-  readonly repeated: Int32Array | undefined;
+  readonly totals: readonly number[];
+  /** Of every output. */
+  readonly repeated: readonly (Int32Array | undefined)[];
 }
 
 /** A checked window of `trainOn` or `evaluateWindow`. */
 interface Window {
-  readonly x: Input;
-  readonly target: Targets;
-  readonly steps: number;
-  readonly lengths: Int32Array | undefined;
+  readonly x: readonly Input[];
+  readonly target: AllTargets;
+  /** Of every sequence of inputs. */
+  readonly totals: readonly number[];
+  readonly lengths: readonly (Int32Array | undefined)[];
 }
 
 const FORWARD_KEYS = ['steps', 'batchFirst', 'state', 'lengths', 'padding'] as const;
 const BACKWARD_KEYS = ['target', 'targetLengths', 'output', 'state', 'flow'] as const;
 const WINDOW_KEYS = ['steps', 'lengths', 'targetLengths'] as const;
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 function goneForward(): GatefoldError {
   const message = 'backward() goes over the last forward() once: call forward() first';
@@ -88,11 +100,13 @@ export class Trainer extends HostDisposable {
   readonly #kernels: Kernels;
   readonly #updater: Updater;
   readonly #workspace: Workspace;
-  readonly #loss: Loss | undefined;
+  readonly #loss: Losses | undefined;
   readonly #training: Carry;
   readonly #evaluation: Carry;
   /** Of windows that the workspace has no room for. */
   readonly #segmented: SegmentedRun | undefined;
+  /** Most steps of a window, of every sequence of inputs. */
+  readonly #most: readonly number[];
   readonly #release: () => void;
   #forwarded: Forwarded | undefined;
   /** Passes of training that have drawn masks. */
@@ -104,8 +118,8 @@ export class Trainer extends HostDisposable {
     super();
     const store = storeOf(model);
     store.checkTrainable();
-    const { batch, steps } = options;
-    if (model.pooled && options.bptt) {
+    const { batch } = options;
+    if (store.graph.pools && options.bptt) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
         '"bptt" cuts sequences that a pool layer needs whole: leave it out, or the pool',
@@ -120,14 +134,20 @@ export class Trainer extends HostDisposable {
     this.options = options;
     this.#store = store;
     this.#kernels = store.kernels;
+    if (store.graph.sequences.length > 1 && options.bptt) {
+      const message =
+        '"bptt" cuts one sequence, and the inputs of this model have several: leave it out';
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
     const layout = layOut(store, options);
     const { plan, loss, updater } = layout;
+    this.#most = mostSteps(store, options);
     this.#updater = updater;
     this.#loss = loss;
     this.#training = layout.training;
     this.#evaluation = layout.evaluation;
     this.#segmented = layout.segmented;
-    const purpose = `a trainer of batch ${batch} and ${steps} steps over ${model.parameterCount} parameters`;
+    const purpose = `a trainer of batch ${batch} and ${this.#most.join(' and ')} steps over ${model.parameterCount} parameters`;
     const { arena } = store.kernels;
     const block = arena.allocate(plan.bytes, purpose, this);
     plan.place(block);
@@ -137,7 +157,8 @@ export class Trainer extends HostDisposable {
       const { gradClip } = options;
       const gradientLimit = gradClip && 'step' in gradClip ? gradClip.step : undefined;
       const { gradients } = updater;
-      const shape = { batch, steps: layout.segment, gradients, gradientLimit };
+      const steps = [...this.#most.slice(0, -1), layout.segment];
+      const shape = { batch, steps, gradients, gradientLimit };
       this.#workspace = new Workspace(store, shape, purpose, this);
     } catch (error) {
       arena.free(block);
@@ -174,17 +195,29 @@ export class Trainer extends HostDisposable {
     this.#updater.rate = rate;
   }
 
+  /** Steps of every sequence of inputs: those of the trainer unless the caller says fewer. */
+  #stepsOf(given: SequenceOptions['steps'], most = this.#most): readonly number[] {
+    const totals = given === undefined ? most : checkSteps(this.#store.graph, given);
+    const { sequences } = this.#store.graph;
+    totals.forEach((steps, k) => {
+      checkInteger(sequences.length > 1 ? `steps.${sequences[k]}` : 'steps', steps, 1, most[k]);
+    });
+    return totals;
+  }
+
   /**
    * Runs a sequence and keeps what `backward` needs.
    *
    * @param x [T, B, I] or tokens [T, B]; with `batchFirst` [B, T, I] or [B, T].
    */
-  forward(x: Input, options: TrainingSequenceOptions = {}): SequenceResult {
-    const { batch, steps: most } = this.options;
+  forward(x: Inputs, options: TrainingSequenceOptions = {}): SequenceResult {
+    const { batch } = this.options;
     this.#checkAlive();
+    const { graph } = this.#store;
     const given = readOptions('options', options, FORWARD_KEYS);
-    const steps = checkInteger('steps', given.steps ?? most, 1, most);
-    if (steps > this.#workspace.steps) {
+    const totals = this.#stepsOf(given.steps);
+    const total = totals.at(-1)!;
+    if (total > this.#workspace.steps) {
       throw new GatefoldError(
         'ERR_UNSUPPORTED',
         `"maxBytes" leaves room for ${this.#workspace.steps} steps of forward() and backward(): ask for fewer "steps", or use trainOn()`,
@@ -192,39 +225,54 @@ export class Trainer extends HostDisposable {
     }
     const batchFirst = checkFlag('batchFirst', given.batchFirst);
     const padding = checkChoice('padding', given.padding ?? 'zero', ['zero', 'repeat']);
-    const lengths = checkLengths(given.lengths, batch, steps);
+    const lengths = checkAllLengths(graph, given.lengths, batch, totals);
     const workspace = this.#workspace;
     const state = checkState(workspace.states(0), given.state ?? {}, batch);
-    const inputs = ownInput(this.#store, x, steps, batch);
-    if (lengths && !this.model.pooled && lengths.every((length) => length === 0)) throw noRows();
+    const inputs = ownInputs(this.#store, x, totals, batch);
+    this.#checkRows(lengths);
     // Whatever the caller's getters have done by now.
     this.#checkAlive();
-    const output = newFloats(this.#outputRows(steps) * this.model.outputSize, 'the output');
+    const results = graph.outputs.map(({ width }, k) =>
+      newFloats(this.#outputRows(totals, k) * width, 'the output'),
+    );
     this.#forwarded = undefined;
-    this.#arrange(lengths, steps);
+    workspace.arrangeWhole(totals, lengths);
     const { extent } = workspace;
-    const stretch = { first: 0, total: steps, batchFirst, extent };
-    putInput(this.#kernels, workspace, inputs, stretch);
-    writeState(this.#kernels, workspace.states(0), state, batch, extent.order);
+    const stretch = { first: 0, total, batchFirst, extent, others: totals.slice(0, -1) };
+    putInputs(this.#kernels, workspace, inputs, stretch);
+    writeState(this.#kernels, workspace.states(0), state, batch, workspace.orderOf);
     this.#refresh();
     this.#drawMasks();
     workspace.forward();
-    const repeats = padding === 'repeat' && !this.model.pooled;
     const { version } = this.#store;
-    const { graph } = this.#store;
-    const repeated = repeats ? lengths?.map((n) => graph.stepsOf(n)) : undefined;
-    this.#forwarded = { version, stretch, repeated };
-    const { outputs: width } = graph;
-    const rows = { slot: workspace.output, row: workspace.outputRow, width };
-    takeRows(this.#kernels, workspace, rows, output, workspace.outputStretch(stretch));
-    if (repeated) repeatLast(output, width, repeated, graph.outputSteps(steps), batchFirst);
-    const last = readState(this.#kernels, workspace.lastStates(), batch, extent.order);
-    return { output, state: last };
+    const repeated = graph.outputs.map(({ sequence, pools }, k) =>
+      padding === 'repeat' && !pools
+        ? lengths[sequence]?.map((n) => graph.stepsOf(n, k))
+        : undefined,
+    );
+    this.#forwarded = { version, stretch, totals, repeated };
+    for (const [k, output] of workspace.outputs.entries()) {
+      const own = workspace.outputStretch(output, stretch);
+      takeRows(this.#kernels, workspace, output, results[k]!, own);
+      const counts = repeated[k];
+      if (counts) repeatLast(results[k]!, output.width, counts, own.total, batchFirst);
+    }
+    const last = readState(this.#kernels, workspace.lastStates(), batch, workspace.orderOf);
+    const outputs = Object.fromEntries(graph.outputs.map(({ name }, k) => [name, results[k]!]));
+    return { output: results[0]!, outputs, state: last };
   }
 
-  /** Rows of the outputs, and of their targets. */
-  #outputRows(steps: number): number {
-    return this.#store.graph.outputSteps(steps) * this.options.batch;
+  /** Rows of an output, and of its targets. */
+  #outputRows(totals: readonly number[], output: number): number {
+    const { graph } = this.#store;
+    const { sequence } = graph.outputs[output]!;
+    return graph.stepsOf(totals[sequence]!, output) * this.options.batch;
+  }
+
+  /** Refuses a batch without a valid step, where outputs are of steps. */
+  #checkRows(lengths: readonly (Int32Array | undefined)[]): void {
+    if (this.#store.graph.pools) return;
+    if (lengths.some((own) => own?.every((length) => length === 0))) throw noRows();
   }
 
   #nextDraw(): Pick<Draw, 'seed' | 'pass'> {
@@ -234,15 +282,6 @@ export class Trainer extends HostDisposable {
   /** Fresh masks for a pass of training. */
   #drawMasks(): void {
     this.#workspace.mask({ ...this.#nextDraw(), first: 0 });
-  }
-
-  /**
-   * Prepares the workspace for rows of these lengths, at most `steps`; where all are 0, for padding
-   * that nothing reads.
-   */
-  #arrange(lengths: Int32Array | undefined, steps: number): void {
-    if (lengths) this.#workspace.arrangeLengths(lengths, 0, steps);
-    else this.#workspace.arrangeSteps(steps);
   }
 
   /**
@@ -258,52 +297,83 @@ export class Trainer extends HostDisposable {
     this.#checkAlive();
     const forwarded = this.#requireForward();
     if (forwarded.version !== this.#store.version) throw changedSince();
-    const { stretch, repeated } = forwarded;
-    const { total: steps, batchFirst, extent } = stretch;
+    const { stretch, totals, repeated } = forwarded;
     const { batch } = this.options;
-    const { outputSize: width, inputSize, takesTokens } = this.model;
+    const { graph } = this.#store;
     const given = readOptions('gradients', gradients, BACKWARD_KEYS);
     const flow = checkFlag('flow', given.flow);
-    const outputRows = this.#outputRows(steps);
-    const outputSteps = outputRows / batch;
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
     const state = checkState(places, given.state ?? {}, batch);
     const target =
-      given.target && this.#requireLoss().check(given.target, outputRows, given.targetLengths);
-    const output =
-      given.output && ownFloats('output', given.output, outputRows * width, 'like the output');
+      given.target && this.#requireLoss().check(given.target, totals, batch, given.targetLengths);
+    const outputs = this.#ownGradients(given.output, totals);
     // Whatever the caller's getters have done by now.
     this.#checkAlive();
     if (this.#requireForward() !== forwarded) throw goneForward();
     this.#forwarded = undefined;
-    const { outputGradient } = workspace;
-    const { outputRow: row } = workspace;
-    const outputStretch = workspace.outputStretch(stretch);
-    const loss = target && this.#requireLoss().mean(workspace, target, outputStretch);
-    if (!target) this.#kernels.zero(outputGradient, 0, outputStretch.extent.rows * row);
-    if (output) {
-      const given = repeated
-        ? gatherRepeated(output, width, repeated, outputSteps, batchFirst)
+    const loss = target && this.#requireLoss().mean(workspace, target, stretch);
+    for (const [k, { gradient, row, width, index }] of workspace.outputs.entries()) {
+      const own = workspace.outputStretch(workspace.outputs[k]!, stretch);
+      if (!target) this.#kernels.zero(gradient, 0, own.extent.rows * row);
+      const output = outputs[k];
+      if (!output) continue;
+      const counts = repeated[index];
+      const values = counts
+        ? gatherRepeated(output, width, counts, own.total, stretch.batchFirst)
         : output;
-      addRows(this.#kernels, workspace, given, { slot: outputGradient, row, width }, outputStretch);
+      addRows(this.#kernels, workspace, values, { slot: gradient, row, width }, own);
     }
-    writeState(this.#kernels, places, state, batch, extent.order);
+    writeState(this.#kernels, places, state, batch, workspace.orderOf);
     if (flow) workspace.measure(true);
-    workspace.backward(!takesTokens);
+    workspace.backward(graph.inputs.some(({ tokens }) => tokens === undefined));
     workspace.finish();
     if (flow) workspace.measure(false);
-    const initial = readState(this.#kernels, places, batch, extent.order);
-    const measured = {
+    const initial = readState(this.#kernels, places, batch, workspace.orderOf);
+    const inputs = this.#inputGradients(stretch);
+    const [first] = graph.inputs;
+    const input = inputs[first!.name];
+    return {
+      ...(input && { input }),
+      inputs,
+      state: initial,
       ...(loss === undefined ? {} : { loss }),
       ...(flow ? { flow: readFlow(workspace) } : {}),
     };
-    if (takesTokens) return { state: initial, ...measured };
-    const input = newFloats(steps * batch * inputSize, 'the gradient of the input');
-    const inputRow = Math.ceil(inputSize / 4) * 4;
-    const rows = { slot: workspace.inputGradient, row: inputRow, width: inputSize };
-    takeRows(this.#kernels, workspace, rows, input, stretch);
-    return { input, state: initial, ...measured };
+  }
+
+  /** Gradients of outputs as a caller gives them: of the only one by itself, of several by name. */
+  #ownGradients(
+    given: OutputGradients['output'],
+    totals: readonly number[],
+  ): readonly (Float32Array | undefined)[] {
+    const { outputs } = this.#store.graph;
+    if (!given) return [];
+    const isOne = outputs.length === 1 && (kindOf(given) !== undefined || !isObject(given));
+    const names = outputs.map(({ name }) => name);
+    const values = isOne
+      ? [given as Float32Array]
+      : readNamed<Float32Array>('output', given, names);
+    return outputs.map(({ name, width }, k) => {
+      const length = this.#outputRows(totals, k) * width;
+      const own = values[k];
+      return own && ownFloats(isOne ? 'output' : `output.${name}`, own, length, 'like the output');
+    });
+  }
+
+  /** Gradients of all inputs that are features. */
+  #inputGradients(stretch: Stretch): Record<string, Float32Array> {
+    const workspace = this.#workspace;
+    const { batch } = this.options;
+    const inputs: [string, Float32Array][] = [];
+    for (const [k, { name, width, tokens, gradient }] of workspace.inputs.entries()) {
+      if (tokens !== undefined) continue;
+      const own = workspace.inputStretch(k, stretch);
+      const values = newFloats(own.total * batch * width, 'the gradient of the input');
+      takeRows(this.#kernels, workspace, { ...gradient, width }, values, own);
+      inputs.push([name, values]);
+    }
+    return Object.fromEntries(inputs);
   }
 
   #requireForward(): Forwarded {
@@ -338,12 +408,13 @@ export class Trainer extends HostDisposable {
    * @param target for `cross-entropy` classes [T, B], for other losses values [T, B, O]; behind a
    *   `pool` [B] and [B, O].
    */
-  trainOn(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): StepReport {
+  trainOn(x: Inputs, target: TargetArrays, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
     this.#store.checkFree();
-    const { steps: most, bptt } = this.options;
-    const window = this.#checkWindow(this.#training, x, target, options, bptt?.every ?? most);
-    const { steps } = window;
+    const { bptt } = this.options;
+    const most = bptt ? [bptt.every] : this.#most;
+    const window = this.#checkWindow(this.#training, x, target, options, most);
+    const steps = window.totals.at(-1)!;
     const carry = this.#training;
     const isLong = steps > this.#workspace.steps;
     if (isLong) this.#beginGradients();
@@ -368,11 +439,11 @@ export class Trainer extends HostDisposable {
    * The mean loss of a window, from states of its own that go on from call to call until
    * `resetEvaluation()`.
    */
-  evaluateWindow(x: Input, target: Float32Array | Int32Array, options: WindowOptions = {}): number {
+  evaluateWindow(x: Inputs, target: TargetArrays, options: WindowOptions = {}): number {
     this.#checkAlive();
-    const window = this.#checkWindow(this.#evaluation, x, target, options, this.options.steps);
+    const window = this.#checkWindow(this.#evaluation, x, target, options, this.#most);
     const loss = this.#runWindow(this.#evaluation, window);
-    this.#keep(this.#evaluation, window.steps);
+    this.#keep(this.#evaluation, window.totals.at(-1)!);
     return loss;
   }
 
@@ -386,8 +457,9 @@ export class Trainer extends HostDisposable {
    * of its own.
    */
   #keep(carry: Carry, steps: number): void {
+    const { pools, sequences } = this.#store.graph;
     if (steps > this.#workspace.steps) this.#segmented!.keep(carry);
-    else if (!this.model.pooled) carry.keep(this.#workspace);
+    else if (!pools && sequences.length === 1) carry.keep(this.#workspace);
   }
 
   /**
@@ -396,31 +468,30 @@ export class Trainer extends HostDisposable {
    */
   #checkWindow(
     carry: Carry,
-    x: Input,
-    target: Float32Array | Int32Array,
+    x: Inputs,
+    target: TargetArrays,
     options: WindowOptions,
-    most: number,
+    most: readonly number[],
   ): Window {
     const { batch } = this.options;
     const given = readOptions('options', options, WINDOW_KEYS);
-    const steps = checkInteger('steps', given.steps ?? most, 1, most);
-    const lengths = checkLengths(given.lengths, batch, steps);
-    if (lengths && carry.replay) {
+    const totals = this.#stepsOf(given.steps, most);
+    const lengths = checkAllLengths(this.#store.graph, given.lengths, batch, totals);
+    if (carry.replay && lengths.some(Boolean)) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
         '"lengths" cannot be combined with a "bptt" that replays steps',
       );
     }
-    if (lengths && !this.model.pooled && lengths.every((length) => length === 0)) throw noRows();
-    const rows = this.#outputRows(steps);
-    const wanted = this.#requireLoss().check(target, rows, given.targetLengths);
-    const window = { x: ownInput(this.#store, x, steps, batch), target: wanted, steps, lengths };
+    this.#checkRows(lengths);
+    const wanted = this.#requireLoss().check(target, totals, batch, given.targetLengths);
+    const window = { x: ownInputs(this.#store, x, totals, batch), target: wanted, totals, lengths };
     // Whatever the caller's getters have done by now.
     this.#checkAlive();
     return window;
   }
 
-  #requireLoss(): Loss {
+  #requireLoss(): Losses {
     if (this.#loss) return this.#loss;
     throw new GatefoldError(
       'ERR_STATE',
@@ -432,28 +503,32 @@ export class Trainer extends HostDisposable {
    * Replays what the carry asks for, then the new steps; returns their mean loss and leaves its
    * gradient as that of the outputs.
    */
-  #runWindow(carry: Carry, { x, target, steps, lengths }: Window): number {
+  #runWindow(carry: Carry, { x, target, totals, lengths }: Window): number {
     const { batch } = this.options;
     const workspace = this.#workspace;
     const loss = this.#requireLoss();
+    const total = totals.at(-1)!;
     this.#forwarded = undefined;
-    if (steps > workspace.steps) {
+    if (total > workspace.steps) {
       this.#refresh();
       const draw = carry === this.#training ? this.#nextDraw() : undefined;
-      const window = { x, target, steps, lengths, draw };
+      const window = { x, target, steps: total, lengths: lengths[0], draw };
       // "maxBytes" was refused for a loss that has no pieces.
-      return this.#segmented!.run(workspace, loss.pieces!, window, carry);
+      return this.#segmented!.run(workspace, loss, window, carry);
     }
-    this.#arrange(lengths, carry.replay + steps);
+    const { replay } = carry;
+    if (replay) workspace.arrangeSteps(replay + total);
+    else workspace.arrangeWhole(totals, lengths);
     carry.begin(workspace);
-    const extent = lengths ? workspace.extent : uniformExtent(steps, batch);
-    const stretch = { first: 0, total: steps, batchFirst: false, extent };
-    putInput(this.#kernels, workspace, x, stretch, carry.replay);
+    const extent = replay ? uniformExtent(total, batch) : workspace.extent;
+    const others = totals.slice(0, -1);
+    const stretch = { first: 0, total, batchFirst: false, extent, others };
+    putInputs(this.#kernels, workspace, x, stretch, replay);
     this.#refresh();
     if (carry === this.#training) this.#drawMasks();
     else workspace.mask();
     workspace.forward();
-    return loss.mean(workspace, target, workspace.outputStretch(stretch), carry.replay * batch);
+    return loss.mean(workspace, target, stretch, replay * batch);
   }
 
   /** The next `trainOn` starts from zero states. */
@@ -479,7 +554,10 @@ export class Trainer extends HostDisposable {
     this.#store.checkFree();
     const measuring = (own: TrainingData, metrics: readonly Metric[]): Generator<void, Measures> =>
       this.#measuring(own, metrics);
-    return fit({ trainer: this, data, measuring, guard: this.#store }, options);
+    const checkMetrics = (metrics: readonly Metric[]): void => {
+      if (metrics.length) this.#requireLoss().measuring(metrics);
+    };
+    return fit({ trainer: this, data, measuring, checkMetrics, guard: this.#store }, options);
   }
 
   /**
@@ -495,22 +573,15 @@ export class Trainer extends HostDisposable {
 
   /** Measures window by window. */
   *#measuring(data: TrainingData, metrics: readonly Metric[]): Generator<void, Measures> {
-    const loss = this.#requireLoss();
-    checkMetrics(metrics, this.options.loss!);
-    const tally = { loss: 0, weight: 0, score: 0, scored: 0 };
+    const { during, measures } = this.#requireLoss().measuring(metrics);
     this.resetEvaluation();
     for (let index = 0; index < data.length; index++) {
       const { fresh, inputs, targets, steps, lengths, targetLengths } = data.window(index);
       if (fresh) this.resetEvaluation();
-      loss.tally = tally;
-      try {
-        this.evaluateWindow(inputs, targets, { steps, lengths, targetLengths });
-      } finally {
-        loss.tally = undefined;
-      }
+      during(() => this.evaluateWindow(inputs, targets, { steps, lengths, targetLengths }));
       yield;
     }
-    return measuresOf(tally, metrics);
+    return measures();
   }
 
   /**

@@ -209,7 +209,7 @@ describe.each(variants)('gradientFlow, %s SIMD', (variant) => {
   it.each(CASES)('is what a trainer measures: %s', (_, stack, given) => {
     const model = Model.create(engine, { layers: stack }, { seed: 4 });
     const { x, target, loss, steps, batch = 1, ...options } = given;
-    const trainer = Trainer.create(model, { batch, steps, loss });
+    const trainer = Trainer.create(model, { batch, steps: steps!, loss });
     trainer.forward(x, options);
     const { flow } = trainer.backward({ target, flow: true });
     const parameters = model.stateDict();

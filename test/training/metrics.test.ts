@@ -11,6 +11,7 @@ import {
   type ModelState,
   type TrainerOptions,
   type TrainingData,
+  type Input,
   type TrainingWindow,
   GatefoldError,
   Model,
@@ -116,7 +117,7 @@ const optionsOf = (loss: LossChoice): LossOptions =>
   typeof loss === 'string' ? ({ type: loss } as LossOptions) : loss;
 
 /** Windows of several lengths, whole and ragged, one with rows of no step at all. */
-function createData({ layers, loss, fresh = false }: Case, outputs: number): TrainingWindow[] {
+function createData({ layers, loss, fresh = false }: Case, outputs: number): PlainWindow[] {
   const random = createRandom(11);
   const isPooled = layers.some(({ type }) => type === 'pool');
   const options = optionsOf(loss);
@@ -160,7 +161,15 @@ function judge(y: Float32Array, target: ArrayLike<number>, loss: LossOptions): n
   return total;
 }
 
-function expectedOf(model: Model, windows: readonly TrainingWindow[], loss: LossOptions) {
+/** A window of a model with one input and one output. */
+type PlainWindow = TrainingWindow & {
+  readonly inputs: Input;
+  readonly targets: Float32Array | Int32Array;
+  readonly steps: number;
+  readonly lengths?: ArrayLike<number>;
+};
+
+function expectedOf(model: Model, windows: readonly PlainWindow[], loss: LossOptions) {
   const sums = [0, 0, 0, 0, 0];
   let state: ModelState = {};
   const { outputSize: width, pooled } = model;
@@ -280,7 +289,7 @@ describe.each(variants)('measures, %s SIMD', (variant) => {
     const windows = [
       { lengths: [6, 4], targetLengths: [2, 1] },
       { lengths: [6, 0], targetLengths: [3, 0] },
-    ].map((form): TrainingWindow => {
+    ].map((form): PlainWindow => {
       const inputs = Float32Array.from(random.vector(6 * 2 * 2, 1));
       return { inputs, targets: Int32Array.of(1, 2, 3, 2, 1, 3), steps: 6, fresh: true, ...form };
     });

@@ -90,7 +90,7 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
     const bits = (...values: number[]): number =>
       left.push(new Float32Array(Float64Array.from(values).buffer.slice(0)));
     for (const options of windows) {
-      const length = options.steps ?? steps;
+      const length = Number(options.steps ?? steps);
       const first = layers[0]!;
       const x =
         first.type === 'embedding'

@@ -26,7 +26,7 @@ export const crossEntropy: LossKind<CrossEntropyOptions> = {
   create(options, places) {
     checkKeys('loss', options, ['type', 'classWeights', 'ignoreIndex']);
     const { classWeights, ignoreIndex } = options;
-    const { outputs } = places.store.graph;
+    const { width: outputs } = places.store.graph.outputs[places.output]!;
     const ignored =
       ignoreIndex === undefined
         ? NOTHING_IGNORED

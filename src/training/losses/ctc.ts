@@ -4,6 +4,7 @@ import { GatefoldError } from '../../base/errors.ts';
 import type { Kernels } from '../../engine/kernels.ts';
 import type { Descriptor, Slot } from '../../engine/plan.ts';
 import type { Workspace } from '../../graph/workspace.ts';
+import type { Stretch } from '../../ops/pass.ts';
 import type { Tally } from '../metrics.ts';
 import type { Loss, LossKind, LossPlaces, Targets } from './loss.ts';
 
@@ -43,6 +44,8 @@ const DEFAULT_BYTES = 16 * 2 ** 20;
 class Ctc implements Loss {
   tally: Tally | undefined;
   readonly #kernels: Kernels;
+  /** Number of the output. */
+  readonly #output: number;
   readonly #blank: number;
   readonly #zeroInfinity: boolean;
   readonly #classes: number;
@@ -55,10 +58,11 @@ class Ctc implements Loss {
   readonly #alignments: Slot;
   readonly #descriptor: Descriptor<'Ctc'>;
 
-  constructor(options: CtcOptions, { plan, store, batch, steps }: LossPlaces) {
+  constructor(options: CtcOptions, { plan, store, batch, steps, output }: LossPlaces) {
     checkKeys('loss', options, ['type', 'blank', 'zeroInfinity', 'maxLabels']);
-    const { outputs: classes } = store.graph;
+    const { width: classes } = store.graph.outputs[output]!;
     this.#kernels = store.kernels;
+    this.#output = output;
     this.#classes = classes;
     this.#batch = batch;
     this.#steps = steps;
@@ -113,16 +117,21 @@ class Ctc implements Loss {
     return { values: labels, lengths: counts };
   }
 
-  mean(workspace: Workspace, { values: labels, lengths }: Labels): number {
+  mean(
+    workspace: Workspace,
+    { values: labels, lengths }: Labels,
+    _stretch: Stretch,
+    _replayed?: number,
+    factor = 1,
+  ): number {
     const kernels = this.#kernels;
     const descriptor = this.#descriptor;
-    const { output, outputGradient, outputRow: row, outputOffsets: offsets } = workspace;
+    const output = workspace.outputs[this.#output]!;
+    const { slot, gradient, row, offsets } = output;
     kernels.set(descriptor, 'outputRow', row * 4);
-    const extent = workspace.outputExtent;
-    if (output.address !== outputGradient.address) {
-      kernels.copy(outputGradient, 0, output, 0, extent.rows * row);
-    }
-    kernels.set(descriptor, 'outputs', outputGradient);
+    const extent = workspace.outputExtent(output);
+    if (slot.address !== gradient.address) kernels.copy(gradient, 0, slot, 0, extent.rows * row);
+    kernels.set(descriptor, 'outputs', gradient);
     kernels.set(descriptor, 'offsets', offsets);
     const { order, lengths: steps } = extent;
     const rows = Array.from(steps, (count, place) => {
@@ -138,7 +147,7 @@ class Ctc implements Loss {
       if (own > this.#maxLabels) {
         // More labels than steps: no alignment, and no gradient.
         for (let t = 0; t < count; t++) {
-          kernels.zero(outputGradient, (extent.offsets[t]! + place) * row, row);
+          kernels.zero(gradient, (extent.offsets[t]! + place) * row, row);
         }
       } else if (count > 0) {
         const from = b * width;
@@ -146,7 +155,7 @@ class Ctc implements Loss {
         kernels.set(descriptor, 'row', place);
         kernels.set(descriptor, 'steps', count);
         kernels.set(descriptor, 'count', own);
-        kernels.set(descriptor, 'scale', share);
+        kernels.set(descriptor, 'scale', factor * share);
         sum = kernels.run.loss_ctc(descriptor.address);
       }
       if (sum < Infinity || !this.#zeroInfinity) loss += share * sum;

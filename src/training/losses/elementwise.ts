@@ -31,7 +31,7 @@ export const elementwise: LossKind<ElementLossOptions> = {
   create(options, places) {
     checkKeys('loss', options, options.type === 'huber' ? ['type', 'delta'] : ['type']);
     const delta = checkNumber('loss.delta', options.delta ?? 1, 1e-30);
-    const { outputs } = places.store.graph;
+    const { width: outputs } = places.store.graph.outputs[places.output]!;
     return new RowLoss(places, {
       fields: { kind: CODES[options.type], delta },
       targetWidth: outputs,

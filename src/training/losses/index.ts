@@ -49,7 +49,7 @@ export function requireRowLoss(
 
 /** A loss with its memory in a plan, checked against the model. */
 export function createLoss(options: LossOptions, places: LossPlaces): Loss {
-  if (places.store.graph.pools) {
+  if (places.store.graph.outputs[places.output]!.pools) {
     requireRowLoss(
       options,
       'ERR_ARGUMENT',
@@ -59,16 +59,16 @@ export function createLoss(options: LossOptions, places: LossPlaces): Loss {
   return KINDS[options.type].create(options, places);
 }
 
-/** Refuses what a loss cannot give. */
-export function checkMetrics(metrics: readonly Metric[], choice: LossChoice): void {
-  const options = lossOptions(choice);
+/** Whether a loss gives some metrics; an error that says why not where they are needed. */
+export function gives(options: LossOptions, metrics: readonly Metric[], isNeeded = false): boolean {
   const { type } = options;
-  if (!metrics.length) return;
-  const { withoutMetrics } = KINDS[type];
-  if (withoutMetrics) {
+  const { withoutMetrics, metricsOf } = KINDS[type];
+  const given = metricsOf(options);
+  if (!isNeeded) return metrics.every((metric) => given.includes(metric));
+  if (metrics.length && withoutMetrics) {
     const message = `the loss '${type}' has no "metrics": ${withoutMetrics}`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
-  const given = KINDS[type].metricsOf(options);
   for (const metric of metrics) checkChoice(`metrics" of the loss "${type}`, metric, given);
+  return true;
 }

@@ -9,6 +9,8 @@ export interface LossPlaces {
   readonly plan: Plan;
   readonly store: Store;
   readonly batch: number;
+  /** Number of the output that it is of. */
+  readonly output: number;
   /** Most steps of the outputs of a window. */
   readonly steps: number;
   /** The same of a pass: fewer where windows are run in segments. */
@@ -56,8 +58,15 @@ export interface Loss {
    * Mean loss of the rows of a stretch of outputs, whose gradient becomes that of the outputs.
    *
    * @param replayed outputs of the pass before them, which get no gradient.
+   * @param factor of the gradient, default 1.
    */
-  mean(workspace: Workspace, targets: Targets, stretch: Stretch, replayed?: number): number;
+  mean(
+    workspace: Workspace,
+    targets: Targets,
+    stretch: Stretch,
+    replayed?: number,
+    factor?: number,
+  ): number;
 }
 
 /** A mean over several passes: the weights of all targets are known before the first gradient. */

@@ -29,7 +29,8 @@ export class RowLoss implements Loss, LossPieces {
   tally: Tally | undefined;
   readonly #form: RowForm;
   readonly #kernels: Kernels;
-  /** Outputs of the model. */
+  /** Number of the output, and its features. */
+  readonly #output: number;
   readonly #width: number;
   readonly #targets: Slot;
   readonly #losses: Slot;
@@ -38,11 +39,11 @@ export class RowLoss implements Loss, LossPieces {
   /** Whose targets were put last. */
   #rows = 0;
 
-  constructor({ plan, store, batch, steps, segment }: LossPlaces, form: RowForm) {
-    const { outputs } = store.graph;
+  constructor({ plan, store, batch, output, steps, segment }: LossPlaces, form: RowForm) {
     this.#form = form;
     this.#kernels = store.kernels;
-    this.#width = outputs;
+    this.#output = output;
+    this.#width = store.graph.outputs[output]!.width;
     this.#targets = plan.reserve(batch * segment * form.targetWidth);
     this.#weights = plan.reserve(form.weights.length);
     this.#losses = plan.reserve(batch * steps);
@@ -88,15 +89,15 @@ export class RowLoss implements Loss, LossPieces {
   run(workspace: Workspace, scale: number, replayed: number, earlier: number): void {
     const kernels = this.#kernels;
     const { run } = kernels;
-    const { output, outputGradient, outputRow: row } = workspace;
+    const { slot, gradient, row } = workspace.outputs[this.#output]!;
     const before = replayed * row;
-    if (output.address !== outputGradient.address) {
-      kernels.copy(outputGradient, before, output, before, this.#rows * row);
+    if (slot.address !== gradient.address) {
+      kernels.copy(gradient, before, slot, before, this.#rows * row);
     }
-    kernels.zero(outputGradient, 0, before);
+    kernels.zero(gradient, 0, before);
     const descriptor = this.#descriptor;
     kernels.set(descriptor, 'outputRow', row * 4);
-    kernels.set(descriptor, 'outputs', part(outputGradient, before));
+    kernels.set(descriptor, 'outputs', part(gradient, before));
     kernels.set(descriptor, 'losses', part(this.#losses, earlier));
     kernels.set(descriptor, 'scale', scale);
     const { tally } = this;
@@ -104,18 +105,18 @@ export class RowLoss implements Loss, LossPieces {
     run.loss_rows(descriptor.address);
   }
 
-  mean(workspace: Workspace, targets: Targets, stretch: Stretch, replayed = 0): number {
+  mean(workspace: Workspace, targets: Targets, stretch: Stretch, replayed = 0, factor = 1): number {
     let { extent } = stretch;
-    if (workspace.pooled) {
+    const { isPooled, gradient, row } = workspace.outputs[this.#output]!;
+    if (isPooled) {
       // Sorted rows: those without a step, which pool to nothing that could be learned, stand last.
       const valid = workspace.extent.offsets[1]!;
-      const { outputGradient, outputRow: row, batch } = workspace;
       extent = { ...uniformExtent(1, valid), order: extent.order };
-      this.#kernels.zero(outputGradient, valid * row, (batch - valid) * row);
+      this.#kernels.zero(gradient, valid * row, (workspace.batch - valid) * row);
     }
     const { rows } = extent;
     const scale = scaleOf(this.put(workspace, targets, { ...stretch, extent }, 0));
-    this.run(workspace, scale, replayed, 0);
+    this.run(workspace, factor * scale, replayed, 0);
     return this.total(rows, scale);
   }
 
