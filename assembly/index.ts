@@ -51,7 +51,11 @@ export {
   reduceBackward as reduce_backward,
   reduceForward as reduce_forward,
 } from './layers/reduce';
-export { addAllRows as rows_add, gatherAllRows as rows_gather } from './layers/rows';
+export {
+  addAllRows as rows_add,
+  fold as rows_fold,
+  gatherAllRows as rows_gather,
+} from './layers/rows';
 export {
   windowPoolBackward as window_pool_backward,
   windowPoolForward as window_pool_forward,

@@ -57,6 +57,40 @@ export function addRows(d: Rows, first: i32, end: i32): void {
   }
 }
 
+/** Rows of steps side by side, [R, T W], and the same as rows of their own, step after step. */
+@unmanaged
+export class Fold {
+  steps: i32;
+  /** R, and bytes of one of its rows that count. */
+  rows: i32;
+  total: i32;
+  /** Bytes of a step, and from row to row of both. */
+  width: i32;
+  foldedRow: i32;
+  stepRow: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  folded: usize;
+  unfolded: usize;
+}
+
+/** Steps side by side from rows of their own, zeros for those that are not there; or back. */
+export function fold(descriptor: usize, isBack: bool): void {
+  const d = changetype<Fold>(descriptor);
+  for (let row = 0; row < d.rows && !isBack; row++) {
+    memory.fill(d.folded + row * d.foldedRow, 0, d.total);
+  }
+  for (let t = 0; t < d.steps; t++) {
+    const first = load<i32>(d.offsets + (t << 2));
+    const end = load<i32>(d.offsets + (t << 2), 4);
+    for (let row = first; row < end; row++) {
+      const side = d.folded + (row - first) * d.foldedRow + t * d.width;
+      const own = d.unfolded + row * d.stepRow;
+      memory.copy(isBack ? own : side, isBack ? side : own, d.width);
+    }
+  }
+}
+
 export function gatherAllRows(descriptor: usize): void {
   const d = changetype<Rows>(descriptor);
   gatherRows(d, 0, d.rows);

@@ -345,7 +345,7 @@ export const conv1d: Op<Conv1dSpec, CompleteConv1d> = {
   sizes: (layer) => ({
     inputs: layer.inChannels,
     outputs: layer.outChannels,
-    resample: resampleOf(layer),
+    resample: [resampleOf(layer) ?? []].flat(),
   }),
   lower(layer, build) {
     build.add(new Conv1dNode(build.top, layer));

@@ -167,8 +167,8 @@ class Shapes {
   }
 
   /** Adds what a layer makes of what it reads. */
-  add(name: string, reads: Shape, { outputs, resample, parts = {} }: Sizes): void {
-    const made = { ...after(reads, resample), features: outputs };
+  add(name: string, reads: Shape, { outputs, resample = [], parts = {} }: Sizes): void {
+    const made = { ...resample.reduce(after, reads), features: outputs };
     this.#outputs.set(name, made);
     for (const [part, { outputs: features, isRow }] of Object.entries(parts)) {
       const rows = isRow ? { steps: undefined, isRow: true } : made;
@@ -177,10 +177,9 @@ class Shapes {
   }
 }
 
-/** The rows of outputs of a layer that reads some. */
-function after(reads: Shape, resample: Resample | undefined): Shape {
+/** The rows that follow from others. */
+function after(reads: Shape, resample: Resample): Shape {
   const { features, steps, outer, isRow } = reads;
-  if (!resample) return reads;
   if (resample.pools) return outer ?? { features, steps: undefined, isRow: true };
   if (!resample.spreads) return { ...reads, steps: steps && resample.steps(steps) };
   const own = { features, steps: resample.steps(1), isRow: false };

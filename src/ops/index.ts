@@ -8,6 +8,17 @@ import { dropout } from './dropout.ts';
 import type { CompleteDropout, DropoutSpec } from './dropout.ts';
 import { embedding } from './embedding.ts';
 import type { CompleteEmbedding, EmbeddingSpec } from './embedding.ts';
+import { flatten, repeat, reshape, unfold } from './fold.ts';
+import type {
+  CompleteFlatten,
+  CompleteRepeat,
+  CompleteReshape,
+  CompleteUnfold,
+  FlattenSpec,
+  RepeatSpec,
+  ReshapeSpec,
+  UnfoldSpec,
+} from './fold.ts';
 import { linear } from './linear.ts';
 import type { CompleteLinear, LinearSpec, TiedLinearSpec } from './linear.ts';
 import { joins } from './join.ts';
@@ -29,14 +40,16 @@ import { recurrent } from './recurrent/recurrent.ts';
 import { indrnn, rnn } from './recurrent/rnn.ts';
 import type { IndrnnSpec, RnnSpec } from './recurrent/rnn.ts';
 import type { CompleteRecurrent } from './recurrent/specs.ts';
-import { concat, reverse, slice } from './shape.ts';
+import { concat, reverse, slice, split } from './shape.ts';
 import type {
   CompleteConcat,
   CompleteReverse,
   CompleteSlice,
+  CompleteSplit,
   ConcatSpec,
   ReverseSpec,
   SliceSpec,
+  SplitSpec,
 } from './shape.ts';
 import { averagePool1d, maxPool1d, upsample1d } from './window-pool.ts';
 import type {
@@ -62,7 +75,12 @@ const LAYERS = [
   dropout,
   concat,
   slice,
+  split,
   reverse,
+  unfold,
+  flatten,
+  reshape,
+  repeat,
   ...joins,
   maxPool1d,
   averagePool1d,
@@ -76,6 +94,7 @@ export type {
   Conv1dSpec,
   DropoutSpec,
   EmbeddingSpec,
+  FlattenSpec,
   GruSpec,
   IndrnnSpec,
   JoinSpec,
@@ -85,11 +104,15 @@ export type {
   MinGruSpec,
   PoolSpec,
   ReduceSpec,
+  RepeatSpec,
+  ReshapeSpec,
   ReverseSpec,
   RmsNormSpec,
   RnnSpec,
   SliceSpec,
+  SplitSpec,
   TiedLinearSpec,
+  UnfoldSpec,
   MaxPool1dSpec,
   AveragePool1dSpec,
   Upsample1dSpec,
@@ -127,7 +150,12 @@ type AnySpec =
   | Conv1dSpec
   | ConcatSpec
   | SliceSpec
+  | SplitSpec
   | ReverseSpec
+  | UnfoldSpec
+  | FlattenSpec
+  | ReshapeSpec
+  | RepeatSpec
   | JoinSpec
   | MaxPool1dSpec
   | AveragePool1dSpec
@@ -148,7 +176,12 @@ type AnyComplete =
   | CompleteConv1d
   | CompleteConcat
   | CompleteSlice
+  | CompleteSplit
   | CompleteReverse
+  | CompleteUnfold
+  | CompleteFlatten
+  | CompleteReshape
+  | CompleteRepeat
   | CompleteJoin
   | CompleteMaxPool1d
   | CompleteAveragePool1d

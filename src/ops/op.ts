@@ -36,8 +36,8 @@ export interface Sizes {
   readonly tokens?: boolean;
   /** Of a layer that reads several: what it reads of each. */
   readonly each?: readonly number[];
-  /** Of a layer that changes which rows there are. */
-  readonly resample?: Resample | undefined;
+  /** Of a layer that changes which rows there are: how, one change after the other. */
+  readonly resample?: readonly Resample[];
   /** What else it makes, by the name that follows its own and a dot. */
   readonly parts?: Readonly<Record<string, Part>>;
 }

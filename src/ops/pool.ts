@@ -128,11 +128,16 @@ export const pool: Op<PoolSpec, CompletePool> = {
     },
     inputSize: inputWidth(),
   },
-  prepare(spec, { at, readsInputs }) {
-    if (!readsInputs) return spec;
-    throw new GatefoldError('ERR_ARGUMENT', `"${at}" a pool needs a layer before it`);
+  prepare(spec, { at, readsInputs, layers, reads }) {
+    // Its kernel reads whole vectors, which inputs and unfolded steps are not.
+    const isOpened = reads.outer !== undefined && layers.at(-1)?.type === 'unfold';
+    if (!readsInputs && !isOpened) return spec;
+    throw new GatefoldError(
+      'ERR_ARGUMENT',
+      `"${at}" a pool needs a layer before it, such as { type: 'activation', activation: 'identity' }`,
+    );
   },
   complete: (spec) => spec as CompletePool,
-  sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize, resample: POOLING }),
+  sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize, resample: [POOLING] }),
   lower,
 };

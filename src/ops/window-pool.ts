@@ -141,7 +141,7 @@ const inputSize: OptionSpec = inputWidth();
 const sizesOf = (width: number, resample: Resample | undefined): Sizes => ({
   inputs: width,
   outputs: width,
-  resample,
+  resample: [resample ?? []].flat(),
 });
 
 function reachOf({
