@@ -218,7 +218,11 @@ export function lower(description: CompleteDescription): Graph {
     top: -1,
     sources: [],
     add: (node) => (build.top = add(node)),
-    addPart: (part, node) => void parts.set(`${current}.${part}`, add(node)),
+    addPart(part, node) {
+      const index = add(node);
+      parts.set(`${current}.${part}`, index);
+      return index;
+    },
     at: (index) => nodes[index],
     of: (layer) => nodes.find((node) => node.layer === layer)!,
     find: (name) => ends.get(name) ?? parts.get(name)!,

@@ -1,5 +1,6 @@
 import { checkApart } from '../base/arrays.ts';
 import { checkFloats, checkKeys, ownFloats, readOptions } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import type { LayerState, ModelState } from '../base/tensor.ts';
 import { NONE, part } from '../engine/plan.ts';
 import type { Plan, Slot } from '../engine/plan.ts';
@@ -16,6 +17,8 @@ export interface StatePlace {
   readonly slot: Slot;
   /** The sequence of inputs whose rows its node goes over. */
   readonly sequence: number;
+  /** [count, row]: what it is where nobody gives it; zeros where absent. */
+  readonly initial?: Slot | undefined;
 }
 
 /** The caller's row at each of the places of a state; `undefined` where it is the same. */
@@ -83,17 +86,26 @@ export function countOf(stack: readonly StatePlace[]): number {
   return stack.reduce((sum, { spec }) => sum + spec.count, 0);
 }
 
-/** A state, checked against what it is for, as a copy that nobody else can change. */
+/**
+ * A state, checked against what it is for, as a copy that nobody else can change.
+ *
+ * @param isInitial whether it stands before the first step, where other layers may say what it is.
+ */
 export function checkState(
   places: readonly StatePlace[],
   state: ModelState,
   batch: number,
+  isInitial = true,
 ): ModelState {
   const layers = byLayer(places);
   const given = readOptions('state', state, [...layers.keys()]);
   const checked = new Map<string, LayerState>();
   for (const [layer, roles] of layers) {
     if (!Object.hasOwn(given, layer)) continue;
+    if (isInitial && [...roles.values()][0]![0]!.spec.isFromNode) {
+      const message = `"state.${layer}" is what the layer's "initialState" names: leave it out`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
     const values = readOptions(`state.${layer}`, given[layer]!, [...roles.keys()]);
     const own = [...roles].map(([role, stack]) => {
       const length = countOf(stack) * batch * stack[0]!.spec.width;
@@ -106,7 +118,7 @@ export function checkState(
 }
 
 /**
- * Writes a checked state; layers that it does not name become zero.
+ * Writes a checked state; layers that it does not name become zero, or what they learned.
  *
  * @param orderOf absent where all rows are in the caller's order.
  */
@@ -118,12 +130,15 @@ export function writeState(
   orderOf?: OrderOf,
 ): void {
   for (const at of places) {
-    const { node, spec, place, slot } = at;
+    const { node, spec, place, slot, initial } = at;
     const order = orderOf?.(at);
     const given = Object.hasOwn(state, node.layer) ? state[node.layer]![spec.role] : undefined;
-    kernels.zero(slot, 0, lengthOf(spec, batch));
-    if (!given) continue;
     const { count, row, width } = spec;
+    kernels.zero(slot, 0, lengthOf(spec, batch));
+    if (!given && initial) {
+      for (let b = 0; b < batch; b++) kernels.copy(slot, b * row, initial, 0, row);
+    }
+    if (!given) continue;
     for (let k = 0; k < count; k++) {
       for (let b = 0; b < batch; b++) {
         const from = ((place + k) * batch + (order ? order[b]! : b)) * width;

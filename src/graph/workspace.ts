@@ -594,10 +594,23 @@ export class Workspace {
 
   /** Where the states after `step` steps of all rows are; step 0 is the initial state. */
   states(step: number): StatePlace[] {
-    return statePlaces(this.#graph, (spec, k, index) => {
-      const { values } = this.#bound[index]!.states![k]!;
+    const initials: (Slot | undefined)[] = [];
+    const places = statePlaces(this.#graph, (spec, k, index) => {
+      const { values, initial } = this.#bound[index]!.states![k]!;
+      initials.push(initial);
       return part(values, step * this.batch * spec.row);
     });
+    return step > 0 ? places : places.map((place, k) => ({ ...place, initial: initials[k] }));
+  }
+
+  /**
+   * Adds the gradients of initial states to those of the parameters that these are, in layers that
+   * nobody gave a state; after `backward`.
+   */
+  learnInitial(given: object = {}): void {
+    for (const [index, { learnInitial }] of this.#bound.entries()) {
+      if (!Object.hasOwn(given, this.#nodes[index]!.layer)) learnInitial?.();
+    }
   }
 
   /** Where the last state of every row is, after a pass. */

@@ -279,6 +279,8 @@ export class Stream extends HostDisposable {
   /** Starts over from the states that the stream was made with; zero where it got none. */
   reset(): void {
     this.restore(this.#options.state!);
+    this.#workspace.arrangeSteps(1);
+    this.#workspace.begin();
   }
 
   /** Another stream that goes on from the same state, and starts over as this one does. */
@@ -315,7 +317,7 @@ export class Stream extends HostDisposable {
   /** Goes on from other states; zero where absent. */
   restore(state: ModelState): void {
     this.#checkAlive();
-    const checked = checkState(this.#states[0]!, state, this.batch);
+    const checked = checkState(this.#states[0]!, state, this.batch, /* isInitial */ false);
     this.#checkAlive();
     writeState(this.#kernels, this.#states[0]!, checked, this.batch);
   }

@@ -88,7 +88,7 @@ export interface GraphBuilder {
   readonly sources: readonly number[];
   add(node: Node): number;
   /** Adds what other layers may name as a part of the current one; the top stays. */
-  addPart(part: string, node: Node): void;
+  addPart(part: string, node: Node): number;
   /** Index of the node that a name stands for. */
   find(name: string): number;
   /** The node at an index; `undefined` for an input of the model. */
@@ -150,6 +150,8 @@ export interface StateSpec {
   readonly row: number;
   /** What `count` and `width` count, for errors. */
   readonly meaning: readonly [string, string];
+  /** Whether another node says what it is before the first step. */
+  readonly isFromNode?: boolean;
 }
 
 /** A node that changes which rows there are. */
@@ -289,6 +291,8 @@ export interface BoundState {
   readonly last: Slot;
   /** [count, B, row]: gradient of the last state before `backward`, of the initial one after. */
   readonly gradient: Slot;
+  /** [count, row]: the state before the first step of every sequence, where it is not zero. */
+  readonly initial?: Slot;
   /** Row of `values` with state `k` of the batch's row `place` after `length` steps. */
   rowOf(extent: Extent, place: number, length: number, k: number): number;
 }
@@ -314,6 +318,8 @@ export interface Bound {
   forward(): void;
   /** From the gradient of its outputs to that of its inputs, if `wantsInput`, and parameters. */
   backward?(wantsInput: boolean): void;
+  /** Adds the gradient of its initial states to that of the parameters that these are. */
+  learnInitial?(): void;
   /** To be called when all of a gradient is there. */
   finish?(): void;
   /** Whether `backward` measures the gradients of its states. */

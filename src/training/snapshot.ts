@@ -39,6 +39,7 @@ export function takeSnapshot(kept: Kept, passes: number, simd: string): Snapshot
     passes: String(passes),
     learningRate: String(updater.rate),
     replay: String(carry.replay),
+    started: String(Number(!carry.isFresh)),
     simd,
   };
   return { tensors, metadata };
@@ -80,6 +81,8 @@ export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number
   for (const { slot, checked } of vectors) store.write(slot, checked);
   for (const { slot, data } of carried) store.kernels.floats(slot, 0, data.length).set(data);
   carry.replay = replay;
+  // Snapshots of before there were learned states do not say: where there are none it is the same.
+  carry.isFresh = metadata.started === '0';
   updater.updates = updates;
   updater.rate = rate;
   store.version++;

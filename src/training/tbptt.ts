@@ -17,6 +17,8 @@ import type { Workspace } from '../graph/workspace.ts';
 export class Carry {
   /** Steps of the inputs that are there. */
   replay = 0;
+  /** Whether the next window starts a sequence. */
+  isFresh = true;
   readonly #kernels: Kernels;
   readonly #batch: number;
   readonly #most: number;
@@ -46,7 +48,8 @@ export class Carry {
     }
     const { order } = workspace.extent;
     const initial = workspace.states(0);
-    if (order) reorderState(this.#kernels, this.#states, initial, order, 'from');
+    if (this.isFresh) writeState(this.#kernels, initial, {}, this.#batch);
+    else if (order) reorderState(this.#kernels, this.#states, initial, order, 'from');
     else copyState(this.#kernels, this.#states, initial, this.#batch);
   }
 
@@ -67,11 +70,13 @@ export class Carry {
   keepStates(last: readonly StatePlace[], order: Int32Array | undefined): void {
     if (order) reorderState(this.#kernels, last, this.#states, order, 'to');
     else copyState(this.#kernels, last, this.#states, this.#batch);
+    this.isFresh = false;
   }
 
   reset(): void {
     writeState(this.#kernels, this.#states, {}, this.#batch);
     this.replay = 0;
+    this.isFresh = true;
   }
 
   /** Its arrays by name; inputs that are tokens by their bits, with how many there are. */

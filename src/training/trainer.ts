@@ -37,7 +37,14 @@ import { restoreSnapshot, takeSnapshot } from './snapshot.ts';
 import type { Kept } from './snapshot.ts';
 import { checkState, readState, writeState } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { Input, Inputs, SequenceOptions, SequenceResult, StateDict } from '../base/tensor.ts';
+import type {
+  Input,
+  Inputs,
+  ModelState,
+  SequenceOptions,
+  SequenceResult,
+  StateDict,
+} from '../base/tensor.ts';
 import { layOut, mostSteps } from './trainer-plan.ts';
 import { checkTrainerOptions } from './options.ts';
 import type {
@@ -60,6 +67,8 @@ interface Forwarded {
   /** The version of the parameters that it ran with. */
   readonly version: number;
   readonly stretch: Stretch;
+  /** The initial states that were given. */
+  readonly state: ModelState;
   readonly totals: readonly number[];
   /** Of every output. */
   readonly repeated: readonly (Int32Array | undefined)[];
@@ -250,7 +259,7 @@ export class Trainer extends HostDisposable {
         ? lengths[sequence]?.map((n) => graph.stepsOf(n, k))
         : undefined,
     );
-    this.#forwarded = { version, stretch, totals, repeated };
+    this.#forwarded = { version, stretch, state, totals, repeated };
     for (const [k, output] of workspace.outputs.entries()) {
       const own = workspace.outputStretch(output, stretch);
       takeRows(this.#kernels, workspace, output, results[k]!, own);
@@ -304,7 +313,7 @@ export class Trainer extends HostDisposable {
     const flow = checkFlag('flow', given.flow);
     const workspace = this.#workspace;
     const places = workspace.stateGradients;
-    const state = checkState(places, given.state ?? {}, batch);
+    const state = checkState(places, given.state ?? {}, batch, /* isInitial */ false);
     const target =
       given.target && this.#requireLoss().check(given.target, totals, batch, given.targetLengths);
     const outputs = this.#ownGradients(given.output, totals);
@@ -327,6 +336,7 @@ export class Trainer extends HostDisposable {
     writeState(this.#kernels, places, state, batch, workspace.orderOf);
     if (flow) workspace.measure(true);
     workspace.backward(graph.inputs.some(({ tokens }) => tokens === undefined));
+    workspace.learnInitial(forwarded.state);
     workspace.finish();
     if (flow) workspace.measure(false);
     const initial = readState(this.#kernels, places, batch, workspace.orderOf);
@@ -429,6 +439,7 @@ export class Trainer extends HostDisposable {
       this.#beginGradients();
       this.#workspace.backward(false);
     }
+    if (carry.isFresh) this.#workspace.learnInitial();
     this.#workspace.finish();
     const report = this.update();
     if (report.finite) this.#keep(carry, steps);

@@ -6,6 +6,7 @@ import type { Activation, ActivationCode } from '../activations.ts';
 import { flag, inputWidth, width } from '../options.ts';
 import type { OptionBase, OptionSpec, OptionTable } from '../options.ts';
 import type { CellKind, CellOptions } from './form.ts';
+import { checkInitialState } from './initial.ts';
 import type { CellSpec } from './specs.ts';
 
 /** Most layers and sub-layers of a model, each direction one: for descriptions out of files. */
@@ -101,6 +102,16 @@ export function tableOf(cell: CellKind): OptionTable {
       about:
         "Probability p that a unit's h stays as it was; in inference h = p h' + (1 - p) h_new.",
     }),
+    initialState: {
+      kind: 'own',
+      expects: "'zero', 'learned' or an object such as { h: 'encoder.h' }",
+      check: checkInitialState,
+      otherwise: 'off',
+      about:
+        'What h and c are before the first step: zeros, parameters (`h0`, `c0`), or the rows of other layers.',
+      keras: 'initial_state',
+      onnx: 'initial_h, initial_c',
+    },
     ...cell.offOptions,
     ...cell.options,
   };

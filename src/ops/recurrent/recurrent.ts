@@ -7,6 +7,7 @@ import { NONE, part } from '../../engine/plan.ts';
 import type { Plan, Slot } from '../../engine/plan.ts';
 import { DropoutNode } from '../dropout.ts';
 import { mergeNode } from '../join.ts';
+import { concatNode, sliceNode } from '../shape.ts';
 import type {
   Bound,
   BoundState,
@@ -26,6 +27,7 @@ import { cellForm } from './cell.ts';
 import type { CellForm, CellKind } from './form.ts';
 import { reserveOptions } from './option-buffers.ts';
 import { tableOf } from './options.ts';
+import { FinalStateNode, checkInitialSources } from './initial.ts';
 import type { CellSpec, CompleteRecurrent } from './specs.ts';
 
 /** A completed layer of any cell. */
@@ -43,7 +45,9 @@ const FILL_ZERO: Initial = { kind: 'fill', value: 0 };
 
 /** One direction of a sub-layer of a recurrent layer. */
 export class RecurrentNode implements Node {
+  /** Its inputs, and what its initial states are where other nodes say so. */
   readonly sources: readonly number[];
+  readonly aside = 1;
   readonly name: string;
   readonly layer: string;
   readonly form: CellForm;
@@ -67,8 +71,11 @@ export class RecurrentNode implements Node {
   readonly stateRow: number;
   readonly gateRow: number;
   readonly #bias: boolean | 'single';
+  /** What h and c are before the first step. */
+  readonly #initial: 'zero' | 'learned' | 'nodes';
 
   /**
+   * @param initial the nodes that say what h and c are before the first step.
    * @param place where it stands among the nodes of its layer.
    * @param suffix what the names of its parameters end in: `_l0`, `_l0_reverse`.
    */
@@ -80,10 +87,12 @@ export class RecurrentNode implements Node {
     place: number,
     suffix: string,
     reverse: boolean,
+    initial: readonly number[],
   ) {
-    const { name, hiddenSize: hidden, bias } = layer;
+    const { name, hiddenSize: hidden, bias, initialState = 'zero' } = layer;
     const form = cellForm(cell, layer, reverse);
-    this.sources = [source];
+    this.sources = [source, ...initial];
+    this.#initial = typeof initialState === 'string' ? initialState : 'nodes';
     this.name = `${name}.${place}`;
     this.layer = name;
     this.form = form;
@@ -112,7 +121,8 @@ export class RecurrentNode implements Node {
   #states(): StateSpec[] {
     const { outputs, hidden, form, stateRow: row } = this;
     const meaning = ['layers and directions', 'units'] as const;
-    const h: StateSpec = { role: 'h', count: 1, width: outputs, row, meaning };
+    const isFromNode = this.#initial === 'nodes';
+    const h: StateSpec = { role: 'h', count: 1, width: outputs, row, meaning, isFromNode };
     return form.hasCellState ? [h, { ...h, role: 'c', width: hidden }] : [h];
   }
 
@@ -161,6 +171,11 @@ export class RecurrentNode implements Node {
     }
     const seeing = form.peepholes;
     if (seeing) add('peephole', 'weight_peephole', [seeing, hidden], { row: padded }, FILL_ZERO);
+    if (this.#initial === 'learned') {
+      for (const { role, width, row } of this.states) {
+        add(`${role}0`, `${role}0`, [width], { row }, FILL_ZERO, { pytorch: FILL_ZERO });
+      }
+    }
     const { projected = 0, layerNorm } = form.options ?? {};
     if (projected) {
       const layout = { panels: plainPanels(projected, projected, hidden) };
@@ -253,6 +268,13 @@ export class RecurrentNode implements Node {
           return { descriptor: plan.descriptor('Int8Product'), fields };
         })
       : [];
+    const starts = this.states.map(({ role }, k) => {
+      const [values, back] = role === 'h' ? [h, dh] : [c, dc];
+      return this.#reserveStart(plan, at, k, values, back, batch, isTraining);
+    });
+    const initials = this.states.map(({ role }) =>
+      this.#initial === 'learned' ? { initial: at.parameter(`${role}0`) } : {},
+    );
     const turn = isReverse
       ? this.#reserveTurn(plan, at, rows, own, gradient, isTraining)
       : undefined;
@@ -318,6 +340,7 @@ export class RecurrentNode implements Node {
       if (form.peepholes) kernels.write(sequence, { peephole: at.parameter('peephole') });
       turn?.describe();
       reader.describe();
+      for (const start of starts) start.describe();
       if (!isTraining) return;
       const dx = turn ? turn.dx : at.gradientOfInput(0);
       kernels.write(sequence, { dxRow: dx.row * 4, dw: at.gradient('input') });
@@ -331,8 +354,21 @@ export class RecurrentNode implements Node {
     return {
       output: { slot: turn ? turn.output : own, row: stateRow },
       gradient,
-      states: [state(h, lastH, dh, batch), ...(cell ? [state(c, lastC, dc, batch)] : [])],
+      states: [
+        { ...state(h, lastH, dh, batch), ...initials[0] },
+        ...(cell ? [{ ...state(c, lastC, dc, batch), ...initials[1] }] : []),
+      ],
       describe,
+      ...(this.sources.length > 1 && {
+        begin: () => {
+          for (const { take } of starts) take();
+        },
+      }),
+      ...(this.#initial === 'learned' && {
+        learnInitial: () => {
+          for (const { give } of starts) give();
+        },
+      }),
       prepare: () => run.sequence_prepare(sequence.address),
       arrange: (extent) => {
         kernels.set(sequence, 'steps', extent.steps);
@@ -350,11 +386,57 @@ export class RecurrentNode implements Node {
         kernels.set(sequence, 'dx', wantsInput ? dx.slot.address : 0);
         run.sequence_backward(sequence.address);
         if (wantsInput) turn?.afterBack();
+        if (this.sources.length > 1) for (const { give } of starts) give();
       },
       measure: (isWanted) =>
         kernels.write(sequence, isWanted ? measured : { dhSeen: NONE, dcSeen: NONE }),
       norms,
       gates: reader.read,
+    };
+  }
+
+  /**
+   * Takes state number `k` of every row before the first step from another node, and gives its
+   * gradient back: to that node, or all rows to the parameter that it is.
+   */
+  #reserveStart(
+    plan: Plan,
+    at: Places,
+    k: number,
+    values: Slot,
+    back: Slot,
+    batch: number,
+    isTraining: boolean,
+  ): Start {
+    const { kernels } = at;
+    const { run } = kernels;
+    const { role, width, row } = this.states[k]!;
+    const isLearned = this.#initial === 'learned';
+    const source = k + 1;
+    if (!isLearned && source >= this.sources.length) return NO_START;
+    const [to, from] = [plan.descriptor('Rows'), plan.descriptor('Rows')];
+    const own = { rows: batch, toRow: 4 * row, fromRow: 4 * row };
+    if (isLearned) {
+      const describe = (): void => {
+        // Rows no bytes apart are one: the sum of all.
+        const sum = { ...own, width: 4 * row, toRow: 0, from: back };
+        if (isTraining) kernels.write(to, { ...sum, to: at.gradient(`${role}0`) });
+      };
+      return { describe, take: () => undefined, give: () => run.rows_add(to.address) };
+    }
+    const { there, back: inverse } = at.crossing(source);
+    return {
+      describe: () => {
+        const x = at.input(source);
+        const read = { index: there, from: x.slot, fromRow: 4 * x.row, width: 4 * width };
+        kernels.write(from, { ...own, ...read, to: values });
+        if (!isTraining) return;
+        const dx = at.gradientOfInput(source);
+        const written = { index: inverse, to: dx.slot, toRow: 4 * dx.row, width: 4 * width };
+        kernels.write(to, { ...own, ...written, from: back });
+      },
+      take: () => run.rows_gather(from.address),
+      give: () => run.rows_gather(to.address),
     };
   }
 
@@ -447,6 +529,16 @@ export class RecurrentNode implements Node {
   }
 }
 
+/** How a state gets what it is before the first step, and gives its gradient on. */
+interface Start {
+  describe(): void;
+  take(): void;
+  give(): void;
+}
+
+const nothing = (): void => undefined;
+const NO_START: Start = { describe: nothing, take: nothing, give: nothing };
+
 interface Turn {
   /** [M, I]: its inputs from the end. */
   readonly inputs: Slot;
@@ -474,6 +566,12 @@ function state(values: Slot, last: Slot, gradient: Slot, batch: number): BoundSt
   };
 }
 
+/** The nodes of a layer that have states, in their order. */
+interface Stateful {
+  readonly index: number;
+  readonly node: RecurrentNode;
+}
+
 /** One node, or one for each direction and their merge. */
 function addSubLayer(
   cell: CellKind,
@@ -481,7 +579,8 @@ function addSubLayer(
   depth: number,
   inputs: number,
   build: GraphBuilder,
-): void {
+  initialOf: (place: number) => readonly number[],
+): Stateful[] {
   const { name, bidirectional, dropout, inputDropout } = layer;
   const addDropout = (rate: number | undefined, fixed: boolean): void => {
     if (rate) build.add(new DropoutNode(name, build.top, inputs, rate, fixed));
@@ -489,17 +588,69 @@ function addSubLayer(
   if (depth > 0) addDropout(dropout, false);
   addDropout(inputDropout, true);
   const source = build.top;
-  const direction = (place: number, reverse: boolean): number => {
+  const direction = (place: number, reverse: boolean): Stateful => {
     const suffix = `_l${depth}${reverse && bidirectional ? '_reverse' : ''}`;
-    return build.add(new RecurrentNode(cell, layer, source, inputs, place, suffix, reverse));
+    const initial = initialOf(place);
+    const node = new RecurrentNode(cell, layer, source, inputs, place, suffix, reverse, initial);
+    return { index: build.add(node), node };
   };
-  if (!bidirectional) {
-    direction(depth, layer.direction === 'backward');
-    return;
+  if (!bidirectional) return [direction(depth, layer.direction === 'backward')];
+  const both = [direction(2 * depth, false), direction(2 * depth + 1, true)];
+  const { outputs } = both[0]!.node;
+  const sources = both.map(({ index }) => index);
+  build.add(mergeNode(name, `${name}.${depth}`, sources, outputs, layer.merge));
+  return both;
+}
+
+/** Sub-layers and directions. */
+function countOf({ bidirectional, numLayers }: Layer): number {
+  return bidirectional ? 2 * numLayers : numLayers;
+}
+
+/** Features of each state of one sub-layer and direction. */
+function stateWidths(cell: CellKind, layer: Layer): Readonly<Record<string, number>> {
+  const { hiddenSize, projSize } = layer;
+  const h = projSize || hiddenSize;
+  return cellForm(cell, layer, false).hasCellState ? { h, c: hiddenSize } : { h };
+}
+
+/** The nodes that say what the states of each node are before the first step. */
+function initialSources(
+  cell: CellKind,
+  layer: Layer,
+  build: GraphBuilder,
+): (place: number) => readonly number[] {
+  const { initialState, name } = layer;
+  if (typeof initialState !== 'object') return () => [];
+  const count = countOf(layer);
+  const { top } = build;
+  const parts = Object.entries(initialState).map(([role, from]) => {
+    const source = build.find(from);
+    const width = stateWidths(cell, layer)[role]!;
+    if (count === 1) return [source];
+    return Array.from({ length: count }, (_, k) => {
+      const piece = { from: k * width, to: 0, width };
+      return build.add(
+        sliceNode(name, `${name}.initial.${role}.${k}`, source, count * width, piece),
+      );
+    });
+  });
+  build.top = top;
+  return (place) => parts.map((nodes) => nodes[place]!);
+}
+
+/** Makes the last states of a layer parts of it, all side by side and each by itself. */
+function addFinalStates(layer: Layer, nodes: readonly Stateful[], build: GraphBuilder): void {
+  const { name } = layer;
+  for (const spec of nodes[0]!.node.states) {
+    const { role, width } = spec;
+    const several = nodes.length > 1;
+    const each = nodes.map(({ index, node }, k) =>
+      build.addPart(several ? `${role}.${k}` : role, new FinalStateNode(index, node, spec)),
+    );
+    const widths = nodes.map(() => width);
+    if (several) build.addPart(role, concatNode(name, `${name}.${role}`, each, widths));
   }
-  const both = [direction(2 * depth, false), direction(2 * depth + 1, true)] as const;
-  const { outputs } = build.at(both[0])!;
-  build.add(mergeNode(name, `${name}.${depth}`, both, outputs, layer.merge));
 }
 
 function outputsOf(layer: Layer): number {
@@ -512,7 +663,8 @@ export function recurrent(cell: CellKind): Op<CellSpec, Layer> {
   return {
     type: cell.type,
     options: tableOf(cell),
-    complete(spec, { at }) {
+    complete(spec, context) {
+      const { at } = context;
       if (spec.bidirectional && spec.direction === 'backward') {
         const message = `"${at}.direction" says nothing where "bidirectional" is true`;
         throw new GatefoldError('ERR_ARGUMENT', message);
@@ -521,18 +673,36 @@ export function recurrent(cell: CellKind): Op<CellSpec, Layer> {
         throw new GatefoldError('ERR_ARGUMENT', `"${at}.merge" needs "bidirectional": true`);
       }
       cell.check?.(spec, at);
-      return spec as Layer;
+      const layer = spec as Layer;
+      const widths = Object.entries(stateWidths(cell, layer));
+      const all = Object.fromEntries(widths.map(([role, n]) => [role, n * countOf(layer)]));
+      checkInitialSources(layer.initialState, all, context);
+      return layer;
     },
-    sizes: (layer) => ({
-      inputs: layer.inputSize,
-      outputs: outputsOf(layer),
-      count: layer.bidirectional ? 2 * layer.numLayers : layer.numLayers,
-    }),
+    sizes(layer) {
+      const count = countOf(layer);
+      const parts = Object.entries(stateWidths(cell, layer)).flatMap(([role, width]) => {
+        const each = Array.from({ length: count > 1 ? count : 0 }, (_, k) => [
+          `${role}.${k}`,
+          width,
+        ]);
+        return [[role, count * width], ...each] as [string, number][];
+      });
+      return {
+        inputs: layer.inputSize,
+        outputs: outputsOf(layer),
+        count,
+        parts: Object.fromEntries(parts.map(([part, outputs]) => [part, { outputs, isRow: true }])),
+      };
+    },
     lower(layer, build) {
+      const initialOf = initialSources(cell, layer, build);
+      const nodes: Stateful[] = [];
       for (let depth = 0; depth < layer.numLayers; depth++) {
         const inputs = depth === 0 ? layer.inputSize : outputsOf(layer);
-        addSubLayer(cell, layer, depth, inputs, build);
+        nodes.push(...addSubLayer(cell, layer, depth, inputs, build, initialOf));
       }
+      addFinalStates(layer, nodes, build);
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Activation } from '../activations.ts';
+import type { InitialState } from './initial.ts';
 
 export interface RecurrentSpec {
   readonly name?: string;
@@ -56,6 +57,8 @@ export interface RecurrentSpec {
    * (1 - p) h_new.
    */
   readonly zoneout?: number;
+  /** What h and c are before the first step, unless a call gives them; default `zero`. */
+  readonly initialState?: InitialState;
 }
 
 /** A layer of any cell, as the files that all cells share read it: with options of some cells. */
@@ -75,6 +78,7 @@ type OptionalKey =
   | 'inputDropout'
   | 'recurrentDropout'
   | 'zoneout'
+  | 'initialState'
   | 'projSize'
   | 'projClip'
   | 'cellClip'

@@ -1,0 +1,283 @@
+/**
+ * Models of several inputs, outputs and sequences against the same computed by several models of
+ * one each, whose states and gradients are handed on by hand.
+ */
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  Model,
+  Trainer,
+  type LayerSpec,
+  type ModelDescription,
+  type ModelState,
+  type StateDict,
+} from '../../src/hosts/default.ts';
+import { createEngine, variants } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
+
+const random = createRandom(11);
+const numbers = (length: number): Float32Array => Float32Array.from(random.vector(length, 1));
+
+const engines = variants.map((variant) => ({ variant, engine: createEngine(variant) }));
+
+/** Largest difference, in units of the largest number. */
+function difference(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length);
+  const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-3);
+  return a.reduce((most, value, k) => Math.max(most, Math.abs(value - b[k]!)), 0) / largest;
+}
+
+/** The parameters of a model whose names begin with one of some layers. */
+function partOf(all: StateDict, layers: readonly LayerSpec[]): StateDict {
+  const names = layers.map(({ name }) => name);
+  return new Map([...all].filter(([key]) => names.includes(key.slice(0, key.indexOf('.')))));
+}
+
+const BATCH = 3;
+
+describe.each(engines)('several parts, $variant SIMD', ({ engine }) => {
+  const encoder: LayerSpec[] = [
+    { type: 'lstm', name: 'encoder', inputSize: 4, hiddenSize: 5, numLayers: 2 },
+  ];
+  const decoder: LayerSpec[] = [
+    { type: 'lstm', name: 'decoder', inputSize: 3, hiddenSize: 5, numLayers: 2 },
+    { type: 'linear', name: 'head', outFeatures: 2 },
+  ];
+  const both: ModelDescription = {
+    inputs: ['source', { name: 'target', stepsOf: 'target' }],
+    layers: [
+      ...encoder,
+      {
+        ...decoder[0]!,
+        inputs: ['target'],
+        initialState: { h: 'encoder.h', c: 'encoder.c' },
+      } as LayerSpec,
+      decoder[1]!,
+    ],
+  };
+  const [source, target] = [numbers(6 * BATCH * 4), numbers(4 * BATCH * 3)];
+  const steps = { source: 6, target: 4 };
+  const doutput = numbers(4 * BATCH * 2);
+  const cases = [
+    { name: 'of the same lengths', source: undefined, target: undefined },
+    { name: 'ragged', source: [2, 6, 0], target: [4, 1, 3] },
+    { name: 'ragged in the decoder', source: undefined, target: [0, 2, 4] },
+    { name: 'ragged in the encoder', source: [1, 3, 6], target: undefined },
+  ];
+
+  it.each(cases)('an encoder starts a decoder, $name', ({ source: sources, target: targets }) => {
+    const lengths = { ...(sources && { source: sources }), ...(targets && { target: targets }) };
+    const joint = Model.create(engine, both, { seed: 5 });
+    const all = joint.stateDict();
+    const first = Model.create(engine, { layers: encoder });
+    const second = Model.create(engine, { layers: decoder });
+    first.loadStateDict(partOf(all, encoder));
+    second.loadStateDict(partOf(all, decoder));
+    const over = { batch: BATCH };
+    const one = { ...over, steps: 6, ...(sources && { lengths: sources }) };
+    const two = { ...over, steps: 4, ...(targets && { lengths: targets }) };
+    const encoded = first.forward(source, one);
+    const state: ModelState = { decoder: encoded.state['encoder']! };
+    const expected = second.forward(target, { ...two, state });
+    const got = joint.forward({ source, target }, { ...over, steps, lengths });
+    expect(got.output).toEqual(expected.output);
+    expect(got.outputs['head']).toBe(got.output);
+    expect(got.state['decoder']).toEqual(expected.state['decoder']);
+
+    const trainers = [first, second].map((model, k) =>
+      Trainer.create(model, { batch: BATCH, steps: [6, 4][k]! }),
+    );
+    const trainer = Trainer.create(joint, { batch: BATCH, steps });
+    trainer.forward({ source, target }, { lengths });
+    const back = trainer.backward({ output: doutput });
+    trainers[0]!.forward(source, sources ? { lengths: sources } : {});
+    trainers[1]!.forward(target, { state, ...(targets && { lengths: targets }) });
+    const later = trainers[1]!.backward({ output: doutput });
+    const earlier = trainers[0]!.backward({ state: { encoder: later.state['decoder']! } });
+    expect(back.inputs['target']).toEqual(later.input);
+    expect(back.inputs['source']).toEqual(earlier.input);
+    const gradients = trainer.gradients();
+    for (const part of trainers) {
+      for (const [key, { data }] of part.gradients()) {
+        expect(difference(gradients.get(key)!.data, data)).toBeLessThan(2e-6);
+      }
+    }
+  });
+
+  it('a decoder streams over a finished encoder', () => {
+    const model = Model.create(engine, both, { seed: 5 });
+    const lengths = [2, 6, 0];
+    const whole = model.forward(
+      { source, target },
+      { batch: BATCH, steps, lengths: { source: lengths } },
+    );
+    const given = { given: { source }, steps: { source: 6 }, lengths: { source: lengths } };
+    const stream = model.stream({ batch: BATCH, ...given });
+    const out = new Float32Array(whole.output.length);
+    stream.run({ target }, out, 4);
+    expect(out).toEqual(whole.output);
+    stream.reset();
+    stream.step(target.slice(0, BATCH * 3), out.subarray(0, BATCH * 2));
+    stream.step(target.slice(BATCH * 3, 2 * BATCH * 3), out.subarray(BATCH * 2, 2 * BATCH * 2));
+    expect(out).toEqual(whole.output);
+    const twin = stream.clone();
+    const next = new Float32Array(BATCH * 2);
+    const again = new Float32Array(BATCH * 2);
+    stream.step(target.slice(2 * BATCH * 3, 3 * BATCH * 3), next);
+    twin.step(target.slice(2 * BATCH * 3, 3 * BATCH * 3), again);
+    expect(again).toEqual(next);
+    expect(next).toEqual(whole.output.slice(2 * BATCH * 2, 3 * BATCH * 2));
+  });
+
+  it('outputs of two heads and their losses add up', () => {
+    const trunk: LayerSpec = { type: 'gru', name: 'trunk', inputSize: 4, hiddenSize: 6 };
+    const heads: LayerSpec[] = [
+      { type: 'linear', name: 'a', inputs: ['trunk'], outFeatures: 3 },
+      { type: 'linear', name: 'b', inputs: ['trunk'], outFeatures: 2 },
+    ];
+    const last: LayerSpec = { type: 'pool', name: 'end', inputs: ['trunk'], mode: 'last' };
+    const description = { layers: [trunk, ...heads, last], outputs: ['a', 'trunk', 'end', 'b'] };
+    const model = Model.create(engine, description, { seed: 2 });
+    const x = numbers(5 * BATCH * 4);
+    const lengths = [5, 2, 4];
+    const over = { steps: 5, batch: BATCH, lengths };
+    const results = model.forward(x, over).outputs;
+    const targets = { a: numbers(5 * BATCH * 3), end: numbers(BATCH * 6) };
+    const alone = (name: string, layers: LayerSpec[], weight: number): [number, StateDict] => {
+      const one = Model.create(engine, { layers });
+      one.loadStateDict(partOf(model.stateDict(), layers));
+      expect(one.forward(x, over).output).toEqual(results[name]);
+      const trainer = Trainer.create(one, { batch: BATCH, steps: 5, loss: 'mse' });
+      trainer.forward(x, { lengths });
+      const { loss } = trainer.backward({ target: targets[name as 'a'] });
+      const scaled = [...trainer.gradients()].map(([key, { shape, data }]) => {
+        return [key, { shape, data: data.map((value) => weight * value) }] as const;
+      });
+      return [weight * loss!, new Map(scaled)];
+    };
+    const parts = [
+      alone('a', [trunk, heads[0]!], 1),
+      alone('end', [trunk, { ...last, inputs: ['trunk'] } as LayerSpec], 0.25),
+    ];
+    const options = {
+      batch: BATCH,
+      steps: 5,
+      loss: { a: 'mse', end: 'mse' },
+      lossWeights: { end: 0.25 },
+    } as const;
+    const trainer = Trainer.create(model, options);
+    trainer.forward(x, { lengths });
+    const { loss } = trainer.backward({ target: targets });
+    expect(loss).toBeCloseTo(parts[0]![0] + parts[1]![0], 6);
+    for (const [key, { data }] of trainer.gradients()) {
+      const sum = data.map((_, k) =>
+        parts.reduce((total, [, own]) => total + (own.get(key)?.data[k] ?? 0), 0),
+      );
+      expect(difference(data, sum)).toBeLessThan(1e-6);
+    }
+    const report = trainer.trainOn(x, targets, { lengths });
+    expect(report.loss).toBe(loss);
+    expect(() => Trainer.create(model, { batch: BATCH, steps: 5, loss: 'mse' })).toThrow(/outputs/);
+    expect(() => trainer.trainOn(x, targets.a, { lengths })).toThrow(/target/);
+  });
+
+  it('a row of the whole sequence stands beside steps and starts a decoder', () => {
+    const description: ModelDescription = {
+      inputs: [{ name: 'speaker', each: 'sequence' }, 'x'],
+      layers: [
+        { type: 'linear', name: 'h', inputs: ['speaker'], inFeatures: 2, outFeatures: 5 },
+        {
+          type: 'gru',
+          name: 'gru',
+          inputs: ['x'],
+          inputSize: 3,
+          hiddenSize: 5,
+          initialState: { h: 'h' },
+        },
+        { type: 'pool', name: 'last', mode: 'last' },
+        { type: 'concat', name: 'all', inputs: ['last', 'speaker'] },
+        { type: 'linear', name: 'out', outFeatures: 2 },
+      ],
+    };
+    const model = Model.create(engine, description, { seed: 3 });
+    const [speaker, x] = [numbers(BATCH * 2), numbers(7 * BATCH * 3)];
+    const lengths = [3, 7, 1];
+    const { output } = model.forward({ speaker, x }, { steps: 7, batch: BATCH, lengths });
+    const all = model.stateDict();
+    const [front, middle, end] = [
+      [{ type: 'linear', name: 'h', inFeatures: 2, outFeatures: 5 }],
+      [{ type: 'gru', name: 'gru', inputSize: 3, hiddenSize: 5 }],
+      [{ type: 'linear', name: 'out', inFeatures: 7, outFeatures: 2 }],
+    ].map((layers) => {
+      const one = Model.create(engine, { layers: layers as LayerSpec[] });
+      one.loadStateDict(partOf(all, layers as LayerSpec[]));
+      return one;
+    });
+    const h = front!.forward(speaker, { steps: 1, batch: BATCH }).output;
+    const state = { gru: { h } };
+    const run = middle!.forward(x, { steps: 7, batch: BATCH, lengths, state });
+    const joined = new Float32Array(BATCH * 7);
+    for (let b = 0; b < BATCH; b++) {
+      joined.set(run.state['gru']!.h.subarray(5 * b, 5 * b + 5), 7 * b);
+      joined.set(speaker.subarray(2 * b, 2 * b + 2), 7 * b + 5);
+    }
+    expect(output).toEqual(end!.forward(joined, { steps: 1, batch: BATCH }).output);
+  });
+
+  it('an initial state that is learned moves, and a stream returns to it', () => {
+    const layers: LayerSpec[] = [
+      { type: 'lstm', name: 'lstm', inputSize: 2, hiddenSize: 4, initialState: 'learned' },
+    ];
+    const model = Model.create(engine, { layers }, { seed: 1 });
+    expect([...model.stateDict().keys()]).toContain('lstm.h0_l0');
+    const tensors = model.stateDict();
+    const [h0, c0] = ['h', 'c'].map((role) => {
+      const { data } = tensors.get(`lstm.${role}0_l0`)!;
+      data.set(numbers(4));
+      return data;
+    });
+    model.loadStateDict(tensors);
+    const x = numbers(5 * BATCH * 2);
+    const repeated = (row: Float32Array): Float32Array =>
+      Float32Array.from({ length: BATCH * 4 }, (_, k) => row[k % 4]!);
+    const state = { lstm: { h: repeated(h0!), c: repeated(c0!) } };
+    const over = { steps: 5, batch: BATCH };
+    const { output } = model.forward(x, over);
+    expect(model.forward(x, { ...over, state }).output).toEqual(output);
+    const stream = model.stream({ batch: BATCH });
+    const out = new Float32Array(output.length);
+    stream.run(x, out, 5);
+    stream.reset();
+    stream.run(x, out, 5);
+    expect(out).toEqual(output);
+
+    const trainer = Trainer.create(model, { ...over, loss: 'mse' });
+    const dy = numbers(output.length);
+    const lengths = [5, 0, 3];
+    trainer.forward(x, { lengths });
+    const { state: initial } = trainer.backward({ output: dy });
+    const sum = (rows: Float32Array): Float32Array =>
+      Float32Array.from({ length: 4 }, (_, k) => rows[k]! + rows[4 + k]! + rows[8 + k]!);
+    const { h, c } = initial['lstm']!;
+    expect(difference(trainer.gradients().get('lstm.h0_l0')!.data, sum(h))).toBeLessThan(1e-6);
+    expect(difference(trainer.gradients().get('lstm.c0_l0')!.data, sum(c!))).toBeLessThan(1e-6);
+    trainer.zeroGradients();
+    trainer.forward(x, { state });
+    trainer.backward({ output: dy });
+    expect(trainer.gradients().get('lstm.h0_l0')!.data).toEqual(new Float32Array(4));
+    // Only the first window of a sequence starts from it.
+    const target = numbers(output.length);
+    const before = model.stateDict().get('lstm.h0_l0')!.data.slice();
+    trainer.trainOn(x, target);
+    const after = model.stateDict().get('lstm.h0_l0')!.data.slice();
+    expect(after).not.toEqual(before);
+    trainer.trainOn(x, target);
+    expect(trainer.gradients().get('lstm.h0_l0')!.data).toEqual(new Float32Array(4));
+    trainer.resetState();
+    trainer.trainOn(x, target);
+    expect(trainer.gradients().get('lstm.h0_l0')!.data).not.toEqual(new Float32Array(4));
+  });
+});
+
+afterAll(() => {
+  for (const { engine } of engines) engine.dispose();
+});
