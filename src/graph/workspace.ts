@@ -470,10 +470,10 @@ export class Workspace {
   #passOf(sequences: readonly Extent[]): Pass {
     const graph = this.#graph;
     const grids: Extent[] = [];
-    graph.grids.forEach(({ before, resample, sequence }, index) => {
+    graph.grids.forEach(({ before, resample, sequence, outer }, index) => {
       if (!resample) grids.push(sequences[sequence]!);
       else if (this.#everyStep && isSame(graph, index)) grids.push(grids[before]!);
-      else grids.push(resample.extent(grids[before]!));
+      else grids.push(resample.extent(grids[before]!, outer !== undefined));
     });
     const reads = graph.sources.map((sources) =>
       sources.map((source) => grids[graph.gridOfSource(source)]!),

@@ -82,6 +82,11 @@ export function complete(description: ModelDescription): CompleteDescription {
     done.push(Object.freeze(filled));
   }
   const outputs = completeOutputs(description.outputs, done);
+  for (const name of outputs) {
+    if (!shapes.of(name)!.outer) continue;
+    const message = `the output "${name}" has steps within a step: close them by a pool or a flatten`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
   return { layers: done, inputs, outputs, ...(steps !== undefined && { steps }) };
 }
 

@@ -10,7 +10,7 @@ import type { Plan, Slot } from '../engine/plan.ts';
 import type { Bound, Context, GraphBuilder, Node, Op, PassSize, Places, Resample } from './op.ts';
 import { MAX_WIDTH, count, inputWidth } from './options.ts';
 import type { OptionSpec } from './options.ts';
-import type { Extent } from './pass.ts';
+import { spreadExtent } from './pass.ts';
 import { POOLING } from './pool.ts';
 
 /**
@@ -80,13 +80,7 @@ function spread(steps: number): Resample {
     spreads: true,
     key: `spread ${steps}`,
     steps: () => steps,
-    extent: ({ rows, order }: Extent) => ({
-      steps,
-      rows: steps * rows,
-      offsets: Int32Array.from({ length: steps + 1 }, (_, t) => t * rows),
-      lengths: new Int32Array(rows).fill(steps),
-      order,
-    }),
+    extent: (rows, isWithin) => spreadExtent(rows, steps, isWithin === true),
   };
 }
 

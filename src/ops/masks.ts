@@ -1,6 +1,7 @@
 import { philoxKey } from '../base/random.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Descriptor, Plan, Slot } from '../engine/plan.ts';
+import { rowCounter } from './pass.ts';
 import type { Extent } from './pass.ts';
 
 /** Which masks a pass of training draws: those of pass number `pass` of a seed. */
@@ -55,21 +56,20 @@ export class Mask {
   draw(kernels: Kernels, extent: Extent, { seed, pass, first }: Draw): void {
     const { width, fixed } = this.#options;
     const descriptor = this.#descriptor;
-    const batch = extent.lengths.length;
     const blocks = Math.ceil(width / 4);
+    const number = rowCounter(extent, fixed && !extent.within ? 0 : first);
     const [key0, key1] = philoxKey(seed);
     kernels.write(descriptor, { key0, key1, pass });
     const fill = (place: number, at: number, step: number): void => {
-      const b = extent.order ? extent.order[place]! : place;
-      kernels.run.mask_fill(descriptor.address, at, (step * batch + b) * blocks);
+      kernels.run.mask_fill(descriptor.address, at, number(place, step) * blocks);
     };
     if (fixed) {
-      for (let place = 0; place < batch; place++) fill(place, place, 0);
+      for (let place = 0; place < extent.lengths.length; place++) fill(place, place, 0);
       return;
     }
     for (let t = 0; t < extent.steps; t++) {
       const start = extent.offsets[t]!;
-      for (let at = start; at < extent.offsets[t + 1]!; at++) fill(at - start, at, first + t);
+      for (let at = start; at < extent.offsets[t + 1]!; at++) fill(at - start, at, t);
     }
   }
 }

@@ -164,7 +164,8 @@ export interface Resample {
   readonly key: string;
   /** Steps of the outputs of `steps` steps of inputs. */
   steps(steps: number): number;
-  extent(inputs: Extent): Extent;
+  /** @param isWithin whether the outputs are steps within a step. */
+  extent(inputs: Extent, isWithin?: boolean): Extent;
 }
 
 /** One kernel call of a graph: a layer, one direction of a sub-layer, or the merge of two. */

@@ -16,6 +16,8 @@ export interface Extent {
   readonly lengths: Int32Array;
   /** The caller's row at each place; absent where the order is the same and no length differs. */
   readonly order: Int32Array | undefined;
+  /** Of steps within a step: the rows that these are in. */
+  readonly within?: Extent;
 }
 
 /** Where a pass over `extent` lies in a caller's array of `total` steps: from step `first` on. */
@@ -89,11 +91,37 @@ export function emptyExtent(batch: number): Extent {
   return { ...packed(new Int32Array(batch)), order };
 }
 
+/** The same number of steps of every row: within a step, or of rows that stand for sequences. */
+export function spreadExtent(rows: Extent, steps: number, isWithin: boolean): Extent {
+  const all = uniformExtent(steps, rows.rows);
+  return isWithin ? { ...all, within: rows } : { ...all, order: rows.order };
+}
+
+/**
+ * What counts the rows of a pass whatever its cut and its lengths: step times batch plus the
+ * caller's row; within a step those of the rows around, times the steps within, plus the step.
+ */
+export function rowCounter(extent: Extent, first: number): (place: number, step: number) => number {
+  const { within, order, lengths, steps } = extent;
+  if (!within) {
+    return (place, step) => (first + step) * lengths.length + (order ? order[place]! : place);
+  }
+  const around = rowCounter(within, first);
+  const numbers = new Float64Array(within.rows);
+  for (let t = 0; t < within.steps; t++) {
+    const start = within.offsets[t]!;
+    for (let row = start; row < within.offsets[t + 1]!; row++)
+      numbers[row] = around(row - start, t);
+  }
+  return (place, step) => numbers[place]! * steps + step;
+}
+
 /** The rows of outputs, where a row of n steps has `outputsOf(n)`, which grows with n. */
 export function resampledExtent(
-  { lengths, order, steps }: Extent,
+  { lengths, order, steps, within }: Extent,
   outputsOf: (steps: number) => number,
 ): Extent {
+  if (within) return { ...uniformExtent(outputsOf(steps), lengths.length), within };
   if (!order) return uniformExtent(outputsOf(steps), lengths.length);
   const outputs = lengths.map((length) => outputsOf(length));
   return { ...packed(outputs), order };

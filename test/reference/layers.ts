@@ -9,6 +9,7 @@ import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
 import type { PoolMode } from './pool.ts';
+import { unfoldDims } from './shape.ts';
 import type { Dims, StackState } from './stack.ts';
 import type { Unit } from './step.ts';
 import { repeatDims, windowPoolDims, type WindowPool } from './window-pool.ts';
@@ -34,6 +35,17 @@ interface NormLayer {
   readonly epsilon: number;
   readonly scale: boolean;
   readonly bias: boolean;
+  readonly inputSize: number;
+  readonly outputSize: number;
+}
+
+interface FoldLayer<K> {
+  readonly kind: K;
+  readonly name: string;
+  /** Steps of what is spread or laid side by side. */
+  readonly steps: number;
+  /** Whether it reads one row a sequence. */
+  readonly isRow: boolean;
   readonly inputSize: number;
   readonly outputSize: number;
 }
@@ -108,6 +120,8 @@ export type Layer =
   | {
       readonly kind: 'slice';
       readonly name: string;
+      /** Whether it is one of several inputs of the model, which the product takes apart. */
+      readonly isInput?: boolean;
       readonly from: number;
       readonly inputSize: number;
       readonly outputSize: number;
@@ -118,6 +132,9 @@ export type Layer =
       readonly inputSize: number;
       readonly outputSize: number;
     }
+  | FoldLayer<'unfold'>
+  | FoldLayer<'flatten'>
+  | FoldLayer<'spread'>
   | (WindowPool & {
       readonly kind: 'windowPool';
       readonly name: string;
@@ -211,21 +228,37 @@ export function layersOf(
   const seen = new Map<string, number>();
   const all: PlacedLayer[] = [];
   const ends = new Map<string, number>([['input', -1]]);
-  let inputs = 0;
+  const given = inputsOf(description);
+  let inputs = given.reduce((sum, { size }) => sum + size, 0);
+  let from = 0;
+  for (const { name, size } of given) {
+    const part = { kind: 'slice', name, isInput: true, from, inputSize: inputs } as const;
+    ends.set(name, all.push({ ...part, outputSize: size, reads: [-1] }) - 1);
+    from += size;
+  }
   for (const spec of description.layers) {
     const nth = (seen.get(spec.type) ?? 0) + 1;
     seen.set(spec.type, nth);
     const name = spec.name ?? (nth === 1 ? spec.type : `${spec.type}${nth}`);
-    const reads = spec.inputs?.map((source) => ends.get(source)!) ?? [all.length - 1];
+    const reads = spec.inputs?.map((source) => ends.get(source)!) ?? [
+      all.length > given.length ? all.length - 1 : given.length ? 0 : -1,
+    ];
     const widths = reads.map((k) => (k < 0 ? inputs : all[k]!.outputSize));
     const made = layerOf(spec, name, widths, all, reads, gradientLimit);
+    const isSplit = spec.type === 'split';
     for (const [k, layer] of made.entries()) {
-      all.push({ ...layer, reads: k === 0 ? reads : [all.length - 1] });
+      all.push({ ...layer, reads: k === 0 || isSplit ? reads : [all.length - 1] });
+      if (isSplit) ends.set(`${name}.${k}`, all.length - 1);
     }
     if (reads.includes(-1)) inputs = inputSizeOf(all);
-    ends.set(name, all.length - 1);
+    ends.set(name, isSplit ? ends.get(`${name}.0`)! : all.length - 1);
   }
   return all;
+}
+
+/** The inputs of a model that has several, side by side in one for the reference. */
+export function inputsOf({ inputs = [] }: ModelDescription): { name: string; size: number }[] {
+  return (inputs as { name: string; size: number }[]).map(({ name, size }) => ({ name, size }));
 }
 
 /** Features of the inputs of a model; 1 where they are tokens. */
@@ -312,6 +345,19 @@ function layerOf(
       const { from, to, inputSize = width } = spec;
       return [{ kind: 'slice', name, from, inputSize, outputSize: to - from }];
     }
+    case 'split': {
+      const { sizes, inputSize = width } = spec;
+      let end = 0;
+      return sizes.map((outputSize) => {
+        end += outputSize;
+        return { kind: 'slice', name, from: end - outputSize, inputSize, outputSize };
+      });
+    }
+    case 'unfold':
+    case 'flatten':
+    case 'reshape':
+    case 'repeat':
+      return foldLayers(spec, name, spec.inputSize ?? width, isRowAt(before, reads[0]!));
     case 'reverse': {
       const { inputSize = width } = spec;
       return [{ kind: 'reverse', name, inputSize, outputSize: inputSize }];
@@ -331,6 +377,45 @@ function layerOf(
     default:
       return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
   }
+}
+
+/** Whether what a layer puts out is one row a sequence. */
+function isRowAt(layers: readonly PlacedLayer[], place: number): boolean {
+  const layer = layers[place];
+  if (!layer) return false;
+  const before = isRowAt(layers, layer.reads[0]!);
+  if (layer.kind === 'pool' || layer.kind === 'flatten')
+    return !isWithinAt(layers, layer.reads[0]!);
+  return before && layer.kind !== 'unfold' && layer.kind !== 'spread';
+}
+
+/** Whether it is steps within a step. */
+export function isWithinAt(layers: readonly PlacedLayer[], place: number): boolean {
+  const layer = layers[place];
+  if (!layer) return false;
+  if (layer.kind === 'unfold') return !layer.isRow;
+  if (layer.kind === 'pool' || layer.kind === 'flatten') return false;
+  return isWithinAt(layers, layer.reads[0]!);
+}
+
+type FoldSpec = Extract<LayerSpec, { type: 'unfold' | 'flatten' | 'reshape' | 'repeat' }>;
+
+/** A reshape of steps lays them side by side before it spreads them. */
+function foldLayers(spec: FoldSpec, name: string, inputSize: number, isRow: boolean): Layer[] {
+  const flat = (steps: number): Layer => {
+    return { kind: 'flatten', name, steps, isRow, inputSize, outputSize: steps * inputSize };
+  };
+  if (spec.type === 'flatten') return [flat(spec.inputSteps!)];
+  const { steps } = spec;
+  if (spec.type === 'repeat') {
+    return [{ kind: 'spread', name, steps, isRow, inputSize, outputSize: inputSize }];
+  }
+  const open = (total: number, ofRow: boolean): Layer => {
+    const outputSize = total / steps;
+    return { kind: 'unfold', name, steps, isRow: ofRow, inputSize: total, outputSize };
+  };
+  if (spec.type === 'unfold' || isRow) return [open(inputSize, isRow)];
+  return [flat(spec.inputSteps!), open(spec.inputSteps! * inputSize, true)];
 }
 
 /**
@@ -405,7 +490,10 @@ export function dimsAfter(layer: Layer, dims: Dims): Dims {
   if (layer.kind === 'conv1d') return convDims(layer, dims);
   if (layer.kind === 'windowPool') return windowPoolDims(layer, dims);
   if (layer.kind === 'repeat') return repeatDims(layer.count, dims);
-  if (layer.kind === 'pool') return { steps: 1, batch: dims.batch };
+  if (layer.kind === 'unfold') return unfoldDims(dims, layer.steps, layer.isRow);
+  if (layer.kind === 'spread') return { steps: layer.steps, batch: dims.batch };
+  if (layer.kind === 'pool' || layer.kind === 'flatten')
+    return dims.outer ?? { steps: 1, batch: dims.batch };
   return dims;
 }
 
@@ -456,24 +544,29 @@ export function maskShapes(
   return shapes;
 }
 
-/** The zero state of a batch. */
+/** The zero state of a batch in a layer that has one; empty in others. */
+export function zeroOf(layer: Layer, batch: number): StackState {
+  const none = new Float64Array(0);
+  if (layer.kind === 'conv1d') {
+    return { h: new Float64Array(historyOf(layer) * batch * layer.inputSize), c: none };
+  }
+  if (layer.kind !== 'recurrent') return { h: none, c: none };
+  const rows = depthsOf(layer.spec).length * layer.ways.length * batch;
+  const { cell, hiddenSize, outputSize } = layer.ways[0]!;
+  const h = new Float64Array(rows * outputSize);
+  return { h, c: new Float64Array(cell.hasCellState ? rows * hiddenSize : 0) };
+}
+
+/** The zero state of a batch. Nothing within a step keeps one. */
 export function zeroState(
   description: ModelDescription,
   batch: number,
 ): Record<string, StackState> {
-  const state: Record<string, StackState> = {};
-  for (const layer of layersOf(description)) {
-    if (layer.kind === 'conv1d' && historyOf(layer)) {
-      const h = new Float64Array(historyOf(layer) * batch * layer.inputSize);
-      state[layer.name] = { h, c: new Float64Array(0) };
-    }
-    if (layer.kind !== 'recurrent') continue;
-    const rows = depthsOf(layer.spec).length * layer.ways.length * batch;
-    const { cell, hiddenSize, outputSize } = layer.ways[0]!;
-    state[layer.name] = {
-      h: new Float64Array(rows * outputSize),
-      c: new Float64Array(cell.hasCellState ? rows * hiddenSize : 0),
-    };
-  }
-  return state;
+  const layers = layersOf(description);
+  const own = layers.filter((layer) => !isWithinAt(layers, layer.reads[0]!));
+  return Object.fromEntries(
+    own
+      .map((layer) => [layer.name, zeroOf(layer, batch)] as const)
+      .filter(([, { h }]) => h.length > 0),
+  );
 }

@@ -8,7 +8,7 @@ import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';
 import { convLayerBackward, convLayerForward, type ConvWeights } from './conv1d.ts';
-import { depthsOf, dimsAfter, layersOf, type RecurrentLayer, type Way } from './layers.ts';
+import { depthsOf, dimsAfter, layersOf, zeroOf, type RecurrentLayer, type Way } from './layers.ts';
 import { roundActivations, roundWeights } from './int8.ts';
 import { joinBackward, joinForward } from './join.ts';
 import type { Vec } from './math.ts';
@@ -24,7 +24,18 @@ import {
 } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
 import { reduceBackward, reduceForward, reduceKink } from './reduce.ts';
-import { concatBackward, concatForward, reversed, sliceBackward, sliceForward } from './shape.ts';
+import {
+  concatBackward,
+  concatForward,
+  folded,
+  isValid,
+  repeated,
+  repeatedBackward,
+  reversed,
+  sliceBackward,
+  sliceForward,
+  unfolded,
+} from './shape.ts';
 import { activationBackward, activationForward, activationKink } from './row-activation.ts';
 import {
   stackBackward,
@@ -291,6 +302,15 @@ export function forward(
     } else if (layer.kind === 'reverse') {
       tapes.push({ x, dims });
       x = reversed(x, dims);
+    } else if (layer.kind === 'unfold') {
+      tapes.push({ x, dims });
+      x = unfolded(x, layer.steps, dims.steps * dims.batch);
+    } else if (layer.kind === 'flatten') {
+      tapes.push({ x, dims });
+      x = folded(x, dims);
+    } else if (layer.kind === 'spread') {
+      tapes.push({ x, dims });
+      x = repeated(x, layer.steps);
     } else if (layer.kind === 'windowPool') {
       tapes.push({ x, dims });
       kink = Math.min(kink, windowPoolKink(layer, x, dims));
@@ -299,18 +319,21 @@ export function forward(
       tapes.push({ x, dims });
       x = repeatForward(layer.count, x, dims);
     } else if (layer.kind === 'conv1d') {
-      const before = initial[name]?.h ?? new Float64Array(0);
+      const before = dims.outer
+        ? zeroOf(layer, dims.batch).h
+        : (initial[name]?.h ?? new Float64Array(0));
       tapes.push({ x, dims, initial: before });
       const result = convLayerForward(layer, convWeights(name, parameters), dims, x, before);
-      if (before.length) state[name] = { h: result.final, c: new Float64Array(0) };
+      if (before.length && !dims.outer) state[name] = { h: result.final, c: new Float64Array(0) };
       x = result.output;
     } else {
       const subLayers = subLayersOf(layer, parameters, dims, masks, int8, round);
-      const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, initial[name]!);
+      const start = dims.outer ? zeroOf(layer, dims.batch) : initial[name]!;
+      const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, start);
       tapes.push({ x, dims, stack: result.tape });
       kink = Math.min(kink, result.tape.kink);
       spread = Math.min(spread, result.tape.spread);
-      state[name] = result.final;
+      if (!dims.outer) state[name] = result.final;
       x = result.output;
     }
     if (round && layer.kind !== 'recurrent') x = round(x);
@@ -387,15 +410,26 @@ export function backward(
       dy = sliceBackward(dy, layer.inputSize, layer.from, layer.outputSize);
     } else if (layer.kind === 'reverse') {
       dy = reversed(dy, dims);
+    } else if (layer.kind === 'unfold') {
+      dy = folded(dy, dimsAfter(layer, dims));
+    } else if (layer.kind === 'flatten') {
+      // What is behind the valid steps was made zero.
+      dy = unfolded(dy, dims.steps, dims.batch).map((value, k) => {
+        const row = Math.floor((k * dims.steps * dims.batch) / dy!.length);
+        return isValid(dims, row) ? value : 0;
+      });
+    } else if (layer.kind === 'spread') {
+      dy = repeatedBackward(dy, layer.steps);
     } else if (layer.kind === 'windowPool') {
       dy = windowPoolBackward(layer, x, dy, dims);
     } else if (layer.kind === 'repeat') {
       dy = repeatBackward(layer.count, dy, dims);
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
-      const dlast = dfinal[name]?.h ?? new Float64Array(0);
+      const dlast = dfinal[name]?.h ?? new Float64Array(initial!.length);
       const result = convLayerBackward(layer, own!, into!, dims, x, initial!, dy, dlast);
-      if (initial!.length) state[name] = { h: result.dinitial, c: new Float64Array(0) };
+      if (initial!.length && !dims.outer)
+        state[name] = { h: result.dinitial, c: new Float64Array(0) };
       dy = result.dx;
     } else if (layer.kind === 'linear') {
       const into = linearWeights(layer, gradients);
@@ -411,10 +445,10 @@ export function backward(
         dims,
         stack!,
         dy,
-        dfinal[name]!,
+        dims.outer ? zeroOf(layer, dims.batch) : dfinal[name]!,
       );
       dy = result.dx;
-      state[name] = result.dinitial;
+      if (!dims.outer) state[name] = result.dinitial;
     }
     for (const [place, gradient] of (all ?? (dy ? [dy] : [])).entries()) {
       const source = layer.reads[place]!;

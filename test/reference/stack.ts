@@ -21,6 +21,8 @@ export interface Dims {
   readonly lengths?: ArrayLike<number>;
   /** What a model puts out behind the valid steps. */
   readonly padding?: 'zero' | 'repeat';
+  /** Of steps within a step: the rows that they are in, [T, B] one after the other. */
+  readonly outer?: Dims;
 }
 
 /**

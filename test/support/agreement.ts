@@ -5,7 +5,7 @@
 import { Model, Trainer, type Engine } from '../../src/hosts/default.ts';
 import type { ModelState, SequenceResult } from '../../src/base/tensor.ts';
 import { norm, type Vec } from '../reference/math.ts';
-import { layersOf, parameterShapes, type Layer } from '../reference/layers.ts';
+import { isWithinAt, layersOf, parameterShapes, type Layer } from '../reference/layers.ts';
 import { backward, forward, type Parameters, type State } from '../reference/network.ts';
 import { problemOf, trainingOf, type Configuration } from './configuration.ts';
 import { solve, type Problem } from './problem.ts';
@@ -13,7 +13,9 @@ import {
   largestError,
   largestMagnitude,
   swapTimeAndBatch,
+  joinInputs,
   toInput,
+  toInputs,
   toModelState,
   toStateDict,
 } from './product.ts';
@@ -200,10 +202,11 @@ function requireSameBits(what: string, a: Float32Array, b: Float32Array): void {
 }
 
 /** Whether a layer has an output of every step before it sees the next. */
-function streams(layer: Layer): boolean {
+function streams(layer: Layer, isWithin: boolean): boolean {
+  if (isWithin) return true;
   if (layer.kind === 'recurrent') return layer.ways.every(({ reverse }) => !reverse);
   if (layer.kind === 'conv1d') return layer.padding === 'causal' && layer.convolution.stride === 1;
-  return !['pool', 'reverse', 'windowPool', 'repeat'].includes(layer.kind);
+  return !['pool', 'reverse', 'windowPool', 'repeat', 'flatten', 'spread'].includes(layer.kind);
 }
 
 /**
@@ -212,19 +215,23 @@ function streams(layer: Layer): boolean {
  */
 function checkStream(model: Model, problem: Problem, x: Float32Array | Int32Array): void {
   const { dims, description } = problem;
-  if (dims.lengths || !layersOf(description).every(streams)) return;
+  const layers = layersOf(description);
+  const canStream = layers.every((layer) => streams(layer, isWithinAt(layers, layer.reads[0]!)));
+  if (dims.lengths || !canStream) return;
   const { steps, batch } = dims;
-  const whole = model.forward(x, { steps, batch, state: toModelState(problem.initial) });
+  const given = toInputs(description, x);
+  const whole = model.forward(given, { steps, batch, state: toModelState(problem.initial) });
   const stream = model.stream({ batch, state: toModelState(problem.initial) });
   const output = new Float32Array(whole.output.length);
   const [inputs, outputs] = [x.length / steps, output.length / steps];
   const single = Math.ceil(steps / 2);
   for (let t = 0; t < single; t++) {
     const into = output.subarray(t * outputs, (t + 1) * outputs);
-    stream.step(x.subarray(t * inputs, (t + 1) * inputs), into);
+    stream.step(toInputs(description, x.subarray(t * inputs, (t + 1) * inputs)), into);
   }
   if (single < steps) {
-    stream.run(x.subarray(single * inputs), output.subarray(single * outputs), steps - single);
+    const rest = toInputs(description, x.subarray(single * inputs));
+    stream.run(rest, output.subarray(single * outputs), steps - single);
   }
   requireSameBits('stream and forward, output', output, whole.output);
   const state = stream.save();
@@ -246,8 +253,10 @@ function checkTrainer(
   const swapped = <A extends Float32Array | Int32Array>(x: A, t: number, b: number): A =>
     batchFirst ? swapTimeAndBatch(x, t, b) : x;
   const gradClip = gradientLimit === Infinity ? undefined : { step: gradientLimit };
-  const trainer = Trainer.create(model, { batch, steps: steps + spare, seed, gradClip });
-  const result = trainer.forward(swapped(toInput(problem), steps, batch), {
+  const most = problem.description.steps ? steps : steps + spare;
+  const trainer = Trainer.create(model, { batch, steps: most, seed, gradClip });
+  const given = toInputs(problem.description, swapped(toInput(problem), steps, batch));
+  const result = trainer.forward(given, {
     steps,
     batchFirst,
     ...rest,
@@ -258,7 +267,7 @@ function checkTrainer(
   checkForward(campaign, 'trainer forward', { ...result, output }, expected);
 
   trainer.zeroGradients();
-  const { input, state } = trainer.backward({
+  const { inputs, state } = trainer.backward({
     output: swapped(Float32Array.from(problem.doutput), outputSteps, batch),
     state: toModelState(problem.dstate),
   });
@@ -277,7 +286,15 @@ function checkTrainer(
       gradients.get(name)!.data,
       data,
     ]),
-    ...(wanted.input ? [['input', swapped(input!, batch, steps), wanted.input] as const] : []),
+    ...(wanted.input
+      ? [
+          [
+            'input',
+            swapped(joinInputs(problem.description, inputs), batch, steps),
+            wanted.input,
+          ] as const,
+        ]
+      : []),
     ...statePairs('initial', state, wanted.state),
   ]);
   trainer.dispose();
@@ -364,7 +381,10 @@ function compare(
     if (shapes.join() !== wanted.join()) throw new Error(`parameters ${shapes}, not ${wanted}`);
     model.loadStateDict(toStateDict(parameters));
     const x = toInput(problem);
-    const result = model.forward(x, { ...dims, state: toModelState(initial) });
+    const result = model.forward(toInputs(description, x), {
+      ...dims,
+      state: toModelState(initial),
+    });
     checkForward(campaign, 'forward', result, expected);
     checkStream(model, problem, x);
     checkTrainer(campaign, model, configuration, training);

@@ -12,6 +12,9 @@ interface Source {
   readonly width: number;
   /** Which steps its outputs have: sources of one grid can be joined. */
   readonly grid: string;
+  /** Of steps within a step: the grid around. */
+  readonly outer?: string;
+  readonly isInput?: boolean;
   /** Whether its last output is that of the last step. */
   readonly readsForward: boolean;
 }
@@ -62,54 +65,159 @@ const JOINS: Readonly<Record<string, Draw>> = {
   average: () => ({}),
 };
 
+/** Kinds that several layers are drawn for: see `drawGraph`. */
+const COMPOSED = ['split', 'unfold', 'flatten', 'reshape', 'repeat'];
+
 /** The option that says how wide the inputs of a layer are. */
 const WIDTHS: Readonly<Record<string, string>> = { linear: 'inFeatures', conv1d: 'inChannels' };
 
 /** All kinds that a graph may have, for counting. */
-export const GRAPH_KINDS: readonly string[] = Object.keys({ ...ROWWISE, ...OVER_TIME, ...JOINS });
+export const GRAPH_KINDS: readonly string[] = [
+  ...Object.keys({ ...ROWWISE, ...OVER_TIME, ...JOINS }),
+  ...COMPOSED,
+];
 
 /** A model of up to twelve layers that are read in any way. */
 export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
   const width = sizes.width(random);
   const layers: LayerSpec[] = [];
   const sources: Source[] = [];
-  const add = (type: string, own: object, reads: readonly Source[]): void => {
+  /** Two inputs of the model rather than one. */
+  const pair = random.unit() < 0.2;
+  const inputs = pair
+    ? [width, sizes.width(random)].map((size, k) => ({ name: `in${k}`, size }))
+    : [];
+  /** Whether sequences have a number of steps that the description says. */
+  const isFixed = random.unit() < 0.3;
+  const model = (own: readonly LayerSpec[]): ModelDescription => ({
+    layers: own,
+    ...(pair && { inputs }),
+    ...(isFixed && { steps: sizes.steps }),
+  });
+  const add = (type: string, own: object, reads: readonly Source[]): boolean => {
     const name = `n${layers.length}`;
     const all = { type, name, ...own } as Record<string, unknown>;
     if (reads.length) all['inputs'] = reads.map((source) => source.name);
-    const first = reads.findIndex((source) => source.name === 'input');
+    const first = reads.findIndex((source) => source.isInput);
     const isJoin = type in JOINS;
     if (isJoin) all['inputSizes'] = reads.map((source) => source.width);
-    else if (first >= 0) all[WIDTHS[String(all['type'])] ?? 'inputSize'] = width;
+    else if (first >= 0) {
+      all[WIDTHS[String(all['type'])] ?? 'inputSize'] = reads[first]!.width;
+    }
     const made = [...layers, all as unknown as LayerSpec];
-    const places = layersOf({ layers: made });
+    const places = layersOf(model(made));
     const stepsOf = (steps: number): number =>
       dimsOf(places, { steps, batch: 1 }).at(-1)!.after.steps;
     // A model of too few steps does without the layer.
     if (dimsOf(places, { steps: sizes.steps, batch: 1 }).some(({ after }) => after.steps < 1))
-      return;
+      return false;
     const before = reads[0]?.grid ?? 'all steps';
     const changed = STEPS.map(stepsOf).join();
-    const unchanged = reads.length === 0 || changed === gridSteps.get(before);
-    const grid = all['type'] === 'pool' ? POOLED : unchanged ? before : `${before} ${changed}`;
+    // Of a fixed number of steps it is not known which other numbers would stay alike.
+    const isOne = new Set(changed.split(',')).size === 1 && type in OVER_TIME;
+    const unchanged = reads.length === 0 || (!isOne && changed === gridSteps.get(before));
+    const { outer } = reads[0] ?? {};
+    const isSpread = type === 'repeat' || type === 'reshape';
+    const closes = type === 'pool' || type === 'flatten';
+    const made2 = isSpread
+      ? `${POOLED} ${all['steps']}`
+      : unchanged
+        ? before
+        : `${before} ${changed}`;
+    const grid =
+      type === 'unfold' ? `${before} within ${all['steps']}` : closes ? (outer ?? POOLED) : made2;
     if (!gridSteps.has(grid)) gridSteps.set(grid, changed);
     layers.push(made.at(-1)!);
     const { direction, bidirectional } = all as { direction?: string; bidirectional?: boolean };
     const readsForward = direction !== 'backward' && !bidirectional;
-    sources.push({ name, width: places.at(-1)!.outputSize, grid, readsForward });
+    const inside = type === 'unfold' ? before : closes || isSpread ? undefined : outer;
+    const outputSize =
+      type === 'split' ? (all['sizes'] as number[])[0]! : places.at(-1)!.outputSize;
+    sources.push({
+      name,
+      width: outputSize,
+      grid,
+      readsForward,
+      ...(inside !== undefined && { outer: inside }),
+    });
+    return true;
+  };
+  /** Steps of what a source has, where they are fixed. */
+  const stepsAt = ({ name, isInput }: Source): number => {
+    if (isInput) return sizes.steps;
+    const places = layersOf(model(layers));
+    const at = places.map((place) => place.name).lastIndexOf(name);
+    return dimsOf(places, { steps: sizes.steps, batch: 1 })[at]!.after.steps;
+  };
+  /** Layers within a step, from an unfold to what closes it. */
+  const addWithin = (source: Source): void => {
+    const count = sources.length;
+    drawWithin(source);
+    // No other layer reads what is within a step.
+    const last = sources.at(-1)!;
+    sources.splice(count, sources.length, ...(last.outer === undefined ? [last] : []));
+  };
+  const drawWithin = (source: Source): void => {
+    const steps = random.integer(1, 5);
+    const outFeatures = steps * random.integer(1, 4);
+    if (!add('linear', { outFeatures }, [source])) return;
+    if (!add('unfold', { steps }, [sources.at(-1)!])) return;
+    const kinds = ['conv1d', 'recurrent', 'linear', 'maxPool1d', 'dropout', 'reverse', 'layerNorm'];
+    for (let k = random.integer(1, 2); k > 0; k--) {
+      const kind = random.pick(kinds);
+      const own = { ...ROWWISE, ...OVER_TIME }[kind]!(random, [sources.at(-1)!], sizes) as {
+        type?: string;
+      };
+      add(own.type ?? kind, own, [sources.at(-1)!]);
+    }
+    const inner = sources.at(-1)!;
+    if (random.unit() < 0.5) add('flatten', { inputSteps: stepsAt(inner) }, [inner]);
+    else {
+      add('linear', { outFeatures: random.integer(1, 5) }, [inner]);
+      add('pool', { mode: random.pick(['last', 'mean', 'max'] as const) }, [sources.at(-1)!]);
+    }
+  };
+  /** All pieces of a split, in another order. */
+  const addSplit = (source: Source): void => {
+    const first = random.integer(1, source.width);
+    const pieces = first === source.width ? [first] : [first, source.width - first];
+    if (!add('split', { sizes: pieces }, [source])) return;
+    const split = sources.pop()!;
+    const parts = pieces.map((width, k) => ({ ...split, name: `${split.name}.${k}`, width }));
+    add('concat', {}, [...parts.reverse(), parts.at(-1)!]);
+  };
+  /** Steps of a fixed number as one row, or as other steps. */
+  const addFold = (source: Source): void => {
+    const inputSteps = stepsAt(source);
+    if (random.unit() < 0.5) return void add('flatten', { inputSteps }, [source]);
+    const all = inputSteps * source.width;
+    const steps = random.pick([1, 2, 3, 4, inputSteps].filter((n) => all % n === 0));
+    add('reshape', { steps, inputSteps }, [source]);
   };
   const gridSteps = new Map([['all steps', STEPS.join()]]);
-  if (random.unit() < 0.2)
+  if (!pair && random.unit() < 0.2)
     add('embedding', { numEmbeddings: random.integer(1, 30), embeddingDim: width }, []);
-  else sources.push({ name: 'input', width, grid: 'all steps', readsForward: true });
-  const count = random.integer(3, 11);
+  else if (pair) {
+    for (const { name, size } of inputs) {
+      sources.push({ name, width: size, grid: 'all steps', readsForward: true, isInput: true });
+    }
+  } else {
+    sources.push({ name: 'input', width, grid: 'all steps', readsForward: true, isInput: true });
+  }
+  const count = random.integer(4, 11);
   for (let k = 0; k < count; k++) {
     const source = random.unit() < 0.6 ? sources.at(-1)! : random.pick(sources);
     const alike = sources.filter(({ grid }) => grid === source.grid);
     const isPooled = source.grid === POOLED;
+    const composed = random.unit();
+    if (composed < 0.08) addSplit(source);
+    else if (composed < 0.18 && !isPooled) addWithin(source);
+    else if (composed < 0.3 && isFixed && !isPooled) addFold(source);
+    else if (composed < 0.5 && isPooled) add('repeat', { steps: random.integer(1, 4) }, [source]);
+    if (composed < (isPooled ? 0.5 : isFixed ? 0.3 : 0.18)) continue;
     const kinds = { ...ROWWISE, ...(isPooled ? {} : OVER_TIME), ...JOINS };
     const kind = random.pick(Object.keys(kinds));
-    if (kind === 'pool' && !(source.readsForward && source.name !== 'input' && random.unit() < 0.6))
+    if (kind === 'pool' && !(source.readsForward && !source.isInput && random.unit() < 0.6))
       continue;
     const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
     if (reads.length === 1 && kind in JOINS) continue;
@@ -126,7 +234,7 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     }
     add(own.type ?? kind, own, reads);
   }
-  return { layers: joined(layers, sources) };
+  return model(joined(layers, sources, inputs));
 }
 
 /** What a join reads: sources of as many features, or of one, but for a concat. */
@@ -142,18 +250,49 @@ function readsOf(random: Random, kind: string, source: Source, alike: readonly S
 }
 
 /** The layers that the last one needs, after a join of what nobody reads, where steps are equal. */
-function joined(layers: LayerSpec[], sources: readonly Source[]): LayerSpec[] {
+function joined(
+  layers: LayerSpec[],
+  sources: readonly Source[],
+  inputs: readonly { name: string; size: number }[],
+): LayerSpec[] {
   const read = new Set(layers.flatMap(({ inputs = [] }) => inputs));
   const last = sources.at(-1)!;
-  const alike = sources.filter(({ name, grid }) => name !== 'input' && grid === last.grid);
+  const alike = sources.filter(({ isInput, grid }) => !isInput && grid === last.grid);
   const open = alike.filter(({ name }) => !read.has(name));
   // What a join may cancel, x - x, is there once more.
-  const inputs = [...open, ...(open.length === 1 ? alike.slice(0, 1) : [])].map(({ name }) => name);
-  if (inputs.length > 1) layers.push({ type: 'concat', name: 'all', inputs } as LayerSpec);
-  if (!layers.length) return [{ type: 'linear', inFeatures: last.width, outFeatures: 2 }];
-  const needed = new Set([layers.at(-1)!.name]);
-  for (const { name, inputs } of [...layers].reverse()) {
-    if (needed.has(name)) for (const source of inputs ?? []) needed.add(source);
+  const ends = [...open, ...(open.length === 1 ? alike.slice(0, 1) : [])].map(({ name }) => name);
+  if (ends.length > 1) layers.push({ type: 'concat', name: 'all', inputs: ends } as LayerSpec);
+  if (!layers.length) {
+    const reads = inputs.map(({ name }) => name);
+    if (!reads.length) return [{ type: 'linear', inFeatures: last.width, outFeatures: 2 }];
+    return [{ type: 'concat', inputs: reads }];
   }
-  return layers.filter(({ name }) => needed.has(name));
+  const needed = new Set([layers.at(-1)!.name]);
+  for (const { name, inputs: reads } of [...layers].reverse()) {
+    if (!needed.has(name)) continue;
+    for (const source of reads ?? []) needed.add(source.split('.')[0]);
+  }
+  const unread = inputs.filter(({ name }) => !needed.has(name));
+  const kept = layers.filter(({ name }) => needed.has(name));
+  if (!unread.length) return kept;
+  return beside(kept, sources, unread[0]!);
+}
+
+/** The same layers, the first of which reads another input too. */
+function beside(
+  layers: LayerSpec[],
+  sources: readonly Source[],
+  input: { name: string; size: number },
+): LayerSpec[] {
+  const first = layers.findIndex(({ inputs }) => inputs?.some((name) => name.startsWith('in')));
+  const reader = layers[first]!;
+  const place = reader.inputs!.findIndex((name) => name.startsWith('in'));
+  const { width, name } = sources.find((source) => source.name === reader.inputs![place])!;
+  // As wide as what was read, so that nothing after it changes.
+  const front = [
+    { type: 'concat', name: 'front', inputs: [name, input.name], inputSizes: [width, input.size] },
+    { type: 'linear', name: 'narrow', inputs: ['front'], outFeatures: width },
+  ] as LayerSpec[];
+  const inputs = reader.inputs!.map((read, k) => (k === place ? 'narrow' : read));
+  return [...front, ...layers.map((layer, k) => (k === first ? { ...layer, inputs } : layer))];
 }

@@ -2,7 +2,8 @@
  * The masks that a trainer draws, as the documentation says: bit u of row b at step t of a mask
  * comes from word u % 4 of the Philox block ((t B + b) ceil(width / 4) + floor(u / 4), pass, 4 unit
  * + kind, 1) of the seed, the units being counted in the order of the model. A mask that is fixed
- * over time is that of step 0. Zoneout counts steps in the order that its direction reads them in.
+ * over time is that of step 0. Within a step, of K steps, it is b K + t with b the row around.
+ * Zoneout counts steps in the order that its direction reads them in.
  */
 import type { ModelDescription } from '../../src/ops/index.ts';
 import { philox, philoxKey } from '../../src/base/random.ts';
@@ -34,6 +35,7 @@ function unitsOf(description: ModelDescription, inputs: Dims): Map<string, Maske
     const set = (key: string, reverse = false): void => {
       units.set(key, { unit: count, reverse, dims });
     };
+    if (layer.kind === 'slice' && layer.isInput) continue;
     if (layer.kind !== 'recurrent') {
       set(`${layer.name}.dropout`);
       // A join is a unit for each pair.
@@ -75,13 +77,14 @@ export function masksOfTrainer(
       const width = shape.at(-1)!;
       const values = new Float64Array(shape.reduce((a, b) => a * b, 1));
       const { unit, reverse, dims: own } = units.get(name)!;
-      const { steps, batch, lengths } = own;
+      const { steps, batch, lengths, outer } = own;
       for (let k = 0; k < values.length; k++) {
         const [row, u] = [Math.floor(k / width), k % width];
         const [t, b] = [Math.floor(row / batch), row % batch];
         const step = reverse ? (lengths?.[b] ?? steps) - 1 - t : t;
         if (step < 0) continue;
-        const block = (step * batch + b) * Math.ceil(width / 4) + Math.floor(u / 4);
+        const counter = outer ? b * steps + step : step * batch + b;
+        const block = counter * Math.ceil(width / 4) + Math.floor(u / 4);
         const words = philox(key, [block, pass, 4 * unit + KINDS[kind], 1]);
         const through = words[u % 4]! >>> 8 >= Math.round(p * 2 ** 24);
         if (kind === 'zoneout') values[k] = Number(!through);

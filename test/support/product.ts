@@ -3,6 +3,8 @@
  * once, on both sides.
  */
 import type { ModelState, StateDict } from '../../src/base/tensor.ts';
+import type { ModelDescription } from '../../src/ops/index.ts';
+import { inputsOf } from '../reference/layers.ts';
 import type { Vec } from '../reference/math.ts';
 import type { Parameters, State } from '../reference/network.ts';
 import type { Problem } from './problem.ts';
@@ -46,6 +48,43 @@ export function toInput(problem: Problem): Float32Array | Int32Array {
   return problem.description.layers[0]!.type === 'embedding'
     ? Int32Array.from(problem.input)
     : Float32Array.from(problem.input);
+}
+
+/** What the product takes: several inputs by name, out of features that are side by side. */
+export function toInputs<A extends Float32Array | Int32Array>(
+  description: ModelDescription,
+  x: A,
+): A | Record<string, A> {
+  const inputs = inputsOf(description);
+  if (!inputs.length) return x;
+  const width = inputs.reduce((sum, { size }) => sum + size, 0);
+  let from = 0;
+  const entries = inputs.map(({ name, size }) => {
+    const start = (from += size) - size;
+    const part = x.slice(0, (x.length / width) * size) as A;
+    for (let k = 0; k < part.length; k++) {
+      part[k] = x[Math.floor(k / size) * width + start + (k % size)]!;
+    }
+    return [name, part] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Such features side by side again. */
+export function joinInputs(
+  description: ModelDescription,
+  parts: Readonly<Record<string, Float32Array>>,
+): Float32Array {
+  const inputs = inputsOf(description);
+  if (!inputs.length) return Object.values(parts)[0]!;
+  const rows = parts[inputs[0]!.name]!.length / inputs[0]!.size;
+  const all: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    for (const { name, size } of inputs) {
+      all.push(...parts[name]!.subarray(row * size, (row + 1) * size));
+    }
+  }
+  return Float32Array.from(all);
 }
 
 /** [T, B, width] to [B, T, width], or back when called with T and B swapped. */

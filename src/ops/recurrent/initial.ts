@@ -4,7 +4,16 @@ import { checkKeys, roundUp, show } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { NONE } from '../../engine/plan.ts';
 import type { Plan } from '../../engine/plan.ts';
-import type { Bound, Context, Node, PassSize, Places, StateSpec } from '../op.ts';
+import type {
+  Bound,
+  Context,
+  Node,
+  ParameterSpec,
+  PassSize,
+  Places,
+  Resample,
+  StateSpec,
+} from '../op.ts';
 import { POOLING } from '../pool.ts';
 
 /**
@@ -55,9 +64,9 @@ export function checkInitialSources(
 
 /** The last state of a node of a recurrent layer, one row a sequence. */
 export class FinalStateNode implements Node {
-  readonly parameters = [];
-  readonly states = [];
-  readonly resample = POOLING;
+  readonly parameters: readonly ParameterSpec[] = [];
+  readonly states: readonly StateSpec[] = [];
+  readonly resample: Resample = POOLING;
   readonly isWhole = true;
   readonly name: string;
   readonly layer: string;
