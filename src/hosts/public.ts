@@ -24,9 +24,10 @@ export type {
   LossChoice,
   LossOptions,
 } from '../training/losses/index.ts';
+export type { LossChoices, TargetArrays } from '../training/losses/losses.ts';
 export type { Measures, Metric } from '../training/metrics.ts';
 export { Model } from '../model/model.ts';
-export type { ForwardOptions, ModelOptions } from '../model/model.ts';
+export type { ForwardOptions, ModelInput, ModelOptions, ModelOutput } from '../model/model.ts';
 export type {
   AdagradOptions,
   AdamOptions,
@@ -69,3 +70,4 @@ export type {
   RowActivation,
 } from '../ops/activations.ts';
 export type * from '../ops/index.ts';
+export type { InitialState } from '../ops/recurrent/initial.ts';

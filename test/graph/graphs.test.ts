@@ -1,39 +1,40 @@
 /** A model whose layers read what they name does all that a chain does. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadModel, saveModel } from '../../src/formats/safetensors.ts';
-import { Engine, Model, Trainer, summary, type LayerSpec } from '../../src/hosts/default.ts';
+import { Engine, Model, Trainer, summary, type ModelDescription } from '../../src/hosts/default.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { createRandom } from '../support/random.ts';
 import { startThreads } from '../support/threads.ts';
 
-/** Two branches and concats of earlier outputs, the shape of a noise suppressor. */
-const LAYERS: readonly LayerSpec[] = [
-  { type: 'linear', name: 'front', inFeatures: 10, outFeatures: 6, activation: 'tanh' },
-  {
-    type: 'gru',
-    name: 'voice',
-    hiddenSize: 6,
-    resetAfter: false,
-    activations: ['sigmoid', 'relu'],
-  },
-  { type: 'linear', name: 'speaks', outFeatures: 1, activation: 'sigmoid' },
-  { type: 'concat', name: 'both', inputs: ['front', 'voice', 'input'] },
-  { type: 'gru', name: 'noise', hiddenSize: 8 },
-  { type: 'concat', name: 'all', inputs: ['voice', 'noise', 'input'] },
-  { type: 'gru', name: 'denoise', hiddenSize: 9 },
-  { type: 'linear', name: 'gains', outFeatures: 4, activation: 'sigmoid' },
-  { type: 'multiply', name: 'gated', inputs: ['gains', 'speaks'] },
-  { type: 'concat', name: 'outputs', inputs: ['gated', 'speaks'] },
-];
-const [BATCH, STEPS, INPUTS, OUTPUTS] = [3, 12, 10, 5];
+/** Keras' GRU of 2016. */
+const CELL = { resetAfter: false, activations: ['sigmoid', 'relu'] } as const;
+
+/** Two branches, concats of earlier outputs and two heads, the shape of a noise suppressor. */
+const NET: ModelDescription = {
+  layers: [
+    { type: 'linear', name: 'front', inFeatures: 42, outFeatures: 24, activation: 'tanh' },
+    { type: 'gru', name: 'voice', hiddenSize: 24, ...CELL },
+    { type: 'linear', name: 'speaks', outFeatures: 1, activation: 'sigmoid' },
+    { type: 'concat', name: 'both', inputs: ['front', 'voice', 'input'] },
+    { type: 'gru', name: 'noise', hiddenSize: 48, ...CELL },
+    { type: 'concat', name: 'all', inputs: ['voice', 'noise', 'input'] },
+    { type: 'gru', name: 'denoise', hiddenSize: 96, ...CELL },
+    { type: 'linear', name: 'gains', outFeatures: 22, activation: 'sigmoid' },
+  ],
+  outputs: ['gains', 'speaks'],
+};
+const [BATCH, STEPS] = [3, 12];
 
 const random = createRandom(5);
-const x = Float32Array.from(random.vector(BATCH * STEPS * INPUTS, 1));
-const target = Float32Array.from(random.vector(BATCH * STEPS * OUTPUTS, 1), (v) => (v + 1) / 2);
+const x = Float32Array.from(random.vector(BATCH * STEPS * 42, 1));
+const half = (length: number): Float32Array =>
+  Float32Array.from(random.vector(BATCH * STEPS * length, 1), (v) => (v + 1) / 2);
+const target = { gains: half(22), speaks: half(1) };
 const over = { steps: STEPS, batch: BATCH };
 const options = {
   ...over,
-  loss: { type: 'mse' },
+  loss: { gains: 'mse', speaks: 'mse' },
+  lossWeights: { speaks: 0.5 },
   optimizer: { type: 'adam', learningRate: 0.01 },
 } as const;
 
@@ -41,7 +42,7 @@ const engines = variants.map((variant) => ({ variant, engine: createEngine(varia
 
 /** The bytes that a trainer needs at the least, out of the error of one that has fewer. */
 function leastBytes(engine: Engine): number {
-  const model = Model.create(engine, { layers: LAYERS });
+  const model = Model.create(engine, NET);
   try {
     Trainer.create(model, { ...options, maxBytes: 1 });
   } catch (error) {
@@ -51,7 +52,7 @@ function leastBytes(engine: Engine): number {
 }
 
 describe.each(engines)('a graph, $variant SIMD', ({ engine }) => {
-  const create = (): Model => Model.create(engine, { layers: LAYERS }, { seed: 3 });
+  const create = (): Model => Model.create(engine, NET, { seed: 3 });
 
   it('learns', () => {
     const trainer = Trainer.create(create(), options);
@@ -61,18 +62,24 @@ describe.each(engines)('a graph, $variant SIMD', ({ engine }) => {
 
   it('streams with the bits of a whole sequence', () => {
     const model = create();
-    const { output } = model.forward(x, over);
+    const { outputs } = model.forward(x, over);
     const stream = model.stream({ batch: BATCH });
-    const streamed = new Float32Array(output.length);
-    stream.run(x.subarray(0, x.length / 2), streamed, STEPS / 2);
-    const rest = streamed.subarray(streamed.length / 2);
+    const [gains, speaks] = [
+      new Float32Array(target.gains.length),
+      new Float32Array(BATCH * STEPS),
+    ];
+    stream.run(x.subarray(0, x.length / 2), { gains, speaks }, STEPS / 2);
+    const rest = {
+      gains: gains.subarray(gains.length / 2),
+      speaks: speaks.subarray(speaks.length / 2),
+    };
     stream.run(x.slice(x.length / 2), rest, STEPS / 2);
-    expect(streamed).toEqual(output);
+    expect({ gains, speaks }).toEqual(outputs);
   });
 
   it('has the same bits under a budget that cuts its steps, and over threads', async () => {
     const trained = (on: Engine, maxBytes?: number): [string, ...unknown[]][] => {
-      const model = Model.create(on, { layers: LAYERS }, { seed: 3 });
+      const model = Model.create(on, NET, { seed: 3 });
       const trainer = Trainer.create(model, { ...options, ...(maxBytes && { maxBytes }) });
       for (let update = 0; update < 3; update++) trainer.trainOn(x, target);
       return [...model.stateDict()].map(([name, { data }]) => [name, ...data]);
@@ -86,10 +93,10 @@ describe.each(engines)('a graph, $variant SIMD', ({ engine }) => {
 
   it('comes back from a file', () => {
     const model = create();
-    const { output } = model.forward(x, over);
+    const { outputs } = model.forward(x, over);
     const loaded = loadModel(engine, saveModel(model));
     expect(loaded.description).toEqual(model.description);
-    expect(loaded.forward(x, over).output).toEqual(output);
+    expect(loaded.forward(x, over).outputs).toEqual(outputs);
   });
 
   // Node 20 multiplies bytes wrongly in relaxed SIMD, and refuses 8 bits there.
@@ -102,7 +109,7 @@ describe.each(engines)('a graph, $variant SIMD', ({ engine }) => {
   });
 
   it('is summed up with every layer', () => {
-    for (const { name } of LAYERS) expect(summary(create())).toContain(name);
+    for (const { name } of NET.layers) expect(summary(create())).toContain(name);
   });
 });
 

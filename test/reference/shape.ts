@@ -60,6 +60,7 @@ export const isValid = ({ batch, lengths }: Dims, row: number): boolean =>
 export function unfoldDims(dims: Dims, steps: number, isRow: boolean): Dims {
   const batch = dims.steps * dims.batch;
   if (isRow) return { steps, batch };
+  if (!dims.lengths) return { steps, batch, outer: dims };
   const lengths = Array.from({ length: batch }, (_, row) => (isValid(dims, row) ? steps : 0));
   return { steps, batch, lengths, outer: dims };
 }

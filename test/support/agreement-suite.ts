@@ -76,7 +76,9 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
       });
       agree(counted, withOptions, graphRuns);
       for (const kind of GRAPH_KINDS.filter((name) => name !== 'recurrent')) {
-        expect(kinds.get(kind) ?? 0, kind).toBeGreaterThanOrEqual(0.04 * graphRuns);
+        // 20 of 500; a short run may have one alone.
+        const least = graphRuns < 100 ? 1 : 0.04 * graphRuns;
+        expect(kinds.get(kind) ?? 0, kind).toBeGreaterThanOrEqual(least);
       }
     });
 
