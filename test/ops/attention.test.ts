@@ -174,6 +174,24 @@ it('a trainer of attention on the inputs alone trains what it learns', () => {
   expect(Math.abs(model.stateDict().get('attention.scale')!.data[0]!)).toBeLessThan(1e-2);
 });
 
+it('a second pass has the gradients of the first', () => {
+  const model = create(
+    { type: 'gru', name: 'a', inputSize: 2, hiddenSize: 4 },
+    { type: 'linear', name: 'b', outFeatures: 4 },
+    { type: 'attention', inputs: ['a', 'b'], heads: 2 },
+  );
+  const trainer = Trainer.create(model, { steps: 5, batch: 2 });
+  const [x, dy] = [numbers(3, 20), numbers(4, 40)];
+  const [first, second] = [0, 1].map(() => {
+    trainer.forward(x);
+    trainer.zeroGradients();
+    const { input } = trainer.backward({ output: dy });
+    const all = [...trainer.gradients()].flatMap(([, { data }]) => [...data]);
+    return Float32Array.from([...input!, ...all]);
+  });
+  expect(sameBits(first!, second!)).toBe(true);
+});
+
 it.each([
   [{ score: 'cosine' }, /score.*'dot' or 'scaledDot' or 'additive' or 'concat'/],
   [{ heads: 0 }, /heads/],
