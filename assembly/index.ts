@@ -27,6 +27,10 @@ export {
   activationForward as activation_forward,
 } from './layers/activation';
 export {
+  attentionBackward as attention_backward,
+  attentionForward as attention_forward,
+} from './layers/attention';
+export {
   conv1dBackward as conv1d_backward,
   conv1dForward as conv1d_forward,
   conv1dPrepare as conv1d_prepare,

@@ -79,7 +79,8 @@ type AnyComplete =
   | CompleteJoin
   | CompleteMaxPool1d
   | CompleteAveragePool1d
-  | CompleteUpsample1d;
+  | CompleteUpsample1d
+  | CompleteAttention;
 
 // no entry, but others name it
 type AnySpec =
@@ -101,7 +102,19 @@ type AnySpec =
   | JoinSpec
   | MaxPool1dSpec
   | AveragePool1dSpec
-  | Upsample1dSpec;
+  | Upsample1dSpec
+  | AttentionSpec;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface AttentionSpec {
+  readonly type: 'attention';
+  readonly name?: string;
+  readonly score?: 'dot' | 'scaledDot' | 'additive' | 'concat';
+  readonly heads?: number;
+  readonly scale?: boolean;
+  readonly causal?: boolean;
+  readonly inputSizes?: readonly number[];
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
@@ -150,6 +163,9 @@ interface CommonOptions {
 
 // no entry, but others name it
 type CompleteActivation = Required<ActivationLayerSpec>;
+
+// no entry, but others name it
+type CompleteAttention = Required<AttentionSpec>;
 
 // no entry, but others name it
 type CompleteAveragePool1d = Required<AveragePool1dSpec>;

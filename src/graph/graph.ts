@@ -132,11 +132,12 @@ export class Graph {
   }
 
   #whyNoStream(): string | undefined {
-    for (const [index, { noStream, layer, aside }] of this.nodes.entries()) {
+    const isGiven = (source: number): boolean =>
+      source < 0 ? !this.isStreamedInput(-1 - source) : !this.isStreamed[source];
+    for (const [index, { noStream, layer, aside, streamsBeside }] of this.nodes.entries()) {
       if (!this.isStreamed[index] || this.isInside[index]) continue;
-      if (noStream) return noStream;
-      const isGiven = (source: number): boolean =>
-        source < 0 ? !this.isStreamedInput(-1 - source) : !this.isStreamed[source];
+      const isBeside = streamsBeside === true && this.sources[index]!.slice(aside).every(isGiven);
+      if (noStream && !isBeside) return noStream;
       if (this.sources[index]!.slice(0, aside).some(isGiven)) {
         return `a stream cannot run "${layer}", which reads a row of the whole sequence beside its steps: use model.forward()`;
       }

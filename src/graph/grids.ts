@@ -52,7 +52,10 @@ export class Grids {
   after({ layer, resample, isRowwise, aside }: Node, reads: readonly number[]): number {
     const [before = 0, ...others] = reads.slice(0, aside);
     const grid = this.all[before]!;
-    if (others.some((other) => other !== before)) {
+    const beside = aside === undefined ? [] : reads.slice(aside);
+    const isApart = (other: number): boolean =>
+      other !== beside[0] || (other !== before && this.#isInside(before, other));
+    if (others.some((other) => other !== before) || beside.some(isApart)) {
       const message = `"${layer}" reads layers whose outputs differ in their steps: bring all to the same steps first`;
       throw new GatefoldError('ERR_SHAPE', message);
     }
@@ -64,6 +67,10 @@ export class Grids {
     if (!resample.pools) return this.#made(before, resample, layer);
     if (grid.outer !== undefined) return grid.outer;
     return this.#pooled(resample === IN_ORDER ? this.#main : grid.sequence, layer);
+  }
+
+  #isInside(...grids: readonly number[]): boolean {
+    return grids.some((grid) => this.all[grid]!.outer !== undefined);
   }
 
   #pooled(sequence: number, layer: string): number {

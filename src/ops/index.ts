@@ -2,6 +2,8 @@
 
 import { activation } from './activation.ts';
 import type { ActivationLayerSpec, CompleteActivation } from './activation.ts';
+import { attention } from './attention.ts';
+import type { AttentionSpec, CompleteAttention } from './attention.ts';
 import { conv1d } from './conv1d.ts';
 import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
 import { dropout } from './dropout.ts';
@@ -85,10 +87,12 @@ const LAYERS = [
   maxPool1d,
   averagePool1d,
   upsample1d,
+  attention,
 ];
 
 export type {
   ActivationLayerSpec,
+  AttentionSpec,
   BatchNormSpec,
   ConcatSpec,
   Conv1dSpec,
@@ -159,7 +163,8 @@ type AnySpec =
   | JoinSpec
   | MaxPool1dSpec
   | AveragePool1dSpec
-  | Upsample1dSpec;
+  | Upsample1dSpec
+  | AttentionSpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -185,7 +190,8 @@ type AnyComplete =
   | CompleteJoin
   | CompleteMaxPool1d
   | CompleteAveragePool1d
-  | CompleteUpsample1d;
+  | CompleteUpsample1d
+  | CompleteAttention;
 
 /** One of several inputs of a model. */
 export interface InputSpec {

@@ -177,6 +177,8 @@ export interface Node {
   readonly sources: readonly number[];
   /** The first of its sources that may have other rows than its own; default none. */
   readonly aside?: number;
+  /** Whether it runs step by step beside sources that are whole, whatever `noStream` says. */
+  readonly streamsBeside?: boolean;
   /** Features of what it reads, of all together where it reads several. */
   readonly inputs: number;
   /** The same of each, where it reads several. */

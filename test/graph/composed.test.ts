@@ -128,6 +128,85 @@ describe.each(engines)('several parts, $variant SIMD', ({ engine }) => {
     expect(next).toEqual(whole.output.slice(2 * BATCH * 2, 3 * BATCH * 2));
   });
 
+  it.each(cases)(
+    'a decoder attends to an encoder, $name',
+    ({ source: sources, target: targets }) => {
+      // By dot products of queries with the rows of the encoder, in float64.
+      const layers: LayerSpec[] = [
+        { type: 'gru', name: 'reader', inputSize: 4, hiddenSize: 6, inputs: ['source'] },
+        { type: 'gru', name: 'writer', inputSize: 3, hiddenSize: 6, inputs: ['target'] },
+        { type: 'attention', name: 'seen', inputs: ['writer', 'reader'], score: 'dot', heads: 2 },
+        { type: 'concat', name: 'both', inputs: ['seen', 'writer'] },
+      ];
+      const inputs = ['source', { name: 'target', stepsOf: 'target' }];
+      const outputs = ['reader', 'writer', 'seen'];
+      const model = Model.create(
+        engine,
+        { inputs, outputs, layers: layers.slice(0, 3) },
+        { seed: 5 },
+      );
+      const lengths = { ...(sources && { source: sources }), ...(targets && { target: targets }) };
+      const over = { batch: BATCH, steps, lengths };
+      const result = model.forward({ source, target }, over).outputs;
+      const [keys, queries, seen] = outputs.map((name) => result[name]!);
+      const wanted = seen!.map(() => 0);
+      for (let b = 0; b < BATCH; b++) {
+        const count = sources?.[b] ?? 6;
+        for (let t = 0; t < (targets?.[b] ?? 4); t++) {
+          for (let head = 0; head < 6; head += 3) {
+            const q = (t * BATCH + b) * 6 + head;
+            const scores = Array.from({ length: count }, (_, j) =>
+              [0, 1, 2].reduce(
+                (sum, k) => sum + queries![q + k]! * keys![(j * BATCH + b) * 6 + head + k]!,
+                0,
+              ),
+            );
+            const weights = scores.map((score) => Math.exp(score));
+            const total = weights.reduce((sum, weight) => sum + weight, 0);
+            for (const k of [0, 1, 2]) {
+              wanted[q + k] = weights.reduce(
+                (sum, weight, j) => sum + (weight / total) * keys![(j * BATCH + b) * 6 + head + k]!,
+                0,
+              );
+            }
+          }
+        }
+      }
+      expect(difference(seen!, wanted)).toBeLessThan(1e-6);
+
+      // The gradient is that of differences.
+      const whole = Model.create(engine, { inputs, layers }, { seed: 5 });
+      const trainer = Trainer.create(whole, { batch: BATCH, steps });
+      const dy = numbers(4 * BATCH * 12);
+      const lossOf = (x: Float32Array): number => {
+        const { output } = whole.forward({ source: x, target }, over);
+        return output.reduce((sum, value, k) => sum + value * dy[k]!, 0);
+      };
+      trainer.forward({ source, target }, { lengths });
+      const { inputs: back } = trainer.backward({ output: dy });
+      for (let k = 0; k < source.length; k += 5) {
+        const [up, down] = [0.01, -0.01].map((by) => {
+          const x = source.slice();
+          x[k] = x[k]! + by;
+          return lossOf(x);
+        });
+        expect(back['source']![k]!).toBeCloseTo((up! - down!) / 0.02, 2);
+      }
+
+      if (targets) return;
+      const stream = whole.stream({
+        batch: BATCH,
+        given: { source },
+        steps: { source: 6 },
+        ...(sources && { lengths: { source: sources } }),
+      });
+      const { output } = whole.forward({ source, target }, over);
+      const streamed = new Float32Array(output.length);
+      stream.run({ target }, streamed, 4);
+      expect(streamed).toEqual(output);
+    },
+  );
+
   it('outputs of two heads and their losses add up', () => {
     const trunk: LayerSpec = { type: 'gru', name: 'trunk', inputSize: 4, hiddenSize: 6 };
     const heads: LayerSpec[] = [

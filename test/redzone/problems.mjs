@@ -29,6 +29,7 @@ const ON_INPUTS = [
   'layerNorm',
   'rmsNorm',
   'dropout',
+  'attention',
 ];
 
 const activation = (random) => {
@@ -95,6 +96,7 @@ export function description(random) {
   }
   const count = random.pick([1, 1, 1, 2]);
   for (let k = 0; k < count; k++) layers.push(recurrent(random));
+  if (random.chance(0.15)) layers.push(attention(random, 1));
   if (random.chance(0.15))
     layers.push({ type: 'pool', mode: random.pick(['last', 'mean', 'max']) });
   const isTied = tokens && random.chance(0.3);
@@ -110,10 +112,26 @@ export function description(random) {
   return { layers };
 }
 
+function attention(random, width) {
+  return {
+    type: 'attention',
+    score: random.pick(['dot', 'scaledDot', 'additive', 'concat']),
+    heads: random.pick([1, 2, 3, width].filter((heads) => width % heads === 0)),
+    scale: random.chance(0.5),
+    causal: random.chance(0.5),
+  };
+}
+
 /** A layer before the first one, whose input size follows. */
 function onInputs(random, width, next) {
   const type = random.pick(ON_INPUTS);
   const reads = [width, width];
+  if (type === 'attention') {
+    next.inputSize = width;
+    const sizes = random.pick([[width], reads, [...reads, width]]);
+    const inputs = sizes.map(() => 'input');
+    return { ...attention(random, width), inputs, inputSizes: sizes };
+  }
   const isJoin = ['concat', 'add', 'divide'].includes(type);
   const outputs = { concat: 2 * width, reduceSum: 1, reduceMax: 1 }[type] ?? width;
   next.inputSize = outputs;
@@ -131,7 +149,8 @@ export function sizesOf({ description: { layers }, inputSize, outputSize, pooled
     pooled,
     tokens: takesTokens ? layers[0].numEmbeddings : undefined,
     causal: !layers.some(
-      ({ bidirectional, direction }) => bidirectional || direction === 'backward',
+      ({ bidirectional, direction, type }) =>
+        bidirectional || direction === 'backward' || type === 'attention',
     ),
     streams: !layers.some(({ type, mode }) => type === 'pool' && mode !== 'last'),
   };
@@ -209,7 +228,8 @@ export function trainerOptions(random, sizes) {
     ],
   }));
   // A layer without parameters of its own cannot be in a group.
-  if (sizes.layers.at(-1).type === 'pool' || sizes.layers.at(-1).tied) delete options.groups;
+  if (['pool', 'attention'].includes(sizes.layers.at(-1).type) || sizes.layers.at(-1).tied)
+    delete options.groups;
   add(0.5, () => ({ onNonFinite: 'skip' }));
   add(0.3, () => ({ seed: random.from(0, 1000) }));
   const cuts = !sizes.pooled && options.loss.type !== 'ctc';

@@ -6,6 +6,7 @@ import type { RowActivation } from '../../src/ops/activations.ts';
 import type { JoinType } from '../../src/ops/join.ts';
 import type { ReduceType } from '../../src/ops/reduce.ts';
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
+import type { Attention } from './attention.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
 import type { PoolMode } from './pool.ts';
@@ -148,6 +149,14 @@ export type Layer =
       readonly inputSize: number;
       readonly outputSize: number;
     }
+  | (Attention & {
+      readonly kind: 'attention';
+      readonly name: string;
+      /** Whether scores have a learned scale. */
+      readonly scale: boolean;
+      readonly widths: readonly number[];
+      readonly outputSize: number;
+    })
   | (ConvLayer & {
       readonly kind: 'conv1d';
       readonly name: string;
@@ -374,6 +383,12 @@ function layerOf(
       const { size: count, inputSize = width } = spec;
       return [{ kind: 'repeat', name, count, inputSize, outputSize: inputSize }];
     }
+    case 'attention': {
+      const { score = 'scaledDot', heads = 1, scale = false, causal = false } = spec;
+      const each = spec.inputSizes ?? widths;
+      const outputSize = each[1] ?? each[0]!;
+      return [{ kind: 'attention', name, score, heads, scale, causal, widths: each, outputSize }];
+    }
     default:
       return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
   }
@@ -464,6 +479,11 @@ export function parameterShapes(description: ModelDescription): Map<string, read
       if (layer.weight === layer.name)
         shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.outputSize]);
+    } else if (layer.kind === 'attention') {
+      const { name, score, scale, widths } = layer;
+      if (score === 'additive') shapes.set(`${name}.weight`, [widths[0]!]);
+      if (score === 'concat') shapes.set(`${name}.weight`, [1]);
+      if (scale) shapes.set(`${name}.scale`, [1]);
     } else if (layer.kind === 'recurrent') {
       const { name, spec, ways, inputSize, outputSize } = layer;
       for (const depth of depthsOf(spec)) {

@@ -4,6 +4,12 @@
  * others; without masks it is inference.
  */
 import type { ModelDescription } from '../../src/ops/index.ts';
+import {
+  attentionBackward,
+  attentionForward,
+  type AttentionInputs,
+  type AttentionWeights,
+} from './attention.ts';
 import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';
@@ -210,6 +216,16 @@ const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
   bias: parameters.get(`${name}.bias`)?.data,
 });
 
+const attentionWeights = (name: string, parameters: Parameters): AttentionWeights => ({
+  weight: parameters.get(`${name}.weight`)?.data,
+  scale: parameters.get(`${name}.scale`)?.data,
+});
+
+/** What an attention reads: values are the queries, and keys the values, where these are absent. */
+function attentionInputs([q, v = q, k = v]: readonly Vec[], dims: Dims): AttentionInputs {
+  return { q: q!, v: v!, k: k!, dims, keyDims: dims };
+}
+
 /** Each number times its factor, in training alone. */
 const dropped = (x: Vec, mask: Vec | undefined): Vec =>
   mask ? x.map((value, k) => value * mask[k]!) : x;
@@ -296,6 +312,10 @@ export function forward(
       const xs = sources.map(({ y }) => y);
       tapes.push({ x, dims, xs });
       x = joinForward(layer.type, xs, layer.widths);
+    } else if (layer.kind === 'attention') {
+      const xs = sources.map(({ y }) => y);
+      tapes.push({ x, dims, xs });
+      x = attentionForward(layer, attentionWeights(name, parameters), attentionInputs(xs, dims));
     } else if (layer.kind === 'slice') {
       tapes.push({ x, dims });
       x = sliceForward(x, layer.inputSize, layer.from, layer.outputSize);
@@ -406,6 +426,14 @@ export function backward(
       all = concatBackward(dy, layer.widths);
     } else if (layer.kind === 'join') {
       all = joinBackward(layer.type, xs!, layer.widths, dy);
+    } else if (layer.kind === 'attention') {
+      const [own, into] = [parameters, gradients].map((from) => attentionWeights(name, from));
+      const { dq, dk, dv } = attentionBackward(layer, own!, into!, attentionInputs(xs!, dims), dy);
+      const sums = xs!.map(({ length }) => new Float64Array(length));
+      const last = sums.length - 1;
+      for (const [place, d] of [dq, dv, dk].entries())
+        d.forEach((value, i) => (sums[Math.min(place, last)]![i]! += value));
+      all = sums;
     } else if (layer.kind === 'slice') {
       dy = sliceBackward(dy, layer.inputSize, layer.from, layer.outputSize);
     } else if (layer.kind === 'reverse') {

@@ -1,5 +1,6 @@
 /** 200 random calls of every kernel of a layer, with a fresh seed each time. */
 import { describe, it } from 'vitest';
+import { checkAttention } from '../support/attention-kernel.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import {
   activationKinds,
@@ -25,6 +26,8 @@ describe.each(variants)('kernels of layers from seed ' + first + ', %s SIMD', (v
   it('layer norm', () => campaign((seed) => checkLayerNorm(engine, seed), 5 * RUNS));
 
   it('conv1d', () => campaign((seed) => checkConvolution(engine, seed), 10 * RUNS));
+
+  it('attention', () => campaign((seed) => checkAttention(engine, seed), 10 * RUNS));
 
   it('conv1d in a stream', () => campaign((seed) => checkStream(engine, seed), 5 * RUNS));
 });

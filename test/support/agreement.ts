@@ -206,7 +206,8 @@ function streams(layer: Layer, isWithin: boolean): boolean {
   if (isWithin) return true;
   if (layer.kind === 'recurrent') return layer.ways.every(({ reverse }) => !reverse);
   if (layer.kind === 'conv1d') return layer.padding === 'causal' && layer.convolution.stride === 1;
-  return !['pool', 'reverse', 'windowPool', 'repeat', 'flatten', 'spread'].includes(layer.kind);
+  const whole = ['pool', 'reverse', 'windowPool', 'repeat', 'flatten', 'spread', 'attention'];
+  return !whole.includes(layer.kind);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Random models that are no chain: skips, branches that meet again, inputs read twice. */
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { dimsOf, layersOf } from '../reference/layers.ts';
-import { drawConv1d, drawNorm, drawRecurrent, drawWindows } from './layer-stacks.ts';
+import { divisors, drawConv1d, drawNorm, drawRecurrent, drawWindows } from './layer-stacks.ts';
 import type { StackSizes } from './layer-stacks.ts';
 import { randomActivation, randomMathematics } from './options.ts';
 import type { Random } from './random.ts';
@@ -53,6 +53,12 @@ const OVER_TIME: Readonly<Record<string, Draw>> = {
   maxPool1d: (random) => drawWindows(random),
   averagePool1d: (random) => ({ ...drawWindows(random), countPadding: random.unit() < 0.5 }),
   upsample1d: (random) => ({ size: random.pick([1, 2, 2, 3]) }),
+  attention: (random, [queries, values = queries]) => ({
+    score: random.pick(['dot', 'scaledDot', 'additive', 'concat'] as const),
+    heads: random.pick(divisors(queries!.width).filter((n) => values!.width % n === 0)),
+    scale: random.unit() < 0.5,
+    causal: random.unit() < 0.5,
+  }),
 };
 
 /** Kinds that read several layers. */
@@ -99,7 +105,7 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const all = { type, name, ...own } as Record<string, unknown>;
     if (reads.length) all['inputs'] = reads.map((source) => source.name);
     const first = reads.findIndex((source) => source.isInput);
-    const isJoin = type in JOINS;
+    const isJoin = type in JOINS || type === 'attention';
     if (isJoin) all['inputSizes'] = reads.map((source) => source.width);
     else if (first >= 0) {
       all[WIDTHS[String(all['type'])] ?? 'inputSize'] = reads[first]!.width;
@@ -219,7 +225,12 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const kind = random.pick(Object.keys(kinds));
     if (kind === 'pool' && !(source.readsForward && !source.isInput && random.unit() < 0.6))
       continue;
-    const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
+    const reads =
+      kind === 'attention'
+        ? seenOf(random, source, alike)
+        : kind in JOINS
+          ? readsOf(random, kind, source, alike)
+          : [source];
     if (reads.length === 1 && kind in JOINS) continue;
     const { isPositive = kind === 'divide', ...own } = kinds[kind]!(random, reads, sizes) as {
       isPositive?: boolean;
@@ -247,6 +258,14 @@ function readsOf(random: Random, kind: string, source: Source, alike: readonly S
   if (!fitting.length) return [source];
   const others = Array.from({ length: random.integer(1, count) }, () => random.pick(fitting));
   return random.unit() < 0.5 ? [source, ...others] : [...others, source];
+}
+
+/** What an attention reads: queries, or with values, or with these and keys as wide as queries. */
+function seenOf(random: Random, source: Source, alike: readonly Source[]): Source[] {
+  const fitting = alike.filter(({ width }) => width === source.width);
+  const keys = random.pick(fitting);
+  const reads = [[source], [source, keys], [source, random.pick(alike), keys]];
+  return random.pick(reads);
 }
 
 /** The layers that the last one needs, after a join of what nobody reads, where steps are equal. */

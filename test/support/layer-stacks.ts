@@ -32,7 +32,7 @@ export function rowActivation(random: Random): RowActivation {
   return kind === 1 ? 'logSoftmax' : randomActivation(random);
 }
 
-const divisors = (n: number): number[] =>
+export const divisors = (n: number): number[] =>
   Array.from({ length: n }, (_, k) => k + 1).filter((k) => n % k === 0);
 
 const perhaps = (random: Random): { activation?: RowActivation } =>
