@@ -27,6 +27,10 @@ export {
   activationForward as activation_forward,
 } from './layers/activation';
 export {
+  batchNormBackward as batch_norm_backward,
+  batchNormForward as batch_norm_forward,
+} from './layers/batch-norm';
+export {
   conv1dBackward as conv1d_backward,
   conv1dForward as conv1d_forward,
   conv1dPrepare as conv1d_prepare,

@@ -33,6 +33,8 @@ export class Graph {
   readonly resampledBy: string | undefined;
   /** Why the model cannot run step by step; `undefined` where it can. */
   readonly noStream: string | undefined;
+  /** Why training needs whole windows in one pass; `undefined` where it does not. */
+  readonly noSegments: string | undefined;
   /** Elements that all nodes take for every row of a pass. */
   readonly rowLength: number;
 
@@ -47,6 +49,7 @@ export class Graph {
     this.tokens = first.tokens;
     this.isWhole = nodes.some(({ isWhole }) => isWhole);
     this.noStream = nodes.find(({ noStream }) => noStream)?.noStream;
+    this.noSegments = nodes.find(({ noSegments }) => noSegments)?.noSegments;
     this.rowLength = nodes.reduce((sum, node) => sum + node.rowLength, 0);
     const { grids, gridOf } = gridsOf(nodes, sources);
     this.grids = grids;

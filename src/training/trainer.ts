@@ -314,6 +314,7 @@ export class Trainer extends HostDisposable {
   zeroGradients(): void {
     this.#checkAlive();
     this.#kernels.zero(this.#updater.gradients);
+    this.#workspace.discard();
   }
 
   /** A copy of the gradients, by the names of the parameters. */
@@ -326,6 +327,7 @@ export class Trainer extends HostDisposable {
   update(): UpdateReport {
     this.#checkAlive();
     const report = this.#updater.update();
+    if (report.finite) this.#workspace.settle();
     this.#refresh();
     return report;
   }
@@ -377,7 +379,7 @@ export class Trainer extends HostDisposable {
   }
 
   #beginGradients(): void {
-    this.#kernels.zero(this.#updater.gradients);
+    this.zeroGradients();
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
   }
 

@@ -48,7 +48,14 @@ describe('gradcheck of every option of the layers of the reference', () => {
   it.each([true, false])('normalisations, gamma %s', (scale) => {
     for (const bias of [true, false]) {
       check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
-      check({ type: 'batchNorm', inputSize: 4, scale, bias, frozen: true }, 1);
+      for (const frozen of [true, false]) {
+        const batchNorm = { type: 'batchNorm', scale, bias, frozen } as const;
+        check({ ...batchNorm, inputSize: 4 }, 1);
+        check([{ type: 'gru', inputSize: 2, hiddenSize: 3 }, batchNorm], 1);
+        // Rows without a step are there, but do not count.
+        const first = { type: 'linear', inFeatures: 2, outFeatures: 3 } as const;
+        check([first, { type: 'pool', mode: 'mean' }, batchNorm], 1);
+      }
     }
     check({ type: 'rmsNorm', inputSize: 4, scale }, 1);
   });

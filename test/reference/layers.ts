@@ -77,7 +77,7 @@ export type Layer =
       /** Whether the mean is taken off: not by an RMS normalisation. */
       readonly isCentred: boolean;
     })
-  | (NormLayer & { readonly kind: 'batchNorm' })
+  | (NormLayer & { readonly kind: 'batchNorm'; readonly frozen: boolean })
   | {
       readonly kind: 'reduce';
       readonly name: string;
@@ -270,7 +270,8 @@ function layerOf(
     case 'batchNorm': {
       const { inputSize = width, eps: epsilon = 1e-5, scale = true, bias = true } = spec;
       const own = { name, epsilon, scale, bias, inputSize, outputSize: inputSize };
-      if (spec.type === 'batchNorm') return [{ kind: 'batchNorm', ...own }];
+      if (spec.type === 'batchNorm')
+        return [{ kind: 'batchNorm', ...own, frozen: spec.frozen ?? false }];
       return [{ kind: 'layerNorm', ...own, isCentred: true }];
     }
     case 'rmsNorm': {
@@ -396,7 +397,9 @@ export function parameterShapes(description: ModelDescription): Map<string, read
 /** Whether a parameter is one that no training changes. */
 export function isFixed(description: ModelDescription, parameter: string): boolean {
   return layersOf(description).some(
-    ({ kind, name }) => kind === 'batchNorm' && parameter.startsWith(`${name}.`),
+    (layer) =>
+      layer.kind === 'batchNorm' &&
+      parameter.startsWith(`${layer.name}.${layer.frozen ? '' : 'running_'}`),
   );
 }
 
@@ -405,7 +408,10 @@ export function dimsAfter(layer: Layer, dims: Dims): Dims {
   if (layer.kind === 'conv1d') return convDims(layer, dims);
   if (layer.kind === 'windowPool') return windowPoolDims(layer, dims);
   if (layer.kind === 'repeat') return repeatDims(layer.count, dims);
-  if (layer.kind === 'pool') return { steps: 1, batch: dims.batch };
+  if (layer.kind === 'pool') {
+    const counted = dims.lengths && Array.from(dims.lengths, (length) => length > 0);
+    return { steps: 1, batch: dims.batch, ...(counted && { counted }) };
+  }
   return dims;
 }
 
@@ -418,6 +424,11 @@ export function dimsOf(
   for (const layer of layers) {
     const before = all[layer.reads[0]!]?.after ?? given;
     all.push({ before, after: dimsAfter(layer, before) });
+/** Whether training is another function than inference, whatever it draws. */
+export function trainsOtherwise(description: ModelDescription): boolean {
+  return layersOf(description).some((layer) => layer.kind === 'batchNorm' && !layer.frozen);
+}
+
   }
   return all;
 }

@@ -18,8 +18,11 @@ import {
   layerNormBackward,
   layerNormForward,
   spreadOf,
+  featureOf,
   type BatchNormWeights,
+  type BatchNormTape,
   type Factor,
+  type BatchRows,
   type LayerNormWeights,
 } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
@@ -71,6 +74,7 @@ export interface Tape {
     /** The state of a convolution before the first step. */
     readonly initial?: Vec;
   }[];
+    readonly norm?: BatchNormTape;
   /** How near any step came to a place where a derivative jumps. */
   readonly kink: number;
   /** The least that the numbers of any normalised c were apart, in units of the largest. */
@@ -195,6 +199,13 @@ const batchNormWeights = (name: string, parameters: Parameters): BatchNormWeight
 });
 
 const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
+/** Behind a pool every row is there, and those of a sequence without a step do not count. */
+function batchRows({ steps, batch, lengths, counted }: Dims): BatchRows {
+  const all = Array.from({ length: steps * batch }, (_, row) => row);
+  const valid = all.filter((row) => !lengths || Math.floor(row / batch) < lengths[row % batch]!);
+  return { valid, counted: valid.filter((row) => !counted || counted[row % batch]!) };
+}
+
   weight: parameters.get(`${name}.weight`)!.data,
   bias: parameters.get(`${name}.bias`)?.data,
 });
@@ -270,8 +281,17 @@ export function forward(
       );
       x = reduceForward(type, x, layer.inputSize);
     } else if (layer.kind === 'batchNorm') {
-      tapes.push({ x, dims });
-      x = batchNormForward(batchNormWeights(name, parameters), layer.epsilon, x);
+      const rows = batchRows(dims);
+      const isTraining = masks !== undefined && !layer.frozen;
+      for (let k = 0; isTraining && k < layer.inputSize; k++) {
+        // One row alone, or none, is normalised by epsilon.
+        const column = featureOf(x, layer.inputSize, k, rows.counted);
+        if (column.length > 1) spread = Math.min(spread, spreadOf(column));
+      }
+      const weights = batchNormWeights(name, parameters);
+      const { y, tape: norm } = batchNormForward(weights, layer.epsilon, x, rows, isTraining);
+      tapes.push({ x, dims, norm });
+      x = y;
     } else if (layer.kind === 'dropout') {
       tapes.push({ x, dims });
       x = dropped(x, masks?.get(`${name}.dropout`));
@@ -359,7 +379,7 @@ export function backward(
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;
     const { name } = layer;
-    const { x, xs, dims, stack, initial } = tape.layers[k]!;
+    const { x, xs, dims, stack, initial, norm } = tape.layers[k]!;
     let dy: Vec | undefined = dys.get(k)!;
     let all: Vec[] | undefined;
     if (layer.kind === 'embedding') {
@@ -376,7 +396,8 @@ export function backward(
     } else if (layer.kind === 'reduce') {
       dy = reduceBackward(layer.type, x, dy, layer.inputSize);
     } else if (layer.kind === 'batchNorm') {
-      dy = batchNormBackward(batchNormWeights(name, parameters), layer.epsilon, dy);
+      const [own, into] = [parameters, gradients].map((from) => normWeights(name, from));
+      dy = batchNormBackward(own!, layer.frozen ? {} : into!, norm!, dy);
     } else if (layer.kind === 'dropout') {
       dy = dropped(dy, tape.masks?.get(`${name}.dropout`));
     } else if (layer.kind === 'concat') {

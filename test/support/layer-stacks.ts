@@ -70,7 +70,7 @@ export function drawWindows(random: Random): object {
   };
 }
 
-/** A normalisation that a trainer takes. */
+/** A normalisation of any kind. */
 export function drawNorm(
   random: Random,
   type: 'layerNorm' | 'rmsNorm' | 'batchNorm' = 'layerNorm',
@@ -79,7 +79,8 @@ export function drawNorm(
   const own = { eps, scale: random.unit() < 0.7 };
   if (type === 'rmsNorm') return { type, ...own };
   const bias = random.unit() < 0.7;
-  return { type, ...own, bias, ...(type === 'batchNorm' && { frozen: true }) } as LayerSpec;
+  if (type === 'batchNorm') return { type, ...own, bias, frozen: random.unit() < 0.4 };
+  return { type, ...own, bias };
 }
 
 export function drawRecurrent(
