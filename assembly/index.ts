@@ -34,6 +34,8 @@ export {
   conv1dBackward as conv1d_backward,
   conv1dForward as conv1d_forward,
   conv1dPrepare as conv1d_prepare,
+  convTranspose1dBackward as conv_transpose1d_backward,
+  convTranspose1dForward as conv_transpose1d_forward,
 } from './layers/conv1d';
 export {
   denseBackward as dense_backward,

@@ -4,6 +4,8 @@ import { activation } from './activation.ts';
 import type { ActivationLayerSpec, CompleteActivation } from './activation.ts';
 import { conv1d } from './conv1d.ts';
 import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
+import { convTranspose1d } from './conv-transpose1d.ts';
+import type { CompleteConvTranspose1d, ConvTranspose1dSpec } from './conv-transpose1d.ts';
 import { dropout } from './dropout.ts';
 import type { CompleteDropout, DropoutSpec } from './dropout.ts';
 import { embedding } from './embedding.ts';
@@ -58,6 +60,7 @@ const LAYERS = [
   activation,
   ...norms,
   conv1d,
+  convTranspose1d,
   ...reductions,
   dropout,
   concat,
@@ -74,6 +77,7 @@ export type {
   BatchNormSpec,
   ConcatSpec,
   Conv1dSpec,
+  ConvTranspose1dSpec,
   DropoutSpec,
   EmbeddingSpec,
   GruSpec,
@@ -125,6 +129,7 @@ type AnySpec =
   | RmsNormSpec
   | BatchNormSpec
   | Conv1dSpec
+  | ConvTranspose1dSpec
   | ConcatSpec
   | SliceSpec
   | ReverseSpec
@@ -146,6 +151,7 @@ type AnyComplete =
   | CompleteActivation
   | CompleteNorm
   | CompleteConv1d
+  | CompleteConvTranspose1d
   | CompleteConcat
   | CompleteSlice
   | CompleteReverse

@@ -8,6 +8,7 @@ import type { ReduceType } from '../../src/ops/reduce.ts';
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
+import { convTransposeDims, type ConvTranspose } from './conv-transpose1d.ts';
 import type { PoolMode } from './pool.ts';
 import type { Dims, StackState } from './stack.ts';
 import type { Unit } from './step.ts';
@@ -131,6 +132,13 @@ export type Layer =
       readonly inputSize: number;
       readonly outputSize: number;
     }
+  | (ConvTranspose & {
+      readonly kind: 'convTranspose1d';
+      readonly name: string;
+      readonly bias: boolean;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    })
   | (ConvLayer & {
       readonly kind: 'conv1d';
       readonly name: string;
@@ -264,6 +272,13 @@ function layerOf(
     }
     case 'conv1d':
       return withActivation(convLayer(spec, name, spec.inChannels ?? width), spec.activation);
+    case 'convTranspose1d': {
+      const { kernelSize: taps, outChannels: outputs, inChannels: inputs = width } = spec;
+      const { stride = 1, dilation = 1, padding = 'valid', outputPadding = 0 } = spec;
+      const own = { inputs, outputs, taps, stride, dilation, padding, outputPadding };
+      const sizes = { name, bias: spec.bias ?? true, inputSize: inputs, outputSize: outputs };
+      return withActivation({ kind: 'convTranspose1d', ...own, ...sizes }, spec.activation);
+    }
     case 'activation':
       return [activationLayer(name, spec.activation, spec.inputSize ?? width)];
     case 'layerNorm':
@@ -376,6 +391,9 @@ export function parameterShapes(description: ModelDescription): Map<string, read
       const { inputs, outputs, groups, taps } = layer.convolution;
       shapes.set(`${layer.name}.weight`, [outputs, inputs / groups, taps]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [outputs]);
+    } else if (layer.kind === 'convTranspose1d') {
+      shapes.set(`${layer.name}.weight`, [layer.inputs, layer.outputs, layer.taps]);
+      if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.outputs]);
     } else if (layer.kind === 'linear') {
       if (layer.weight === layer.name)
         shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
@@ -403,9 +421,15 @@ export function isFixed(description: ModelDescription, parameter: string): boole
   );
 }
 
+/** Whether training is another function than inference, whatever it draws. */
+export function trainsOtherwise(description: ModelDescription): boolean {
+  return layersOf(description).some((layer) => layer.kind === 'batchNorm' && !layer.frozen);
+}
+
 /** The rows that a layer puts out: a pool one for each sequence. */
 export function dimsAfter(layer: Layer, dims: Dims): Dims {
   if (layer.kind === 'conv1d') return convDims(layer, dims);
+  if (layer.kind === 'convTranspose1d') return convTransposeDims(layer, dims);
   if (layer.kind === 'windowPool') return windowPoolDims(layer, dims);
   if (layer.kind === 'repeat') return repeatDims(layer.count, dims);
   if (layer.kind === 'pool') {
@@ -424,11 +448,6 @@ export function dimsOf(
   for (const layer of layers) {
     const before = all[layer.reads[0]!]?.after ?? given;
     all.push({ before, after: dimsAfter(layer, before) });
-/** Whether training is another function than inference, whatever it draws. */
-export function trainsOtherwise(description: ModelDescription): boolean {
-  return layersOf(description).some((layer) => layer.kind === 'batchNorm' && !layer.frozen);
-}
-
   }
   return all;
 }

@@ -8,6 +8,7 @@ import type { CellWeights } from './cell.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';
 import { convLayerBackward, convLayerForward, type ConvWeights } from './conv1d.ts';
+import { convTransposeBackward, convTransposeForward } from './conv-transpose1d.ts';
 import { depthsOf, dimsAfter, layersOf, type RecurrentLayer, type Way } from './layers.ts';
 import { roundActivations, roundWeights } from './int8.ts';
 import { joinBackward, joinForward } from './join.ts';
@@ -17,12 +18,12 @@ import {
   batchNormForward,
   layerNormBackward,
   layerNormForward,
-  spreadOf,
   featureOf,
-  type BatchNormWeights,
+  spreadOf,
   type BatchNormTape,
-  type Factor,
+  type BatchNormWeights,
   type BatchRows,
+  type Factor,
   type LayerNormWeights,
 } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
@@ -73,8 +74,8 @@ export interface Tape {
     readonly xs?: readonly Vec[];
     /** The state of a convolution before the first step. */
     readonly initial?: Vec;
-  }[];
     readonly norm?: BatchNormTape;
+  }[];
   /** How near any step came to a place where a derivative jumps. */
   readonly kink: number;
   /** The least that the numbers of any normalised c were apart, in units of the largest. */
@@ -198,7 +199,6 @@ const batchNormWeights = (name: string, parameters: Parameters): BatchNormWeight
   variance: parameters.get(`${name}.running_var`)!.data,
 });
 
-const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
 /** Behind a pool every row is there, and those of a sequence without a step do not count. */
 function batchRows({ steps, batch, lengths, counted }: Dims): BatchRows {
   const all = Array.from({ length: steps * batch }, (_, row) => row);
@@ -206,6 +206,7 @@ function batchRows({ steps, batch, lengths, counted }: Dims): BatchRows {
   return { valid, counted: valid.filter((row) => !counted || counted[row % batch]!) };
 }
 
+const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
   weight: parameters.get(`${name}.weight`)!.data,
   bias: parameters.get(`${name}.bias`)?.data,
 });
@@ -318,6 +319,9 @@ export function forward(
     } else if (layer.kind === 'repeat') {
       tapes.push({ x, dims });
       x = repeatForward(layer.count, x, dims);
+    } else if (layer.kind === 'convTranspose1d') {
+      tapes.push({ x, dims });
+      x = convTransposeForward(layer, convWeights(name, parameters), dims, x);
     } else if (layer.kind === 'conv1d') {
       const before = initial[name]?.h ?? new Float64Array(0);
       tapes.push({ x, dims, initial: before });
@@ -412,6 +416,9 @@ export function backward(
       dy = windowPoolBackward(layer, x, dy, dims);
     } else if (layer.kind === 'repeat') {
       dy = repeatBackward(layer.count, dy, dims);
+    } else if (layer.kind === 'convTranspose1d') {
+      const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
+      dy = convTransposeBackward(layer, own!, into!, dims, x, dy);
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       const dlast = dfinal[name]?.h ?? new Float64Array(0);

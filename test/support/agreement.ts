@@ -203,7 +203,7 @@ function requireSameBits(what: string, a: Float32Array, b: Float32Array): void {
 function streams(layer: Layer): boolean {
   if (layer.kind === 'recurrent') return layer.ways.every(({ reverse }) => !reverse);
   if (layer.kind === 'conv1d') return layer.padding === 'causal' && layer.convolution.stride === 1;
-  return !['pool', 'reverse', 'windowPool', 'repeat'].includes(layer.kind);
+  return !['pool', 'reverse', 'windowPool', 'repeat', 'convTranspose1d'].includes(layer.kind);
 }
 
 /**

@@ -58,6 +58,24 @@ export function drawConv1d(random: Random, inChannels: number, width: number): C
   };
 }
 
+/** A transposed convolution. */
+export function drawConvTranspose(random: Random, outChannels: number): object {
+  const [stride, dilation] = [random.pick([1, 1, 2, 3]), random.pick([1, 1, 2])];
+  const padding = random.pick(['valid', 'same', 1, 'pair'] as const);
+  const zeros = (): number => random.integer(0, 2);
+  const more = padding === 'same' ? 0 : random.integer(0, Math.max(stride, dilation) - 1);
+  return {
+    outChannels,
+    kernelSize: random.pick([1, 2, 3, 3, 4]),
+    stride,
+    dilation,
+    padding: padding === 'pair' ? [zeros(), zeros()] : padding,
+    outputPadding: random.pick([0, more]),
+    bias: random.unit() < 0.7,
+    ...perhaps(random),
+  };
+}
+
 /** Windows of a pool; its padding is below the steps of one. */
 export function drawWindows(random: Random): object {
   const poolSize = random.pick([1, 2, 2, 3, 4, 5]);
