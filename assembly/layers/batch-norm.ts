@@ -2,17 +2,14 @@
  * Batch normalisation (Ioffe and Szegedy 2015) in training: every feature by its mean and biased
  * variance over n rows.
  *
- *   x^ = (x - mean) / sqrt(var + e)        y = gamma x^ + beta
- *   dgamma += sum of dy x^                 dbeta += sum of dy
- *   dx = (dy - sum(dy) / n - x^ sum(dy x^) / n) gamma / sqrt(var + e)
+ *   x^ = (x - mean) s        s = 1 / sqrt(var + e)        y = gamma x^ + beta
+ *   dgamma += sum of dy x^   dbeta += sum of dy
+ *   dx = (dy - sum(dy) / n - x^ sum(dy x^) / n) gamma s
  *
  * Rows that do not count are normalised by the statistics of those that do, and their dx is dy
- * gamma / sqrt(var + e). All sums are float64 and go from row to row: in memory order, so that no
- * two rows share a set of a cache.
+ * gamma s. All is float64, two features at a time. Sums go from row to row, each row as a whole: in
+ * the order of the memory.
  */
-
-import { firstLanes, narrow, widenHigh, widenLow } from '../base/simd';
-import { stretch } from './norm';
 
 /**
  * The forward pass reads x, gamma and beta; it writes y and the statistics. The backward pass reads
@@ -46,148 +43,112 @@ export class BatchNorm {
   /** [W] each inout, accumulate, or 0 where the parameter is not there. */
   dGamma: usize;
   dBeta: usize;
-  /** [5, W] f64: mean, variance and 1 / sqrt(var + e); backward the sums of dy and dy x^. */
+  /** [5, W] f64: mean, variance and s; backward the sums of dy and of dy (x - mean). */
   statistics: usize;
-  /** [W] scratch: x^ of a row. */
-  scratch: usize;
 }
 
-/** Bytes of a row in whole vectors. */
-function rowBytes(d: BatchNorm): i32 {
-  return ((d.width + 3) & ~3) << 2;
-}
+/** What is done to every row. */
+const MEAN = 0;
+const VARIANCE = 1;
+const OUTPUT = 2;
+const SUMS = 3;
+const GRADIENT = 4;
 
-/** Where statistic k is. */
+/** Features k and k + 1 of a row in float64; 0 beyond the last one. */
 // @ts-ignore: decorator
 @inline
-function statistic(d: BatchNorm, k: i32): usize {
-  return d.statistics + k * (rowBytes(d) << 1);
+function pair(row: usize, k: i32, width: i32): v128 {
+  const at = row + (k << 2);
+  return f64x2.promote_low_f32x4(k + 1 < width ? v128.load64_zero(at) : v128.load32_zero(at));
 }
 
-/** sums += the four numbers that are p and q. */
+/** Features k and k + 1 of a row = a pair. */
 // @ts-ignore: decorator
 @inline
-function add(sums: usize, p: v128, q: v128): void {
-  v128.store(sums, f64x2.add(v128.load(sums), p));
-  v128.store(sums, f64x2.add(v128.load(sums, 16), q), 16);
+function put(row: usize, k: i32, values: v128): void {
+  v128.store64_lane(row + (k << 2), f32x4.demote_f64x2_zero(values), 0);
 }
 
-/** Statistic k: the mean of x, or of (x - mean)^2, over the rows that count. */
-function takeMoment(d: BatchNorm, k: i32): void {
-  const bytes = rowBytes(d);
-  const sums = statistic(d, k);
-  memory.fill(sums, 0, bytes << 1);
-  for (let r = 0; r < d.counted; r++) {
+// @ts-ignore: decorator
+@inline
+function add(to: usize, values: v128): void {
+  v128.store(to, f64x2.add(v128.load(to), values));
+}
+
+/** Bytes from statistic to statistic. */
+// @ts-ignore: decorator
+@inline
+function vectorBytes(d: BatchNorm): i32 {
+  return ((d.width + 3) & ~3) << 3;
+}
+
+/** Does one thing to the first `rows` rows. */
+function eachRow(d: BatchNorm, what: i32, rows: i32): void {
+  const width = d.width;
+  const bytes = vectorBytes(d);
+  const share = 1 / <f64>max(d.counted, 1);
+  for (let r = 0; r < rows; r++) {
     const x = d.x + r * d.xRow;
-    for (let at = 0; at < bytes; at += 16) {
-      const v = v128.and(v128.load(x + at), firstLanes(d.width - (at >> 2)));
-      let p = widenLow(v);
-      let q = widenHigh(v);
-      if (k) {
-        p = f64x2.sub(p, v128.load(d.statistics + (at << 1)));
-        q = f64x2.sub(q, v128.load(d.statistics + (at << 1), 16));
-        p = f64x2.mul(p, p);
-        q = f64x2.mul(q, q);
+    const dy = d.dy + r * d.dyRow;
+    const own = f64x2.splat(r < d.counted ? share : 0);
+    for (let k = 0; k < width; k += 2) {
+      const mean = d.statistics + (k << 3);
+      const variance = mean + bytes;
+      const scale = variance + bytes;
+      const sum = scale + bytes;
+      const along = sum + bytes;
+      let p = pair(x, k, width);
+      if (what == MEAN) {
+        add(mean, f64x2.mul(p, own));
+        continue;
       }
-      add(sums + (at << 1), p, q);
+      p = f64x2.sub(p, v128.load(mean));
+      if (what == VARIANCE) {
+        add(variance, f64x2.mul(f64x2.mul(p, p), own));
+        continue;
+      }
+      const s = v128.load(scale);
+      if (what == SUMS) {
+        const g = pair(dy, k, width);
+        add(sum, g);
+        add(along, f64x2.mul(f64x2.mul(g, p), s));
+        continue;
+      }
+      p = f64x2.mul(p, s);
+      if (what == GRADIENT) {
+        const back = f64x2.add(v128.load(sum), f64x2.mul(p, v128.load(along)));
+        p = f64x2.mul(f64x2.sub(pair(dy, k, width), f64x2.mul(back, own)), s);
+      }
+      if (d.gamma) p = f64x2.mul(p, pair(d.gamma, k, width));
+      if (what == OUTPUT && d.beta) p = f64x2.add(p, pair(d.beta, k, width));
+      put(what == OUTPUT ? d.y + r * d.yRow : d.dx + r * d.dxRow, k, p);
     }
-  }
-  const count = f64x2.splat(<f64>max(d.counted, 1));
-  for (let at = 0; at < bytes << 1; at += 16) {
-    v128.store(sums + at, f64x2.div(v128.load(sums + at), count));
-  }
-}
-
-/** hat = x^ of one row, zero in the padding. */
-function standardise(d: BatchNorm, hat: usize, r: i32): void {
-  const bytes = rowBytes(d);
-  const x = d.x + r * d.xRow;
-  const scales = statistic(d, 2);
-  for (let at = 0; at < bytes; at += 16) {
-    const wide = at << 1;
-    const v = v128.load(x + at);
-    const p = f64x2.sub(widenLow(v), v128.load(d.statistics + wide));
-    const q = f64x2.sub(widenHigh(v), v128.load(d.statistics + wide, 16));
-    const low = f64x2.mul(p, v128.load(scales + wide));
-    const high = f64x2.mul(q, v128.load(scales + wide, 16));
-    v128.store(hat + at, v128.and(narrow(low, high), firstLanes(d.width - (at >> 2))));
   }
 }
 
 export function batchNormForward(descriptor: usize): void {
   const d = changetype<BatchNorm>(descriptor);
-  const bytes = rowBytes(d);
-  takeMoment(d, 0);
-  takeMoment(d, 1);
-  const variances = statistic(d, 1);
-  const scales = statistic(d, 2);
-  for (let at = 0; at < bytes << 1; at += 16) {
-    const sum = f64x2.add(v128.load(variances + at), f64x2.splat(<f64>d.epsilon));
-    v128.store(scales + at, f64x2.div(f64x2.splat(1), f64x2.sqrt(sum)));
+  const bytes = vectorBytes(d);
+  memory.fill(d.statistics, 0, bytes << 1);
+  eachRow(d, MEAN, d.counted);
+  eachRow(d, VARIANCE, d.counted);
+  const variances = d.statistics + bytes;
+  for (let at = 0; at < bytes; at += 8) {
+    store<f64>(variances + bytes + at, 1 / sqrt<f64>(load<f64>(variances + at) + <f64>d.epsilon));
   }
-  for (let r = 0; r < d.rows; r++) {
-    const y = d.y + r * d.yRow;
-    standardise(d, y, r);
-    stretch(y, y, 0, 1, bytes, d.gamma, d.beta);
-  }
+  eachRow(d, OUTPUT, d.rows);
 }
 
-/** Standardises x again, which costs less than memory for x^. */
 export function batchNormBackward(descriptor: usize): void {
   const d = changetype<BatchNorm>(descriptor);
-  const bytes = rowBytes(d);
-  const hat = d.scratch;
-  const sums = statistic(d, 3);
-  const along = statistic(d, 4);
-  memory.fill(sums, 0, bytes << 2);
-  for (let r = d.rows - 1; r >= 0; r--) {
-    const dy = d.dy + r * d.dyRow;
-    standardise(d, hat, r);
-    for (let at = 0; at < bytes; at += 16) {
-      const g = v128.load(dy + at);
-      const h = v128.load(hat + at);
-      const p = widenLow(g);
-      const q = widenHigh(g);
-      add(sums + (at << 1), p, q);
-      add(along + (at << 1), f64x2.mul(p, widenLow(h)), f64x2.mul(q, widenHigh(h)));
-    }
+  const bytes = vectorBytes(d);
+  const sums = d.statistics + 3 * bytes;
+  memory.fill(sums, 0, bytes << 1);
+  eachRow(d, SUMS, d.rows);
+  for (let k = 0; k < d.width; k += 2) {
+    const at = sums + (k << 3);
+    if (d.dBeta) put(d.dBeta, k, f64x2.add(pair(d.dBeta, k, d.width), v128.load(at)));
+    if (d.dGamma) put(d.dGamma, k, f64x2.add(pair(d.dGamma, k, d.width), v128.load(at + bytes)));
   }
-  for (let at = 0; at < bytes; at += 16) {
-    addNarrow(d.dGamma, at, along);
-    addNarrow(d.dBeta, at, sums);
-  }
-  const share = 1 / <f64>max(d.counted, 1);
-  for (let r = d.rows - 1; d.dx && r >= 0; r--) {
-    const dy = d.dy + r * d.dyRow;
-    const dx = d.dx + r * d.dxRow;
-    const own = f64x2.splat(r < d.counted ? share : 0);
-    standardise(d, hat, r);
-    for (let at = 0; at < bytes; at += 16) {
-      const g = v128.load(dy + at);
-      const h = v128.load(hat + at);
-      const low = slope(d, at << 1, widenLow(g), widenLow(h), own);
-      const high = slope(d, (at << 1) + 16, widenHigh(g), widenHigh(h), own);
-      const dHat = narrow(low, high);
-      v128.store(dx + at, d.gamma ? f32x4.mul(dHat, v128.load(d.gamma + at)) : dHat);
-    }
-  }
-}
-
-/** dx of two features without gamma; `share` is 1 / n, or 0 of a row that does not count. */
-// @ts-ignore: decorator
-@inline
-function slope(d: BatchNorm, at: i32, g: v128, h: v128, share: v128): v128 {
-  const sum = v128.load(statistic(d, 3) + at);
-  const along = v128.load(statistic(d, 4) + at);
-  const mean = f64x2.mul(f64x2.add(sum, f64x2.mul(h, along)), share);
-  return f64x2.mul(f64x2.sub(g, mean), v128.load(statistic(d, 2) + at));
-}
-
-/** to[at] += four sums, unless there is no `to`. */
-// @ts-ignore: decorator
-@inline
-function addNarrow(to: usize, at: i32, sums: usize): void {
-  if (!to) return;
-  const sum = narrow(v128.load(sums + (at << 1)), v128.load(sums + (at << 1), 16));
-  v128.store(to + at, f32x4.add(v128.load(to + at), sum));
+  if (d.dx) eachRow(d, GRADIENT, d.rows);
 }

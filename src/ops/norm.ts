@@ -180,7 +180,6 @@ class NormNode implements Node {
         beta: bias ? at.parameter('bias') : NONE,
         dGamma: isTraining && scale ? at.gradient('weight') : NONE,
         dBeta: isTraining && bias ? at.gradient('bias') : NONE,
-        scratch,
       };
     };
     const bound: Bound = {
@@ -188,7 +187,7 @@ class NormNode implements Node {
       gradient,
       describe: () => {
         const lines = derived && { gamma: derived.slot, beta: part(derived.slot, row) };
-        kernels.write(norm, { ...fields(), mode: this.#mode, ...lines });
+        kernels.write(norm, { ...fields(), mode: this.#mode, scratch, ...lines });
       },
       arrange: ({ rows }) => kernels.set(norm, 'rows', rows),
       forward: () => run.layer_norm_forward(norm.address),

@@ -263,9 +263,9 @@ export interface Bound {
   backward?(wantsInput: boolean): void;
   /** To be called when all of a gradient is there. */
   finish?(): void;
-  /** Moves parameters that no optimizer changes; to be called when an update has moved the others. */
+  /** Moves parameters that no optimizer changes, after an update of the others. */
   settle?(): void;
-  /** Forgets what `settle` would do; to be called when the gradients are set to zero. */
+  /** Forgets what `settle` would do; to be called when gradients are set to zero. */
   discard?(): void;
   /** Whether `backward` measures the gradients of its states. */
   measure?(isWanted: boolean): void;

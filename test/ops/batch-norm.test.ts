@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { GatefoldError, Model, Trainer, gradientFlow } from '../../src/hosts/default.ts';
 import type { LayerSpec, StateDict, TrainerOptions } from '../../src/hosts/default.ts';
 import { loadModel, saveModel } from '../../src/formats/gatefold.ts';
-import { sameBits } from '../support/agreement.ts';
+import { checkConfiguration, createCampaign, sameBits } from '../support/agreement.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { createRandom } from '../support/random.ts';
 
@@ -239,6 +239,46 @@ describe.each(variants)('batchNorm in training, %s SIMD', (variant) => {
     const before = model.stateDict();
     trainer.trainOn(x, pooled, { lengths: [0, 0, 0] });
     requireSame(model.stateDict(), before, () => true);
+    trainer.dispose();
+    model.dispose();
+  });
+
+  it('of rows of different lengths, behind a pool and before one, gradients are exact', () => {
+    const linear = { type: 'linear', inFeatures: 3, outFeatures: WIDTH } as const;
+    const pool = { type: 'pool', mode: 'mean' } as const;
+    const norm = { type: 'batchNorm' } as const;
+    const campaign = createCampaign(/* with options */ true);
+    for (const layers of [
+      [linear, pool, norm],
+      [linear, norm, pool],
+    ]) {
+      for (let seed = 1; seed <= 10; seed++) {
+        checkConfiguration(campaign, engine, {
+          variant,
+          description: { layers },
+          dims: { steps: 4, batch: 6 },
+          ragged: true,
+          batchFirst: false,
+          zeroInitialState: true,
+          spare: 0,
+          gradientLimit: Infinity,
+          gain: 1,
+          seed,
+        });
+      }
+    }
+    expect(campaign.configurations).toBeGreaterThan(15);
+  });
+
+  it('rows of inputs are not padded: what lies beside them has no part', () => {
+    const { model, trainer } = create([LAYER]);
+    trainer.forward(x);
+    trainer.backward({ target });
+    const all = [...trainer.gradients().values()].flatMap(({ data }) => [...data]);
+    expect(Math.abs(trainer.update().gradNorm / Math.hypot(...all) - 1)).toBeLessThan(1e-6);
+    const before = model.stateDict();
+    trainer.trainOn(x, target);
+    requireSame(model.stateDict(), before, () => false);
     trainer.dispose();
     model.dispose();
   });

@@ -66,7 +66,7 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
       agree(stackConfiguration(Object.values(cellForms), true), withOptions, optionRuns);
     });
 
-    const graphRuns = Math.ceil(0.5 * runs);
+    const graphRuns = Math.ceil(0.25 * runs);
     it(`graphs of layers: ${graphRuns} random configurations`, { timeout }, () => {
       const kinds = new Map<string, number>();
       const counted = graphConfiguration().map((configuration) => {
