@@ -120,8 +120,7 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const isPooled = source.grid === POOLED;
     const kinds = { ...ROWWISE, ...(isPooled ? {} : OVER_TIME), ...JOINS };
     const kind = random.pick(Object.keys(kinds));
-    if (kind === 'pool' && !(source.readsForward && source.name !== 'input' && random.unit() < 0.6))
-      continue;
+    if (kind === 'pool' && !(source.readsForward && source.name !== 'input')) continue;
     const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
     if (reads.length === 1 && kind in JOINS) continue;
     const { isPositive = kind === 'divide', ...own } = kinds[kind]!(random, reads, sizes) as {
