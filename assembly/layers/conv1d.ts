@@ -481,27 +481,15 @@ export function convTranspose1dBackward(descriptor: usize): void {
   const vectors = (d.outputs + 3) >> 2;
   const depth = d.taps * d.inputs;
   const a = d.windows;
+  const p = d.product;
   for (let end = outputRows(d); end > 0; end -= d.windowRows) {
     const first = max(0, end - d.windowRows);
     const rows = end - first;
     const dy = d.dy + first * d.dyRow;
     layWindows(d, 0, first, rows);
-    productOverRows(d.product, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);
+    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);
     if (!d.y) continue;
     const y = d.y + first * d.yRow;
-    productOfPanels(
-      d.product,
-      rows,
-      a,
-      d.windowRow,
-      depth,
-      d.w,
-      depth,
-      vectors,
-      4,
-      ZEROS,
-      y,
-      d.yRow,
-    );
+    productOfPanels(p, rows, a, d.windowRow, depth, d.w, depth, vectors, 4, ZEROS, y, d.yRow);
   }
 }

@@ -247,9 +247,11 @@ describe.each(variants)('batchNorm in training, %s SIMD', (variant) => {
     const linear = { type: 'linear', inFeatures: 3, outFeatures: WIDTH } as const;
     const pool = { type: 'pool', mode: 'mean' } as const;
     const norm = { type: 'batchNorm' } as const;
+    // A bias sees the gradient of a row that does not count.
+    const second = { type: 'linear', outFeatures: WIDTH } as const;
     const campaign = createCampaign(/* with options */ true);
     for (const layers of [
-      [linear, pool, norm],
+      [linear, pool, second, norm],
       [linear, norm, pool],
     ]) {
       for (let seed = 1; seed <= 10; seed++) {

@@ -87,12 +87,12 @@ export const mutants = {
   ],
   'transposed convolution: the gradient of the inputs replaces them too early': [
     [
-      'productOverRows(d.product, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n    if (!d.y) continue;',
+      'productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n    if (!d.y) continue;',
       'if (!d.y) continue;',
     ],
     [
-      '      y,\n      d.yRow,\n    );',
-      '      y,\n      d.yRow,\n    );\n    productOverRows(d.product, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);',
+      'ZEROS, y, d.yRow);\n  }\n}',
+      'ZEROS, y, d.yRow);\n    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n  }\n}',
     ],
   ],
 };
