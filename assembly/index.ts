@@ -31,9 +31,15 @@ export {
   attentionForward as attention_forward,
 } from './layers/attention';
 export {
+  batchNormBackward as batch_norm_backward,
+  batchNormForward as batch_norm_forward,
+} from './layers/batch-norm';
+export {
   conv1dBackward as conv1d_backward,
   conv1dForward as conv1d_forward,
   conv1dPrepare as conv1d_prepare,
+  convTranspose1dBackward as conv_transpose1d_backward,
+  convTranspose1dForward as conv_transpose1d_forward,
 } from './layers/conv1d';
 export {
   denseBackward as dense_backward,

@@ -73,6 +73,7 @@ type AnyComplete =
   | CompleteActivation
   | CompleteNorm
   | CompleteConv1d
+  | CompleteConvTranspose1d
   | CompleteConcat
   | CompleteSlice
   | CompleteReverse
@@ -96,6 +97,7 @@ type AnySpec =
   | RmsNormSpec
   | BatchNormSpec
   | Conv1dSpec
+  | ConvTranspose1dSpec
   | ConcatSpec
   | SliceSpec
   | ReverseSpec
@@ -130,6 +132,8 @@ interface BatchNormSpec {
   readonly eps?: number;
   readonly scale?: boolean;
   readonly bias?: boolean;
+  readonly momentum?: number;
+  readonly unbiased?: boolean;
   readonly frozen?: boolean;
 }
 
@@ -175,6 +179,10 @@ type CompleteConcat = Required<ConcatSpec>;
 
 // no entry, but others name it
 type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> & Pick<Conv1dSpec, 'activation'>;
+
+// no entry, but others name it
+type CompleteConvTranspose1d = Required<Omit<ConvTranspose1dSpec, 'activation'>> &
+  Pick<ConvTranspose1dSpec, 'activation'>;
 
 // no entry, but others name it
 type CompleteDropout = Required<DropoutSpec>;
@@ -240,6 +248,21 @@ interface Conv1dSpec {
   readonly dilation?: number;
   readonly groups?: number;
   readonly padding?: 'valid' | 'same' | 'causal' | readonly [number, number];
+  readonly bias?: boolean;
+  readonly activation?: RowActivation;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ConvTranspose1dSpec {
+  readonly type: 'convTranspose1d';
+  readonly name?: string;
+  readonly inChannels?: number;
+  readonly outChannels: number;
+  readonly kernelSize: number;
+  readonly stride?: number;
+  readonly padding?: 'valid' | 'same' | number | readonly [number, number];
+  readonly outputPadding?: number;
+  readonly dilation?: number;
   readonly bias?: boolean;
   readonly activation?: RowActivation;
 }

@@ -321,10 +321,16 @@ function groupBackward(d: Conv1d, group: i32, first: i32, rows: i32): void {
   const a = d.windows;
   layWindows(d, group, first, rows);
   productOverRows(d.product, rows, a, d.windowRow, depth, dy, row, vectors, 4, dw);
-  if (!d.dx) return;
+  if (d.dx) windowGradients(d, group, first, rows, dy, row);
+}
+
+/** dx += the gradients of `rows` windows, from dy in rows of their own. */
+function windowGradients(d: Conv1d, group: i32, first: i32, rows: i32, dy: usize, row: i32): void {
+  const outputs = groupOutputs(d);
+  const columns = (outputs + 3) & ~3;
   const w = d.wTransposed + group * transposedBytes(d);
-  const wide = (depth + 3) >> 2;
-  const columns = vectors << 2;
+  const wide = (d.taps * groupInputs(d) + 3) >> 2;
+  const a = d.windows;
   productOfPanels(d.product, rows, dy, row, outputs, w, columns, wide, 4, ZEROS, a, d.windowRow);
   addWindows(d, group, first, rows);
 }
@@ -444,5 +450,46 @@ export function conv1dPrepare(descriptor: usize): void {
   for (let group = 0; group < d.groups; group++) {
     const out = d.wTransposed + group * transposedBytes(d);
     transposePanels(out, d.w + group * panelBytes(d), depth, columns, 4);
+  }
+}
+
+/**
+ * The transpose of a convolution: what a step of y gave is added to the steps of x that its window
+ * sees. It reads dy, wTransposed and bias, [I], and writes dx: outputs of a layer whose inputs are
+ * dy. There are no groups and no state.
+ */
+export function convTranspose1dForward(descriptor: usize): void {
+  const d = changetype<Conv1d>(descriptor);
+  const inputs = load<i32>(d.offsets + (d.steps << 2));
+  for (let r = 0; r < inputs; r++) copyTap(d.dx + r * d.dxRow, d.bias, (d.inputs + 3) & ~3);
+  const rows = outputRows(d);
+  for (let end = rows; end > 0; end -= d.windowRows) {
+    const first = max(0, end - d.windowRows);
+    windowGradients(d, 0, first, end - first, d.dy + first * d.dyRow, d.dyRow);
+  }
+}
+
+/**
+ * Its way back is that convolution, without a bias: it reads x, the gradient of what the forward
+ * pass wrote, dy and w; it writes y, the gradient of dy, which may be dy, or 0 where it is not
+ * wanted; and it adds to dw and dBias.
+ */
+export function convTranspose1dBackward(descriptor: usize): void {
+  const d = changetype<Conv1d>(descriptor);
+  const inputs = load<i32>(d.offsets + (d.steps << 2));
+  if (d.dBias) columnSums(d.dBias, d.x, d.xRow, inputs, (d.inputs + 3) >> 2);
+  const vectors = (d.outputs + 3) >> 2;
+  const depth = d.taps * d.inputs;
+  const a = d.windows;
+  const p = d.product;
+  for (let end = outputRows(d); end > 0; end -= d.windowRows) {
+    const first = max(0, end - d.windowRows);
+    const rows = end - first;
+    const dy = d.dy + first * d.dyRow;
+    layWindows(d, 0, first, rows);
+    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);
+    if (!d.y) continue;
+    const y = d.y + first * d.yRow;
+    productOfPanels(p, rows, a, d.windowRow, depth, d.w, depth, vectors, 4, ZEROS, y, d.yRow);
   }
 }

@@ -55,6 +55,8 @@ export class Graph {
   readonly resampledBy: string | undefined;
   /** Why the model cannot run step by step; `undefined` where it can. */
   readonly noStream: string | undefined;
+  /** Why training needs whole windows in one pass; `undefined` where it does not. */
+  readonly noSegments: string | undefined;
   /** Elements that all nodes take for every row of a pass. */
   readonly rowLength: number;
   /** Steps that every sequence has, where the description says so. */
@@ -105,6 +107,7 @@ export class Graph {
     this.isWhole = isSeveral || outside.some(({ isWhole }) => isWhole);
     this.isStreamed = this.#streamed();
     this.noStream = this.#whyNoStream();
+    this.noSegments = nodes.find(({ noSegments }) => noSegments)?.noSegments;
     this.pools = this.outputs.some(({ pools }) => pools);
     const isMade = ({ resample, outer }: Grid): boolean => !!resample && outer === undefined;
     this.resampledBy = this.grids.find(isMade)?.layer;

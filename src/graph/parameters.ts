@@ -272,11 +272,8 @@ export class Store {
     return this.#disposed;
   }
 
-  /** Refuses weights that have no gradient, and nodes that have no way back. */
+  /** Refuses weights that have no gradient. */
   checkTrainable(): void {
-    for (const { noTraining } of this.graph.nodes) {
-      if (noTraining !== undefined) throw new GatefoldError('ERR_UNSUPPORTED', noTraining);
-    }
     if (!this.int8) return;
     const message = 'int8 weights have no gradient: use the float32 model that they come from';
     throw new GatefoldError('ERR_UNSUPPORTED', message);

@@ -739,4 +739,14 @@ export class Workspace {
   finish(): void {
     for (const node of this.#bound) node.finish?.();
   }
+
+  /** Moves the parameters that no optimizer changes, after an update of the others. */
+  settle(): void {
+    for (const node of this.#bound) node.settle?.();
+  }
+
+  /** Forgets how; to be called when the gradients are set to zero. */
+  discard(): void {
+    for (const node of this.#bound) node.discard?.();
+  }
 }

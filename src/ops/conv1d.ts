@@ -77,6 +77,43 @@ export function resampleOf(layer: ConvReach): Resample | undefined {
   return { pools: false, key: `${stride} ${longer}`, steps, extent };
 }
 
+/** The weight of a convolution, and a bias of so many elements; 0 for none. */
+export function convParameters(name: string, shape: ConvShape, biases: number): ParameterSpec[] {
+  const { groups, taps } = shape;
+  const inputs = shape.inputs / groups;
+  const { panels, count } = convPanels(shape);
+  const layout: Layout = { panels, groups: count, taps };
+  const pytorch = { kind: 'uniform', limit: 1 / Math.sqrt(inputs * taps) } as const;
+  const glorot = Math.sqrt(6 / ((inputs + shape.outputs / groups) * taps));
+  const weight: ParameterSpec = {
+    role: 'weight',
+    name: `${name}.weight`,
+    shape: [shape.outputs, inputs, taps],
+    layout,
+    initial: { pytorch, keras: { kind: 'uniform', limit: glorot } },
+  };
+  if (!biases) return [weight];
+  const bias: ParameterSpec = {
+    role: 'bias',
+    name: `${name}.bias`,
+    shape: [biases],
+    layout: { panels: plainPanels(biases, roundUp(biases, 4), 1) },
+    initial: { pytorch, keras: { kind: 'fill', value: 0 } },
+  };
+  return [weight, bias];
+}
+
+/** Refuses taps that are too far apart. */
+export function checkReach(
+  { dilation, kernelSize }: Pick<ConvReach, 'dilation' | 'kernelSize'>,
+  at: string,
+): void {
+  const reach = dilation * (kernelSize - 1);
+  if (reach <= MAX_REACH) return;
+  const message = `"${at}" looks ${reach} steps back, and ${MAX_REACH} are allowed: choose a smaller "dilation" or "kernelSize"`;
+  throw new GatefoldError('ERR_ARGUMENT', message);
+}
+
 class Conv1dNode implements Node {
   readonly sources: readonly number[];
   readonly name: string;
@@ -96,7 +133,7 @@ class Conv1dNode implements Node {
   readonly #inputRow: number;
 
   constructor(source: number, layer: CompleteConv1d) {
-    const { name, inChannels, outChannels, kernelSize, stride, dilation, padding } = layer;
+    const { name, inChannels, outChannels, kernelSize, stride, dilation, padding, bias } = layer;
     this.sources = [source];
     this.name = name;
     this.layer = name;
@@ -106,7 +143,7 @@ class Conv1dNode implements Node {
     this.#layer = layer;
     this.#reach = dilation * (kernelSize - 1);
     this.#inputRow = roundUp(inChannels, 4);
-    this.parameters = this.#parameters();
+    this.parameters = convParameters(name, this.#shape, bias ? outChannels : 0);
     const isCausal = padding === 'causal' && stride === 1;
     this.isWhole = !isCausal;
     const count = isCausal ? this.#reach : 0;
@@ -120,31 +157,6 @@ class Conv1dNode implements Node {
     }
     const resample = resampleOf(layer);
     if (resample) this.resample = resample;
-  }
-
-  #parameters(): ParameterSpec[] {
-    const { name, inChannels, outChannels, kernelSize, groups, bias } = this.#layer;
-    const inputs = inChannels / groups;
-    const outputs = outChannels / groups;
-    const { panels, count } = convPanels(this.#shape);
-    const layout: Layout = { panels, groups: count, taps: kernelSize };
-    const pytorch = { kind: 'uniform', limit: 1 / Math.sqrt(inputs * kernelSize) } as const;
-    const glorot = Math.sqrt(6 / ((inputs + outputs) * kernelSize));
-    const weight: ParameterSpec = {
-      role: 'weight',
-      name: `${name}.weight`,
-      shape: [outChannels, inputs, kernelSize],
-      layout,
-      initial: { pytorch, keras: { kind: 'uniform', limit: glorot } },
-    };
-    const vector: ParameterSpec = {
-      role: 'bias',
-      name: `${name}.bias`,
-      shape: [outChannels],
-      layout: { panels: plainPanels(outChannels, this.rowLength, 1) },
-      initial: { pytorch, keras: { kind: 'fill', value: 0 } },
-    };
-    return [weight, ...(bias ? [vector] : [])];
   }
 
   get #shape(): ConvShape {
@@ -330,11 +342,7 @@ export const conv1d: Op<Conv1dSpec, CompleteConv1d> = {
   },
   complete(spec, { at }) {
     const layer = spec as CompleteConv1d;
-    const reach = layer.dilation * (layer.kernelSize - 1);
-    if (reach > MAX_REACH) {
-      const message = `"${at}" looks ${reach} steps back, and ${MAX_REACH} are allowed: choose a smaller "dilation" or "kernelSize"`;
-      throw new GatefoldError('ERR_ARGUMENT', message);
-    }
+    checkReach(layer, at);
     for (const key of ['inChannels', 'outChannels'] as const) {
       if (layer[key] % layer.groups === 0) continue;
       const message = `"${at}.groups" expected a divisor of "${key}", ${layer[key]}, got ${layer.groups}`;

@@ -6,6 +6,8 @@ import { attention } from './attention.ts';
 import type { AttentionSpec, CompleteAttention } from './attention.ts';
 import { conv1d } from './conv1d.ts';
 import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
+import { convTranspose1d } from './conv-transpose1d.ts';
+import type { CompleteConvTranspose1d, ConvTranspose1dSpec } from './conv-transpose1d.ts';
 import { dropout } from './dropout.ts';
 import type { CompleteDropout, DropoutSpec } from './dropout.ts';
 import { embedding } from './embedding.ts';
@@ -73,6 +75,7 @@ const LAYERS = [
   activation,
   ...norms,
   conv1d,
+  convTranspose1d,
   ...reductions,
   dropout,
   concat,
@@ -96,6 +99,7 @@ export type {
   BatchNormSpec,
   ConcatSpec,
   Conv1dSpec,
+  ConvTranspose1dSpec,
   DropoutSpec,
   EmbeddingSpec,
   FlattenSpec,
@@ -152,6 +156,7 @@ type AnySpec =
   | RmsNormSpec
   | BatchNormSpec
   | Conv1dSpec
+  | ConvTranspose1dSpec
   | ConcatSpec
   | SliceSpec
   | SplitSpec
@@ -179,6 +184,7 @@ type AnyComplete =
   | CompleteActivation
   | CompleteNorm
   | CompleteConv1d
+  | CompleteConvTranspose1d
   | CompleteConcat
   | CompleteSlice
   | CompleteSplit

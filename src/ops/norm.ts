@@ -1,7 +1,10 @@
 import { NORM_AFFINE, NORM_LAYER, NORM_RMS } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
+import type { Fields } from '../engine/kernels.ts';
 import { NONE, part } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
+import { withBatchStatistics } from './batch-norm.ts';
+import type { BatchStatistics } from './batch-norm.ts';
 import type {
   Bound,
   Derived,
@@ -48,9 +51,10 @@ export interface RmsNormSpec {
 }
 
 /**
- * Normalisation of every feature by statistics that it keeps, `torch.nn.BatchNorm1d` in `eval()`: y
- * = (x - running_mean) / sqrt(running_var + eps) gamma + beta, with `weight` (gamma), `bias`
- * (beta), `running_mean` and `running_var`, [I] each. No training changes them.
+ * Normalisation of every feature, `torch.nn.BatchNorm1d`: y = (x - mean) / sqrt(var + eps) gamma +
+ * beta, with `weight` (gamma), `bias` (beta), `running_mean` and `running_var`, [I] each. Training
+ * takes mean and variance of all valid rows of a window, which move the running ones; all else
+ * takes these.
  */
 export interface BatchNormSpec {
   readonly type: 'batchNorm';
@@ -63,7 +67,11 @@ export interface BatchNormSpec {
   readonly scale?: boolean;
   /** Whether there is a beta; default true. */
   readonly bias?: boolean;
-  /** Whether a model with it may be trained around it; default false. */
+  /** Weight of a window in the running statistics; default 0.1 (PyTorch; Keras' is 1 - this). */
+  readonly momentum?: number;
+  /** Whether `running_var` takes the unbiased variance, as in PyTorch; Keras' is biased. */
+  readonly unbiased?: boolean;
+  /** Whether training takes the running statistics too, and leaves all four as they are. */
   readonly frozen?: boolean;
 }
 
@@ -82,9 +90,11 @@ class NormNode implements Node {
   readonly outputs: number;
   readonly rowLength: number;
   readonly parameters: readonly ParameterSpec[];
-  readonly noTraining?: string;
+  readonly noSegments?: string;
   readonly #mode: number;
   readonly #eps: number;
+  /** Of a batch normalisation that trains. */
+  readonly #moving: Pick<BatchStatistics, 'momentum' | 'unbiased'> | undefined;
 
   constructor(source: number, layer: CompleteNorm) {
     const { type, name, inputSize, eps, scale } = layer;
@@ -98,8 +108,10 @@ class NormNode implements Node {
     this.rowLength = roundUp(inputSize, 4);
     this.#mode = hasStatistics ? NORM_AFFINE : type === 'rmsNorm' ? NORM_RMS : NORM_LAYER;
     this.#eps = eps;
-    if (hasStatistics && !layer.frozen) {
-      this.noTraining = `"${name}" does not train: frozen: true lets the other layers train`;
+    const isFrozen = hasStatistics && layer.frozen;
+    if (hasStatistics && !isFrozen) {
+      this.#moving = layer;
+      this.noSegments = `"${name}" takes the statistics of whole ones; give more bytes, or the layer frozen: true`;
     }
     const present = [scale, bias, hasStatistics, hasStatistics];
     this.parameters = ROLES.filter((_, k) => present[k]).map((role) => {
@@ -111,7 +123,7 @@ class NormNode implements Node {
         shape: [inputSize],
         layout: { row: this.rowLength },
         initial: { pytorch: initial, keras: initial },
-        isFixed: hasStatistics,
+        isFixed: isFrozen || role.startsWith('running'),
         ...(role === 'running_var' && { low: 0 }),
       };
     });
@@ -151,32 +163,31 @@ class NormNode implements Node {
     const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
     const scratch = isTraining ? plan.reserve(2 * row) : NONE;
     const [scale, bias] = [this.#has('weight'), this.#has('bias')];
-    return {
+    /** What both kernels take. */
+    const fields = (): Fields<'LayerNorm'> & Fields<'BatchNorm'> => {
+      const [x, dx] = [at.input(0), at.gradientOfInput(0)];
+      return {
+        width: this.inputs,
+        epsilon: this.#eps,
+        x: x.slot,
+        xRow: x.row * 4,
+        y: output,
+        yRow: row * 4,
+        dy: gradient,
+        dyRow: row * 4,
+        dxRow: dx.row * 4,
+        gamma: scale ? at.parameter('weight') : NONE,
+        beta: bias ? at.parameter('bias') : NONE,
+        dGamma: isTraining && scale ? at.gradient('weight') : NONE,
+        dBeta: isTraining && bias ? at.gradient('bias') : NONE,
+      };
+    };
+    const bound: Bound = {
       output: { slot: output, row },
       gradient,
       describe: () => {
-        const x = at.input(0);
-        kernels.write(norm, {
-          mode: this.#mode,
-          width: this.inputs,
-          epsilon: this.#eps,
-          x: x.slot,
-          xRow: x.row * 4,
-          y: output,
-          yRow: row * 4,
-          gamma: derived ? derived.slot : scale ? at.parameter('weight') : NONE,
-          beta: derived ? part(derived.slot, row) : bias ? at.parameter('bias') : NONE,
-          scratch,
-        });
-        if (!isTraining) return;
-        const dx = at.gradientOfInput(0);
-        kernels.write(norm, {
-          dy: gradient,
-          dyRow: row * 4,
-          dxRow: dx.row * 4,
-          dGamma: scale ? at.gradient('weight') : NONE,
-          dBeta: bias ? at.gradient('bias') : NONE,
-        });
+        const lines = derived && { gamma: derived.slot, beta: part(derived.slot, row) };
+        kernels.write(norm, { ...fields(), mode: this.#mode, scratch, ...lines });
       },
       arrange: ({ rows }) => kernels.set(norm, 'rows', rows),
       forward: () => run.layer_norm_forward(norm.address),
@@ -185,6 +196,9 @@ class NormNode implements Node {
         run.layer_norm_backward(norm.address);
       },
     };
+    const moving = isTraining && this.#moving;
+    if (!moving) return bound;
+    return withBatchStatistics(bound, plan, at, { ...moving, width: this.inputs, row, fields });
   }
 }
 
@@ -251,8 +265,22 @@ export const norms: readonly Op<CompleteNorm, CompleteNorm>[] = [
       keras: 'center',
       onnx: 'B',
     }),
+    momentum: {
+      kind: 'number',
+      low: 0,
+      high: 1,
+      otherwise: 0.1,
+      about: 'Weight of a window in the running statistics.',
+      pytorch: 'momentum',
+      keras: '1 - momentum',
+    },
+    unbiased: flag(true, {
+      about: 'Whether `running_var` takes the unbiased variance.',
+      pytorch: 'always true',
+      keras: 'always false',
+    }),
     frozen: flag(false, {
-      about: 'Whether a model with it may train, which leaves its parameters as they are.',
+      about: 'Whether training takes the running statistics, and changes none of its parameters.',
       pytorch: 'eval()',
       keras: 'trainable=False',
     }),

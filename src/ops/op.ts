@@ -120,7 +120,7 @@ export interface ParameterSpec {
   readonly layout: Layout;
   /** Whether a model with weights of 8 bits keeps it in 8 bits. */
   readonly isInt8?: boolean;
-  /** Whether it is kept as it is: no optimizer changes it, and its gradient is zero. */
+  /** Whether no optimizer changes it: its gradient is zero. */
   readonly isFixed?: boolean;
   /** Least value that it may have. */
   readonly low?: number;
@@ -199,9 +199,9 @@ export interface Node {
   };
   /** Why it cannot run step by step, and what to do. */
   readonly noStream?: string;
-  /** Why it has no way back, so that no trainer takes the model, and what to do. */
-  readonly noTraining?: string;
-  /** Whether every row of its outputs depends on that row of its inputs alone. */
+  /** Why training needs all rows of a window in one pass, and what to do. */
+  readonly noSegments?: string;
+  /** Whether, outside of training, a row of outputs depends on that row of inputs alone. */
   readonly isRowwise?: boolean;
   readonly resample?: Resample;
   /** Elements that it takes for every row of a pass. */
@@ -325,6 +325,10 @@ export interface Bound {
   learnInitial?(): void;
   /** To be called when all of a gradient is there. */
   finish?(): void;
+  /** Moves parameters that no optimizer changes, after an update of the others. */
+  settle?(): void;
+  /** Forgets what `settle` would do; to be called when gradients are set to zero. */
+  discard?(): void;
   /** Whether `backward` measures the gradients of its states. */
   measure?(isWanted: boolean): void;
   /** [T, 2] f64: what it measured. */

@@ -10,6 +10,8 @@ export interface Extent {
   readonly steps: number;
   /** M: rows of all steps. */
   readonly rows: number;
+  /** Behind a pool: how many of them, the first ones, are of a sequence that has a step. */
+  readonly counted?: number;
   /** [T + 1]: the first row of every step. */
   readonly offsets: Int32Array;
   /** Valid steps of each row, sorted. */
@@ -140,8 +142,8 @@ function packed(lengths: Int32Array): Omit<Extent, 'order'> {
 }
 
 /** One row for each row of the batch, in its order. */
-export function pooledExtent({ lengths, order }: Extent): Extent {
-  return { ...uniformExtent(1, lengths.length), order };
+export function pooledExtent({ lengths, order, offsets }: Extent): Extent {
+  return { ...uniformExtent(1, lengths.length), order, counted: offsets[1]! };
 }
 
 /**

@@ -67,8 +67,17 @@ function segmentation(store: Store, options: TrainerOptions): Segmentation {
       '"maxBytes" cuts sequences that a layer reading backwards or a pool needs whole: leave it out',
     );
   }
-  return planSegments(steps, maxBytes, (plan) => {
+  const bytesOf = (plan: Segmentation): number => {
     const shape = { batch, steps: plan.segment, gradients: NONE };
     return reserve(store, options, plan).plan.bytes + Workspace.bytes(store, shape);
-  });
+  };
+  const { noSegments } = store.graph;
+  if (noSegments !== undefined) {
+    const bytes = bytesOf({ segment: steps, count: 1 });
+    if (bytes > maxBytes) {
+      const message = `"maxBytes" of ${maxBytes} bytes cuts windows, which take ${bytes}: ${noSegments}`;
+      throw new GatefoldError('ERR_UNSUPPORTED', message);
+    }
+  }
+  return planSegments(steps, maxBytes, bytesOf);
 }

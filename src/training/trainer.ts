@@ -394,6 +394,7 @@ export class Trainer extends HostDisposable {
   zeroGradients(): void {
     this.#checkAlive();
     this.#kernels.zero(this.#updater.gradients);
+    this.#workspace.discard();
   }
 
   /** A copy of the gradients, by the names of the parameters. */
@@ -406,6 +407,7 @@ export class Trainer extends HostDisposable {
   update(): UpdateReport {
     this.#checkAlive();
     const report = this.#updater.update();
+    if (report.finite) this.#workspace.settle();
     this.#refresh();
     return report;
   }
@@ -459,7 +461,7 @@ export class Trainer extends HostDisposable {
   }
 
   #beginGradients(): void {
-    this.#kernels.zero(this.#updater.gradients);
+    this.zeroGradients();
     writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);
   }
 

@@ -39,6 +39,20 @@ describe('gradcheck of every option of the layers of the reference', () => {
     }
   });
 
+  it('transposed convolutions', () => {
+    const sizes = { type: 'convTranspose1d', inChannels: 3, outChannels: 2 } as const;
+    for (const padding of ['valid', 'same', 1, [2, 1]] as const) {
+      for (const stride of [1, 2, 3]) {
+        for (const dilation of [1, 2]) {
+          const kernelSize = 1 + ((stride + dilation) % 3);
+          const outputPadding = padding === 'same' ? 0 : Math.max(stride, dilation) - 1;
+          const options = { padding, stride, dilation, kernelSize, outputPadding };
+          check({ ...sizes, ...options, bias: stride < 3 }, stride);
+        }
+      }
+    }
+  });
+
   it.each([...activationNames, 'softmax', 'logSoftmax'] as const)('activation %s', (activation) => {
     check({ type: 'activation', inputSize: 4, activation }, 1);
     check({ type: 'linear', inFeatures: 3, outFeatures: 4, activation }, 2);
@@ -48,7 +62,14 @@ describe('gradcheck of every option of the layers of the reference', () => {
   it.each([true, false])('normalisations, gamma %s', (scale) => {
     for (const bias of [true, false]) {
       check({ type: 'layerNorm', inputSize: 4, scale, bias }, 1);
-      check({ type: 'batchNorm', inputSize: 4, scale, bias, frozen: true }, 1);
+      for (const frozen of [true, false]) {
+        const batchNorm = { type: 'batchNorm', scale, bias, frozen } as const;
+        check({ ...batchNorm, inputSize: 4 }, 1);
+        check([{ type: 'gru', inputSize: 2, hiddenSize: 3 }, batchNorm], 1);
+        // Rows without a step are there, but do not count.
+        const first = { type: 'linear', inFeatures: 2, outFeatures: 3 } as const;
+        check([first, { type: 'pool', mode: 'mean' }, batchNorm], 1);
+      }
     }
     check({ type: 'rmsNorm', inputSize: 4, scale }, 1);
   });

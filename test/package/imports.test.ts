@@ -197,12 +197,13 @@ function filesNaming(kind: RegExp): string[] {
 }
 
 test.each([
-  ['mingru', /mingru|minimal gated/i, 'cells/mingru', 'ops/recurrent/mingru'],
-  ['conv1d', /conv1d/i, 'layers/conv1d', 'ops/conv1d'],
-])('at most six files name %s', (_, kind, kernels, op) => {
+  ['mingru', 6, /mingru|minimal gated/i, 'cells/mingru', 'ops/recurrent/mingru'],
+  // Its transpose and pools of windows have parts of it.
+  ['conv1d', 7, /conv1d/i, 'layers/conv1d', 'ops/conv1d'],
+] as const)('of %s at most %i files know', (_, most, kind, kernels, op) => {
   const files = filesNaming(kind);
   expect(files).toEqual(expect.arrayContaining([`assembly/${kernels}`, `src/${op}`]));
-  expect(files.length, files.join(' ')).toBeLessThanOrEqual(6);
+  expect(files.length, files.join(' ')).toBeLessThanOrEqual(most);
 });
 
 test('kernels never allocate', () => {

@@ -28,8 +28,10 @@ const ON_INPUTS = [
   'activation',
   'layerNorm',
   'rmsNorm',
+  'batchNorm',
   'dropout',
   'attention',
+  'convTranspose1d',
 ];
 
 const activation = (random) => {
@@ -137,6 +139,10 @@ function onInputs(random, width, next) {
   next.inputSize = outputs;
   if (isJoin) return { type, inputs: reads.map(() => 'input'), inputSizes: reads };
   if (type === 'activation') return { type, activation: 'abs', inputSize: width };
+  if (type === 'batchNorm') return { type, inputSize: width, frozen: random.chance(0.3) };
+  // As many steps as before.
+  if (type === 'convTranspose1d')
+    return { type, inChannels: width, outChannels: width, kernelSize: 3, padding: 1 };
   return { type, inputSize: width };
 }
 
@@ -150,8 +156,12 @@ export function sizesOf({ description: { layers }, inputSize, outputSize, pooled
     tokens: takesTokens ? layers[0].numEmbeddings : undefined,
     causal: !layers.some(
       ({ bidirectional, direction, type }) =>
-        bidirectional || direction === 'backward' || type === 'attention',
+        bidirectional ||
+        direction === 'backward' ||
+        type === 'attention' ||
+        type === 'convTranspose1d',
     ),
+    segments: !layers.some(({ type, frozen }) => type === 'batchNorm' && !frozen),
     streams: !layers.some(({ type, mode }) => type === 'pool' && mode !== 'last'),
   };
 }
@@ -159,6 +169,12 @@ export function sizesOf({ description: { layers }, inputSize, outputSize, pooled
 /** Inputs of so many rows: features or tokens. */
 export function inputs(random, { tokens, inputs: width }, rows) {
   return tokens ? random.integers(rows, 0, tokens - 1) : random.floats(rows * width);
+}
+
+/** Other numbers for a parameter; a variance is not negative. */
+export function parameter(random, name, { length }) {
+  const values = random.floats(length, 0.5);
+  return name.endsWith('running_var') ? values.map(Math.abs) : values;
 }
 
 /** Lengths of rows, the first of which has all steps. */

@@ -9,6 +9,7 @@ import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import type { Attention } from './attention.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
+import { convTransposeDims, type ConvTranspose } from './conv-transpose1d.ts';
 import type { PoolMode } from './pool.ts';
 import { unfoldDims } from './shape.ts';
 import type { Dims, StackState } from './stack.ts';
@@ -90,7 +91,7 @@ export type Layer =
       /** Whether the mean is taken off: not by an RMS normalisation. */
       readonly isCentred: boolean;
     })
-  | (NormLayer & { readonly kind: 'batchNorm' })
+  | (NormLayer & { readonly kind: 'batchNorm'; readonly frozen: boolean })
   | {
       readonly kind: 'reduce';
       readonly name: string;
@@ -155,6 +156,13 @@ export type Layer =
       /** Whether scores have a learned scale. */
       readonly scale: boolean;
       readonly widths: readonly number[];
+      readonly outputSize: number;
+    })
+  | (ConvTranspose & {
+      readonly kind: 'convTranspose1d';
+      readonly name: string;
+      readonly bias: boolean;
+      readonly inputSize: number;
       readonly outputSize: number;
     })
   | (ConvLayer & {
@@ -306,13 +314,21 @@ function layerOf(
     }
     case 'conv1d':
       return withActivation(convLayer(spec, name, spec.inChannels ?? width), spec.activation);
+    case 'convTranspose1d': {
+      const { kernelSize: taps, outChannels: outputs, inChannels: inputs = width } = spec;
+      const { stride = 1, dilation = 1, padding = 'valid', outputPadding = 0 } = spec;
+      const own = { inputs, outputs, taps, stride, dilation, padding, outputPadding };
+      const sizes = { name, bias: spec.bias ?? true, inputSize: inputs, outputSize: outputs };
+      return withActivation({ kind: 'convTranspose1d', ...own, ...sizes }, spec.activation);
+    }
     case 'activation':
       return [activationLayer(name, spec.activation, spec.inputSize ?? width)];
     case 'layerNorm':
     case 'batchNorm': {
       const { inputSize = width, eps: epsilon = 1e-5, scale = true, bias = true } = spec;
       const own = { name, epsilon, scale, bias, inputSize, outputSize: inputSize };
-      if (spec.type === 'batchNorm') return [{ kind: 'batchNorm', ...own }];
+      if (spec.type === 'batchNorm')
+        return [{ kind: 'batchNorm', ...own, frozen: spec.frozen ?? false }];
       return [{ kind: 'layerNorm', ...own, isCentred: true }];
     }
     case 'rmsNorm': {
@@ -475,6 +491,9 @@ export function parameterShapes(description: ModelDescription): Map<string, read
       const { inputs, outputs, groups, taps } = layer.convolution;
       shapes.set(`${layer.name}.weight`, [outputs, inputs / groups, taps]);
       if (layer.bias) shapes.set(`${layer.name}.bias`, [outputs]);
+    } else if (layer.kind === 'convTranspose1d') {
+      shapes.set(`${layer.name}.weight`, [layer.inputs, layer.outputs, layer.taps]);
+      if (layer.bias) shapes.set(`${layer.name}.bias`, [layer.outputs]);
     } else if (layer.kind === 'linear') {
       if (layer.weight === layer.name)
         shapes.set(`${layer.name}.weight`, [layer.outputSize, layer.inputSize]);
@@ -501,19 +520,30 @@ export function parameterShapes(description: ModelDescription): Map<string, read
 /** Whether a parameter is one that no training changes. */
 export function isFixed(description: ModelDescription, parameter: string): boolean {
   return layersOf(description).some(
-    ({ kind, name }) => kind === 'batchNorm' && parameter.startsWith(`${name}.`),
+    (layer) =>
+      layer.kind === 'batchNorm' &&
+      parameter.startsWith(`${layer.name}.${layer.frozen ? '' : 'running_'}`),
   );
+}
+
+/** Whether training is another function than inference, whatever it draws. */
+export function trainsOtherwise(description: ModelDescription): boolean {
+  return layersOf(description).some((layer) => layer.kind === 'batchNorm' && !layer.frozen);
 }
 
 /** The rows that a layer puts out: a pool one for each sequence. */
 export function dimsAfter(layer: Layer, dims: Dims): Dims {
   if (layer.kind === 'conv1d') return convDims(layer, dims);
+  if (layer.kind === 'convTranspose1d') return convTransposeDims(layer, dims);
   if (layer.kind === 'windowPool') return windowPoolDims(layer, dims);
   if (layer.kind === 'repeat') return repeatDims(layer.count, dims);
   if (layer.kind === 'unfold') return unfoldDims(dims, layer.steps, layer.isRow);
   if (layer.kind === 'spread') return { steps: layer.steps, batch: dims.batch };
-  if (layer.kind === 'pool' || layer.kind === 'flatten')
-    return dims.outer ?? { steps: 1, batch: dims.batch };
+  if (layer.kind === 'pool' || layer.kind === 'flatten') {
+    if (dims.outer) return dims.outer;
+    const counted = dims.lengths && Array.from(dims.lengths, (length) => length > 0);
+    return { steps: 1, batch: dims.batch, ...(counted && { counted }) };
+  }
   return dims;
 }
 

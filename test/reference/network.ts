@@ -15,6 +15,7 @@ import { embeddingBackward, embeddingForward, linearBackward, linearForward } fr
 import type { LinearWeights } from './dense.ts';
 import { convLayerBackward, convLayerForward, type ConvWeights } from './conv1d.ts';
 import { depthsOf, dimsAfter, layersOf, zeroOf, type RecurrentLayer, type Way } from './layers.ts';
+import { convTransposeBackward, convTransposeForward } from './conv-transpose1d.ts';
 import { roundActivations, roundWeights } from './int8.ts';
 import { joinBackward, joinForward } from './join.ts';
 import type { Vec } from './math.ts';
@@ -23,8 +24,11 @@ import {
   batchNormForward,
   layerNormBackward,
   layerNormForward,
+  featureOf,
   spreadOf,
+  type BatchNormTape,
   type BatchNormWeights,
+  type BatchRows,
   type Factor,
   type LayerNormWeights,
 } from './norm.ts';
@@ -87,6 +91,7 @@ export interface Tape {
     readonly xs?: readonly Vec[];
     /** The state of a convolution before the first step. */
     readonly initial?: Vec;
+    readonly norm?: BatchNormTape;
   }[];
   /** How near any step came to a place where a derivative jumps. */
   readonly kink: number;
@@ -211,6 +216,13 @@ const batchNormWeights = (name: string, parameters: Parameters): BatchNormWeight
   variance: parameters.get(`${name}.running_var`)!.data,
 });
 
+/** Behind a pool every row is there, and those of a sequence without a step do not count. */
+function batchRows({ steps, batch, lengths, counted }: Dims): BatchRows {
+  const all = Array.from({ length: steps * batch }, (_, row) => row);
+  const valid = all.filter((row) => !lengths || Math.floor(row / batch) < lengths[row % batch]!);
+  return { valid, counted: valid.filter((row) => !counted || counted[row % batch]!) };
+}
+
 const convWeights = (name: string, parameters: Parameters): ConvWeights => ({
   weight: parameters.get(`${name}.weight`)!.data,
   bias: parameters.get(`${name}.bias`)?.data,
@@ -297,8 +309,17 @@ export function forward(
       );
       x = reduceForward(type, x, layer.inputSize);
     } else if (layer.kind === 'batchNorm') {
-      tapes.push({ x, dims });
-      x = batchNormForward(batchNormWeights(name, parameters), layer.epsilon, x);
+      const rows = batchRows(dims);
+      const isTraining = masks !== undefined && !layer.frozen;
+      for (let k = 0; isTraining && k < layer.inputSize; k++) {
+        // One row alone, or none, is normalised by epsilon.
+        const column = featureOf(x, layer.inputSize, k, rows.counted);
+        if (column.length > 1) spread = Math.min(spread, spreadOf(column));
+      }
+      const weights = batchNormWeights(name, parameters);
+      const { y, tape: norm } = batchNormForward(weights, layer.epsilon, x, rows, isTraining);
+      tapes.push({ x, dims, norm });
+      x = y;
     } else if (layer.kind === 'dropout') {
       tapes.push({ x, dims });
       x = dropped(x, masks?.get(`${name}.dropout`));
@@ -338,6 +359,9 @@ export function forward(
     } else if (layer.kind === 'repeat') {
       tapes.push({ x, dims });
       x = repeatForward(layer.count, x, dims);
+    } else if (layer.kind === 'convTranspose1d') {
+      tapes.push({ x, dims });
+      x = convTransposeForward(layer, convWeights(name, parameters), dims, x);
     } else if (layer.kind === 'conv1d') {
       const before = dims.outer
         ? zeroOf(layer, dims.batch).h
@@ -402,7 +426,7 @@ export function backward(
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;
     const { name } = layer;
-    const { x, xs, dims, stack, initial } = tape.layers[k]!;
+    const { x, xs, dims, stack, initial, norm } = tape.layers[k]!;
     let dy: Vec | undefined = dys.get(k)!;
     let all: Vec[] | undefined;
     if (layer.kind === 'embedding') {
@@ -419,7 +443,8 @@ export function backward(
     } else if (layer.kind === 'reduce') {
       dy = reduceBackward(layer.type, x, dy, layer.inputSize);
     } else if (layer.kind === 'batchNorm') {
-      dy = batchNormBackward(batchNormWeights(name, parameters), layer.epsilon, dy);
+      const [own, into] = [parameters, gradients].map((from) => normWeights(name, from));
+      dy = batchNormBackward(own!, layer.frozen ? {} : into!, norm!, dy);
     } else if (layer.kind === 'dropout') {
       dy = dropped(dy, tape.masks?.get(`${name}.dropout`));
     } else if (layer.kind === 'concat') {
@@ -452,6 +477,9 @@ export function backward(
       dy = windowPoolBackward(layer, x, dy, dims);
     } else if (layer.kind === 'repeat') {
       dy = repeatBackward(layer.count, dy, dims);
+    } else if (layer.kind === 'convTranspose1d') {
+      const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
+      dy = convTransposeBackward(layer, own!, into!, dims, x, dy);
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       const dlast = dfinal[name]?.h ?? new Float64Array(initial!.length);

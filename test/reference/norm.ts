@@ -7,7 +7,7 @@
  *     dx = (dx^ - mean(dx^) - x^ mean(dx^ (.) x^)) / sqrt(var(x) + eps)
  *
  * RMS normalisation has 0 in place of mean(x) and mean(dx^), so that var(x) is mean(x^2). Batch
- * normalisation takes mean and var of every feature as given.
+ * normalisation does the same to every feature over rows, or takes its mean and var as given.
  */
 import { addOuter, addProduct, addTransposedProduct, type Vec } from './math.ts';
 
@@ -156,21 +156,79 @@ export interface BatchNormWeights extends LayerNormWeights {
   readonly variance: Vec;
 }
 
-const slopeOf = ({ gamma, variance }: BatchNormWeights, epsilon: number, k: number): number =>
-  (gamma?.[k] ?? 1) / Math.sqrt(variance[k]! + epsilon);
-
-export function batchNormForward(weights: BatchNormWeights, epsilon: number, x: Vec): Vec {
-  const { beta, mean: centre } = weights;
-  const width = centre.length;
-  return x.map((value, i) => {
-    const k = i % width;
-    return (value - centre[k]!) * slopeOf(weights, epsilon, k) + (beta?.[k] ?? 0);
-  });
+/** Which rows [T B] are there, and which of these count in the statistics. */
+export interface BatchRows {
+  readonly valid: readonly number[];
+  readonly counted: readonly number[];
 }
 
-/** Gives dx. The parameters have no gradient. */
-export function batchNormBackward(weights: BatchNormWeights, epsilon: number, dy: Vec): Vec {
-  return dy.map((value, i) => value * slopeOf(weights, epsilon, i % weights.mean.length));
+/** Of every feature: the given statistics, or those of some rows; and 1 / sqrt(var + eps). */
+export interface BatchNormTape {
+  readonly rows: BatchRows;
+  readonly isTraining: boolean;
+  readonly moments: readonly { readonly mean: number; readonly variance: number }[];
+  readonly x: Vec;
+  readonly epsilon: number;
+}
+
+/** The numbers of feature k in some rows of x [rows, width]. */
+export function featureOf(x: Vec, width: number, k: number, rows: readonly number[]): Vec {
+  return Float64Array.from(rows, (row) => x[row * width + k]!);
+}
+
+export function batchNormForward(
+  weights: BatchNormWeights,
+  epsilon: number,
+  x: Vec,
+  rows: BatchRows,
+  isTraining: boolean,
+): { y: Vec; tape: BatchNormTape } {
+  const { gamma, beta, mean: running } = weights;
+  const width = running.length;
+  const isEmpty = rows.counted.length === 0;
+  const moments = Array.from(running, (given, k) => {
+    if (!isTraining) return { mean: given, variance: weights.variance[k]! };
+    const column = featureOf(x, width, k, rows.counted);
+    const centre = isEmpty ? 0 : mean(column);
+    return { mean: centre, variance: isEmpty ? 0 : variance(column, centre) };
+  });
+  const y = x.map((value, i) => {
+    const k = i % width;
+    const { mean: centre, variance: spread } = moments[k]!;
+    const normal = (value - centre) / Math.sqrt(spread + epsilon);
+    return normal * (gamma?.[k] ?? 1) + (beta?.[k] ?? 0);
+  });
+  return { y, tape: { rows, isTraining, moments, x, epsilon } };
+}
+
+/** Gives dx of the rows that are there, adds to the gradients of gamma and beta. */
+export function batchNormBackward(
+  { gamma }: LayerNormWeights,
+  gradients: LayerNormWeights,
+  { rows, isTraining, moments, x, epsilon }: BatchNormTape,
+  dy: Vec,
+): Vec {
+  const dx = new Float64Array(x.length);
+  const width = moments.length;
+  const counted = new Set(isTraining ? rows.counted : []);
+  for (const [k, { mean: centre, variance: spread }] of moments.entries()) {
+    const scale = 1 / Math.sqrt(spread + epsilon);
+    let [sum, along] = [0, 0];
+    for (const row of rows.valid) {
+      const at = row * width + k;
+      sum += dy[at]!;
+      along += dy[at]! * (x[at]! - centre) * scale;
+    }
+    if (gradients.gamma) gradients.gamma[k]! += along;
+    if (gradients.beta) gradients.beta[k]! += sum;
+    for (const row of rows.valid) {
+      const at = row * width + k;
+      const normal = (x[at]! - centre) * scale;
+      const through = counted.has(row) ? (sum + normal * along) / counted.size : 0;
+      dx[at] = (dy[at]! - through) * scale * (gamma?.[k] ?? 1);
+    }
+  }
+  return dx;
 }
 
 /** How far apart the numbers of a row are, in units of the largest; rounding errors grow by it. */

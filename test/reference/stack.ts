@@ -19,6 +19,8 @@ export interface Dims {
   readonly batch: number;
   /** Valid steps of every row; all where absent. */
   readonly lengths?: ArrayLike<number>;
+  /** Behind a pool: which rows are of a sequence that has a step; all where absent. */
+  readonly counted?: readonly boolean[];
   /** What a model puts out behind the valid steps. */
   readonly padding?: 'zero' | 'repeat';
   /** Of steps within a step: the rows that they are in, [T, B] one after the other. */

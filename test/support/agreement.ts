@@ -207,7 +207,7 @@ function streams(layer: Layer, isWithin: boolean): boolean {
   if (layer.kind === 'recurrent') return layer.ways.every(({ reverse }) => !reverse);
   if (layer.kind === 'conv1d') return layer.padding === 'causal' && layer.convolution.stride === 1;
   const whole = ['pool', 'reverse', 'windowPool', 'repeat', 'flatten', 'spread', 'attention'];
-  return !whole.includes(layer.kind);
+  return ![...whole, 'convTranspose1d'].includes(layer.kind);
 }
 
 /**

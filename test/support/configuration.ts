@@ -4,6 +4,7 @@ import type { Dims } from '../reference/stack.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import { recurrentLayer, type CellForm, type LayerSizes } from './cells.ts';
 import { variants, type Variant } from './engines.ts';
+import { trainsOtherwise } from '../reference/layers.ts';
 import { drawGraph } from './graphs.ts';
 import { drawStack, type Subject } from './layer-stacks.ts';
 import { masksOfTrainer } from './masks.ts';
@@ -257,5 +258,6 @@ export function problemOf(configuration: Configuration): Problem {
 /** The same in a trainer's first pass. */
 export function trainingOf(problem: Problem, seed: number): Problem {
   const masks = masksOfTrainer(problem.description, problem.dims, seed, 0);
-  return masks.size ? { ...problem, masks } : problem;
+  const isOther = masks.size > 0 || trainsOtherwise(problem.description);
+  return isOther ? { ...problem, masks } : problem;
 }

@@ -1,7 +1,14 @@
 /** Random models that are no chain: skips, branches that meet again, inputs read twice. */
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { dimsOf, layersOf } from '../reference/layers.ts';
-import { divisors, drawConv1d, drawNorm, drawRecurrent, drawWindows } from './layer-stacks.ts';
+import {
+  divisors,
+  drawConv1d,
+  drawConvTranspose,
+  drawNorm,
+  drawRecurrent,
+  drawWindows,
+} from './layer-stacks.ts';
 import type { StackSizes } from './layer-stacks.ts';
 import { randomActivation, randomMathematics } from './options.ts';
 import type { Random } from './random.ts';
@@ -47,6 +54,7 @@ const ROWWISE: Readonly<Record<string, Draw>> = {
 /** Kinds that look at more than one step. */
 const OVER_TIME: Readonly<Record<string, Draw>> = {
   conv1d: (random, [source], { width }) => drawConv1d(random, source!.width, width(random)),
+  convTranspose1d: (random, _, { width }) => drawConvTranspose(random, width(random)),
   recurrent: (random, _, sizes) => drawRecurrent(random, sizes, random.pick([true, false])),
   pool: (random) => ({ mode: random.pick(['last', 'mean', 'max'] as const) }),
   reverse: () => ({}),
@@ -75,7 +83,11 @@ const JOINS: Readonly<Record<string, Draw>> = {
 const COMPOSED = ['split', 'unfold', 'flatten', 'reshape', 'repeat'];
 
 /** The option that says how wide the inputs of a layer are. */
-const WIDTHS: Readonly<Record<string, string>> = { linear: 'inFeatures', conv1d: 'inChannels' };
+const WIDTHS: Readonly<Record<string, string>> = {
+  linear: 'inFeatures',
+  conv1d: 'inChannels',
+  convTranspose1d: 'inChannels',
+};
 
 /** All kinds that a graph may have, for counting. */
 export const GRAPH_KINDS: readonly string[] = [
@@ -223,8 +235,7 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     if (composed < (isPooled ? 0.5 : isFixed ? 0.3 : 0.18)) continue;
     const kinds = { ...ROWWISE, ...(isPooled ? {} : OVER_TIME), ...JOINS };
     const kind = random.pick(Object.keys(kinds));
-    if (kind === 'pool' && !(source.readsForward && !source.isInput && random.unit() < 0.6))
-      continue;
+    if (kind === 'pool' && !(source.readsForward && !source.isInput)) continue;
     const reads =
       kind === 'attention'
         ? seenOf(random, source, alike)

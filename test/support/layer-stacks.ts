@@ -58,6 +58,24 @@ export function drawConv1d(random: Random, inChannels: number, width: number): C
   };
 }
 
+/** A transposed convolution. */
+export function drawConvTranspose(random: Random, outChannels: number): object {
+  const [stride, dilation] = [random.pick([1, 1, 2, 3]), random.pick([1, 1, 2])];
+  const padding = random.pick(['valid', 'same', 1, 'pair'] as const);
+  const zeros = (): number => random.integer(0, 2);
+  const more = padding === 'same' ? 0 : random.integer(0, Math.max(stride, dilation) - 1);
+  return {
+    outChannels,
+    kernelSize: random.pick([1, 2, 3, 3, 4]),
+    stride,
+    dilation,
+    padding: padding === 'pair' ? [zeros(), zeros()] : padding,
+    outputPadding: random.pick([0, more]),
+    bias: random.unit() < 0.7,
+    ...perhaps(random),
+  };
+}
+
 /** Windows of a pool; its padding is below the steps of one. */
 export function drawWindows(random: Random): object {
   const poolSize = random.pick([1, 2, 2, 3, 4, 5]);
@@ -70,7 +88,7 @@ export function drawWindows(random: Random): object {
   };
 }
 
-/** A normalisation that a trainer takes. */
+/** A normalisation of any kind. */
 export function drawNorm(
   random: Random,
   type: 'layerNorm' | 'rmsNorm' | 'batchNorm' = 'layerNorm',
@@ -79,7 +97,8 @@ export function drawNorm(
   const own = { eps, scale: random.unit() < 0.7 };
   if (type === 'rmsNorm') return { type, ...own };
   const bias = random.unit() < 0.7;
-  return { type, ...own, bias, ...(type === 'batchNorm' && { frozen: true }) } as LayerSpec;
+  if (type === 'batchNorm') return { type, ...own, bias, frozen: random.unit() < 0.4 };
+  return { type, ...own, bias };
 }
 
 export function drawRecurrent(

@@ -16,7 +16,17 @@ export function courseOfThreads(engine: Engine): Float32Array[] {
     bidirectional: true,
   } as const;
   for (const loss of ['cross-entropy', 'mse'] as const) {
-    const model = Model.create(engine, { layers: [recurrent, { type: 'linear', outFeatures: 4 }] });
+    const model = Model.create(engine, {
+      layers: [
+        recurrent,
+        { type: 'linear', outFeatures: 5 },
+        // Their gradients take the place of what they read.
+        { type: 'batchNorm' },
+        { type: 'linear', outFeatures: 5 },
+        { type: 'convTranspose1d', outChannels: 5, kernelSize: 3, padding: 1 },
+        { type: 'linear', outFeatures: 4 },
+      ],
+    });
     const trainer = Trainer.create(model, { batch, steps, loss });
     const rows = steps * batch;
     const target =

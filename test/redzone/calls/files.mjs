@@ -1,5 +1,6 @@
 /** Files. */
 
+import * as problem from '../problems.mjs';
 import * as wrong from '../spoil.mjs';
 import { call, kind, pure } from './call.mjs';
 import { keepModel, ofModel } from './model.mjs';
@@ -22,7 +23,7 @@ ofModel('loadPytorch', 0.8, (model, random, world) => {
   const prefix = random.pick(['', 'net.']);
   const tensors = new Map();
   for (const [name, { shape, data }] of model.sides[0].stateDict()) {
-    tensors.set(prefix + name, { shape, data: random.floats(data.length, 0.5) });
+    tensors.set(prefix + name, { shape, data: problem.parameter(random, name, data) });
   }
   const file = safetensors.writeSafetensors(tensors);
   const spots = [

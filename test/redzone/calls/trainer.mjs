@@ -21,8 +21,8 @@ function withMemory(side, model, options, factor) {
 ofModel('Trainer.create', 1.5, (model, random, world) => {
   const { sizes } = model;
   const options = problem.trainerOptions(random, sizes);
-  const isCut = options.bptt || options.loss.type === 'ctc' || !sizes.causal || sizes.pooled;
-  const factor = !isCut && random.chance(0.3) ? 1 + random.next() : 0;
+  const isWhole = options.bptt || options.loss.type === 'ctc' || !sizes.causal || sizes.pooled;
+  const factor = !isWhole && sizes.segments && random.chance(0.3) ? 1 + random.next() : 0;
   const isBounded = factor > 0;
   const spots = [
     [[0], wrong.options],

@@ -39,8 +39,8 @@ export const mutants = {
   'conv1d: the gradient of the last state is lost': [['      memory.copy(to, from, width);\n', '']],
   'conv1d: gradients take the first block of rows first': [
     [
-      'for (let end = rows; end > 0; end -= d.windowRows) {\n    const first = max(0, end - d.windowRows);',
-      'for (let first = 0; first < rows; first += d.windowRows) {\n    const end = min(rows, first + d.windowRows);',
+      'for (let end = rows; end > 0; end -= d.windowRows) {\n    const first = max(0, end - d.windowRows);\n    for (let group',
+      'for (let first = 0; first < rows; first += d.windowRows) {\n    const end = min(rows, first + d.windowRows);\n    for (let group',
     ],
   ],
   'conv1d: depthwise gradients take the first step first': [
@@ -72,5 +72,27 @@ export const mutants = {
   ],
   'depthwise convolution: taps in the order of groups': [
     ['(((v >> 2) * d.taps) << 6)', '((v >> 2) << 6)'],
+  ],
+  'transposed convolution: no bias': [
+    ['copyTap(d.dx + r * d.dxRow, d.bias,', 'copyTap(d.dx + r * d.dxRow, 0,'],
+  ],
+  'transposed convolution: every block has the first inputs': [
+    ['end - first, d.dy + first * d.dyRow, d.dyRow)', 'end - first, d.dy, d.dyRow)'],
+  ],
+  'transposed convolution: the gradient of the bias stops with the inputs': [
+    ['columnSums(d.dBias, d.x, d.xRow, inputs,', 'columnSums(d.dBias, d.x, d.xRow, outputRows(d),'],
+  ],
+  'transposed convolution: the gradient of the inputs of the first block alone': [
+    ['if (!d.y) continue;', 'if (!d.y || first) continue;'],
+  ],
+  'transposed convolution: the gradient of the inputs replaces them too early': [
+    [
+      'productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n    if (!d.y) continue;',
+      'if (!d.y) continue;',
+    ],
+    [
+      'ZEROS, y, d.yRow);\n  }\n}',
+      'ZEROS, y, d.yRow);\n    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n  }\n}',
+    ],
   ],
 };

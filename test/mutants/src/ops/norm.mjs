@@ -1,12 +1,20 @@
 export const mutants = {
   'layerNorm: beta without gamma is none': [
-    [": bias ? at.parameter('bias') : NONE", ": bias && scale ? at.parameter('bias') : NONE"],
+    [
+      "beta: bias ? at.parameter('bias') : NONE",
+      "beta: bias && scale ? at.parameter('bias') : NONE",
+    ],
   ],
   'layerNorm: the epsilon of a cell': [['epsilon: this.#eps,', 'epsilon: 1e-5,']],
-  'layerNorm: no gradient of beta': [["dBeta: bias ? at.gradient('bias') : NONE", 'dBeta: NONE']],
+  'layerNorm: no gradient of beta': [
+    ["dBeta: isTraining && bias ? at.gradient('bias') : NONE", 'dBeta: NONE'],
+  ],
   'batchNorm: the offset forgets the mean': [[' - slope * mean![k]!', '']],
-  'batchNorm: a trainer takes it as it is': [['hasStatistics && !layer.frozen', 'false']],
-  'batchNorm: its parameters train': [['isFixed: hasStatistics', 'isFixed: false']],
+  'batchNorm: a frozen one trains': [['hasStatistics && !isFrozen', 'hasStatistics']],
+  'batchNorm: parameters of a frozen one train': [['isFixed: isFrozen ||', 'isFixed: false ||']],
+  'batchNorm: an optimizer moves its statistics': [
+    ["isFixed: isFrozen || role.startsWith('running')", 'isFixed: isFrozen'],
+  ],
   'layerNorm: no gradient of the inputs': [
     ["kernels.set(norm, 'dx', wantsInput ?", "kernels.set(norm, 'dx', !wantsInput ?"],
   ],

@@ -1,6 +1,6 @@
 export const mutants = {
   'gradients of the window before are kept': [
-    ['this.#kernels.zero(this.#updater.gradients);\n    writeState', 'writeState'],
+    ['this.zeroGradients();\n    writeState', 'writeState'],
   ],
   'gradients of states of the window before are kept': [
     ['writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);', ''],
@@ -13,10 +13,14 @@ export const mutants = {
   ],
   'transposed weights are those of the update before': [
     [
-      'const report = this.#updater.update();\n    this.#refresh();',
-      'const report = this.#updater.update();',
+      'if (report.finite) this.#workspace.settle();\n    this.#refresh();',
+      'if (report.finite) this.#workspace.settle();',
     ],
   ],
+  'an update that is not finite moves statistics': [
+    ['if (report.finite) this.#workspace.settle();', 'this.#workspace.settle();'],
+  ],
+  'zeroed gradients leave what else a pass has brought': [['    this.#workspace.discard();\n', '']],
   'a getter disposes what a window is for': [
     ['    this.#checkAlive();\n    return window;', '    return window;'],
   ],
