@@ -1,5 +1,6 @@
 // Sequence to sequence: a GRU reads the typed letters, its last state is the first state of another
-// GRU, which writes the word.
+// GRU, which writes the word. With attention, the writer looks at all letters again before each
+// that it writes.
 import { Model, Trainer } from 'gatefold';
 
 /** 0 ends a word (and starts one), a is 1, b 2, ... */
@@ -8,72 +9,76 @@ const LETTERS = 27;
 export const encode = (word) => Int32Array.from(word, (letter) => letter.charCodeAt(0) - 96);
 const decode = (tokens) => tokens.map((token) => String.fromCharCode(token + 96)).join('');
 
+/** Reader and writer as one model of two sequences. */
+function describe(hiddenSize, hasAttention) {
+  const letters = { type: 'embedding', numEmbeddings: LETTERS, embeddingDim: 24 };
+  const attention = [
+    { type: 'linear', name: 'query', outFeatures: hiddenSize, bias: false },
+    { type: 'linear', name: 'key', inputs: ['reader'], outFeatures: hiddenSize },
+    { type: 'attention', name: 'seen', inputs: ['query', 'reader', 'key'], score: 'additive' },
+    { type: 'concat', inputs: ['writer', 'seen'] },
+  ];
+  return {
+    inputs: ['typed', { name: 'written', stepsOf: 'written' }],
+    layers: [
+      { ...letters, inputs: ['typed'] },
+      // What was read last is remembered best, and the first letter is wanted first: it reads
+      // backwards.
+      { type: 'gru', name: 'reader', hiddenSize, direction: 'backward' },
+      { ...letters, inputs: ['written'] },
+      { type: 'gru', name: 'writer', hiddenSize, initialState: { h: 'reader.h' } },
+      ...(hasAttention ? attention : []),
+      { type: 'linear', outFeatures: LETTERS },
+    ],
+  };
+}
+
 export class Corrector {
-  #encoder;
-  #decoder;
-  #encoderTrainer;
-  #decoderTrainer;
+  #model;
+  #trainer;
   #batch;
   #longest;
 
   /**
    * @param longest letters of the longest word; a correction may have one more than it, its end.
    */
-  constructor(engine, { hidden, batch, steps, longest, seed, lr }) {
-    const embedding = { type: 'embedding', numEmbeddings: LETTERS, embeddingDim: 24 };
-    // What was read last is remembered best, and the first letter is wanted first: the encoder
-    // reads backwards.
-    const reader = { type: 'gru', name: 'reader', hiddenSize: hidden, direction: 'backward' };
-    const writer = { type: 'gru', name: 'writer', hiddenSize: hidden };
-    const letters = { type: 'linear', outFeatures: LETTERS };
-    this.#encoder = Model.create(engine, { layers: [embedding, reader] }, { seed });
-    this.#decoder = Model.create(
-      engine,
-      { layers: [embedding, writer, letters] },
-      { seed: seed + 1 },
-    );
-    const common = { batch, optimizer: { type: 'adam', lr }, gradClip: { norm: 1 } };
-    this.#encoderTrainer = Trainer.create(this.#encoder, { ...common, steps });
-    const loss = { type: 'cross-entropy', ignoreIndex: -1 };
-    this.#decoderTrainer = Trainer.create(this.#decoder, { ...common, steps: longest + 1, loss });
+  constructor(engine, { hidden, batch, steps, longest, seed, lr, attention }) {
+    this.#model = Model.create(engine, describe(hidden, attention), { seed });
+    this.#trainer = Trainer.create(this.#model, {
+      batch,
+      steps: { typed: steps, written: longest + 1 },
+      loss: { type: 'cross-entropy', ignoreIndex: -1 },
+      optimizer: { type: 'adam', lr },
+      gradClip: { norm: 1 },
+    });
     this.#batch = batch;
     this.#longest = longest;
   }
 
   get parameterCount() {
-    return this.#encoder.parameterCount + this.#decoder.parameterCount;
+    return this.#model.parameterCount;
   }
 
   set learningRate(rate) {
-    this.#encoderTrainer.learningRate = rate;
-    this.#decoderTrainer.learningRate = rate;
+    this.#trainer.learningRate = rate;
   }
 
   /**
-   * One update.
+   * One update; returns the loss.
    *
    * @param window Of `SequenceBuckets`: typed letters, and as labels the letters of the words.
    */
-  learn({ inputs, steps, lengths, targets, targetLengths }) {
+  learn({ inputs: typed, steps, lengths, targets, targetLengths }) {
     const words = this.#shift(targets, targetLengths);
-    this.#encoderTrainer.zeroGradients();
-    this.#decoderTrainer.zeroGradients();
-    const { state } = this.#encoderTrainer.forward(inputs, { steps, lengths });
-    this.#decoderTrainer.forward(words.inputs, {
-      steps: words.steps,
-      lengths: words.lengths,
-      state: { writer: state.reader },
+    const { loss } = this.#trainer.trainOn({ typed, written: words.inputs }, words.targets, {
+      steps: { typed: steps, written: words.steps },
+      lengths: { typed: lengths, written: words.lengths },
     });
-    // The gradient of the decoder's first state is that of the encoder's last.
-    const back = this.#decoderTrainer.backward({ target: words.targets });
-    this.#encoderTrainer.backward({ state: { reader: back.state.writer } });
-    this.#decoderTrainer.update();
-    this.#encoderTrainer.update();
-    return back.loss;
+    return loss;
   }
 
   /**
-   * What the decoder reads, END and the word, and what it is to say, the word and END, both [T, B].
+   * What the writer reads, END and the word, and what it is to say, the word and END, both [T, B].
    */
   #shift(labels, labelLengths) {
     const batch = this.#batch;
@@ -92,25 +97,31 @@ export class Corrector {
   }
 
   /** The word that each row of typed letters was meant to be: the likeliest letter after each. */
-  correct({ inputs, steps, lengths }) {
+  correct({ inputs: typed, steps, lengths }) {
     const batch = this.#batch;
-    const read = this.#encoder.forward(inputs, { steps, batch, lengths });
-    let state = { writer: read.state.reader };
-    let last = new Int32Array(batch).fill(END);
+    // The reader has all letters at once; the writer goes on from letter to letter.
+    const stream = this.#model.stream({
+      batch,
+      given: { typed },
+      steps: { typed: steps },
+      lengths: { typed: lengths },
+    });
+    const scores = new Float32Array(batch * LETTERS);
+    let written = new Int32Array(batch).fill(END);
     const words = Array.from({ length: batch }, () => []);
     const isDone = Array.from(lengths, (length) => length === 0);
     for (let t = 0; t <= this.#longest && isDone.includes(false); t++) {
-      const said = this.#decoder.forward(last, { steps: 1, batch, state });
-      ({ state } = said);
-      last = last.map((_, row) => {
-        const scores = said.output.subarray(row * LETTERS, (row + 1) * LETTERS);
-        return scores.indexOf(Math.max(...scores));
+      stream.step({ written }, scores);
+      written = written.map((_, row) => {
+        const own = scores.subarray(row * LETTERS, (row + 1) * LETTERS);
+        return own.indexOf(Math.max(...own));
       });
-      last.forEach((letter, row) => {
+      written.forEach((letter, row) => {
         if (letter === END) isDone[row] = true;
         if (!isDone[row]) words[row].push(letter);
       });
     }
+    stream.dispose();
     return words.map(decode);
   }
 }

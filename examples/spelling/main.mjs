@@ -18,7 +18,7 @@ Learns to correct typos, letter by letter, and shows what it makes of some.
   --fix TEXT    words to correct when it has learned
   --words FILE  the words to know, one a line (a to z); default about a thousand common ones
   --known N     how many of them at most (1000)
-  --hidden N    units of both GRUs (128)
+  --hidden N    units of each GRU (128)
   --epochs N    passes; in each, every word is mistyped anew (40)
   --copies N    typos of each word in a pass (8)
   --seed N      of weights, order and typos (1)
@@ -60,18 +60,24 @@ function lesson() {
 }
 
 const engine = await Engine.create();
-const corrector = new Corrector(engine, {
-  hidden: options.hidden,
-  batch: BATCH,
-  steps: longest + 2,
-  longest,
-  seed: options.seed,
-  lr: RATE,
-});
-console.log(`${words.length} words, ${corrector.parameterCount} parameters\n`);
+const create = (attention) =>
+  new Corrector(engine, {
+    hidden: options.hidden,
+    batch: BATCH,
+    steps: longest + 2,
+    longest,
+    seed: options.seed,
+    lr: RATE,
+    attention,
+  });
+const correctors = { GRU: create(false), 'GRU, attention': create(true) };
+const counts = Object.entries(correctors).map(
+  ([name, { parameterCount }]) => `${name} ${parameterCount} parameters`,
+);
+console.log(`${words.length} words; ${counts.join('; ')}\n`);
 
 /** Returns the seconds that it took. */
-function learn() {
+function learn(name, corrector) {
   const progress = new Progress();
   const start = performance.now();
   const rateAt = cosineDecay(RATE);
@@ -85,7 +91,7 @@ function learn() {
       const seconds = (performance.now() - start) / 1000;
       const left = share ? `${Math.ceil(seconds / share - seconds)} s left` : '';
       const mean = (sum / (index + 1)).toFixed(3);
-      progress.show(`pass ${epoch + 1}/${options.epochs}  loss ${mean}  ${left}`);
+      progress.show(`${name}: pass ${epoch + 1}/${options.epochs}  loss ${mean}  ${left}`);
     }
   }
   progress.end();
@@ -93,7 +99,7 @@ function learn() {
 }
 
 /** The words that are meant by what was typed, in its order. */
-function corrected(typed) {
+function corrected(typed, corrector) {
   const words = [];
   for (let first = 0; first < typed.length; first += BATCH) {
     const inputs = typed
@@ -112,9 +118,12 @@ function nearest(typed) {
   return words[distances.indexOf(Math.min(...distances))];
 }
 
-const seconds = learn();
+const seconds = Object.entries(correctors).map((entry) => learn(...entry).toFixed(1));
 const typed = tests.map((test) => test.typed);
-const answers = { uncorrected: typed, 'nearest word': typed.map(nearest), GRU: corrected(typed) };
+const answers = { uncorrected: typed, 'nearest word': typed.map(nearest) };
+for (const [name, corrector] of Object.entries(correctors)) {
+  answers[name] = corrected(typed, corrector);
+}
 const isSlipped = tests.map((test) => test.typed !== test.word);
 const rows = Object.entries(answers).map(([name, written]) => {
   const isRight = written.map((word, i) => word === tests[i].word);
@@ -131,16 +140,16 @@ const rows = Object.entries(answers).map(([name, written]) => {
 });
 console.log(table(['', 'words right', 'of typos', 'of right ones'], rows));
 console.log(
-  `\ntrained in ${seconds.toFixed(1)} s; ${tests.length} words as typed, whose typos it had not seen\n`,
+  `\ntrained in ${seconds.join(' and ')} s; ${tests.length} words as typed, whose typos it had not seen\n`,
 );
 
 const shown = tests.flatMap(({ word, typed: text }, i) => {
-  const written = answers.GRU[i];
+  const written = answers['GRU, attention'][i];
   return isSlipped[i] ? [[text, written, written === word ? '' : `meant ${word}`]] : [];
 });
 console.log(table(['typed', 'corrected', ''], shown.slice(0, SHOWN)));
 
 if (options.fix) {
   const own = options.fix.toLowerCase().match(/[a-z]+/g) ?? [];
-  console.log(`\n${own.join(' ')}\n${corrected(own).join(' ')}`);
+  console.log(`\n${own.join(' ')}\n${corrected(own, correctors['GRU, attention']).join(' ')}`);
 }

@@ -21,7 +21,7 @@ export type CompleteEmbedding = Required<EmbeddingSpec>;
 
 /** Rows of a table, by tokens. */
 export class EmbeddingNode implements Node {
-  readonly sources: readonly number[] = [-1];
+  readonly sources: readonly number[];
   readonly inputs = 1;
   readonly states: readonly StateSpec[] = [];
   readonly isRowwise = true;
@@ -35,7 +35,8 @@ export class EmbeddingNode implements Node {
   /** Its table in panels, once for all layers that are tied to it. */
   panels: Derived | undefined;
 
-  constructor({ name, numEmbeddings, embeddingDim }: CompleteEmbedding) {
+  constructor(source: number, { name, numEmbeddings, embeddingDim }: CompleteEmbedding) {
+    this.sources = [source];
     this.name = name;
     this.layer = name;
     this.tokens = numEmbeddings;
@@ -99,5 +100,5 @@ export const embedding: Op<EmbeddingSpec, CompleteEmbedding> = {
     throw new GatefoldError('ERR_ARGUMENT', message);
   },
   sizes: ({ embeddingDim }) => ({ inputs: 1, outputs: embeddingDim, tokens: true }),
-  lower: (layer, build) => void build.add(new EmbeddingNode(layer)),
+  lower: (layer, build) => void build.add(new EmbeddingNode(build.top, layer)),
 };

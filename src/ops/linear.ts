@@ -192,16 +192,17 @@ class LinearNode implements Node {
 
 /** The outputs of a tied layer: the rows of its table. */
 function completeTied(spec: TiedLinearSpec, { at, before, layers }: Context): TiedLinearSpec {
-  const first = layers[0] as CompleteEmbedding | undefined;
-  const isEmbedding = first?.type === 'embedding';
-  if (!isEmbedding || first.name !== spec.tied) {
-    const known = isEmbedding ? `'${first.name}'` : 'but the model has none';
+  const tables = layers.filter(({ type }) => type === 'embedding') as CompleteEmbedding[];
+  const table = tables.find((embedding) => embedding.name === spec.tied);
+  if (!table) {
+    const names = tables.map((embedding) => show(embedding.name)).join(' or ');
+    const known = names || 'but the model has none';
     throw new GatefoldError(
       'ERR_ARGUMENT',
-      `"${at}.tied" expected the name of the embedding layer, ${known}, got ${show(spec.tied)}`,
+      `"${at}.tied" expected the name of an embedding layer, ${known}, got ${show(spec.tied)}`,
     );
   }
-  const { name, embeddingDim, numEmbeddings } = first;
+  const { name, embeddingDim, numEmbeddings } = table;
   const outFeatures = spec.outFeatures ?? numEmbeddings;
   if (before === embeddingDim && outFeatures === numEmbeddings) return { ...spec, outFeatures };
   throw new GatefoldError(
