@@ -76,7 +76,12 @@ type AnyComplete =
   | CompleteConvTranspose1d
   | CompleteConcat
   | CompleteSlice
+  | CompleteSplit
   | CompleteReverse
+  | CompleteUnfold
+  | CompleteFlatten
+  | CompleteReshape
+  | CompleteRepeat
   | CompleteJoin
   | CompleteMaxPool1d
   | CompleteAveragePool1d
@@ -100,7 +105,12 @@ type AnySpec =
   | ConvTranspose1dSpec
   | ConcatSpec
   | SliceSpec
+  | SplitSpec
   | ReverseSpec
+  | UnfoldSpec
+  | FlattenSpec
+  | ReshapeSpec
+  | RepeatSpec
   | JoinSpec
   | MaxPool1dSpec
   | AveragePool1dSpec
@@ -191,6 +201,9 @@ type CompleteDropout = Required<DropoutSpec>;
 type CompleteEmbedding = Required<EmbeddingSpec>;
 
 // no entry, but others name it
+type CompleteFlatten = Required<FlattenSpec>;
+
+// no entry, but others name it
 type CompleteJoin = Required<JoinSpec>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -222,10 +235,22 @@ type CompleteRecurrent<T> = T extends {
 type CompleteReduce = Required<ReduceSpec>;
 
 // no entry, but others name it
+type CompleteRepeat = Required<RepeatSpec>;
+
+// no entry, but others name it
+type CompleteReshape = Required<Omit<ReshapeSpec, 'inputSteps'>> & Pick<ReshapeSpec, 'inputSteps'>;
+
+// no entry, but others name it
 type CompleteReverse = Required<ReverseSpec>;
 
 // no entry, but others name it
 type CompleteSlice = Required<SliceSpec>;
+
+// no entry, but others name it
+type CompleteSplit = Required<SplitSpec>;
+
+// no entry, but others name it
+type CompleteUnfold = Required<UnfoldSpec>;
 
 // no entry, but others name it
 type CompleteUpsample1d = Required<Upsample1dSpec>;
@@ -451,15 +476,23 @@ interface FitRun
   extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface FlattenSpec {
+  readonly type: 'flatten';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly inputSteps?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
-  readonly x: Input;
-  readonly target: Float32Array | Int32Array;
-  readonly loss: RowLossOptions['type'] | RowLossOptions;
+  readonly x: Inputs;
+  readonly target: TargetArrays;
+  readonly loss: RowLoss | Readonly<Record<string, RowLoss>>;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ForwardOptions extends SequenceOptions {
-  readonly out?: Float32Array;
+  readonly out?: Float32Array | Named;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -520,15 +553,37 @@ interface IndrnnSpec extends RecurrentSpec {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type InitialState =
+  | 'zero'
+  | 'learned'
+  | {
+      readonly h: string;
+      readonly c?: string;
+    };
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type Input = Float32Array | Int32Array;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface InputGradients {
   readonly input?: Float32Array;
+  readonly inputs: Readonly<Record<string, Float32Array>>;
   readonly state: ModelState;
   readonly loss?: number;
   readonly flow?: GradientFlow;
 }
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface InputSpec {
+  readonly name: string;
+  readonly size?: number;
+  readonly each?: 'step' | 'sequence';
+  readonly stepsOf?: string;
+  readonly steps?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Inputs = Input | Readonly<Record<string, Input>>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Int8Tensor {
@@ -652,6 +707,9 @@ interface LayerState {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Lengths = ArrayLike<number> | Readonly<Record<string, ArrayLike<number>>>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface LinearSpec {
   readonly type: 'linear';
   readonly name?: string;
@@ -663,6 +721,9 @@ interface LinearSpec {
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type LossChoice = LossOptions['type'] | LossOptions;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type LossChoices = LossChoice | Readonly<Record<string, LossChoice>>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type LossOptions = RowLossOptions | CtcOptions;
@@ -731,10 +792,11 @@ interface MinGruSpec extends RecurrentSpec {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class Model extends HostDisposable {
   readonly engine: Engine;
-  readonly description: {
+  readonly description: Omit<ModelDescription, 'layers'> & {
     readonly layers: readonly CompleteLayer[];
-    readonly weights?: 'int8';
   };
+  readonly inputs: readonly ModelInput[];
+  readonly outputs: readonly ModelOutput[];
   readonly inputSize: number;
   readonly outputSize: number;
   readonly takesTokens: boolean;
@@ -745,9 +807,9 @@ class Model extends HostDisposable {
   quantize(): Model;
   stateDict(): StateDict;
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void;
-  forward(x: Input, options: ForwardOptions): SequenceResult;
-  gates(x: Input, options: Omit<SequenceOptions, 'padding'>): Gates;
-  warmUp(options?: { readonly batch?: number; readonly steps?: number }): void;
+  forward(x: Inputs, options?: ForwardOptions): SequenceResult;
+  gates(x: Inputs, options?: Omit<SequenceOptions, 'padding'>): Gates;
+  warmUp(options?: { readonly batch?: number; readonly steps?: SequenceOptions['steps'] }): void;
   stream(options?: StreamOptions): Stream;
   dispose(): void;
 }
@@ -755,7 +817,18 @@ class Model extends HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ModelDescription {
   readonly layers: readonly LayerSpec[];
+  readonly inputs?: readonly (string | InputSpec)[];
+  readonly outputs?: readonly string[];
+  readonly steps?: number;
   readonly weights?: 'float32' | 'int8';
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ModelInput {
+  readonly name: string;
+  readonly size: number;
+  readonly takesTokens: boolean;
+  readonly each: 'step' | 'sequence';
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -765,7 +838,17 @@ interface ModelOptions {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ModelOutput {
+  readonly name: string;
+  readonly size: number;
+  readonly pooled: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type ModelState = Readonly<Record<string, LayerState>>;
+
+// no entry, but others name it
+type Named = Readonly<Record<string, Float32Array>>;
 
 // gatefold/data
 class Normalizer {
@@ -788,6 +871,7 @@ type OptionalKey =
   | 'inputDropout'
   | 'recurrentDropout'
   | 'zoneout'
+  | 'initialState'
   | 'projSize'
   | 'projClip'
   | 'cellClip'
@@ -797,11 +881,14 @@ type OptionalKey =
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface OutputGradients {
   readonly targetLengths?: ArrayLike<number>;
-  readonly target?: Float32Array | Int32Array;
-  readonly output?: Float32Array;
+  readonly target?: TargetArrays;
+  readonly output?: Float32Array | Readonly<Record<string, Float32Array>>;
   readonly state?: ModelState;
   readonly flow?: boolean;
 }
+
+// no entry, but others name it
+type Outputs = Float32Array | Readonly<Record<string, Float32Array>>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ParameterGroup {
@@ -859,6 +946,7 @@ interface RecurrentSpec {
   readonly inputDropout?: number;
   readonly recurrentDropout?: number;
   readonly zoneout?: number;
+  readonly initialState?: InitialState;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -883,6 +971,23 @@ interface ReduceSpec {
 
 // no entry, but others name it
 type ReduceType = 'reduceMean' | 'reduceSum' | 'reduceMax';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface RepeatSpec {
+  readonly type: 'repeat';
+  readonly name?: string;
+  readonly steps: number;
+  readonly inputSize?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ReshapeSpec {
+  readonly type: 'reshape';
+  readonly name?: string;
+  readonly steps: number;
+  readonly inputSize?: number;
+  readonly inputSteps?: number;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ReverseSpec {
@@ -916,6 +1021,9 @@ interface RnnSpec extends RecurrentSpec {
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type RowActivation = Activation | Mathematics | MathematicsSpec | 'softmax' | 'logSoftmax';
+
+// no entry, but others name it
+type RowLoss = RowLossOptions['type'] | RowLossOptions;
 
 // no entry, but others name it
 type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
@@ -963,17 +1071,18 @@ class SequenceBuckets {
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface SequenceOptions {
-  readonly steps: number;
+  readonly steps?: number | Readonly<Record<string, number>>;
   readonly batch?: number;
   readonly batchFirst?: boolean;
   readonly state?: ModelState;
-  readonly lengths?: ArrayLike<number>;
+  readonly lengths?: Lengths;
   readonly padding?: 'zero' | 'repeat';
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface SequenceResult {
   readonly output: Float32Array;
+  readonly outputs: Readonly<Record<string, Float32Array>>;
   readonly state: ModelState;
 }
 
@@ -1068,6 +1177,14 @@ interface Split<T> {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SplitSpec {
+  readonly type: 'split';
+  readonly name?: string;
+  readonly sizes: readonly number[];
+  readonly inputSize?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type StateDict = Map<string, Tensor>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1079,8 +1196,8 @@ interface StepReport extends UpdateReport {
 class Stream extends HostDisposable {
   readonly batch: number;
   private constructor();
-  step(x: Input, out: Float32Array): void;
-  run(x: Input, out: Float32Array, steps: number): void;
+  step(x: Inputs, out: Outputs): void;
+  run(x: Inputs, out: Outputs, steps: number): void;
   reset(): void;
   clone(): Stream;
   save(into?: ModelState): ModelState;
@@ -1092,7 +1209,13 @@ class Stream extends HostDisposable {
 interface StreamOptions {
   readonly batch?: number;
   readonly state?: ModelState;
+  readonly given?: Readonly<Record<string, Input>>;
+  readonly steps?: Readonly<Record<string, number>>;
+  readonly lengths?: Readonly<Record<string, ArrayLike<number>>>;
 }
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type TargetArrays = Float32Array | Int32Array | Readonly<Record<string, Float32Array | Int32Array>>;
 
 // no entry, but others name it
 class TeamEngine extends Engine {
@@ -1166,13 +1289,13 @@ class Trainer extends HostDisposable {
   get updates(): number;
   get learningRate(): number;
   set learningRate(rate: number);
-  forward(x: Input, options?: TrainingSequenceOptions): SequenceResult;
+  forward(x: Inputs, options?: TrainingSequenceOptions): SequenceResult;
   backward(gradients: OutputGradients): InputGradients;
   zeroGradients(): void;
   gradients(): StateDict;
   update(): UpdateReport;
-  trainOn(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): StepReport;
-  evaluateWindow(x: Input, target: Float32Array | Int32Array, options?: WindowOptions): number;
+  trainOn(x: Inputs, target: TargetArrays, options?: WindowOptions): StepReport;
+  evaluateWindow(x: Inputs, target: TargetArrays, options?: WindowOptions): number;
   resetState(): void;
   resetEvaluation(): void;
   fit(data: TrainingData, options: FitOptions): FitRun;
@@ -1190,8 +1313,9 @@ interface TrainerExtras extends Extras {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainerOptions {
   readonly batch: number;
-  readonly steps: number;
-  readonly loss?: LossChoice;
+  readonly steps?: SequenceOptions['steps'];
+  readonly loss?: LossChoices;
+  readonly lossWeights?: Readonly<Record<string, number>>;
   readonly optimizer?: OptimizerOptions;
   readonly groups?: readonly ParameterGroup[];
   readonly gradClip?: GradClip;
@@ -1212,19 +1336,19 @@ interface TrainingData {
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainingSequenceOptions {
-  readonly steps?: number;
+  readonly steps?: SequenceOptions['steps'];
   readonly batchFirst?: boolean;
   readonly state?: ModelState;
-  readonly lengths?: ArrayLike<number>;
+  readonly lengths?: Lengths;
   readonly padding?: 'zero' | 'repeat';
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainingWindow {
-  readonly inputs: Input;
-  readonly targets: Float32Array | Int32Array;
-  readonly steps: number;
-  readonly lengths?: ArrayLike<number>;
+  readonly inputs: Inputs;
+  readonly targets: TargetArrays;
+  readonly steps: Exclude<WindowOptions['steps'], undefined>;
+  readonly lengths?: Lengths;
   readonly targetLengths?: ArrayLike<number>;
   readonly fresh?: boolean;
   readonly count?: number;
@@ -1232,6 +1356,14 @@ interface TrainingWindow {
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 const UNKNOWN = 0;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface UnfoldSpec {
+  readonly type: 'unfold';
+  readonly name?: string;
+  readonly steps: number;
+  readonly inputSize?: number;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface UpdateReport {
@@ -1270,8 +1402,8 @@ type WasmModule = typeof globalThis extends {
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface WindowOptions {
-  readonly steps?: number;
-  readonly lengths?: ArrayLike<number>;
+  readonly steps?: SequenceOptions['steps'];
+  readonly lengths?: Lengths;
   readonly targetLengths?: ArrayLike<number>;
 }
 

@@ -206,6 +206,12 @@ export function readOptions<T extends object>(
   return copy as T;
 }
 
+/** Whether a value is an object that has something by a name, rather than an array. */
+export function hasNamed(value: unknown, name: string): boolean {
+  const isObject = typeof value === 'object' && value !== null && kindOf(value) === undefined;
+  return isObject && !Array.isArray(value) && Object.hasOwn(value, name);
+}
+
 /**
  * What an object has by each of some names, in their order, each read once; other names are
  * refused.

@@ -240,7 +240,9 @@ export function lower(description: CompleteDescription): Graph {
   }
   const tops = outputs.map((name) => ends.get(name)!);
   // The gradient of an output that layers read too is a sum.
-  const isRead = (source: number): boolean => nodes.some(({ sources }) => sources.includes(source));
+  const isNeeded = reachable(nodes, tops);
+  const isRead = (source: number): boolean =>
+    nodes.some(({ sources }, index) => isNeeded[index] && sources.includes(source));
   const own = tops.map((top, k) =>
     isRead(top) || tops.indexOf(top) < k
       ? add(copyNode(outputs[k]!, top, nodes[top]!.outputs))

@@ -1,5 +1,13 @@
 import { isOf, kindOf } from '../base/arrays.ts';
-import { checkFlag, checkInteger, ownFloats, ownTokens, readNamed, show } from '../base/check.ts';
+import {
+  checkFlag,
+  checkInteger,
+  hasNamed,
+  ownFloats,
+  ownTokens,
+  readNamed,
+  show,
+} from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { checkLengths } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
@@ -60,7 +68,7 @@ function bySequence<T>(
   isOne: (value: unknown) => boolean,
 ): readonly (T | undefined)[] {
   if (given === undefined) return sequences.map(() => undefined);
-  if (sequences.length === 1 && (isOne(given) || typeof given !== 'object')) return [given as T];
+  if (sequences.length === 1 && !hasNamed(given, sequences[0]!)) return [given as T];
   if (isOne(given)) {
     const message = `"${name}" expected an object with ${sequences.map(show).join(' and ')}, which have steps of their own, got ${show(given)}`;
     throw new GatefoldError('ERR_ARGUMENT', message);
@@ -144,10 +152,8 @@ function ownRows(
 
 /** What a caller gives for each input: the only one by itself or by name, several by name. */
 export function eachInput(inputs: Graph['inputs'], x: unknown): readonly unknown[] {
-  const [{ name }] = inputs as [Graph['inputs'][0]];
-  const isNamed = typeof x === 'object' && x !== null && kindOf(x) === undefined;
-  if (inputs.length === 1 && !(isNamed && Object.hasOwn(x, name))) return [x];
-  if (!isNamed) {
+  if (inputs.length === 1 && !hasNamed(x, inputs[0]!.name)) return [x];
+  if (typeof x !== 'object' || x === null || kindOf(x) !== undefined) {
     const names = inputs.map((input) => show(input.name)).join(', ');
     const message = `"x" expected an object with the inputs ${names}, got ${show(x)}`;
     throw new GatefoldError('ERR_ARGUMENT', message);

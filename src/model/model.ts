@@ -1,9 +1,10 @@
 import { CHUNK_BYTES, CHUNK_STEPS } from '../../assembly/shared/tuning.ts';
-import { kindOf, overlaps } from '../base/arrays.ts';
+import { overlaps } from '../base/arrays.ts';
 import {
   checkChoice,
   checkInteger,
   frozenCopy,
+  hasNamed,
   readNamed,
   readOptions,
   resultFloats,
@@ -60,8 +61,6 @@ export interface ForwardOptions extends SequenceOptions {
 }
 
 type Named = Readonly<Record<string, Float32Array>>;
-
-const isNamed = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 /** Products after which V8 has compiled what runs again and again for the second time. */
 const WARM_WORK = 1e8;
@@ -325,7 +324,7 @@ export class Model extends HostDisposable {
     const { graph } = storeOf(this);
     const { outputs } = graph;
     const names = outputs.map(({ name }) => name);
-    const isOne = outputs.length === 1 && (kindOf(out) !== undefined || !isNamed(out));
+    const isOne = outputs.length === 1 && !hasNamed(out, names[0]!);
     const given = isOne ? [out] : readNamed('out', out ?? {}, names);
     return outputs.map(({ width, pools, sequence }, k) => {
       const shape = pools ? 'batch x outputs' : 'steps x batch x outputs';

@@ -1,8 +1,9 @@
-import { kindOf, newFloats } from '../base/arrays.ts';
+import { newFloats } from '../base/arrays.ts';
 import {
   checkChoice,
   checkFlag,
   checkInteger,
+  hasNamed,
   ownFloats,
   readNamed,
   readOptions,
@@ -86,8 +87,6 @@ interface Window {
 const FORWARD_KEYS = ['steps', 'batchFirst', 'state', 'lengths', 'padding'] as const;
 const BACKWARD_KEYS = ['target', 'targetLengths', 'output', 'state', 'flow'] as const;
 const WINDOW_KEYS = ['steps', 'lengths', 'targetLengths'] as const;
-
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 
 function goneForward(): GatefoldError {
   const message = 'backward() goes over the last forward() once: call forward() first';
@@ -359,8 +358,8 @@ export class Trainer extends HostDisposable {
   ): readonly (Float32Array | undefined)[] {
     const { outputs } = this.#store.graph;
     if (!given) return [];
-    const isOne = outputs.length === 1 && (kindOf(given) !== undefined || !isObject(given));
     const names = outputs.map(({ name }) => name);
+    const isOne = outputs.length === 1 && !hasNamed(given, names[0]!);
     const values = isOne
       ? [given as Float32Array]
       : readNamed<Float32Array>('output', given, names);

@@ -67,6 +67,7 @@ function recurrent(random) {
     ),
   }));
   add(0.1, () => ({ clip: 2 }));
+  add(0.15, () => ({ initialState: 'learned' }));
   for (const option of ['dropout', 'inputDropout', 'recurrentDropout', 'zoneout']) {
     if (type === 'mingru' && option === 'recurrentDropout') continue;
     add(0.08, () => ({ [option]: 0.25 }));
@@ -98,9 +99,12 @@ export function description(random) {
   }
   const count = random.pick([1, 1, 1, 2]);
   for (let k = 0; k < count; k++) layers.push(recurrent(random));
+  if (random.chance(0.2)) layers.push(...within(random));
   if (random.chance(0.15)) layers.push(attention(random, 1));
-  if (random.chance(0.15))
+  if (random.chance(0.15)) {
     layers.push({ type: 'pool', mode: random.pick(['last', 'mean', 'max']) });
+    if (random.chance(0.3)) layers.push(...again(random));
+  }
   const isTied = tokens && random.chance(0.3);
   if (isTied) {
     layers.push({ type: 'linear', outFeatures: layers[0].embeddingDim });
@@ -112,6 +116,32 @@ export function description(random) {
   // Rows of inputs are not padded: what reads them may not go beyond them.
   if (!tokens && random.chance(0.3)) layers.unshift(onInputs(random, inputs, layers[0]));
   return { layers };
+}
+
+/** Layers within a step, by their names: no state of theirs goes from step to step. */
+function within(random) {
+  const steps = random.from(1, 5);
+  const width = random.from(1, 4);
+  const named = (layer, k) => ({ ...layer, name: `inner${k}` });
+  const inside = [
+    { type: 'conv1d', outChannels: random.pick(SIZES), kernelSize: 3, stride: 2, padding: 'same' },
+    { ...recurrent(random), initialState: 'zero' },
+    { type: 'maxPool1d', poolSize: 2, padding: 'same' },
+    { type: 'reverse' },
+  ];
+  return [
+    { type: 'linear', outFeatures: steps * width },
+    { type: 'unfold', steps },
+    random.pick(inside),
+    { type: 'linear', outFeatures: width },
+    { type: 'pool', mode: random.pick(['last', 'mean', 'max']) },
+  ].map(named);
+}
+
+/** A row of the whole sequence as a sequence again, and as one row at the end. */
+function again(random) {
+  const decoder = { ...recurrent(random), bidirectional: false, merge: 'concat' };
+  return [{ type: 'repeat', steps: random.from(1, 4) }, decoder, { type: 'pool', mode: 'last' }];
 }
 
 function attention(random, width) {
@@ -148,13 +178,14 @@ function onInputs(random, width, next) {
 
 /** What the calls need to know of a model. */
 export function sizesOf({ description: { layers }, inputSize, outputSize, pooled, takesTokens }) {
+  const outside = layers.filter(({ name }) => !name.startsWith('inner'));
   return {
     layers,
     inputs: inputSize,
     outputs: outputSize,
     pooled,
     tokens: takesTokens ? layers[0].numEmbeddings : undefined,
-    causal: !layers.some(
+    causal: !outside.some(
       ({ bidirectional, direction, type }) =>
         bidirectional ||
         direction === 'backward' ||
@@ -162,7 +193,9 @@ export function sizesOf({ description: { layers }, inputSize, outputSize, pooled
         type === 'convTranspose1d',
     ),
     segments: !layers.some(({ type, frozen }) => type === 'batchNorm' && !frozen),
-    streams: !layers.some(({ type, mode }) => type === 'pool' && mode !== 'last'),
+    streams: !outside.some(
+      ({ type, mode }) => (type === 'pool' && mode !== 'last') || type === 'repeat',
+    ),
   };
 }
 
@@ -191,7 +224,7 @@ export function state(random, { layers }, batch) {
   for (const layer of layers) {
     const { type, name = type, hiddenSize, numLayers = 1, bidirectional, projSize } = layer;
     counts[name] = (counts[name] ?? 0) + 1;
-    if (!hiddenSize || random.chance(0.3)) continue;
+    if (!hiddenSize || name.startsWith('inner') || random.chance(0.3)) continue;
     const rows = numLayers * (bidirectional ? 2 : 1) * batch;
     const h = random.floats(rows * (projSize ?? hiddenSize));
     states[name] = type === 'lstm' ? { h, c: random.floats(rows * hiddenSize) } : { h };

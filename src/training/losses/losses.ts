@@ -1,5 +1,5 @@
 import { kindOf } from '../../base/arrays.ts';
-import { checkNumber, readNamed, show } from '../../base/check.ts';
+import { checkNumber, hasNamed, readNamed, show } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Kernels } from '../../engine/kernels.ts';
 import type { Graph } from '../../graph/graph.ts';
@@ -101,8 +101,8 @@ export class Losses {
   ): AllTargets {
     const parts = this.#parts;
     const names = parts.map(({ name }) => name);
-    const isOne = kindOf(target) !== undefined || typeof target !== 'object' || target === null;
-    if (isOne && parts.length > 1) {
+    const isOne = parts.length === 1 && !hasNamed(target, names[0]!);
+    if (parts.length > 1 && (typeof target !== 'object' || !target || kindOf(target))) {
       const message = `"target" expected an object with the targets of ${names.map(show).join(', ')}, got ${show(target)}`;
       throw new GatefoldError('ERR_ARGUMENT', message);
     }
