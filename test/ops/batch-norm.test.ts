@@ -58,7 +58,9 @@ describe.each(variants)('batchNorm in training, %s SIMD', (variant) => {
     [{ momentum: 1 }, 1, true],
     [{ momentum: 0 }, 0, true],
   ])('an update moves the running statistics, %o', (options, momentum, unbiased) => {
-    const { model, trainer } = create([{ ...LAYER, ...options }]);
+    // No parameter of an optimizer, they do not decay.
+    const optimizer = { type: 'sgd', learningRate: 0.1, weightDecay: 0.1 } as const;
+    const { model, trainer } = create([{ ...LAYER, ...options }], { optimizer });
     const [means, variances] = [new Float64Array(WIDTH), new Float64Array(WIDTH).fill(1)];
     for (let update = 0; update < 3; update++) {
       // Rows behind the valid steps of the batch have no part in it.
@@ -138,6 +140,11 @@ describe.each(variants)('batchNorm in training, %s SIMD', (variant) => {
       });
     }
     go(other);
+    const once = trainer.gradients();
+    go(other);
+    for (const [name, { data }] of trainer.gradients()) {
+      once.get(name)!.data.forEach((value, k) => expect(data[k], name).toBeCloseTo(2 * value, 6));
+    }
     trainer.zeroGradients();
     trainer.update();
     expect(statisticsOf(model).flatMap((own) => [...own])).toEqual(
@@ -272,8 +279,18 @@ describe.each(variants)('batchNorm in training, %s SIMD', (variant) => {
     expect(campaign.configurations).toBeGreaterThan(15);
   });
 
-  it('rows of inputs are not padded: what lies beside them has no part', () => {
-    const { model, trainer } = create([LAYER]);
+  it.each([
+    ['alone', [LAYER]],
+    // It reads whole vectors of what it stands on.
+    [
+      'before a convolution',
+      [
+        { ...LAYER, scale: false },
+        { type: 'convTranspose1d', outChannels: WIDTH, kernelSize: 1 },
+      ],
+    ],
+  ] as const)('what lies beside rows of inputs has no part, %s', (_, layers) => {
+    const { model, trainer } = create(layers);
     trainer.forward(x);
     trainer.backward({ target });
     const all = [...trainer.gradients().values()].flatMap(({ data }) => [...data]);

@@ -85,6 +85,22 @@ describe.each(variants)('convTranspose1d, %s SIMD', (variant) => {
     model.dispose();
   });
 
+  it('a row ends with its own last step, and has none without one', () => {
+    const model = create(layerOf({ stride: 2 }));
+    const x = numbers(1, 3 * 4);
+    const lengths = [2, 0, 4];
+    const { output } = model.forward(x, { steps: 4, batch: 3, lengths });
+    for (const [b, length] of lengths.entries()) {
+      const own = x.filter((_, at) => at % 3 === b).subarray(0, length);
+      const row = output.filter((_, at) => at % 3 === b);
+      const alone = length ? model.forward(own, { steps: length }).output : [];
+      const padded = new Float32Array(9);
+      padded.set(alone);
+      expect([...row]).toEqual([...padded]);
+    }
+    model.dispose();
+  });
+
   // Windows are laid out 96 rows at a time.
   it.each([
     [{ stride: 2, kernelSize: 4, padding: 'same' }, false],
