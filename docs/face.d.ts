@@ -79,7 +79,9 @@ type AnyComplete =
   | CompleteJoin
   | CompleteMaxPool1d
   | CompleteAveragePool1d
-  | CompleteUpsample1d;
+  | CompleteUpsample1d
+  | CompletePrelu
+  | CompleteScale;
 
 // no entry, but others name it
 type AnySpec =
@@ -101,7 +103,9 @@ type AnySpec =
   | JoinSpec
   | MaxPool1dSpec
   | AveragePool1dSpec
-  | Upsample1dSpec;
+  | Upsample1dSpec
+  | PreluSpec
+  | ScaleSpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
@@ -185,6 +189,9 @@ type CompleteNorm = Required<LayerNormSpec | RmsNormSpec | BatchNormSpec>;
 type CompletePool = Required<PoolSpec>;
 
 // no entry, but others name it
+type CompletePrelu = Required<PreluSpec>;
+
+// no entry, but others name it
 type CompleteRecurrent<T> = T extends {
   merge?: unknown;
 }
@@ -199,6 +206,9 @@ type CompleteReduce = Required<ReduceSpec>;
 
 // no entry, but others name it
 type CompleteReverse = Required<ReverseSpec>;
+
+// no entry, but others name it
+type CompleteScale = ScaleSpec & Required<Pick<ScaleSpec, 'name' | 'inputSize'>>;
 
 // no entry, but others name it
 type CompleteSlice = Required<SliceSpec>;
@@ -780,6 +790,14 @@ interface PoolSpec {
   readonly inputSize?: number;
 }
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface PreluSpec {
+  readonly type: 'prelu';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly shared?: boolean;
+}
+
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
 
@@ -897,6 +915,15 @@ interface SampleOptions {
   readonly temperature?: number;
   readonly topK?: number;
   readonly random: () => number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ScaleSpec {
+  readonly type: 'scale';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly factor?: number | readonly number[];
+  readonly offset?: number | readonly number[];
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node

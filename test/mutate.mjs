@@ -53,6 +53,7 @@ const SUITES = [
   'ops/layer-contract',
   'ops/layers',
   'ops/mathematics',
+  'ops/prelu',
   'model/into',
   'model/outputs',
   'model/summary',

@@ -17,6 +17,8 @@ import type { BatchNormSpec, CompleteNorm, LayerNormSpec, RmsNormSpec } from './
 import type { Op } from './op.ts';
 import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
+import { prelu } from './prelu.ts';
+import type { CompletePrelu, PreluSpec } from './prelu.ts';
 import { reductions } from './reduce.ts';
 import type { CompleteReduce, ReduceSpec } from './reduce.ts';
 import { gru } from './recurrent/gru.ts';
@@ -29,6 +31,8 @@ import { recurrent } from './recurrent/recurrent.ts';
 import { indrnn, rnn } from './recurrent/rnn.ts';
 import type { IndrnnSpec, RnnSpec } from './recurrent/rnn.ts';
 import type { CompleteRecurrent } from './recurrent/specs.ts';
+import { scale } from './scale.ts';
+import type { CompleteScale, ScaleSpec } from './scale.ts';
 import { concat, reverse, slice } from './shape.ts';
 import type {
   CompleteConcat,
@@ -67,6 +71,8 @@ const LAYERS = [
   maxPool1d,
   averagePool1d,
   upsample1d,
+  prelu,
+  scale,
 ];
 
 export type {
@@ -93,6 +99,8 @@ export type {
   MaxPool1dSpec,
   AveragePool1dSpec,
   Upsample1dSpec,
+  PreluSpec,
+  ScaleSpec,
 };
 
 type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
@@ -131,7 +139,9 @@ type AnySpec =
   | JoinSpec
   | MaxPool1dSpec
   | AveragePool1dSpec
-  | Upsample1dSpec;
+  | Upsample1dSpec
+  | PreluSpec
+  | ScaleSpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -152,7 +162,9 @@ type AnyComplete =
   | CompleteJoin
   | CompleteMaxPool1d
   | CompleteAveragePool1d
-  | CompleteUpsample1d;
+  | CompleteUpsample1d
+  | CompletePrelu
+  | CompleteScale;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {

@@ -29,6 +29,8 @@ const ON_INPUTS = [
   'layerNorm',
   'rmsNorm',
   'dropout',
+  'prelu',
+  'scale',
 ];
 
 const activation = (random) => {
@@ -119,6 +121,8 @@ function onInputs(random, width, next) {
   next.inputSize = outputs;
   if (isJoin) return { type, inputs: reads.map(() => 'input'), inputSizes: reads };
   if (type === 'activation') return { type, activation: 'abs', inputSize: width };
+  if (type === 'prelu') return { type, shared: random.chance(0.5), inputSize: width };
+  if (type === 'scale') return { type, factor: [...random.floats(width)], inputSize: width };
   return { type, inputSize: width };
 }
 

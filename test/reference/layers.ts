@@ -9,6 +9,7 @@ import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { cellOf, type RecurrentSpec } from './cell.ts';
 import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
 import type { PoolMode } from './pool.ts';
+import type { Constant } from './scale.ts';
 import type { Dims, StackState } from './stack.ts';
 import type { Unit } from './step.ts';
 import { repeatDims, windowPoolDims, type WindowPool } from './window-pool.ts';
@@ -78,6 +79,22 @@ export type Layer =
       readonly isCentred: boolean;
     })
   | (NormLayer & { readonly kind: 'batchNorm' })
+  | {
+      readonly kind: 'prelu';
+      readonly name: string;
+      /** Whether there is one slope for all features. */
+      readonly shared: boolean;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'scale';
+      readonly name: string;
+      readonly factor: Constant;
+      readonly offset: Constant;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
   | {
       readonly kind: 'reduce';
       readonly name: string;
@@ -328,6 +345,14 @@ function layerOf(
       const { size: count, inputSize = width } = spec;
       return [{ kind: 'repeat', name, count, inputSize, outputSize: inputSize }];
     }
+    case 'prelu': {
+      const { shared = false, inputSize = width } = spec;
+      return [{ kind: 'prelu', name, shared, inputSize, outputSize: inputSize }];
+    }
+    case 'scale': {
+      const { factor = 1, offset = 0, inputSize = width } = spec;
+      return [{ kind: 'scale', name, factor, offset, inputSize, outputSize: inputSize }];
+    }
     default:
       return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
   }
@@ -371,6 +396,8 @@ export function parameterShapes(description: ModelDescription): Map<string, read
       if (layer.kind === 'layerNorm') continue;
       for (const moment of ['mean', 'var'])
         shapes.set(`${layer.name}.running_${moment}`, [layer.inputSize]);
+    } else if (layer.kind === 'prelu') {
+      shapes.set(`${layer.name}.weight`, [layer.shared ? 1 : layer.inputSize]);
     } else if (layer.kind === 'conv1d') {
       const { inputs, outputs, groups, taps } = layer.convolution;
       shapes.set(`${layer.name}.weight`, [outputs, inputs / groups, taps]);

@@ -23,8 +23,11 @@ import {
   type LayerNormWeights,
 } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
+import { preluBackward, preluForward } from './prelu.ts';
 import { reduceBackward, reduceForward, reduceKink } from './reduce.ts';
+import { scaled } from './scale.ts';
 import { concatBackward, concatForward, reversed, sliceBackward, sliceForward } from './shape.ts';
+import { nearest } from './activation.ts';
 import { activationBackward, activationForward, activationKink } from './row-activation.ts';
 import {
   stackBackward,
@@ -298,6 +301,16 @@ export function forward(
     } else if (layer.kind === 'repeat') {
       tapes.push({ x, dims });
       x = repeatForward(layer.count, x, dims);
+    } else if (layer.kind === 'prelu') {
+      tapes.push({ x, dims });
+      kink = Math.min(
+        kink,
+        leastOf(dims, x, (row) => nearest([0], row)),
+      );
+      x = preluForward(parameters.get(`${name}.weight`)!.data, x, layer.inputSize);
+    } else if (layer.kind === 'scale') {
+      tapes.push({ x, dims });
+      x = scaled(x, layer.inputSize, layer.factor, layer.offset);
     } else if (layer.kind === 'conv1d') {
       const before = initial[name]?.h ?? new Float64Array(0);
       tapes.push({ x, dims, initial: before });
@@ -391,6 +404,11 @@ export function backward(
       dy = windowPoolBackward(layer, x, dy, dims);
     } else if (layer.kind === 'repeat') {
       dy = repeatBackward(layer.count, dy, dims);
+    } else if (layer.kind === 'prelu') {
+      const [own, into] = [parameters, gradients].map((from) => from.get(`${name}.weight`)!.data);
+      dy = preluBackward(own!, into!, x, dy, layer.inputSize);
+    } else if (layer.kind === 'scale') {
+      dy = scaled(dy, layer.inputSize, layer.factor, 0);
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       const dlast = dfinal[name]?.h ?? new Float64Array(0);

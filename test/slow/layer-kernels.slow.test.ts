@@ -6,6 +6,7 @@ import {
   checkActivation,
   checkConvolution,
   checkLayerNorm,
+  checkPrelu,
   checkStream,
 } from '../support/layer-kernels.ts';
 
@@ -23,6 +24,8 @@ describe.each(variants)('kernels of layers from seed ' + first + ', %s SIMD', (v
   });
 
   it('layer norm', () => campaign((seed) => checkLayerNorm(engine, seed), 5 * RUNS));
+
+  it('prelu', () => campaign((seed) => checkPrelu(engine, seed), 5 * RUNS));
 
   it('conv1d', () => campaign((seed) => checkConvolution(engine, seed), 10 * RUNS));
 

@@ -1,7 +1,7 @@
 /** Random models that are no chain: skips, branches that meet again, inputs read twice. */
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import { dimsOf, layersOf } from '../reference/layers.ts';
-import { drawConv1d, drawNorm, drawRecurrent, drawWindows } from './layer-stacks.ts';
+import { drawConv1d, drawNorm, drawRecurrent, drawScale, drawWindows } from './layer-stacks.ts';
 import type { StackSizes } from './layer-stacks.ts';
 import { randomActivation, randomMathematics } from './options.ts';
 import type { Random } from './random.ts';
@@ -39,6 +39,8 @@ const ROWWISE: Readonly<Record<string, Draw>> = {
     const from = random.integer(0, source!.width - 1);
     return { from, to: random.integer(from + 1, source!.width) };
   },
+  prelu: (random) => ({ shared: random.unit() < 0.5 }),
+  scale: (random, [source]) => drawScale(random, source!.width),
 };
 
 /** Kinds that look at more than one step. */
@@ -109,8 +111,7 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const isPooled = source.grid === POOLED;
     const kinds = { ...ROWWISE, ...(isPooled ? {} : OVER_TIME), ...JOINS };
     const kind = random.pick(Object.keys(kinds));
-    if (kind === 'pool' && !(source.readsForward && source.name !== 'input' && random.unit() < 0.6))
-      continue;
+    if (kind === 'pool' && !(source.readsForward && source.name !== 'input')) continue;
     const reads = kind in JOINS ? readsOf(random, kind, source, alike) : [source];
     if (reads.length === 1 && kind in JOINS) continue;
     const { isPositive = kind === 'divide', ...own } = kinds[kind]!(random, reads, sizes) as {
