@@ -81,7 +81,8 @@ type AnyComplete =
   | CompleteAveragePool1d
   | CompleteUpsample1d
   | CompletePrelu
-  | CompleteScale;
+  | CompleteScale
+  | CompleteDelay;
 
 // no entry, but others name it
 type AnySpec =
@@ -105,7 +106,8 @@ type AnySpec =
   | AveragePool1dSpec
   | Upsample1dSpec
   | PreluSpec
-  | ScaleSpec;
+  | ScaleSpec
+  | DelaySpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
@@ -163,6 +165,9 @@ type CompleteConcat = Required<ConcatSpec>;
 
 // no entry, but others name it
 type CompleteConv1d = Required<Omit<Conv1dSpec, 'activation'>> & Pick<Conv1dSpec, 'activation'>;
+
+// no entry, but others name it
+type CompleteDelay = Required<DelaySpec>;
 
 // no entry, but others name it
 type CompleteDropout = Required<DropoutSpec>;
@@ -292,6 +297,14 @@ interface CtcOptions {
   readonly blank?: number;
   readonly zeroInfinity?: boolean;
   readonly maxLabels?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface DelaySpec {
+  readonly type: 'delay';
+  readonly name?: string;
+  readonly steps: number;
+  readonly inputSize?: number;
 }
 
 // no entry, but others name it

@@ -54,6 +54,7 @@ const SUITES = [
   'ops/layers',
   'ops/mathematics',
   'ops/prelu',
+  'ops/delay',
   'model/into',
   'model/outputs',
   'model/summary',

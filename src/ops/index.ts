@@ -4,6 +4,8 @@ import { activation } from './activation.ts';
 import type { ActivationLayerSpec, CompleteActivation } from './activation.ts';
 import { conv1d } from './conv1d.ts';
 import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
+import { delay } from './delay.ts';
+import type { CompleteDelay, DelaySpec } from './delay.ts';
 import { dropout } from './dropout.ts';
 import type { CompleteDropout, DropoutSpec } from './dropout.ts';
 import { embedding } from './embedding.ts';
@@ -73,6 +75,7 @@ const LAYERS = [
   upsample1d,
   prelu,
   scale,
+  delay,
 ];
 
 export type {
@@ -101,6 +104,7 @@ export type {
   Upsample1dSpec,
   PreluSpec,
   ScaleSpec,
+  DelaySpec,
 };
 
 type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
@@ -141,7 +145,8 @@ type AnySpec =
   | AveragePool1dSpec
   | Upsample1dSpec
   | PreluSpec
-  | ScaleSpec;
+  | ScaleSpec
+  | DelaySpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -164,7 +169,8 @@ type AnyComplete =
   | CompleteAveragePool1d
   | CompleteUpsample1d
   | CompletePrelu
-  | CompleteScale;
+  | CompleteScale
+  | CompleteDelay;
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {

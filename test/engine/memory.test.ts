@@ -78,9 +78,14 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
       },
     ],
     [
-      'constants',
+      'a delay',
       {
-        layers: [{ type: 'scale', inputSize: 5, factor: 0.5 }, { type: 'prelu' }, linear],
+        layers: [
+          { type: 'scale', inputSize: 5, factor: 0.5 },
+          { type: 'delay', steps: 30 },
+          { type: 'prelu' },
+          linear,
+        ],
       },
     ],
   ] as const)('streams allocate nothing per step: %s', (_, layers) => {

@@ -77,6 +77,18 @@ describe('gradcheck of every option of the layers of the reference', () => {
     check({ type: 'scale', inputSize: 4, offset: list }, 3);
   });
 
+  it.each([1, 3, 7, 20])('a delay of %i steps', (steps) => {
+    check({ type: 'delay', inputSize: 3, steps }, 1);
+    check(
+      [
+        { type: 'delay', inputSize: 3, steps },
+        { type: 'gru', hiddenSize: 2 },
+        { type: 'delay', steps: 2 },
+      ],
+      2,
+    );
+  });
+
   it.each(['reduceMean', 'reduceSum', 'reduceMax'] as const)('%s', (type) => {
     check({ type, inputSize: 5 }, 1);
   });

@@ -226,7 +226,7 @@ describe('onnxruntime-web', () => {
   });
 });
 
-describe('onnxruntime-web, learnt and constant slopes', () => {
+describe('onnxruntime-web, learnt and constant slopes, delays', () => {
   it.each([true, false])('prelu, one slope for all %s', async (shared) => {
     for (const inputSize of [1, 6, 13]) {
       const problem = problemOf({ type: 'prelu', inputSize, shared }, inputSize);
@@ -248,6 +248,14 @@ describe('onnxruntime-web, learnt and constant slopes', () => {
       data: Float32Array.from(values),
     }));
     requireOutputs(problem, await runOnnx(problem, nodes, all), 'Mul, Add');
+  });
+
+  it.each([1, 4, 8])('a delay of %i steps', async (steps) => {
+    const problem = problemOf({ type: 'delay', inputSize: 3, steps }, steps);
+    const node: OnnxNode = { opType: 'Pad', inputs: ['x', 'pads'], outputs: ['y'] };
+    const data = BigInt64Array.from([steps, 0, 0, -steps, 0, 0], BigInt);
+    const pads = { name: 'pads', dims: [6], data };
+    requireOutputs(problem, await runOnnx(problem, [node], [pads]), 'Pad');
   });
 });
 
@@ -414,6 +422,18 @@ describe('TensorFlow.js', () => {
     const problem = problemOf({ type: 'prelu', inputSize: 9, shared }, 7);
     const sharedAxes = shared ? [1, 2] : [1];
     requireTfjs(problem, tfl.layers.prelu({ sharedAxes }), `prelu, shared ${shared}`);
+  });
+
+  it('zero padding before, as much cut off after', () => {
+    const before = [
+      [0, 0],
+      [4, 0],
+      [0, 0],
+    ] as [number, number][];
+    const apply = (x: tf.Tensor): tf.Tensor => tf.slice(tf.pad(x, before), [0, 0, 0], x.shape);
+    const layer = { apply, setWeights: () => undefined, trainableWeights: [] };
+    const problem = problemOf({ type: 'delay', inputSize: 3, steps: 4 }, 9);
+    requireTfjs(problem, layer as unknown as tfl.layers.Layer, 'delay');
   });
 
   it('rescaling', () => {

@@ -31,6 +31,7 @@ const ON_INPUTS = [
   'dropout',
   'prelu',
   'scale',
+  'delay',
 ];
 
 const activation = (random) => {
@@ -123,6 +124,7 @@ function onInputs(random, width, next) {
   if (type === 'activation') return { type, activation: 'abs', inputSize: width };
   if (type === 'prelu') return { type, shared: random.chance(0.5), inputSize: width };
   if (type === 'scale') return { type, factor: [...random.floats(width)], inputSize: width };
+  if (type === 'delay') return { type, steps: random.from(1, 9), inputSize: width };
   return { type, inputSize: width };
 }
 
@@ -160,6 +162,8 @@ export function state(random, { layers }, batch) {
   for (const layer of layers) {
     const { type, name = type, hiddenSize, numLayers = 1, bidirectional, projSize } = layer;
     counts[name] = (counts[name] ?? 0) + 1;
+    if (type === 'delay')
+      states[name] = { h: random.floats(layer.steps * batch * layer.inputSize) };
     if (!hiddenSize || random.chance(0.3)) continue;
     const rows = numLayers * (bidirectional ? 2 : 1) * batch;
     const h = random.floats(rows * (projSize ?? hiddenSize));

@@ -96,6 +96,13 @@ export type Layer =
       readonly outputSize: number;
     }
   | {
+      readonly kind: 'delay';
+      readonly name: string;
+      readonly late: number;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | {
       readonly kind: 'reduce';
       readonly name: string;
       readonly type: ReduceType;
@@ -353,6 +360,10 @@ function layerOf(
       const { factor = 1, offset = 0, inputSize = width } = spec;
       return [{ kind: 'scale', name, factor, offset, inputSize, outputSize: inputSize }];
     }
+    case 'delay': {
+      const { steps: late, inputSize = width } = spec;
+      return [{ kind: 'delay', name, late, inputSize, outputSize: inputSize }];
+    }
     default:
       return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
   }
@@ -490,8 +501,10 @@ export function zeroState(
 ): Record<string, StackState> {
   const state: Record<string, StackState> = {};
   for (const layer of layersOf(description)) {
-    if (layer.kind === 'conv1d' && historyOf(layer)) {
-      const h = new Float64Array(historyOf(layer) * batch * layer.inputSize);
+    const history =
+      layer.kind === 'conv1d' ? historyOf(layer) : layer.kind === 'delay' ? layer.late : 0;
+    if (history && 'inputSize' in layer) {
+      const h = new Float64Array(history * batch * layer.inputSize);
       state[layer.name] = { h, c: new Float64Array(0) };
     }
     if (layer.kind !== 'recurrent') continue;

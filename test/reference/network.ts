@@ -5,6 +5,7 @@
  */
 import type { ModelDescription } from '../../src/ops/index.ts';
 import type { CellWeights } from './cell.ts';
+import { delayBackward, delayForward } from './delay.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';
 import { convLayerBackward, convLayerForward, type ConvWeights } from './conv1d.ts';
@@ -311,6 +312,11 @@ export function forward(
     } else if (layer.kind === 'scale') {
       tapes.push({ x, dims });
       x = scaled(x, layer.inputSize, layer.factor, layer.offset);
+    } else if (layer.kind === 'delay') {
+      tapes.push({ x, dims });
+      const result = delayForward(layer.late, dims, layer.inputSize, x, initial[name]!.h);
+      state[name] = { h: result.final, c: new Float64Array(0) };
+      x = result.output;
     } else if (layer.kind === 'conv1d') {
       const before = initial[name]?.h ?? new Float64Array(0);
       tapes.push({ x, dims, initial: before });
@@ -409,6 +415,10 @@ export function backward(
       dy = preluBackward(own!, into!, x, dy, layer.inputSize);
     } else if (layer.kind === 'scale') {
       dy = scaled(dy, layer.inputSize, layer.factor, 0);
+    } else if (layer.kind === 'delay') {
+      const result = delayBackward(layer.late, dims, layer.inputSize, dy, dfinal[name]!.h);
+      state[name] = { h: result.dinitial, c: new Float64Array(0) };
+      dy = result.dx;
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       const dlast = dfinal[name]?.h ?? new Float64Array(0);

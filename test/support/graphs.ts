@@ -52,6 +52,7 @@ const OVER_TIME: Readonly<Record<string, Draw>> = {
   maxPool1d: (random) => drawWindows(random),
   averagePool1d: (random) => ({ ...drawWindows(random), countPadding: random.unit() < 0.5 }),
   upsample1d: (random) => ({ size: random.pick([1, 2, 2, 3]) }),
+  delay: (random) => ({ steps: random.pick([1, 1, 2, 3, 5, 9]) }),
 };
 
 /** Kinds that read several layers. */

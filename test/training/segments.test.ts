@@ -202,10 +202,12 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
       { ...causal, outChannels: 5, kernelSize: 2, groups: 5 },
     ],
     [
-      { type: 'prelu', inputSize: 3 },
+      { type: 'delay', steps: 4, inputSize: 3 },
+      { type: 'prelu' },
       { type: 'gru', hiddenSize: 6 },
       { type: 'prelu', shared: true },
       { type: 'scale', factor: [1, -2, 0.5, 3, 1, 0.1], offset: 0.3 },
+      { type: 'delay', steps: 15 },
     ],
   ];
   it.each(streaming)('layers that look back, first %j: every bit', (...own) => {
