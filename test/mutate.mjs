@@ -56,6 +56,8 @@ const SUITES = [
   'ops/norms',
   'ops/batch-norm',
   'ops/conv-transpose1d',
+  'ops/prelu',
+  'ops/delay',
   'model/into',
   'model/outputs',
   'model/summary',

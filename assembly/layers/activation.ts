@@ -4,6 +4,9 @@
  *   elementwise   y = a(x)                                   dx = dy a'(x)
  *   softmax       y = p, p_j = e^(beta x_j) / sum of them    dx = beta p (dy - sum of p dy)
  *   logSoftmax    y = log p                                  dx = beta (dy - p sum of dy)
+ *   prelu         y = x where x >= 0, else a x               dx = dy, or a dy
+ *
+ * The slopes a (He et al. 2015) learn: da = sum over rows of x dy where x < 0.
  *
  * The backward pass computes y or p again from x, so that nothing but x has to be kept.
  */
@@ -18,7 +21,8 @@ import { ZEROS } from '../base/tables';
 
 /**
  * An activation as a layer: y = a(x) of every element, or over the W features of each of M rows.
- * The forward pass reads x and writes y. The backward pass reads x and dy and writes dx.
+ * The forward pass reads x and writes y. The backward pass reads x and dy and writes dx; it adds to
+ * dSlopes.
  *
  *     softmax      e^(beta x) / sum of e^(beta x)          logSoftmax   its logarithm
  *
@@ -46,6 +50,10 @@ export class ActivationLayer extends Activation {
   dx: usize;
   /** [W] scratch of softmax and logSoftmax; 0 for the others. */
   scratch: usize;
+  /** [W] in, of `ACTIVATION_PRELU`; [1] of `ACTIVATION_PRELU_ONE`; 0 for the others. */
+  slopes: usize;
+  /** The same inout, backward: accumulates. */
+  dSlopes: usize;
 }
 
 /** Bytes of a row of W elements in whole vectors. */
@@ -121,6 +129,9 @@ function rowForward(d: ActivationLayer, y: usize, x: usize): void {
       return softmaxForward(d, y, x);
     case codes.ACTIVATION_LOG_SOFTMAX:
       return logSoftmaxForward(d, y, x);
+    case codes.ACTIVATION_PRELU:
+    case codes.ACTIVATION_PRELU_ONE:
+      return preluForward(d, y, x);
     case codes.ACTIVATION_SIGMOID:
       return eachForward<Sigmoid>(d, y, x);
     case codes.ACTIVATION_TANH:
@@ -182,6 +193,41 @@ function softmaxBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): vo
   }
 }
 
+/** Slopes of four features from byte k on. */
+// @ts-ignore: decorator
+@inline
+function slopesAt(d: ActivationLayer, k: i32): v128 {
+  const isOne = d.kind == codes.ACTIVATION_PRELU_ONE;
+  return isOne ? v128.load_splat<f32>(d.slopes) : v128.load(d.slopes + k);
+}
+
+function preluForward(d: ActivationLayer, y: usize, x: usize): void {
+  const bytes = rowBytes(d);
+  for (let k = 0; k < bytes; k += 16) {
+    const v = v128.load(x + k);
+    const below = f32x4.mul(slopesAt(d, k), v);
+    const own = v128.bitselect(v, below, f32x4.ge(v, v128.load(ZEROS)));
+    v128.store(y + k, v128.and(own, firstLanes(d.width - (k >> 2))));
+  }
+}
+
+function preluBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void {
+  const bytes = rowBytes(d);
+  const to = d.dSlopes;
+  let all = v128.load(ZEROS);
+  for (let k = 0; k < bytes; k += 16) {
+    const v = v128.load(x + k);
+    const g = v128.load(dy + k);
+    const isAbove = f32x4.ge(v, v128.load(ZEROS));
+    const own = v128.andnot(f32x4.mul(v, g), isAbove);
+    const da = v128.and(own, firstLanes(d.width - (k >> 2)));
+    v128.store(dx + k, v128.bitselect(g, f32x4.mul(slopesAt(d, k), g), isAbove));
+    if (d.kind == codes.ACTIVATION_PRELU_ONE) all = f32x4.add(all, da);
+    else v128.store(to + k, f32x4.add(v128.load(to + k), da));
+  }
+  if (d.kind == codes.ACTIVATION_PRELU_ONE) store<f32>(to, load<f32>(to) + sum(all));
+}
+
 export function activationForward(descriptor: usize): void {
   const d = changetype<ActivationLayer>(descriptor);
   for (let r = 0; r < d.rows; r++) rowForward(d, d.y + r * d.yRow, d.x + r * d.xRow);
@@ -190,11 +236,13 @@ export function activationForward(descriptor: usize): void {
 export function activationBackward(descriptor: usize): void {
   const d = changetype<ActivationLayer>(descriptor);
   const isSoftmax = d.kind == codes.ACTIVATION_SOFTMAX || d.kind == codes.ACTIVATION_LOG_SOFTMAX;
-  for (let r = 0; r < d.rows; r++) {
+  // The last row first: sums of slopes over segments of steps go on where those after them ended.
+  for (let r = d.rows - 1; r >= 0; r--) {
     const dx = d.dx + r * d.dxRow;
     const dy = d.dy + r * d.dyRow;
     const x = d.x + r * d.xRow;
     if (isSoftmax) softmaxBackward(d, dx, dy, x);
+    else if (d.slopes) preluBackward(d, dx, dy, x);
     else eachBackward(d, dx, dy, x);
   }
 }

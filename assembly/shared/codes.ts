@@ -41,6 +41,9 @@ export const ACTIVATION_SQRT = 19;
 export const ACTIVATION_LOG = 20;
 export const ACTIVATION_POW = 21;
 export const ACTIVATION_CLIP = 22;
+/** A rectifier that learns its slope below 0: of every feature, or one for all. */
+export const ACTIVATION_PRELU = 23;
+export const ACTIVATION_PRELU_ONE = 24;
 
 /**
  * Which state the recurrent product of a layer multiplies: the hidden one, or the cell state

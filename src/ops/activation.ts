@@ -2,8 +2,17 @@ import { roundUp } from '../base/check.ts';
 import { NONE } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
 import { activationCode, checkActivation } from './activations.ts';
-import type { RowActivation } from './activations.ts';
-import type { Bound, GraphBuilder, Node, Op, PassSize, Places } from './op.ts';
+import type { ActivationCode, RowActivation } from './activations.ts';
+import type {
+  Bound,
+  GraphBuilder,
+  Node,
+  Op,
+  ParameterSpec,
+  PassSize,
+  Places,
+  StateSpec,
+} from './op.ts';
 import { inputWidth } from './options.ts';
 
 /**
@@ -21,10 +30,10 @@ export interface ActivationLayerSpec {
 
 export type CompleteActivation = Required<ActivationLayerSpec>;
 
-/** y = a(x) of every row. */
-class ActivationNode implements Node {
-  readonly parameters = [];
-  readonly states = [];
+/** y = a(x) of every row; a prelu has its slopes as a parameter, `weight`. */
+export class ActivationNode implements Node {
+  readonly parameters: readonly ParameterSpec[];
+  readonly states: readonly StateSpec[] = [];
   readonly isRowwise = true;
   readonly layer: string;
   readonly name: string;
@@ -32,22 +41,24 @@ class ActivationNode implements Node {
   readonly inputs: number;
   readonly outputs: number;
   readonly rowLength: number;
-  readonly #activation: RowActivation;
+  readonly #code: Partial<ActivationCode>;
 
   constructor(
     layer: string,
     name: string,
     source: number,
     inputs: number,
-    activation: RowActivation,
+    code: Partial<ActivationCode>,
+    parameters: readonly ParameterSpec[] = [],
   ) {
     this.layer = layer;
     this.name = name;
     this.sources = [source];
     this.inputs = inputs;
-    this.#activation = activation;
+    this.#code = code;
     this.outputs = inputs;
     this.rowLength = roundUp(inputs, 4);
+    this.parameters = parameters;
   }
 
   reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
@@ -59,13 +70,14 @@ class ActivationNode implements Node {
     const output = plan.reserve(batch * steps * row);
     const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
     const scratch = plan.reserve(row);
+    const [slopes] = this.parameters;
     return {
       output: { slot: output, row },
       gradient,
       describe: () => {
         const x = at.input(0);
         kernels.write(layer, {
-          ...activationCode(this.#activation),
+          ...this.#code,
           width: this.inputs,
           x: x.slot,
           xRow: x.row * 4,
@@ -73,15 +85,17 @@ class ActivationNode implements Node {
           yRow: row * 4,
           scratch,
         });
+        if (slopes) kernels.set(layer, 'slopes', at.parameter('weight'));
         if (!isTraining) return;
         const dx = at.gradientOfInput(0);
         const gradients = { dy: gradient, dyRow: row * 4, dx: dx.slot, dxRow: dx.row * 4 };
         kernels.write(layer, gradients);
+        if (slopes) kernels.set(layer, 'dSlopes', at.gradient('weight'));
       },
       arrange: ({ rows }) => kernels.set(layer, 'rows', rows),
       forward: () => run.activation_forward(layer.address),
       backward: (wantsInput) => {
-        if (wantsInput) run.activation_backward(layer.address);
+        if (wantsInput || slopes) run.activation_backward(layer.address);
       },
     };
   }
@@ -95,7 +109,7 @@ export function lowerActivation(
 ): void {
   const { outputs } = build.at(build.top)!;
   const name = `${layer}.activation`;
-  build.add(new ActivationNode(layer, name, build.top, outputs, activation));
+  build.add(new ActivationNode(layer, name, build.top, outputs, activationCode(activation)));
 }
 
 export const activation: Op<ActivationLayerSpec, CompleteActivation> = {
@@ -114,6 +128,6 @@ export const activation: Op<ActivationLayerSpec, CompleteActivation> = {
   complete: (spec) => spec as CompleteActivation,
   sizes: ({ inputSize }) => ({ inputs: inputSize, outputs: inputSize }),
   lower({ name, inputSize, activation }, build) {
-    build.add(new ActivationNode(name, name, build.top, inputSize, activation));
+    build.add(new ActivationNode(name, name, build.top, inputSize, activationCode(activation)));
   },
 };

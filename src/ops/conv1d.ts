@@ -28,7 +28,7 @@ import type {
   StateSpec,
 } from './op.ts';
 import { count, flag, inputWidth, width } from './options.ts';
-import { resampledExtent } from './pass.ts';
+import { resampledExtent, rowOfState } from './pass.ts';
 
 /**
  * Convolution over time, a correlation as `torch.nn.Conv1d`: y_t = b + sum over k of W_k x_(t s + k
@@ -193,16 +193,8 @@ class Conv1dNode implements Node {
       n ? plan.reserve(n) : NONE,
     );
     const copy = plan.descriptor('Rows');
-    const state: BoundState = {
-      values,
-      last: last!,
-      gradient: dState!,
-      rowOf: ({ offsets }, place, length, k) => {
-        const step = length - history + k;
-        if (step < 0) return (history + step) * batch + place;
-        return history * batch + offsets[step]! + place;
-      },
-    };
+    const rowOf = rowOfState(history, batch);
+    const state: BoundState = { values, last: last!, gradient: dState!, rowOf };
     const outputOffsets = at.outputOffsets;
     const lefts = plan.reserve(batch);
     return {

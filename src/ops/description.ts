@@ -4,6 +4,7 @@ import { INPUT, OPS } from './index.ts';
 import type { CompleteLayer, InputSpec, LayerSpec, ModelDescription } from './index.ts';
 import type { Context, Resample, Shape, Sizes } from './op.ts';
 import { MAX_WIDTH, readTable } from './options.ts';
+import { POOLING } from './pool.ts';
 import { MAX_LAYERS } from './recurrent/options.ts';
 
 /** Longest name of a layer, which every name of its parameters repeats. */
@@ -176,7 +177,7 @@ class Shapes {
     const made = { ...resample.reduce(after, reads), features: outputs };
     this.#outputs.set(name, made);
     for (const [part, { outputs: features, isRow }] of Object.entries(parts)) {
-      const rows = isRow ? { steps: undefined, isRow: true } : made;
+      const rows = isRow ? after(reads, POOLING) : made;
       this.#parts.set(`${name}.${part}`, { ...rows, features });
     }
   }

@@ -8,6 +8,8 @@ import { conv1d } from './conv1d.ts';
 import type { CompleteConv1d, Conv1dSpec } from './conv1d.ts';
 import { convTranspose1d } from './conv-transpose1d.ts';
 import type { CompleteConvTranspose1d, ConvTranspose1dSpec } from './conv-transpose1d.ts';
+import { delay } from './delay.ts';
+import type { CompleteDelay, DelaySpec } from './delay.ts';
 import { dropout } from './dropout.ts';
 import type { CompleteDropout, DropoutSpec } from './dropout.ts';
 import { embedding } from './embedding.ts';
@@ -32,6 +34,8 @@ import type { BatchNormSpec, CompleteNorm, LayerNormSpec, RmsNormSpec } from './
 import type { Op } from './op.ts';
 import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
+import { prelu } from './prelu.ts';
+import type { CompletePrelu, PreluSpec } from './prelu.ts';
 import { reductions } from './reduce.ts';
 import type { CompleteReduce, ReduceSpec } from './reduce.ts';
 import { gru } from './recurrent/gru.ts';
@@ -44,6 +48,8 @@ import { recurrent } from './recurrent/recurrent.ts';
 import { indrnn, rnn } from './recurrent/rnn.ts';
 import type { IndrnnSpec, RnnSpec } from './recurrent/rnn.ts';
 import type { CompleteRecurrent } from './recurrent/specs.ts';
+import { scale } from './scale.ts';
+import type { CompleteScale, ScaleSpec } from './scale.ts';
 import { concat, reverse, slice, split } from './shape.ts';
 import type {
   CompleteConcat,
@@ -91,6 +97,9 @@ const LAYERS = [
   averagePool1d,
   upsample1d,
   attention,
+  prelu,
+  scale,
+  delay,
 ];
 
 export type {
@@ -124,6 +133,9 @@ export type {
   MaxPool1dSpec,
   AveragePool1dSpec,
   Upsample1dSpec,
+  PreluSpec,
+  ScaleSpec,
+  DelaySpec,
 };
 
 type RecurrentLayerSpec = RnnSpec | IndrnnSpec | LstmSpec | GruSpec | MinGruSpec;
@@ -169,7 +181,10 @@ type AnySpec =
   | MaxPool1dSpec
   | AveragePool1dSpec
   | Upsample1dSpec
-  | AttentionSpec;
+  | AttentionSpec
+  | PreluSpec
+  | ScaleSpec
+  | DelaySpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -197,7 +212,10 @@ type AnyComplete =
   | CompleteMaxPool1d
   | CompleteAveragePool1d
   | CompleteUpsample1d
-  | CompleteAttention;
+  | CompleteAttention
+  | CompletePrelu
+  | CompleteScale
+  | CompleteDelay;
 
 /** One of several inputs of a model. */
 export interface InputSpec {

@@ -14,6 +14,7 @@ import type {
   ParameterSpec,
   PassSize,
   Places,
+  StateSpec,
 } from './op.ts';
 import { flag, inputWidth } from './options.ts';
 import type { OptionSpec, OptionTable } from './options.ts';
@@ -80,8 +81,16 @@ export type CompleteNorm = Required<LayerNormSpec | RmsNormSpec | BatchNormSpec>
 /** Parameters in their order, of a kind that has all. */
 const ROLES = ['weight', 'bias', 'running_mean', 'running_var'];
 
-class NormNode implements Node {
-  readonly states = [];
+/** Constants in the place of parameters, by their roles: one for all features, or for each. */
+type Constants = Readonly<Record<string, number | ArrayLike<number> | undefined>>;
+
+function valueAt(values: Constants[string], k: number, otherwise: number): number {
+  return (typeof values === 'object' ? values[k] : values) ?? otherwise;
+}
+
+/** Normalises every row; with `constants` y = weight x + bias, without a parameter. */
+export class NormNode implements Node {
+  readonly states: readonly StateSpec[] = [];
   readonly isRowwise = true;
   readonly sources: readonly number[];
   readonly name: string;
@@ -95,10 +104,12 @@ class NormNode implements Node {
   readonly #eps: number;
   /** Of a batch normalisation that trains. */
   readonly #moving: Pick<BatchStatistics, 'momentum' | 'unbiased'> | undefined;
+  readonly #constants: Constants | undefined;
 
-  constructor(source: number, layer: CompleteNorm) {
+  constructor(source: number, layer: CompleteNorm, constants?: Constants) {
     const { type, name, inputSize, eps, scale } = layer;
-    const hasStatistics = type === 'batchNorm';
+    const isAffine = type === 'batchNorm';
+    const hasStatistics = isAffine && !constants;
     const bias = type !== 'rmsNorm' && layer.bias;
     this.sources = [source];
     this.name = name;
@@ -106,8 +117,9 @@ class NormNode implements Node {
     this.inputs = inputSize;
     this.outputs = inputSize;
     this.rowLength = roundUp(inputSize, 4);
-    this.#mode = hasStatistics ? NORM_AFFINE : type === 'rmsNorm' ? NORM_RMS : NORM_LAYER;
+    this.#mode = isAffine ? NORM_AFFINE : type === 'rmsNorm' ? NORM_RMS : NORM_LAYER;
     this.#eps = eps;
+    this.#constants = constants;
     const isFrozen = hasStatistics && layer.frozen;
     if (hasStatistics && !isFrozen) {
       this.#moving = layer;
@@ -133,7 +145,7 @@ class NormNode implements Node {
     return this.parameters.some((parameter) => parameter.role === role);
   }
 
-  /** [2, I]: slope and offset of every feature that has statistics. */
+  /** [2, I]: slope and offset of every feature that has statistics or constants. */
   derive(plan: Plan, at: ParameterPlaces): Derived | undefined {
     if (this.#mode !== NORM_AFFINE) return undefined;
     const row = this.rowLength;
@@ -141,13 +153,13 @@ class NormNode implements Node {
     const prepare = (): void => {
       const { kernels } = at;
       const [gamma, beta, mean, variance] = ROLES.map((role) =>
-        this.#has(role) ? kernels.floats(at.parameter(role)) : undefined,
+        this.#has(role) ? kernels.floats(at.parameter(role)) : this.#constants?.[role],
       );
       const lines = kernels.floats(slot);
       for (let k = 0; k < this.inputs; k++) {
-        const slope = (gamma?.[k] ?? 1) / Math.sqrt(variance![k]! + this.#eps);
+        const slope = valueAt(gamma, k, 1) / Math.sqrt(valueAt(variance, k, 1) + this.#eps);
         lines[k] = slope;
-        lines[row + k] = (beta?.[k] ?? 0) - slope * mean![k]!;
+        lines[row + k] = valueAt(beta, k, 0) - slope * valueAt(mean, k, 0);
       }
     };
     return { slot, prepare };

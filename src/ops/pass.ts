@@ -147,6 +147,21 @@ export function pooledExtent({ lengths, order, offsets }: Extent): Extent {
 }
 
 /**
+ * Finds the rows of the last `history` steps of each row, where those before its first step lie
+ * before the rows of the extent: step `k` of them after `length` steps.
+ */
+export function rowOfState(
+  history: number,
+  batch: number,
+): (extent: Extent, place: number, length: number, k: number) => number {
+  return ({ offsets }, place, length, k) => {
+    const step = length - history + k;
+    if (step < 0) return (history + step) * batch + place;
+    return history * batch + offsets[step]! + place;
+  };
+}
+
+/**
  * The row that mirrors each row in its own valid prefix: step t of a row and step length - 1 - t.
  */
 export function reversal({ rows, steps, offsets, lengths }: Extent): Int32Array {

@@ -77,6 +77,17 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
         ],
       },
     ],
+    [
+      'a delay',
+      {
+        layers: [
+          { type: 'scale', inputSize: 5, factor: 0.5 },
+          { type: 'delay', steps: 30 },
+          { type: 'prelu' },
+          linear,
+        ],
+      },
+    ],
   ] as const)('streams allocate nothing per step: %s', (_, layers) => {
     const model = Model.create(engine, layers);
     const stream = model.stream({ batch: 2 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { convBackward, convForward, outputSteps } from '../reference/conv1d.ts';
 import type { Vec } from '../reference/math.ts';
 import { normBackward, normForward } from '../reference/norm.ts';
+import { preluBackward, preluForward } from '../reference/prelu.ts';
 import { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from '../reference/softmax.ts';
 import { createEngine, variants } from '../support/engines.ts';
 import { ATOL, RTOL, slope } from '../support/gradcheck.ts';
@@ -11,6 +12,7 @@ import {
   checkActivation,
   checkConvolution,
   checkLayerNorm,
+  checkPrelu,
   checkStream,
   drawConvolution,
 } from '../support/layer-kernels.ts';
@@ -75,6 +77,21 @@ describe('the references have the gradients of differences', () => {
       requireSlopes(() => logSoftmax(x, by), dy, [[x, logSoftmaxBackward(x, dy, by)]]);
     }
   });
+
+  it('prelu', () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const random = createRandom(seed);
+      const [rows, n] = [random.integer(1, 4), random.integer(1, 5)];
+      const [x, dy] = [random.vector(rows * n, 2), random.vector(rows * n, 1)];
+      const slopes = random.vector(seed % 2 ? n : 1, 1);
+      const da = new Float64Array(slopes.length);
+      const dx = preluBackward(slopes, da, x, dy, n);
+      requireSlopes(() => preluForward(slopes, x, n), dy, [
+        [x, dx],
+        [slopes, da],
+      ]);
+    }
+  });
 });
 
 describe.each(variants)('kernels of layers, %s SIMD', (variant) => {
@@ -86,6 +103,10 @@ describe.each(variants)('kernels of layers, %s SIMD', (variant) => {
 
   it('layer norm', () => {
     for (let seed = 1; seed <= 5 * RUNS; seed++) checkLayerNorm(engine, seed);
+  });
+
+  it('prelu', () => {
+    for (let seed = 1; seed <= 5 * RUNS; seed++) checkPrelu(engine, seed);
   });
 
   it('conv1d', () => {

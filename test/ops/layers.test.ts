@@ -87,6 +87,29 @@ describe('gradcheck of every option of the layers of the reference', () => {
     },
   );
 
+  it.each([true, false])('prelu, one slope for all %s', (shared) => {
+    check({ type: 'prelu', inputSize: 5, shared }, 1);
+  });
+
+  it('constants', () => {
+    const list = [0.5, -2, 0, 3];
+    check({ type: 'scale', inputSize: 4, factor: list, offset: -0.3 }, 1);
+    check({ type: 'scale', inputSize: 4, factor: 2 }, 2);
+    check({ type: 'scale', inputSize: 4, offset: list }, 3);
+  });
+
+  it.each([1, 3, 7, 20])('a delay of %i steps', (steps) => {
+    check({ type: 'delay', inputSize: 3, steps }, 1);
+    check(
+      [
+        { type: 'delay', inputSize: 3, steps },
+        { type: 'gru', hiddenSize: 2 },
+        { type: 'delay', steps: 2 },
+      ],
+      2,
+    );
+  });
+
   it.each(['reduceMean', 'reduceSum', 'reduceMax'] as const)('%s', (type) => {
     check({ type, inputSize: 5 }, 1);
   });

@@ -34,6 +34,10 @@ beforeAll(async () => {
 });
 afterAll(() => engines.forEach((engine) => engine.dispose()));
 
+/** Numbers that both sides can say. */
+const rounded = (seed: number, length: number): number[] =>
+  [...createRandom(seed).vector(length, 2)].map(Math.fround);
+
 function problemOf(layer: LayerSpec, seed: number, gain = 1): Problem {
   const random = createRandom(seed);
   const dims = { steps: random.integer(9, 30), batch: random.integer(1, 4) };
@@ -222,6 +226,39 @@ describe('onnxruntime-web', () => {
   });
 });
 
+describe('onnxruntime-web, learnt and constant slopes, delays', () => {
+  it.each([true, false])('prelu, one slope for all %s', async (shared) => {
+    for (const inputSize of [1, 6, 13]) {
+      const problem = problemOf({ type: 'prelu', inputSize, shared }, inputSize);
+      const node: OnnxNode = { opType: 'PRelu', inputs: ['x', 'prelu.weight'], outputs: ['y'] };
+      requireOutputs(problem, await runOnnx(problem, [node], constants(problem)), 'PRelu');
+    }
+  });
+
+  it('scale', async () => {
+    const [factor, offset] = [rounded(1, 5), rounded(2, 5)];
+    const problem = problemOf({ type: 'scale', inputSize: 5, factor, offset }, 3);
+    const nodes = [
+      { opType: 'Mul', inputs: ['x', 'factor'], outputs: ['product'] },
+      { opType: 'Add', inputs: ['product', 'offset'], outputs: ['y'] },
+    ];
+    const all = Object.entries({ factor, offset }).map(([name, values]) => ({
+      name,
+      dims: [5],
+      data: Float32Array.from(values),
+    }));
+    requireOutputs(problem, await runOnnx(problem, nodes, all), 'Mul, Add');
+  });
+
+  it.each([1, 4, 8])('a delay of %i steps', async (steps) => {
+    const problem = problemOf({ type: 'delay', inputSize: 3, steps }, steps);
+    const node: OnnxNode = { opType: 'Pad', inputs: ['x', 'pads'], outputs: ['y'] };
+    const data = BigInt64Array.from([steps, 0, 0, -steps, 0, 0], BigInt);
+    const pads = { name: 'pads', dims: [6], data };
+    requireOutputs(problem, await runOnnx(problem, [node], [pads]), 'Pad');
+  });
+});
+
 /** Positive numbers, where a function has no others. */
 const positive = (problem: Problem): Problem => ({
   ...problem,
@@ -296,7 +333,8 @@ function requireTfjs(
         : x,
     ) as tf.Tensor;
   apply(given);
-  layer.setWeights(tfjsWeights(problem));
+  const weights = tfjsWeights(problem);
+  layer.setWeights(weights.map((own, k) => tf.reshape(own, layer.weights[k]!.shape as number[])));
   const theirs = apply(given);
   requireOutputs(problem, timeMajor(theirs), label);
   if (!hasGradient) return;
@@ -378,6 +416,29 @@ describe('TensorFlow.js', () => {
     const layer = { type: 'batchNorm', inputSize: 9, eps: 1e-3, frozen: true } as const;
     const theirs = tfl.layers.batchNormalization({ epsilon: 1e-3, trainable: false });
     requireTfjs(problemOf(layer, 6), theirs, 'batchNorm');
+  });
+
+  it.each([true, false])('prelu, one slope for all %s', (shared) => {
+    const problem = problemOf({ type: 'prelu', inputSize: 9, shared }, 7);
+    const sharedAxes = shared ? [1, 2] : [1];
+    requireTfjs(problem, tfl.layers.prelu({ sharedAxes }), `prelu, shared ${shared}`);
+  });
+
+  it('zero padding before, as much cut off after', () => {
+    const before = [
+      [0, 0],
+      [4, 0],
+      [0, 0],
+    ] as [number, number][];
+    const apply = (x: tf.Tensor): tf.Tensor => tf.slice(tf.pad(x, before), [0, 0, 0], x.shape);
+    const layer = { apply, setWeights: () => undefined, trainableWeights: [] };
+    const problem = problemOf({ type: 'delay', inputSize: 3, steps: 4 }, 9);
+    requireTfjs(problem, layer as unknown as tfl.layers.Layer, 'delay');
+  });
+
+  it('rescaling', () => {
+    const problem = problemOf({ type: 'scale', inputSize: 9, factor: 0.5, offset: -2 }, 8);
+    requireTfjs(problem, tfl.layers.rescaling({ scale: 0.5, offset: -2 }), 'scale');
   });
 
   it.each(['relu', 'tanh', 'sigmoid', 'softplus', 'softsign', 'elu', 'selu', 'softmax'] as const)(

@@ -32,6 +32,9 @@ const ON_INPUTS = [
   'dropout',
   'attention',
   'convTranspose1d',
+  'prelu',
+  'scale',
+  'delay',
 ];
 
 const activation = (random) => {
@@ -173,6 +176,9 @@ function onInputs(random, width, next) {
   // As many steps as before.
   if (type === 'convTranspose1d')
     return { type, inChannels: width, outChannels: width, kernelSize: 3, padding: 1 };
+  if (type === 'prelu') return { type, shared: random.chance(0.5), inputSize: width };
+  if (type === 'scale') return { type, factor: [...random.floats(width)], inputSize: width };
+  if (type === 'delay') return { type, steps: random.from(1, 9), inputSize: width };
   return { type, inputSize: width };
 }
 
@@ -224,6 +230,8 @@ export function state(random, { layers }, batch) {
   for (const layer of layers) {
     const { type, name = type, hiddenSize, numLayers = 1, bidirectional, projSize } = layer;
     counts[name] = (counts[name] ?? 0) + 1;
+    if (type === 'delay')
+      states[name] = { h: random.floats(layer.steps * batch * layer.inputSize) };
     if (!hiddenSize || name.startsWith('inner') || random.chance(0.3)) continue;
     const rows = numLayers * (bidirectional ? 2 : 1) * batch;
     const h = random.floats(rows * (projSize ?? hiddenSize));

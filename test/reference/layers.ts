@@ -12,6 +12,7 @@ import { convDims, historyOf, type ConvLayer } from './conv1d.ts';
 import { convTransposeDims, type ConvTranspose } from './conv-transpose1d.ts';
 import type { PoolMode } from './pool.ts';
 import { unfoldDims } from './shape.ts';
+import type { Constant } from './scale.ts';
 import type { Dims, StackState } from './stack.ts';
 import type { Unit } from './step.ts';
 import { repeatDims, windowPoolDims, type WindowPool } from './window-pool.ts';
@@ -92,6 +93,29 @@ export type Layer =
       readonly isCentred: boolean;
     })
   | (NormLayer & { readonly kind: 'batchNorm'; readonly frozen: boolean })
+  | {
+      readonly kind: 'prelu';
+      readonly name: string;
+      /** Whether there is one slope for all features. */
+      readonly shared: boolean;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'scale';
+      readonly name: string;
+      readonly factor: Constant;
+      readonly offset: Constant;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'delay';
+      readonly name: string;
+      readonly late: number;
+      readonly inputSize: number;
+      readonly outputSize: number;
+    }
   | {
       readonly kind: 'reduce';
       readonly name: string;
@@ -405,6 +429,18 @@ function layerOf(
       const outputSize = each[1] ?? each[0]!;
       return [{ kind: 'attention', name, score, heads, scale, causal, widths: each, outputSize }];
     }
+    case 'prelu': {
+      const { shared = false, inputSize = width } = spec;
+      return [{ kind: 'prelu', name, shared, inputSize, outputSize: inputSize }];
+    }
+    case 'scale': {
+      const { factor = 1, offset = 0, inputSize = width } = spec;
+      return [{ kind: 'scale', name, factor, offset, inputSize, outputSize: inputSize }];
+    }
+    case 'delay': {
+      const { steps: late, inputSize = width } = spec;
+      return [{ kind: 'delay', name, late, inputSize, outputSize: inputSize }];
+    }
     default:
       return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
   }
@@ -487,6 +523,8 @@ export function parameterShapes(description: ModelDescription): Map<string, read
       if (layer.kind === 'layerNorm') continue;
       for (const moment of ['mean', 'var'])
         shapes.set(`${layer.name}.running_${moment}`, [layer.inputSize]);
+    } else if (layer.kind === 'prelu') {
+      shapes.set(`${layer.name}.weight`, [layer.shared ? 1 : layer.inputSize]);
     } else if (layer.kind === 'conv1d') {
       const { inputs, outputs, groups, taps } = layer.convolution;
       shapes.set(`${layer.name}.weight`, [outputs, inputs / groups, taps]);
@@ -599,6 +637,9 @@ export function zeroOf(layer: Layer, batch: number): StackState {
   const none = new Float64Array(0);
   if (layer.kind === 'conv1d') {
     return { h: new Float64Array(historyOf(layer) * batch * layer.inputSize), c: none };
+  }
+  if (layer.kind === 'delay') {
+    return { h: new Float64Array(layer.late * batch * layer.inputSize), c: none };
   }
   if (layer.kind !== 'recurrent') return { h: none, c: none };
   const rows = depthsOf(layer.spec).length * layer.ways.length * batch;

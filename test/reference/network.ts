@@ -11,6 +11,7 @@ import {
   type AttentionWeights,
 } from './attention.ts';
 import type { CellWeights } from './cell.ts';
+import { delayBackward, delayForward } from './delay.ts';
 import { embeddingBackward, embeddingForward, linearBackward, linearForward } from './dense.ts';
 import type { LinearWeights } from './dense.ts';
 import { convLayerBackward, convLayerForward, type ConvWeights } from './conv1d.ts';
@@ -33,6 +34,7 @@ import {
   type LayerNormWeights,
 } from './norm.ts';
 import { poolBackward, poolForward } from './pool.ts';
+import { preluBackward, preluForward } from './prelu.ts';
 import { reduceBackward, reduceForward, reduceKink } from './reduce.ts';
 import {
   concatBackward,
@@ -46,6 +48,8 @@ import {
   sliceForward,
   unfolded,
 } from './shape.ts';
+import { scaled } from './scale.ts';
+import { nearest } from './activation.ts';
 import { activationBackward, activationForward, activationKink } from './row-activation.ts';
 import {
   stackBackward,
@@ -362,6 +366,22 @@ export function forward(
     } else if (layer.kind === 'convTranspose1d') {
       tapes.push({ x, dims });
       x = convTransposeForward(layer, convWeights(name, parameters), dims, x);
+    } else if (layer.kind === 'prelu') {
+      tapes.push({ x, dims });
+      kink = Math.min(
+        kink,
+        leastOf(dims, x, (row) => nearest([0], row)),
+      );
+      x = preluForward(parameters.get(`${name}.weight`)!.data, x, layer.inputSize);
+    } else if (layer.kind === 'scale') {
+      tapes.push({ x, dims });
+      x = scaled(x, layer.inputSize, layer.factor, layer.offset);
+    } else if (layer.kind === 'delay') {
+      tapes.push({ x, dims });
+      const { h } = dims.outer ? zeroOf(layer, dims.batch) : initial[name]!;
+      const result = delayForward(layer.late, dims, layer.inputSize, x, h);
+      if (!dims.outer) state[name] = { h: result.final, c: new Float64Array(0) };
+      x = result.output;
     } else if (layer.kind === 'conv1d') {
       const before = dims.outer
         ? zeroOf(layer, dims.batch).h
@@ -480,6 +500,16 @@ export function backward(
     } else if (layer.kind === 'convTranspose1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       dy = convTransposeBackward(layer, own!, into!, dims, x, dy);
+    } else if (layer.kind === 'prelu') {
+      const [own, into] = [parameters, gradients].map((from) => from.get(`${name}.weight`)!.data);
+      dy = preluBackward(own!, into!, x, dy, layer.inputSize);
+    } else if (layer.kind === 'scale') {
+      dy = scaled(dy, layer.inputSize, layer.factor, 0);
+    } else if (layer.kind === 'delay') {
+      const { h } = dims.outer ? zeroOf(layer, dims.batch) : dfinal[name]!;
+      const result = delayBackward(layer.late, dims, layer.inputSize, dy, h);
+      if (!dims.outer) state[name] = { h: result.dinitial, c: new Float64Array(0) };
+      dy = result.dx;
     } else if (layer.kind === 'conv1d') {
       const [own, into] = [parameters, gradients].map((from) => convWeights(name, from));
       const dlast = dfinal[name]?.h ?? new Float64Array(initial!.length);

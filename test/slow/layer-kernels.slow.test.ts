@@ -7,6 +7,7 @@ import {
   checkActivation,
   checkConvolution,
   checkLayerNorm,
+  checkPrelu,
   checkStream,
 } from '../support/layer-kernels.ts';
 
@@ -24,6 +25,8 @@ describe.each(variants)('kernels of layers from seed ' + first + ', %s SIMD', (v
   });
 
   it('layer norm', () => campaign((seed) => checkLayerNorm(engine, seed), 5 * RUNS));
+
+  it('prelu', () => campaign((seed) => checkPrelu(engine, seed), 5 * RUNS));
 
   it('conv1d', () => campaign((seed) => checkConvolution(engine, seed), 10 * RUNS));
 

@@ -7,6 +7,7 @@ import {
   drawConvTranspose,
   drawNorm,
   drawRecurrent,
+  drawScale,
   drawWindows,
 } from './layer-stacks.ts';
 import type { StackSizes } from './layer-stacks.ts';
@@ -49,6 +50,8 @@ const ROWWISE: Readonly<Record<string, Draw>> = {
     const from = random.integer(0, source!.width - 1);
     return { from, to: random.integer(from + 1, source!.width) };
   },
+  prelu: (random) => ({ shared: random.unit() < 0.5 }),
+  scale: (random, [source]) => drawScale(random, source!.width),
 };
 
 /** Kinds that look at more than one step. */
@@ -67,6 +70,7 @@ const OVER_TIME: Readonly<Record<string, Draw>> = {
     scale: random.unit() < 0.5,
     causal: random.unit() < 0.5,
   }),
+  delay: (random) => ({ steps: random.pick([1, 1, 2, 3, 5, 9]) }),
 };
 
 /** Kinds that read several layers. */
@@ -180,7 +184,20 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const outFeatures = steps * random.integer(1, 4);
     if (!add('linear', { outFeatures }, [source])) return;
     if (!add('unfold', { steps }, [sources.at(-1)!])) return;
-    const kinds = ['conv1d', 'recurrent', 'linear', 'maxPool1d', 'dropout', 'reverse', 'layerNorm'];
+    const kinds = [
+      'conv1d',
+      'recurrent',
+      'linear',
+      'maxPool1d',
+      'dropout',
+      'reverse',
+      'layerNorm',
+      'delay',
+      'prelu',
+      'attention',
+      'convTranspose1d',
+      'batchNorm',
+    ];
     for (let k = random.integer(1, 2); k > 0; k--) {
       const kind = random.pick(kinds);
       const own = { ...ROWWISE, ...OVER_TIME }[kind]!(random, [sources.at(-1)!], sizes) as {

@@ -9,6 +9,7 @@ import * as codes from '../../assembly/shared/codes.ts';
 import { curveOf } from '../reference/activation.ts';
 import { convBackward, convForward, outputSteps, type Convolution } from '../reference/conv1d.ts';
 import { normBackward, normForward } from '../reference/norm.ts';
+import { preluBackward, preluForward } from '../reference/prelu.ts';
 import { logSoftmax, logSoftmaxBackward, softmax, softmaxBackward } from '../reference/softmax.ts';
 import { Buffers, offsetsOf, rowsOfPlace } from './buffers.ts';
 import { activationNames } from './options.ts';
@@ -192,6 +193,53 @@ export function checkLayerNorm(engine: Engine, seed: number): void {
     values ? Array.from({ length: Math.ceil(width / 4) * 4 }, (_, k) => wanted[k] ?? 0) : [];
   requireNear(`${label}: dGamma`, gotGamma!, exact(gamma, wantedGamma), GRADIENT_TOLERANCE);
   requireNear(`${label}: dBeta`, gotBeta!, exact(beta, wantedBeta), GRADIENT_TOLERANCE);
+}
+
+/** A rectifier of random rows, with a slope for each feature or one for all. */
+export function checkPrelu(engine: Engine, seed: number): void {
+  const random = createRandom(seed);
+  const [rows, width] = [random.integer(1, 7), random.integer(1, 19)];
+  const isOne = random.unit() < 0.5;
+  const x = rounded(random, rows * width, 2).map((value) => (random.unit() < 0.1 ? 0 : value));
+  const dy = rounded(random, rows * width);
+  const slopes = rounded(random, isOne ? 1 : width);
+  // The gradient of the slopes is added to what is there.
+  const before = rounded(random, slopes.length);
+  const overlay = random.pick<Overlay>(['none', 'dy', 'x']);
+
+  const buffers = new Buffers(engine, random);
+  const input = buffers.rows(rows, width, x);
+  const y = buffers.rows(rows, width);
+  const gradient = buffers.rows(rows, width, dy);
+  const dx = { none: buffers.rows(rows, width), dy: gradient, x: input }[overlay];
+  const [own, dSlopes] = [buffers.vector(slopes), buffers.vector(before)];
+  const descriptor = buffers.descriptor('ActivationLayer');
+  buffers.place();
+  const { kernels } = buffers;
+  // Rows of inputs have no zeros after them.
+  for (let r = 0; r < rows; r++) {
+    const from = (r * input.row) / 4;
+    kernels.floats(input.slot).fill(NaN, from + width, from + Math.ceil(width / 4) * 4);
+  }
+  const kind = isOne ? codes.ACTIVATION_PRELU_ONE : codes.ACTIVATION_PRELU;
+  kernels.write(descriptor, { kind, rows, width, slopes: own, dSlopes });
+  kernels.write(descriptor, { x: input.slot, xRow: input.row, y: y.slot, yRow: y.row });
+  kernels.run.activation_forward(descriptor.address);
+  const got = buffers.readRows(y);
+  kernels.write(descriptor, { dy: gradient.slot, dyRow: gradient.row });
+  kernels.write(descriptor, { dx: dx.slot, dxRow: dx.row });
+  kernels.run.activation_backward(descriptor.address);
+  const gotInput = buffers.readRows(dx);
+  const gotSlopes = buffers.read(dSlopes);
+  buffers.free();
+
+  const label = `${engine.variant} prelu ${rows} x ${width}, one ${isOne}, seed ${seed}`;
+  const wanted = new Float64Array(gotSlopes.length);
+  wanted.set(before);
+  const gradients = preluBackward(slopes, wanted, x, dy, width);
+  requireNear(`${label}: y`, got, preluForward(slopes, x, width), FORWARD_TOLERANCE);
+  requireNear(`${label}: dx`, gotInput, gradients, FORWARD_TOLERANCE);
+  requireNear(`${label}: da`, gotSlopes, wanted, GRADIENT_TOLERANCE);
 }
 
 /** A random convolution; now and then depthwise, with a single tap, or larger than a block. */

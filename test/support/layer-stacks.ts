@@ -101,6 +101,16 @@ export function drawNorm(
   return { type, ...own, bias };
 }
 
+/** Constants of `width` features: for each its own, one for all, or only one of the two. */
+export function drawScale(random: Random, width: number): object {
+  const draw = (): number | number[] =>
+    random.unit() < 0.5 ? random.around(2) : [...random.vector(width, 2)];
+  const drawn = { factor: draw(), offset: draw() };
+  const kind = random.integer(0, 3);
+  if (kind > 1) return drawn;
+  return kind ? { factor: drawn.factor } : { offset: drawn.offset };
+}
+
 export function drawRecurrent(
   random: Random,
   { width, withOptions }: StackSizes,

@@ -65,6 +65,8 @@ describe.each(variants)('threads, %s SIMD', (variant) => {
   it.each([
     ['linear', { type: 'linear', outFeatures: 72 }],
     ['gru', { type: 'gru', hiddenSize: 72 }],
+    ['prelu', { type: 'prelu' }],
+    ['delay', { type: 'delay', steps: 7 }],
   ] as const)('a %s layer on a linear one, whose outputs give way to gradients', (_, upper) => {
     const layers: LayerSpec[] = [
       { type: 'embedding', numEmbeddings: 13, embeddingDim: 72 },

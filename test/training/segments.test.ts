@@ -201,8 +201,16 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
       { type: 'lstm', hiddenSize: 5, numLayers: 2, dropout: 0.3, bias: 'single' },
       { ...causal, outChannels: 5, kernelSize: 2, groups: 5 },
     ],
+    [
+      { type: 'delay', steps: 4, inputSize: 3 },
+      { type: 'prelu' },
+      { type: 'gru', hiddenSize: 6 },
+      { type: 'prelu', shared: true },
+      { type: 'scale', factor: [1, -2, 0.5, 3, 1, 0.1], offset: 0.3 },
+      { type: 'delay', steps: 15 },
+    ],
   ];
-  it.each(streaming)('convolutions, first %j: every bit', (...own) => {
+  it.each(streaming)('layers that look back, first %j: every bit', (...own) => {
     const head = { type: 'linear', outFeatures: 5, activation: 'silu' } as const;
     // Rows that end in an early segment keep their state through all later ones.
     const windows = [{}, { lengths: [50, 11, 0] }, { steps: 37 }];

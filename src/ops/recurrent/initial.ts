@@ -113,8 +113,8 @@ export class FinalStateNode implements Node {
       arrange: (extent) => {
         ({ rows } = extent);
         const places = kernels.integers(index);
-        for (let place = 0; place < batch; place++) {
-          places[place] = rowOf(extent, place, extent.lengths[place]!, 0);
+        for (const [place, length] of extent.lengths.entries()) {
+          places[place] = rowOf(extent, place, length, 0);
         }
       },
       forward: () => kernels.run.rows_gather(take.address),

@@ -28,6 +28,35 @@ export const mutants = {
   'activation: an infinite slope of the padding': [
     ['v128.store(dx + k, v128.and(g, firstLanes(d.width - (k >> 2))));', 'v128.store(dx + k, g);'],
   ],
+  'prelu: 0 is below': [
+    [
+      'const isAbove = f32x4.ge(v, v128.load(ZEROS));',
+      'const isAbove = f32x4.gt(v, v128.load(ZEROS));',
+    ],
+  ],
+  'prelu: one slope is that of the first four features': [
+    ['isOne ? v128.load_splat<f32>(d.slopes) : v128.load(d.slopes + k)', 'v128.load(d.slopes + k)'],
+  ],
+  'prelu: the gradient of x has no slope': [
+    ['v128.bitselect(g, f32x4.mul(slopesAt(d, k), g), isAbove)', 'v128.and(g, isAbove)'],
+  ],
+  'prelu: the slope learns from numbers above 0': [
+    ['v128.andnot(f32x4.mul(v, g), isAbove)', 'f32x4.mul(v, g)'],
+  ],
+  'prelu: the slope learns from the first row alone': [['f32x4.add(v128.load(to + k), da)', 'da']],
+  'prelu: one slope learns from the first row alone': [['load<f32>(to) + sum(all)', 'sum(all)']],
+  'prelu: what lies after a row counts': [
+    ['const da = v128.and(own, firstLanes(d.width - (k >> 2)));', 'const da = own;'],
+  ],
+  'prelu: what lies after a row is in the outputs': [
+    [
+      'v128.store(y + k, v128.and(own, firstLanes(d.width - (k >> 2))));',
+      'v128.store(y + k, own);',
+    ],
+  ],
+  'prelu: rows are summed from the first': [
+    ['for (let r = d.rows - 1; r >= 0; r--) {', 'for (let r = 0; r < d.rows; r++) {'],
+  ],
   'activation: the slope at the outputs': [
     ['slope(d, v, activate(d, v))', 'slope(d, activate(d, v), activate(d, v))'],
   ],

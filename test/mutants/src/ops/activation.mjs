@@ -3,7 +3,10 @@ export const mutants = {
     ['width: this.inputs,', 'width: this.rowLength,'],
   ],
   'activation of a layer: no gradient goes through': [
-    ['if (wantsInput) run.activation_backward', 'if (!wantsInput) run.activation_backward'],
+    ['if (wantsInput || slopes) run', 'if (!wantsInput || slopes) run'],
+  ],
+  'prelu: no slope learns from the inputs of the model': [
+    ['if (wantsInput || slopes) run', 'if (wantsInput) run'],
   ],
   'activation of a layer: rows of the pass before': [
     [

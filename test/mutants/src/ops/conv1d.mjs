@@ -2,12 +2,6 @@ export const mutants = {
   'conv1d: the zeros of the longest row for all': [
     ['convZeros(length, this.#layer)[0]', 'convZeros(extent.steps, this.#layer)[0]'],
   ],
-  'conv1d: the state of the batch as if all rows were there': [
-    [
-      'return history * batch + offsets[step]! + place;',
-      'return (history + step) * batch + place;',
-    ],
-  ],
   'conv1d: a state of one step less': [
     [
       'const count = isCausal ? this.#reach : 0;',

@@ -9,7 +9,7 @@ export const mutants = {
   'layerNorm: no gradient of beta': [
     ["dBeta: isTraining && bias ? at.gradient('bias') : NONE", 'dBeta: NONE'],
   ],
-  'batchNorm: the offset forgets the mean': [[' - slope * mean![k]!', '']],
+  'batchNorm: the offset forgets the mean': [[' - slope * valueAt(mean, k, 0)', '']],
   'batchNorm: a frozen one trains': [['hasStatistics && !isFrozen', 'hasStatistics']],
   'batchNorm: parameters of a frozen one train': [['isFixed: isFrozen ||', 'isFixed: false ||']],
   'batchNorm: an optimizer moves its statistics': [
