@@ -86,7 +86,10 @@ type AnyComplete =
   | CompleteMaxPool1d
   | CompleteAveragePool1d
   | CompleteUpsample1d
-  | CompleteAttention;
+  | CompleteAttention
+  | CompletePrelu
+  | CompleteScale
+  | CompleteDelay;
 
 // no entry, but others name it
 type AnySpec =
@@ -115,7 +118,10 @@ type AnySpec =
   | MaxPool1dSpec
   | AveragePool1dSpec
   | Upsample1dSpec
-  | AttentionSpec;
+  | AttentionSpec
+  | PreluSpec
+  | ScaleSpec
+  | DelaySpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface AttentionSpec {
@@ -195,6 +201,9 @@ type CompleteConvTranspose1d = Required<Omit<ConvTranspose1dSpec, 'activation'>>
   Pick<ConvTranspose1dSpec, 'activation'>;
 
 // no entry, but others name it
+type CompleteDelay = Required<DelaySpec>;
+
+// no entry, but others name it
 type CompleteDropout = Required<DropoutSpec>;
 
 // no entry, but others name it
@@ -222,6 +231,9 @@ type CompleteNorm = Required<LayerNormSpec | RmsNormSpec | BatchNormSpec>;
 type CompletePool = Required<PoolSpec>;
 
 // no entry, but others name it
+type CompletePrelu = Required<PreluSpec>;
+
+// no entry, but others name it
 type CompleteRecurrent<T> = T extends {
   merge?: unknown;
 }
@@ -242,6 +254,9 @@ type CompleteReshape = Required<Omit<ReshapeSpec, 'inputSteps'>> & Pick<ReshapeS
 
 // no entry, but others name it
 type CompleteReverse = Required<ReverseSpec>;
+
+// no entry, but others name it
+type CompleteScale = ScaleSpec & Required<Pick<ScaleSpec, 'name' | 'inputSize'>>;
 
 // no entry, but others name it
 type CompleteSlice = Required<SliceSpec>;
@@ -346,6 +361,14 @@ interface CtcOptions {
   readonly blank?: number;
   readonly zeroInfinity?: boolean;
   readonly maxLabels?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface DelaySpec {
+  readonly type: 'delay';
+  readonly name?: string;
+  readonly steps: number;
+  readonly inputSize?: number;
 }
 
 // no entry, but others name it
@@ -906,6 +929,14 @@ interface PoolSpec {
   readonly inputSize?: number;
 }
 
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface PreluSpec {
+  readonly type: 'prelu';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly shared?: boolean;
+}
+
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
 
@@ -1044,6 +1075,15 @@ interface SampleOptions {
   readonly temperature?: number;
   readonly topK?: number;
   readonly random: () => number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface ScaleSpec {
+  readonly type: 'scale';
+  readonly name?: string;
+  readonly inputSize?: number;
+  readonly factor?: number | readonly number[];
+  readonly offset?: number | readonly number[];
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node

@@ -35,7 +35,7 @@ export class Graph {
   readonly sources: readonly (readonly number[])[];
   readonly inputs: readonly GraphInput[];
   readonly outputs: readonly GraphOutput[];
-  /** The first ones have the rows of sequences of inputs, and each other one is made of one before. */
+  /** First those of the sequences of inputs; each other one is made of one before it. */
   readonly grids: readonly Grid[];
   /** Names of the inputs that tell how many steps each sequence has, one for each such grid. */
   readonly sequences: readonly string[];

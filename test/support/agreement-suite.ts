@@ -66,7 +66,7 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
       agree(stackConfiguration(Object.values(cellForms), true), withOptions, optionRuns);
     });
 
-    const graphRuns = Math.ceil(0.25 * runs);
+    const graphRuns = Math.ceil(runs < 1000 ? 0.5 * runs : 0.25 * runs);
     it(`graphs of layers: ${graphRuns} random configurations`, { timeout }, () => {
       const kinds = new Map<string, number>();
       const counted = graphConfiguration().map((configuration) => {
@@ -77,7 +77,7 @@ export function describeAgreement({ seed, runs }: CampaignOptions): void {
       agree(counted, withOptions, graphRuns);
       for (const kind of GRAPH_KINDS.filter((name) => name !== 'recurrent')) {
         // 20 of 500; a short run may have one alone.
-        const least = graphRuns < 100 ? 1 : 0.04 * graphRuns;
+        const least = graphRuns < 500 ? 1 : 0.04 * graphRuns;
         expect(kinds.get(kind) ?? 0, kind).toBeGreaterThanOrEqual(least);
       }
     });

@@ -251,7 +251,8 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     else if (composed < 0.5 && isPooled) add('repeat', { steps: random.integer(1, 4) }, [source]);
     if (composed < (isPooled ? 0.5 : isFixed ? 0.3 : 0.18)) continue;
     const kinds = { ...ROWWISE, ...(isPooled ? {} : OVER_TIME), ...JOINS };
-    const kind = random.pick(Object.keys(kinds));
+    // Joins are many and need partners: each as often as the others.
+    const kind = random.pick([...Object.keys(kinds), ...Object.keys(JOINS)]);
     if (kind === 'pool' && !(source.readsForward && !source.isInput)) continue;
     const reads =
       kind === 'attention'
@@ -259,7 +260,10 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
         : kind in JOINS
           ? readsOf(random, kind, source, alike)
           : [source];
-    if (reads.length === 1 && kind in JOINS) continue;
+    if (reads.length === 1 && kind in JOINS) {
+      if (!add('linear', { outFeatures: source.width }, [source])) continue;
+      reads.push(sources.at(-1)!);
+    }
     const { isPositive = kind === 'divide', ...own } = kinds[kind]!(random, reads, sizes) as {
       isPositive?: boolean;
       type?: string;

@@ -3,12 +3,9 @@ export const mutants = {
     ['copyState(kernels, workspace.lastStates(), initial, batch);', ''],
   ],
   'outputs of the caller overwrite inputs that are still to be read': [
-    [
-      'this.#begin(isApart ? checked : { ...checked, x: checked.x.slice() })',
-      'this.#begin(checked)',
-    ],
+    ['this.#begin({ ...checked, x: apart })', 'this.#begin(checked)'],
   ],
   'rows after the valid steps keep what was in the array': [
-    ['if (given.out && lengths) output.fill(0);', ''],
+    ['if (given.out && lengths.some(Boolean)) for (const output of results) output.fill(0);', ''],
   ],
 };

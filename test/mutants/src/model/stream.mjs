@@ -3,7 +3,7 @@ export const mutants = {
     ['copyState(this.#kernels, this.#states[steps]!, this.#states[0]!, this.batch);', ''],
   ],
   'tokens of a stream are used unchecked': [
-    ["if (tokens !== undefined) checkTokens('x', given as Int32Array, inputs, tokens);", ''],
+    ["checkTokens('x', input.given as Int32Array, length, input.tokens);", ''],
   ],
   'states are saved into a stream that a getter has disposed': [
     [
@@ -13,8 +13,8 @@ export const mutants = {
   ],
   'tokens after the last step are checked': [
     [
-      "checkTokens('x', given as Int32Array, inputs, tokens)",
-      "checkTokens('x', given as Int32Array, lengthOf(given), unit.tokens)",
+      "checkTokens('x', input.given as Int32Array, length, input.tokens)",
+      "checkTokens('x', input.given as Int32Array, lengthOf(input.given), input.tokens)",
     ],
   ],
 };

@@ -10,7 +10,7 @@ export const mutants = {
     ['isTraining && target.slot === at.input(k).slot', 'false'],
   ],
   'attention: gradients of the last pass are kept': [
-    ['for (const { slot, row: length } of sums) kernels.zero(slot, 0, rows * length);', ''],
+    ['sums.forEach(({ slot, row: length }, k) => kernels.zero(slot, 0, rows[k]! * length));', ''],
   ],
   'attention: of the inputs alone nothing is learned': [
     ['if (!wantsInput && !parameters.length) return;', 'if (!wantsInput) return;'],

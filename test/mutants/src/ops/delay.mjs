@@ -7,7 +7,10 @@ export const mutants = {
     ['move(dState, 0, dValues, 0, before);', ''],
   ],
   'delay: the last state is that of the longest row': [
-    ['extent.lengths[place]!', 'extent.lengths[0]!'],
+    [
+      'move(dValues, rowOf(extent, place, length, k)',
+      'move(dValues, rowOf(extent, place, extent.lengths[0]!, k)',
+    ],
   ],
   'delay: inputs have the gradient of the same step': [
     ['from: part(dValues, before * row)', 'from: gradient'],

@@ -8,6 +8,6 @@ export const mutants = {
   ],
   'slice: features outside keep an old gradient': [['kernels.zero(slot, 0, rows * length);', '']],
   'reverse: begins after the padding': [
-    ['const index = this.isWhole ? at.mirror() : NONE;', 'const index = NONE;'],
+    ['const mirror = this.isWhole ? at.mirror() : NONE;', 'const mirror = NONE;'],
   ],
 };

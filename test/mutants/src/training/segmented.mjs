@@ -7,12 +7,12 @@ export const mutants = {
   ],
   'the mean is over the last segment': [
     [
-      'weight = loss.put(workspace, target, stretch, weight);',
-      'weight = loss.put(workspace, target, stretch, 0);',
+      'weights = loss.put(workspace, target, stretch, weights);',
+      'weights = loss.put(workspace, target, stretch, []);',
     ],
   ],
   'losses of a segment take the place of those of the first': [
-    ['loss.run(workspace, scale, 0, earlier[k]!)', 'loss.run(workspace, scale, 0, 0)'],
+    ['loss.run(workspace, weights, earlier[k]!)', 'loss.run(workspace, weights, 0)'],
   ],
   'the window after starts from the states before the last segment': [
     ['{ states: this.#statesBefore(last + 1)', '{ states: this.#statesBefore(last)'],

@@ -5,7 +5,5 @@ export const mutants = {
   'replay starts from the last state': [
     ['workspace.states(total - replay)', 'workspace.states(total)'],
   ],
-  'the wrong steps are replayed': [
-    ['const from = (total - replay) * this.#width;', 'const from = 0;'],
-  ],
+  'the wrong steps are replayed': [['const from = (total - replay) * width;', 'const from = 0;']],
 };

@@ -6,10 +6,10 @@ export const mutants = {
     ['writeState(this.#kernels, this.#workspace.stateGradients, {}, this.options.batch);', ''],
   ],
   'states go from one whole sequence to the next': [
-    ['if (!this.model.pooled) carry.keep', 'carry.keep'],
+    ['else if (!pools && sequences.length === 1) carry.keep', 'else carry.keep'],
   ],
   'the loss takes the place of a given gradient': [
-    ['    if (output) {\n      const given', '    if (output && !target) {\n      const given'],
+    ['if (!output) continue;', 'if (!output || target) continue;'],
   ],
   'transposed weights are those of the update before': [
     [

@@ -1,9 +1,6 @@
 export const mutants = {
   'a sub-layer that reads both ways counts once': [
-    [
-      'count: layer.bidirectional ? 2 * layer.numLayers : layer.numLayers,',
-      'count: layer.numLayers,',
-    ],
+    ['return bidirectional ? 2 * numLayers : numLayers;', 'return numLayers;'],
   ],
   'what reads backwards reads its inputs forwards': [['        turn?.before();\n', '']],
   'a single bias is added twice': [
