@@ -141,13 +141,10 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     const { outer } = reads[0] ?? {};
     const isSpread = type === 'repeat' || type === 'reshape';
     const closes = type === 'pool' || type === 'flatten';
-    const made2 = isSpread
-      ? `${POOLED} ${all['steps']}`
-      : unchanged
-        ? before
-        : `${before} ${changed}`;
+    const other = unchanged ? before : `${before} ${isOne ? name : changed}`;
+    const inSteps = isSpread ? `${POOLED} ${all['steps']}` : other;
     const grid =
-      type === 'unfold' ? `${before} within ${all['steps']}` : closes ? (outer ?? POOLED) : made2;
+      type === 'unfold' ? `${before} within ${all['steps']}` : closes ? (outer ?? POOLED) : inSteps;
     if (!gridSteps.has(grid)) gridSteps.set(grid, changed);
     layers.push(made.at(-1)!);
     const { direction, bidirectional } = all as { direction?: string; bidirectional?: boolean };
