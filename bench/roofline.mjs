@@ -48,14 +48,20 @@ function rate(call, work) {
 
 const KB = 1024;
 
-/** GFLOP/s of f32, GOP/s of 8 bits, GB/s. */
-export function measureRoofline() {
+/** The probe, with pages of its own. */
+export function createProbe() {
   const memory = new WebAssembly.Memory({ initial: 1200, maximum: 65536 });
   const module = new WebAssembly.Module(compile());
   const env = { memory, abort() {} };
   const probe = new WebAssembly.Instance(module, { env }).exports;
   // Pages that were never written are all the same one.
   new Float32Array(memory.buffer).fill(1);
+  return probe;
+}
+
+/** GFLOP/s of f32, GOP/s of 8 bits, GB/s. */
+export function measureRoofline() {
+  const probe = createProbe();
   const n = 1000;
   const streaming = (bytes) => rate(() => probe.stream(64 * KB, bytes), bytes);
   return {

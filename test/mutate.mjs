@@ -61,6 +61,7 @@ const SUITES = [
   'model/into',
   'model/outputs',
   'model/summary',
+  'model/voice-activity',
   'base/wrong-kinds',
   'cli/parts',
   'kernels/kernels',

@@ -100,6 +100,26 @@ class Relu extends Curve {
   }
 }
 
+
+@unmanaged
+class Square extends Curve {
+  // @ts-ignore: decorator
+  @inline
+  at(_d: ActivationLayer, x: v128): v128 {
+    return f32x4.mul(x, x);
+  }
+}
+
+
+@unmanaged
+class Root extends Curve {
+  // @ts-ignore: decorator
+  @inline
+  at(_d: ActivationLayer, x: v128): v128 {
+    return f32x4.sqrt(x);
+  }
+}
+
 /** Any: the kind is looked up for every vector. */
 @unmanaged
 class AnyCurve extends Curve {
@@ -113,14 +133,13 @@ class AnyCurve extends Curve {
 /** y of one row, element by element; the padding stays zero, whatever the activation makes of 0. */
 function eachForward<C extends Curve>(d: ActivationLayer, y: usize, x: usize): void {
   const curve = changetype<C>(0);
-  const whole = d.width & ~3;
-  for (let k = 0; k < whole; k += 4) {
-    const at = k << 2;
-    v128.store(y + at, curve.at(d, v128.load(x + at)));
+  const end = y + (d.width << 2);
+  for (; y < end; y += 16) {
+    v128.store(y, curve.at(d, v128.load(x)));
+    x += 16;
   }
-  if (whole == d.width) return;
-  const at = whole << 2;
-  v128.store(y + at, v128.and(curve.at(d, v128.load(x + at)), firstLanes(d.width - whole)));
+  y -= 16;
+  v128.store(y, v128.and(v128.load(y), firstLanes((<i32>(end - y)) >> 2)));
 }
 
 function rowForward(d: ActivationLayer, y: usize, x: usize): void {
@@ -138,6 +157,10 @@ function rowForward(d: ActivationLayer, y: usize, x: usize): void {
       return eachForward<Tanh>(d, y, x);
     case codes.ACTIVATION_RELU:
       return eachForward<Relu>(d, y, x);
+    case codes.ACTIVATION_SQRT:
+      return eachForward<Root>(d, y, x);
+    case codes.ACTIVATION_POW:
+      if (d.alpha == 2) return eachForward<Square>(d, y, x);
     default:
       return eachForward<AnyCurve>(d, y, x);
   }

@@ -15,7 +15,7 @@ import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { madd } from '../base/simd';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
-import { rowAt, validSteps } from './rows';
+import { copyTap, rowAt, validSteps } from './rows';
 
 /**
  * A convolution over time, a correlation as torch.nn.Conv1d: row b of output step t' is the bias
@@ -98,7 +98,10 @@ export class Conv1d {
   /** inout, accumulate: like the parameters. */
   dw: usize;
   dBias: usize;
-  /** [windowRows, windowRow] scratch: what some outputs of a group see. Depthwise: [K] i32. */
+  /**
+   * [windowRows, windowRow] scratch: what some outputs of a group see, or the steps that they see.
+   * Depthwise: [K] i32.
+   */
   windows: usize;
   windowRows: i32;
   /** Bytes from row to row: K I / G elements rounded up to whole vectors, at least. */
@@ -193,27 +196,38 @@ function beginGradients(d: Conv1d): void {
   }
 }
 
-/** to [n] = from [n], or zeros where that is 0. Writes nothing beyond: rows lie side by side. */
-// @ts-ignore: decorator
-@inline
-function copyTap(to: usize, from: usize, n: i32): void {
-  const end = to + (n << 2);
-  const zero = f32x4.splat(0);
-  for (; to + 16 <= end; to += 16) {
-    v128.store(to, from ? v128.load(from) : zero);
-    if (from) from += 16;
-  }
-  for (; to < end; to += 4) {
-    store<f32>(to, from ? load<f32>(from) : 0);
-    if (from) from += 4;
-  }
-}
-
 /** The step that the first tap of output t reads. */
 // @ts-ignore: decorator
 @inline
 function firstTap(d: Conv1d, t: i32, place: i32): i32 {
   return t * d.stride - load<i32>(d.lefts + (place << 2));
+}
+
+/**
+ * Whether windows are stretches of one line of steps: those of one sequence alone, without gaps
+ * between their taps.
+ */
+function isLine(d: Conv1d): bool {
+  const isOne = outputRows(d) == d.outputSteps && load<i32>(d.offsets + (d.steps << 2)) == d.steps;
+  return isOne && d.groups == 1 && d.dilation == 1 && d.stride <= d.taps;
+}
+
+/** The steps that `rows` outputs from row `first` on see, each once: a row is a step. */
+function layLine(d: Conv1d, first: i32, rows: i32): void {
+  const width = d.inputs << 2;
+  let step = firstTap(d, first, 0);
+  const end = step + (rows - 1) * d.stride + d.taps;
+  let to = d.windows;
+  while (step < end) {
+    const from = rowOfInput(d, step, 0);
+    let count = 1;
+    // Rows side by side, or the zeros after the last one, at once.
+    if (step >= 0 && !from) count = end - step;
+    else if (step >= 0 && d.xRow == width) count = min(end, d.steps) - step;
+    copyTap(to, from, count * d.inputs);
+    to += count * width;
+    step += count;
+  }
 }
 
 /**
@@ -245,6 +259,16 @@ function layWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
       step += d.dilation;
     }
   }
+}
+
+/** Windows for a product, each by itself or in a line; gives the bytes from one to the next. */
+function windowsOf(d: Conv1d, group: i32, first: i32, rows: i32): i32 {
+  if (isLine(d)) {
+    layLine(d, first, rows);
+    return (d.stride * d.inputs) << 2;
+  }
+  layWindows(d, group, first, rows);
+  return d.windowRow;
 }
 
 /** dx += the gradients of the windows of `rows` outputs from row `first` on, the last row first. */
@@ -289,10 +313,10 @@ function groupForward(d: Conv1d, group: i32, first: i32, rows: i32): void {
   const w = d.w + group * panelBytes(d);
   const a = d.windows;
   const y = d.y + first * d.yRow;
-  layWindows(d, group, first, rows);
+  const aRow = windowsOf(d, group, first, rows);
   if (d.groups == 1) {
     const bias = d.bias ? d.bias : ZEROS;
-    productOfPanels(d.product, rows, a, d.windowRow, depth, w, depth, vectors, 4, bias, y, d.yRow);
+    productOfPanels(d.product, rows, a, aRow, depth, w, depth, vectors, 4, bias, y, d.yRow);
     return;
   }
   // Columns of a group need not begin at a vector: they have rows of their own meanwhile.
@@ -300,7 +324,7 @@ function groupForward(d: Conv1d, group: i32, first: i32, rows: i32): void {
   const row = vectors << 4;
   const c = d.slice;
   for (let r = 0; r < rows; r++) copyTap(c + r * row, d.bias ? d.bias + at : 0, outputs);
-  productOfPanels(d.product, rows, a, d.windowRow, depth, w, depth, vectors, 4, c, c, row);
+  productOfPanels(d.product, rows, a, aRow, depth, w, depth, vectors, 4, c, c, row);
   for (let r = 0; r < rows; r++) copyTap(y + r * d.yRow + at, c + r * row, outputs);
 }
 

@@ -33,6 +33,20 @@ export function validSteps(offsets: usize, steps: i32, place: i32): i32 {
   return t;
 }
 
+/** to [n] = from [n], or zeros where that is 0. Writes nothing beyond: rows lie side by side. */
+export function copyTap(to: usize, from: usize, n: i32): void {
+  const end = to + (n << 2);
+  const zero = f32x4.splat(0);
+  for (; to + 16 <= end; to += 16) {
+    v128.store(to, from ? v128.load(from) : zero);
+    if (from) from += 16;
+  }
+  for (; to < end; to += 4) {
+    store<f32>(to, from ? load<f32>(from) : 0);
+    if (from) from += 4;
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function source(d: Rows, row: i32): usize {
@@ -80,13 +94,18 @@ export function fold(descriptor: usize, isBack: bool): void {
   for (let row = 0; row < d.rows && !isBack; row++) {
     memory.fill(d.folded + row * d.foldedRow, 0, d.total);
   }
+  if (d.rows == 1 && d.stepRow == d.width) {
+    // They lie in the same order.
+    const bytes = load<i32>(d.offsets + (d.steps << 2)) * d.width;
+    return memory.copy(isBack ? d.unfolded : d.folded, isBack ? d.folded : d.unfolded, bytes);
+  }
   for (let t = 0; t < d.steps; t++) {
     const first = load<i32>(d.offsets + (t << 2));
     const end = load<i32>(d.offsets + (t << 2), 4);
     for (let row = first; row < end; row++) {
       const side = d.folded + (row - first) * d.foldedRow + t * d.width;
       const own = d.unfolded + row * d.stepRow;
-      memory.copy(isBack ? own : side, isBack ? side : own, d.width);
+      copyTap(isBack ? own : side, isBack ? side : own, d.width >> 2);
     }
   }
 }

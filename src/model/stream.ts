@@ -61,6 +61,9 @@ interface StreamOwner {
 /** Steps that one call of the kernels may work through. */
 const BLOCK = 16;
 
+/** Elements that are copied one by one as fast as by a call. */
+const FEW = 32;
+
 /**
  * The state of a running sequence over a model; after a `pool` of mode `last` every step is the
  * last so far. `step`, `run` and `save(into)` allocate nothing.
@@ -230,7 +233,8 @@ export class Stream extends HostDisposable {
       const target = views.inputs[k]!;
       const from = first * this.batch * width;
       const length = steps * this.batch * width;
-      for (let i = 0; i < length; i++) target[i] = given[from + i]!;
+      if (length > FEW && length === lengthOf(given)) copyInto(target, given);
+      else for (let i = 0; i < length; i++) target[i] = given[from + i]!;
     }
     this.#workspace.arrangeSteps(steps);
     this.#workspace.forward();

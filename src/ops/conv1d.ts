@@ -144,18 +144,20 @@ class Conv1dNode implements Node {
     this.#reach = dilation * (kernelSize - 1);
     this.#inputRow = roundUp(inChannels, 4);
     this.parameters = convParameters(name, this.#shape, bias ? outChannels : 0);
-    const isCausal = padding === 'causal' && stride === 1;
+    const resample = resampleOf(layer);
+    // A single tap sees no other step.
+    const isCausal = !resample && (padding === 'causal' || kernelSize === 1);
     this.isWhole = !isCausal;
     const count = isCausal ? this.#reach : 0;
     const meaning = ['steps', 'channels'] as const;
     const h = { role: 'h', count, width: inChannels, row: this.#inputRow, meaning } as const;
     this.states = count ? [h] : [];
-    if (padding !== 'causal') {
-      this.noStream = `a stream cannot run "${name}", a convolution that sees later steps: describe it with padding: 'causal', or use model.forward()`;
-    } else if (stride > 1) {
-      this.noStream = `a stream cannot run "${name}", which has one output for ${stride} steps: use model.forward()`;
+    if (!isCausal) {
+      this.noStream =
+        padding === 'causal'
+          ? `a stream cannot run "${name}", which has one output for ${stride} steps: use model.forward()`
+          : `a stream cannot run "${name}", a convolution that sees later steps: describe it with padding: 'causal', or use model.forward()`;
     }
-    const resample = resampleOf(layer);
     if (resample) this.resample = resample;
   }
 

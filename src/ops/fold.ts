@@ -24,7 +24,7 @@ export interface UnfoldSpec {
   readonly name?: string;
   /** Steps within a step. */
   readonly steps: number;
-  /** Taken from the layer before when absent. */
+  /** Taken from the layer before when absent; `steps`, one feature each, on the inputs. */
   readonly inputSize?: number;
 }
 
@@ -255,6 +255,10 @@ export const unfold: Op<UnfoldSpec, CompleteUnfold> = {
     steps: count({ about: 'Steps within a step.', keras: 'TimeDistributed(Reshape)' }),
     inputSize: inputWidth(),
   },
+  prepare: (spec, { before }) =>
+    before === undefined && spec.inputSize === undefined
+      ? { ...spec, inputSize: spec.steps }
+      : spec,
   complete(spec, { at }) {
     const layer = spec as CompleteUnfold;
     checkDivides(layer.inputSize, layer.steps, at);

@@ -134,6 +134,8 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     expect(reason({ padding: [4, 0] })).toThrow(GatefoldError);
     expect(reason({ stride: 2 })).toThrow(/"look".*one output for 2 steps.*model\.forward\(\)/);
     expect(reason({})).not.toThrow();
+    expect(reason({ padding: 'valid', kernelSize: 1 })).not.toThrow();
+    expect(reason({ padding: [1, 0], kernelSize: 1 })).toThrow(/"look".*later steps/);
   });
 
   it('a long sequence in chunks has the bits of one pass', () => {
@@ -204,6 +206,40 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
       }
     },
   );
+
+  it.each([1, 2, 3, 4])('a long sequence alone is as one of a batch, stride %i', (stride) => {
+    const steps = 401;
+    const conv = { ...CONV, dilation: 1, padding: [2, 1], stride } as const;
+    const model = create([{ type: 'layerNorm', inputSize: 3 }, conv]);
+    const x = numbers(stride, steps * 3);
+    const alone = model.forward(x, { steps }).output;
+    const twice = Float32Array.from({ length: 2 * x.length }, (_, k) => {
+      return x[Math.floor(k / 6) * 3 + (k % 3)]!;
+    });
+    const { output } = model.forward(twice, { steps, batch: 2 });
+    const width = CONV.outChannels;
+    const own = alone.map((_, k) => output[2 * k - (k % width)]!);
+    requireSame(own, alone, `stride ${stride}`);
+    model.dispose();
+  });
+
+  it.each([1, 2])('steps after the valid ones lie flat as zeros, batch %i', (batch) => {
+    const steps = 4;
+    const layers: LayerSpec[] = [
+      { type: 'linear', inFeatures: 3, outFeatures: 4 },
+      { type: 'flatten' },
+    ];
+    const model = Model.create(engine, { steps, layers }, { seed: 2 });
+    const x = numbers(1, steps * batch * 3);
+    const { output: whole } = model.forward(x, { steps, batch });
+    for (const length of [2, 0, 3]) {
+      const lengths = Array.from({ length: batch }, (_, b) => (b ? steps : length));
+      const { output } = model.forward(x, { steps, batch, lengths });
+      const expected = whole.map((y, k) => (k < 16 && k >= 4 * length ? 0 : y));
+      requireSame(output, expected, `length ${length}`);
+    }
+    model.dispose();
+  });
 
   const description: ModelDescription = {
     layers: [

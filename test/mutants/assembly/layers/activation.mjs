@@ -1,9 +1,6 @@
 export const mutants = {
   'activation: padding is sigmoid of 0': [
-    [
-      'v128.and(curve.at(d, v128.load(x + at)), firstLanes(d.width - whole))',
-      'curve.at(d, v128.load(x + at))',
-    ],
+    ['v128.store(y, v128.and(v128.load(y), firstLanes((<i32>(end - y)) >> 2)));', ''],
   ],
   'activation: sigmoid and tanh swapped': [
     ['return eachForward<Sigmoid>(d, y, x);', 'return eachForward<Tanh>(d, y, x);'],
@@ -59,5 +56,12 @@ export const mutants = {
   ],
   'activation: the slope at the outputs': [
     ['slope(d, v, activate(d, v))', 'slope(d, activate(d, v), activate(d, v))'],
+  ],
+  'pow: any power is a square': [['if (d.alpha == 2) return', 'return']],
+  'sqrt: the square': [
+    ['return eachForward<Root>(d, y, x);', 'return eachForward<Square>(d, y, x);'],
+  ],
+  'pow: the square is the root': [
+    ['return eachForward<Square>(d, y, x);', 'return eachForward<Root>(d, y, x);'],
   ],
 };

@@ -95,4 +95,23 @@ export const mutants = {
       'ZEROS, y, d.yRow);\n    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n  }\n}',
     ],
   ],
+  'conv1d: windows of several sequences are one line': [
+    [' && load<i32>(d.offsets + (d.steps << 2)) == d.steps;', ';'],
+    ['outputRows(d) == d.outputSteps', 'true'],
+  ],
+  'conv1d: taps apart are one line': [[' && d.dilation == 1', '']],
+  'conv1d: groups see the line of all inputs': [['isOne && d.groups == 1', 'isOne']],
+  'conv1d: a line goes on after the last step': [
+    ['count = min(end, d.steps) - step;', 'count = end - step;'],
+  ],
+  'conv1d: steps of a state lie in the line as those of x': [
+    ['else if (step >= 0 && d.xRow == width)', 'else if (d.xRow == width)'],
+  ],
+  'conv1d: a line with the padding of its rows': [[' && d.xRow == width)', ')']],
+  'conv1d: the windows of a line are a whole window apart': [
+    ['return (d.stride * d.inputs) << 2;', 'return d.windowRow;'],
+  ],
+  'conv1d: a line that begins at the first output': [
+    ['let step = firstTap(d, first, 0);', 'let step = firstTap(d, 0, 0);'],
+  ],
 };

@@ -8,4 +8,16 @@ export const mutants = {
   'a row that has ended goes on': [
     ['return row < load<i32>(offsets + (t << 2), 4) ? row : -1;', 'return row;'],
   ],
+  'steps side by side in the order of a single row': [
+    ['if (d.rows == 1 && d.stepRow == d.width) {', 'if (d.stepRow == d.width) {'],
+  ],
+  'steps side by side with the padding of their rows': [
+    ['if (d.rows == 1 && d.stepRow == d.width) {', 'if (d.rows == 1) {'],
+  ],
+  'steps side by side keep what was there': [
+    ['memory.fill(d.folded + row * d.foldedRow, 0, d.total);', ''],
+  ],
+  'a single row has all steps': [
+    ['load<i32>(d.offsets + (d.steps << 2)) * d.width', 'd.steps * d.width'],
+  ],
 };

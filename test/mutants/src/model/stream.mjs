@@ -17,4 +17,10 @@ export const mutants = {
       "checkTokens('x', input.given as Int32Array, lengthOf(input.given), input.tokens)",
     ],
   ],
+  'a stream copies all of a longer array': [
+    [
+      'if (length > FEW && length === lengthOf(given)) copyInto(target, given);',
+      'if (length > FEW) copyInto(target, given);',
+    ],
+  ],
 };

@@ -14,10 +14,13 @@ export const mutants = {
   'conv1d: a transpose of depthwise weights': [
     ['isTraining && sizes.wTransposed > 0', 'isTraining'],
   ],
+  'conv1d: a single tap sees other steps': [
+    ["(padding === 'causal' || kernelSize === 1)", "padding === 'causal'"],
+  ],
   'conv1d: streams whatever the stride': [
     [
-      "const isCausal = padding === 'causal' && stride === 1;",
-      "const isCausal = padding === 'causal';",
+      "const isCausal = !resample && (padding === 'causal' || kernelSize === 1);",
+      "const isCausal = padding === 'causal' || kernelSize === 1;",
     ],
   ],
 };
