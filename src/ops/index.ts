@@ -27,6 +27,8 @@ import { linear } from './linear.ts';
 import type { CompleteLinear, LinearSpec, TiedLinearSpec } from './linear.ts';
 import { joins } from './join.ts';
 import type { CompleteJoin, JoinSpec } from './join.ts';
+import { masking } from './masking.ts';
+import type { CompleteMasking, MaskingSpec } from './masking.ts';
 import { norms } from './norm.ts';
 import type { BatchNormSpec, CompleteNorm, LayerNormSpec, RmsNormSpec } from './norm.ts';
 import type { Op } from './op.ts';
@@ -91,6 +93,7 @@ const LAYERS = [
   averagePool1d,
   upsample1d,
   attention,
+  masking,
 ];
 
 export type {
@@ -109,6 +112,7 @@ export type {
   LayerNormSpec,
   LinearSpec,
   LstmSpec,
+  MaskingSpec,
   MinGruSpec,
   PoolSpec,
   ReduceSpec,
@@ -169,7 +173,8 @@ type AnySpec =
   | MaxPool1dSpec
   | AveragePool1dSpec
   | Upsample1dSpec
-  | AttentionSpec;
+  | AttentionSpec
+  | MaskingSpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -197,7 +202,8 @@ type AnyComplete =
   | CompleteMaxPool1d
   | CompleteAveragePool1d
   | CompleteUpsample1d
-  | CompleteAttention;
+  | CompleteAttention
+  | CompleteMasking;
 
 /** One of several inputs of a model. */
 export interface InputSpec {
