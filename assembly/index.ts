@@ -51,6 +51,10 @@ export {
   embeddingForward as embedding_forward,
 } from './layers/embedding';
 export { fillMask as mask_fill, maskRows as rows_mask } from './layers/masks';
+export {
+  maskingBackward as masking_backward,
+  maskingForward as masking_forward,
+} from './layers/masking';
 export { joinBackward as join_backward, joinForward as join_forward } from './layers/join';
 export {
   layerNormBackward as layer_norm_backward,

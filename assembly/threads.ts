@@ -88,6 +88,8 @@ function shareOf(q: Sequence, from: i32, until: i32): Sequence {
   mine.until = until;
   mine.dh += rows;
   mine.dc += rows;
+  mine.kept += rows;
+  mine.keptCell += rows;
   if (!changetype<usize>(q.options)) return mine;
   memory.copy(own + OPTIONS_AT, changetype<usize>(q.options), offsetof<Options>());
   const o = changetype<Options>(own + OPTIONS_AT);

@@ -272,6 +272,11 @@ export class Sequence extends Step {
    * its rows.
    */
   norms: usize;
+  /** [M] f32 in: other than 0 where a row keeps its states at a step. 0: no row does. */
+  masked: usize;
+  /** [B, Hp] scratch of the backward pass: dh and dc of such rows. */
+  kept: usize;
+  keptCell: usize;
   /** Panels [I, N]; vectors [N]. Zero where there is no bias. */
   w: usize;
   biasInput: usize;

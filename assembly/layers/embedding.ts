@@ -15,6 +15,8 @@ export class Lookup {
   table: usize;
   /** [M, W] out */
   out: usize;
+  /** [M] f32 out, or 0 where it is not wanted: 1 where the token is 0. */
+  masked: usize;
   /** [M, W] in: gradient of the outputs. */
   dOut: usize;
   /** inout, accumulates: like the table. */
@@ -27,6 +29,7 @@ export function embeddingForward(descriptor: usize): void {
   for (let r = 0; r < d.rows; r++) {
     const token = within(load<i32>(d.tokens + (r << 2)), d.count);
     memory.copy(d.out + r * d.rowBytes, d.table + token * d.rowBytes, d.rowBytes);
+    if (d.masked) store<f32>(d.masked + (r << 2), token ? 0 : 1);
   }
 }
 

@@ -4,12 +4,13 @@
  * bytes, widths of whole vectors.
  *
  *   last, first   y = x_t of the last, the first step     dx_t = dy there, 0 elsewhere
- *   mean          y = (x_0 + ... + x_(n-1)) / n           dx_t = dy / n
+ *   mean          y = (x_0 + ... + x_(n-1)) / n           dx_t = dy / n; masked steps do not count
  *   max           y = max of x_t, element by element      dx_t = dy at the first t with x_t = y,
  *                                                         0 elsewhere
  */
 
 import * as codes from '../shared/codes';
+import { isMasked } from './masking';
 import { rowAt, validSteps } from './rows';
 
 /** The valid steps of every row of the batch as one row. */
@@ -25,6 +26,8 @@ export class Pool {
   dxRow: i32;
   /** [T + 1] i32 in: the first row of every step. */
   offsets: usize;
+  /** [M] f32 in: other than 0 in rows that do not count; 0 where all do. */
+  masked: usize;
   /** [M, W] in */
   x: usize;
   /** [B, W] out */
@@ -35,6 +38,20 @@ export class Pool {
   dx: usize;
 }
 
+/** Whether the row of the batch counts at step t. */
+// @ts-ignore: decorator
+@inline
+function counts(d: Pool, t: i32, place: i32): bool {
+  return !d.masked || !isMasked(d.masked, rowAt(d.offsets, t, place));
+}
+
+/** How many of the valid steps of a row count. */
+function countSteps(d: Pool, length: i32, place: i32): i32 {
+  let n = 0;
+  for (let t = 0; t < length; t++) n += i32(counts(d, t, place));
+  return n;
+}
+
 /** y [B, W] from x [M, W]. */
 export function poolForward(descriptor: usize): void {
   const d = changetype<Pool>(descriptor);
@@ -43,13 +60,15 @@ export function poolForward(descriptor: usize): void {
   for (let place = 0; place < d.batch; place++) {
     const y = d.y + place * d.yRow;
     const length = validSteps(d.offsets, d.steps, place);
-    const first = d.mode == codes.POOL_LAST ? max(0, length - 1) : 0;
+    let first = d.mode == codes.POOL_LAST ? max(0, length - 1) : 0;
     const end = isOne ? min(first + 1, length) : length;
-    const divisor = f32x4.splat(d.mode == codes.POOL_MEAN ? <f32>length : 1);
-    if (length == 0) memory.fill(y, 0, d.width);
-    for (let k = 0; k < d.width && length; k += 16) {
+    while (first < end && !counts(d, first, place)) first++;
+    const divisor = f32x4.splat(d.mode == codes.POOL_MEAN ? <f32>countSteps(d, length, place) : 1);
+    if (first >= end) memory.fill(y, 0, d.width);
+    for (let k = 0; k < d.width && first < end; k += 16) {
       let sum = v128.load(d.x + rowAt(d.offsets, first, place) * d.xRow + k);
       for (let t = first + 1; t < end; t++) {
+        if (!counts(d, t, place)) continue;
         const next = v128.load(d.x + rowAt(d.offsets, t, place) * d.xRow + k);
         sum = isMax ? f32x4.max(sum, next) : f32x4.add(sum, next);
       }
@@ -66,7 +85,7 @@ export function poolBackward(descriptor: usize): void {
     const dy = d.dy + place * d.yRow;
     const length = validSteps(d.offsets, d.steps, place);
     const chosen = d.mode == codes.POOL_LAST ? length - 1 : 0;
-    const divisor = f32x4.splat(<f32>length);
+    const divisor = f32x4.splat(<f32>countSteps(d, length, place));
     for (let t = 0; t < length; t++) {
       const row = rowAt(d.offsets, t, place);
       const x = d.x + row * d.xRow;
@@ -74,7 +93,7 @@ export function poolBackward(descriptor: usize): void {
       for (let k = 0; k < d.width; k += 16) {
         let g = v128.load(dy + k);
         if (d.mode == codes.POOL_MEAN) {
-          g = f32x4.div(g, divisor);
+          g = counts(d, t, place) ? f32x4.div(g, divisor) : f32x4.splat(0);
         } else if (d.mode == codes.POOL_MAX) {
           const hit = f32x4.eq(v128.load(x + k), v128.load(y + k));
           v128.store(dy + k, v128.andnot(g, hit));

@@ -87,7 +87,7 @@ export function normalisedProduct(q: Sequence): void {
 /** The states of the step, which a projection and zoneout leave. */
 // @ts-ignore: decorator
 @inline
-function stateOf(q: Sequence): usize {
+export function stateOf(q: Sequence): usize {
   return q.hAll + (q.batch + q.row) * q.stateRow;
 }
 

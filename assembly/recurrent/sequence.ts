@@ -23,6 +23,7 @@ import {
   prepareProjection,
   startBack,
 } from './around';
+import { bringBack, keepStates, setAside } from './masked';
 import { addBiases, transposePanels } from '../matrix/panels';
 import { pointwise } from '../cells/index';
 import { hasMatrix, recurrentProduct, throughRecurrent } from './products';
@@ -103,6 +104,11 @@ function step(q: Sequence, first: i32, end: i32): void {
     pointwise(q, first, end, /* candidate */ true, /* back */ false);
   }
   if (isOptional) finishState(q);
+  if (q.masked) {
+    const panels = panelsOf(q);
+    const span = q.hiddenBytes / panels;
+    keepStates(q, first * span, end == panels ? q.hiddenBytes : end * span);
+  }
 }
 
 /**
@@ -208,6 +214,7 @@ function hasOwnGradients(q: Sequence): bool {
 /** One step back: gates and products become gradients, dh and dc those of the step before. */
 function stepBack(q: Sequence): void {
   q.da = q.operand == codes.OPERAND_CELL ? q.dc : q.dh;
+  if (q.masked) setAside(q);
   if (hasOptions(q)) pointwiseBackAround(q);
   else pointwiseBack(q);
   if (isNormalised(q)) normalisedBack(q);
@@ -216,6 +223,7 @@ function stepBack(q: Sequence): void {
     throughRecurrent(q, hasOwnGradients(q) ? q.products : q.gates, 0, columns, q.da, true);
   }
   if (hasOptions(q)) maskBack(q);
+  if (q.masked) bringBack(q);
 }
 
 /**

@@ -19,6 +19,7 @@ import { emptyExtent, raggedExtent, reversal, uniformExtent } from '../ops/pass.
 import type { Extent, Stretch } from '../ops/pass.ts';
 import { ParametersOf } from './parameters.ts';
 import type { Graph } from './graph.ts';
+import { passMasked } from './masked.ts';
 import type { Store } from './parameters.ts';
 import { statePlaces } from './states.ts';
 import type { StatePlace } from './states.ts';
@@ -141,6 +142,7 @@ interface Surroundings {
   readonly derived: Derived | undefined;
   readonly inputs: readonly Matrix[];
   readonly targets: readonly Matrix[];
+  readonly masked: readonly (Slot | undefined)[];
   readonly stateOf: (k: number, role: StateSpec['role']) => BoundState;
   readonly crossing: (k: number) => Crossing;
   readonly product: Descriptor<'Product'>;
@@ -186,6 +188,10 @@ class NodePlaces extends ParametersOf implements Places {
 
   gradientOf(node: Node, role: string): Slot {
     return this.store.slot(node, role, this.#around.gradients);
+  }
+
+  masked(k: number): Slot | undefined {
+    return this.#around.masked[k];
   }
 
   offsetsOf(k: number): Slot {
@@ -295,6 +301,7 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
       additions.push({ after: first, source, descriptor, from, width: row });
       return from;
     });
+    const masked = sources.map((source) => bound[source]?.masked);
     const sequenceOf = (place: number): number => graph.grids[place]!.sequence;
     const isInside = graph.isInside[index]!;
     const places = new NodePlaces(store, node, {
@@ -306,6 +313,7 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
       derived: store.derived(node),
       inputs: sources.map(outputs),
       targets,
+      masked,
       stateOf: (k, role) => {
         const source = sources[k]!;
         const place = nodes[source]!.states.findIndex((state) => state.role === role);
@@ -321,7 +329,10 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     const isStreamed = everyStep && !isInside && graph.isStreamed[index];
     const mode = training ? 'train' : isStreamed ? 'stream' : 'infer';
     const size: PassSize = { batch: grid.batch, steps: grid.steps, mode };
-    bound.push(node.reserve(plan, places, size));
+    const own = node.reserve(plan, places, size);
+    const passes = node.isRowwise === true && !own.masked;
+    const rows = size.batch * size.steps;
+    bound.push(passes ? passMasked(own, masked, plan, store.kernels, rows) : own);
   });
   const copy = plan.descriptor('Rows');
   additions.sort((a, b) => b.after - a.after);

@@ -3,7 +3,7 @@ import { GatefoldError } from '../base/errors.ts';
 import { NONE } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
 import type { Bound, Derived, Node, Op, ParameterSpec, PassSize, Places, StateSpec } from './op.ts';
-import { width } from './options.ts';
+import { flag, width } from './options.ts';
 
 /**
  * A table look-up, `torch.nn.Embedding`. Only as the first layer: its input is tokens, `Int32Array`
@@ -15,9 +15,12 @@ export interface EmbeddingSpec {
   readonly name?: string;
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
+  /** Whether steps of token 0 are masked, Keras' `mask_zero`: see `MaskingSpec`. Default false. */
+  readonly maskZero?: boolean;
 }
 
-export type CompleteEmbedding = Required<EmbeddingSpec>;
+export type CompleteEmbedding = Required<Omit<EmbeddingSpec, 'maskZero'>> &
+  Pick<EmbeddingSpec, 'maskZero'>;
 
 /** Rows of a table, by tokens. */
 export class EmbeddingNode implements Node {
@@ -34,9 +37,14 @@ export class EmbeddingNode implements Node {
   readonly parameters: readonly ParameterSpec[];
   /** Its table in panels, once for all layers that are tied to it. */
   panels: Derived | undefined;
+  readonly #maskZero: boolean;
 
-  constructor(source: number, { name, numEmbeddings, embeddingDim }: CompleteEmbedding) {
+  constructor(
+    source: number,
+    { name, numEmbeddings, embeddingDim, maskZero = false }: CompleteEmbedding,
+  ) {
     this.sources = [source];
+    this.#maskZero = maskZero;
     this.name = name;
     this.layer = name;
     this.tokens = numEmbeddings;
@@ -60,9 +68,11 @@ export class EmbeddingNode implements Node {
     const output = plan.reserve(batch * steps * row);
     const isTraining = mode === 'train';
     const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
+    const masked = this.#maskZero ? plan.reserve(batch * steps) : undefined;
     return {
       output: { slot: output, row },
       gradient,
+      ...(masked && { masked }),
       describe: () =>
         kernels.write(lookup, {
           count: this.tokens,
@@ -70,6 +80,7 @@ export class EmbeddingNode implements Node {
           tokens: at.input(0).slot,
           table: at.parameter('table'),
           out: output,
+          masked: masked ?? NONE,
           dOut: gradient,
           dTable: isTraining ? at.gradient('table') : NONE,
         }),
@@ -92,6 +103,10 @@ export const embedding: Op<EmbeddingSpec, CompleteEmbedding> = {
       about: 'Features of a token.',
       pytorch: 'embedding_dim',
       keras: 'output_dim',
+    }),
+    maskZero: flag('off', {
+      about: 'Whether steps of token 0 are masked.',
+      keras: 'mask_zero',
     }),
   },
   complete(spec, { at, readsInputs }) {

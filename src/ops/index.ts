@@ -29,6 +29,8 @@ import { linear } from './linear.ts';
 import type { CompleteLinear, LinearSpec, TiedLinearSpec } from './linear.ts';
 import { joins } from './join.ts';
 import type { CompleteJoin, JoinSpec } from './join.ts';
+import { masking } from './masking.ts';
+import type { CompleteMasking, MaskingSpec } from './masking.ts';
 import { norms } from './norm.ts';
 import type { BatchNormSpec, CompleteNorm, LayerNormSpec, RmsNormSpec } from './norm.ts';
 import type { Op } from './op.ts';
@@ -100,6 +102,7 @@ const LAYERS = [
   prelu,
   scale,
   delay,
+  masking,
 ];
 
 export type {
@@ -118,6 +121,7 @@ export type {
   LayerNormSpec,
   LinearSpec,
   LstmSpec,
+  MaskingSpec,
   MinGruSpec,
   PoolSpec,
   ReduceSpec,
@@ -184,7 +188,8 @@ type AnySpec =
   | AttentionSpec
   | PreluSpec
   | ScaleSpec
-  | DelaySpec;
+  | DelaySpec
+  | MaskingSpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -215,7 +220,8 @@ type AnyComplete =
   | CompleteAttention
   | CompletePrelu
   | CompleteScale
-  | CompleteDelay;
+  | CompleteDelay
+  | CompleteMasking;
 
 /** One of several inputs of a model. */
 export interface InputSpec {

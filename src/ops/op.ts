@@ -259,7 +259,9 @@ export interface Places extends ParameterPlaces {
   /** [T + 1] i32: the first row of every step of the inputs, and of the outputs. */
   readonly offsets: Slot;
   readonly outputOffsets: Slot;
-  /** The same of source number `k`, and its most steps. */
+  /** [M] f32: other than 0 in rows of source number `k` that are masked; absent where none is. */
+  masked(k: number): Slot | undefined;
+  /** The first rows of source number `k`, and its most steps. */
   offsetsOf(k: number): Slot;
   stepsOf(k: number): number;
   /** A state of source number `k`. */
@@ -306,6 +308,11 @@ export interface Bound {
   /** Gradient of the outputs, in rows as far apart unless it says otherwise. */
   readonly gradient: Slot;
   readonly gradientRow?: number;
+  /**
+   * [M] f32: other than 0 in rows of its outputs that are masked; absent where none is. A node that
+   * works row by row need not say so of what its sources mask.
+   */
+  readonly masked?: Slot;
   /** One for each `states` of the node. */
   readonly states?: readonly BoundState[];
   /** Writes its descriptors; to be called once, as soon as there is memory. */

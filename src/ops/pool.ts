@@ -86,6 +86,8 @@ class PoolNode implements Node {
           x: x.slot,
           y: output,
         });
+        const masked = at.masked(0);
+        if (masked && this.#mode === 'mean') kernels.write(pool, { masked });
         if (!isTraining) return;
         const dx = at.gradientOfInput(0);
         kernels.write(pool, { dy: gradient, dx: dx.slot, dxRow: dx.row * 4 });

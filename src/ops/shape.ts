@@ -120,15 +120,23 @@ class CopyNode implements Node {
     const size = batch * steps * row;
     const [output, gradient] = [plan.reserve(size), mode === 'train' ? plan.reserve(size) : NONE];
     const mirror = this.isWhole ? at.mirror() : NONE;
+    const masked = this.isWhole ? at.masked(0) : undefined;
+    const turnedMasked = masked && plan.reserve(batch * steps);
     const turned = { there: mirror, back: mirror };
     const index = this.resample ? at.crossing(0) : turned;
     const there = this.#pieces.map(() => plan.descriptor('Rows'));
+    if (masked) there.push(plan.descriptor('Rows'));
     const back = mode === 'train' ? this.#pieces.map(() => plan.descriptor('Rows')) : [];
     let rows = 0;
     return {
       output: { slot: output, row },
       gradient,
+      ...(turnedMasked && { masked: turnedMasked }),
       describe: () => {
+        if (masked) {
+          const turn = { index: mirror, width: 4, toRow: 4, fromRow: 4 };
+          kernels.write(there.at(-1)!, { ...turn, to: turnedMasked!, from: masked });
+        }
         this.#pieces.forEach((piece, k) => {
           const width = piece.width * 4;
           const [x, dx] = [at.input(k), at.gradientOfInput(k)];

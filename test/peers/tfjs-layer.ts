@@ -47,14 +47,18 @@ export const tfjsActivations: readonly TfjsActivation[] = Object.keys(
 
 type RnnLayer = ReturnType<(typeof tfl.layers)['lstm' | 'gru' | 'simpleRNN']>;
 
-function createLayer({ layers: { layers } }: Tfjs, spec: RecurrentLayer): RnnLayer {
+function createLayer(
+  { layers: { layers } }: Tfjs,
+  spec: RecurrentLayer,
+  returnSequences: boolean,
+): RnnLayer {
   const activations = (spec.activations as TfjsActivation[] | undefined)?.map(
     (name) => ACTIVATIONS[name],
   );
   const options = {
     units: spec.hiddenSize,
     useBias: spec.bias !== false,
-    returnSequences: true,
+    returnSequences,
     returnState: true,
     goBackwards: spec.direction === 'backward',
     // The weights are about to be set, and the default of the recurrent ones is a QR decomposition.
@@ -107,10 +111,13 @@ export function createTfjsLayers(
   spec: RecurrentLayer,
   name: string,
   tensors: NamedTensors,
+  /** Whether the last layer puts out every step. */
+  returnSequences = true,
 ): TfjsLayer[] {
   const { core } = tfjs;
-  return Array.from({ length: spec.numLayers ?? 1 }, (_, k) => {
-    const one = createLayer(tfjs, spec);
+  const count = spec.numLayers ?? 1;
+  return Array.from({ length: count }, (_, k) => {
+    const one = createLayer(tfjs, spec, returnSequences || k + 1 < count);
     const mergeMode = spec.merge === 'mean' ? 'ave' : (spec.merge ?? 'concat');
     const layer = spec.bidirectional
       ? tfjs.layers.layers.bidirectional({ layer: one, mergeMode })

@@ -71,6 +71,14 @@ export type Layer =
       readonly kind: 'embedding';
       readonly name: string;
       readonly count: number;
+      readonly maskZero: boolean;
+      readonly outputSize: number;
+    }
+  | {
+      readonly kind: 'masking';
+      readonly name: string;
+      readonly value: number;
+      readonly inputSize: number;
       readonly outputSize: number;
     }
   | {
@@ -321,8 +329,18 @@ function layerOf(
   switch (spec.type) {
     case 'embedding':
       return [
-        { kind: 'embedding', name, count: spec.numEmbeddings, outputSize: spec.embeddingDim },
+        {
+          kind: 'embedding',
+          name,
+          count: spec.numEmbeddings,
+          maskZero: spec.maskZero ?? false,
+          outputSize: spec.embeddingDim,
+        },
       ];
+    case 'masking': {
+      const { value = 0, inputSize = width } = spec;
+      return [{ kind: 'masking', name, value, inputSize, outputSize: inputSize }];
+    }
     case 'linear': {
       const table = before.find((layer) => 'tied' in spec && layer.name === spec.tied);
       const outputSize = 'tied' in spec ? (table as { count: number }).count : spec.outFeatures;

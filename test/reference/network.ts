@@ -19,6 +19,7 @@ import { depthsOf, dimsAfter, layersOf, zeroOf, type RecurrentLayer, type Way } 
 import { convTransposeBackward, convTransposeForward } from './conv-transpose1d.ts';
 import { roundActivations, roundWeights } from './int8.ts';
 import { joinBackward, joinForward } from './join.ts';
+import { maskedAfter, withoutMasked, type Masked } from './masking.ts';
 import type { Vec } from './math.ts';
 import {
   batchNormBackward,
@@ -96,6 +97,8 @@ export interface Tape {
     /** The state of a convolution before the first step. */
     readonly initial?: Vec;
     readonly norm?: BatchNormTape;
+    /** Which rows of x are masked; of a layer that masks, of its outputs. */
+    readonly masked?: Masked | undefined;
   }[];
   /** How near any step came to a place where a derivative jumps. */
   readonly kink: number;
@@ -272,21 +275,27 @@ export function forward(
 ): { output: Vec; state: State; tape: Tape } {
   const int8 = description.weights === 'int8';
   const state: State = {};
-  const made: { y: Vec; dims: Dims }[] = [];
+  const made: { y: Vec; dims: Dims; masked?: Masked | undefined }[] = [];
   const tapes: Tape['layers'] = [];
   let [kink, spread] = [Infinity, Infinity];
-  const given = { y: Float64Array.from(input), dims: inputDims };
+  const given = { y: Float64Array.from(input), dims: inputDims, masked: undefined };
   for (const layer of layersOf(description)) {
     const { name } = layer;
     const sources = layer.reads.map((k) => made[k] ?? given);
     const { dims } = sources[0]!;
     let x: Vec = sources[0]!.y;
+    const { masked } = sources[0]!;
+    const allMasked = sources.map((source) => source.masked);
+    const maskedNext = maskedAfter(layer, x, dims, allMasked);
     if (layer.kind === 'embedding') {
       tapes.push({ x, dims });
       x = embeddingForward(parameters.get(`${name}.weight`)!.data, input, layer.outputSize);
     } else if (layer.kind === 'pool') {
-      tapes.push({ x, dims });
-      x = poolForward(layer.mode, x, dims);
+      tapes.push({ x, dims, masked });
+      x = poolForward(layer.mode, x, dims, masked);
+    } else if (layer.kind === 'masking') {
+      tapes.push({ x, dims, masked: maskedNext });
+      x = withoutMasked(x, maskedNext!);
     } else if (layer.kind === 'linear') {
       tapes.push({ x, dims });
       const weights = linearWeights(layer, parameters, int8);
@@ -393,15 +402,16 @@ export function forward(
     } else {
       const subLayers = subLayersOf(layer, parameters, dims, masks, int8, round);
       const start = dims.outer ? zeroOf(layer, dims.batch) : initial[name]!;
-      const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, start);
-      tapes.push({ x, dims, stack: result.tape });
+      const result = stackForward(subLayers, layer.spec.merge ?? 'concat', dims, x, start, masked);
+      tapes.push({ x, dims, stack: result.tape, masked });
       kink = Math.min(kink, result.tape.kink);
       spread = Math.min(spread, result.tape.spread);
       if (!dims.outer) state[name] = result.final;
       x = result.output;
     }
-    if (round && layer.kind !== 'recurrent') x = round(x);
-    made.push({ y: x, dims: dimsAfter(layer, dims) });
+    const isGiven = layer.kind === 'slice' && layer.isInput;
+    if (round && layer.kind !== 'recurrent' && !isGiven) x = round(x);
+    made.push({ y: x, dims: dimsAfter(layer, dims), masked: maskedNext });
   }
   const { y, dims } = made.at(-1)!;
   const output = y.slice();
@@ -446,14 +456,16 @@ export function backward(
   for (let k = layers.length - 1; k >= 0; k--) {
     const layer = layers[k]!;
     const { name } = layer;
-    const { x, xs, dims, stack, initial, norm } = tape.layers[k]!;
+    const { x, xs, dims, stack, initial, norm, masked } = tape.layers[k]!;
     let dy: Vec | undefined = dys.get(k)!;
     let all: Vec[] | undefined;
     if (layer.kind === 'embedding') {
       embeddingBackward(gradients.get(`${name}.weight`)!.data, tape.input, dy, layer.outputSize);
       dy = undefined;
     } else if (layer.kind === 'pool') {
-      dy = poolBackward(layer.mode, x, dy, dims);
+      dy = poolBackward(layer.mode, x, dy, dims, masked);
+    } else if (layer.kind === 'masking') {
+      dy = withoutMasked(dy, masked!);
     } else if (layer.kind === 'activation') {
       dy = activationBackward(layer.activation, x, dy, layer.inputSize);
     } else if (layer.kind === 'layerNorm') {
@@ -532,6 +544,7 @@ export function backward(
         stack!,
         dy,
         dims.outer ? zeroOf(layer, dims.batch) : dfinal[name]!,
+        masked,
       );
       dy = result.dx;
       if (!dims.outer) state[name] = result.dinitial;

@@ -2,9 +2,11 @@
  * A recurrent layer over a whole batch of sequences, and backpropagation through time: the loop of
  * the formulas, one sub-layer, one direction, one row of the batch and one time step at a time.
  * Rows of differing lengths are loops of differing lengths, and reading backwards is a loop from
- * the last valid step to the first.
+ * the last valid step to the first. Masked steps are none: a loop passes them over, and they have
+ * the output of the step that it took before them.
  */
 import type { CellState, CellWeights } from './cell.ts';
+import type { Masked } from './masking.ts';
 import { add, times, type Vec } from './math.ts';
 import { stepBackward, stepForward, type Unit, type WholeTape } from './step.ts';
 
@@ -79,6 +81,26 @@ function stateOf(
 
 const lengthOf = ({ steps, lengths }: Dims, b: number): number => lengths?.[b] ?? steps;
 
+/**
+ * The valid steps of a row in the order in which a pass reads them: those that it takes, with the
+ * masked ones that follow each. The first is none, -1, and has those that no step stands before.
+ */
+function takenSteps(
+  dims: Dims,
+  b: number,
+  isReverse: boolean,
+  masked: Masked | undefined,
+): { row: number; repeats: number[] }[] {
+  const length = lengthOf(dims, b);
+  const taken: { row: number; repeats: number[] }[] = [{ row: -1, repeats: [] }];
+  for (let k = 0; k < length; k++) {
+    const row = (isReverse ? length - 1 - k : k) * dims.batch + b;
+    if (masked?.[row]) taken.at(-1)!.repeats.push(row);
+    else taken.push({ row, repeats: [] });
+  }
+  return taken;
+}
+
 /** x: [T, B, I]; changes the states of the place from the initial to the last ones. */
 function passForward(
   pass: Pass,
@@ -86,6 +108,7 @@ function passForward(
   x: Vec,
   states: StackState,
   place: number,
+  masked: Masked | undefined,
 ): { tape: PassTape; output: Vec } {
   const { steps, batch } = dims;
   const { outputSize: size } = pass;
@@ -93,11 +116,11 @@ function passForward(
   const output = new Float64Array(steps * batch * size);
   const tape: PassTape = [];
   for (let b = 0; b < batch; b++) {
-    const length = lengthOf(dims, b);
     const state = stateOf(states, place, b, batch, pass);
     const own: WholeTape[] = [];
-    for (let k = 0; k < length; k++) {
-      const row = (pass.reverse ? length - 1 - k : k) * batch + b;
+    const [before, ...taken] = takenSteps(dims, b, pass.reverse, masked);
+    for (const row of before!.repeats) output.set(state.h, row * size);
+    for (const { row, repeats } of taken) {
       const previous = { h: state.h.slice(), c: state.c.slice() };
       const from = x.slice(row * width, (row + 1) * width);
       const step = stepForward(pass, pass.weights, from, previous, {
@@ -108,7 +131,7 @@ function passForward(
       const { h, c } = step.next;
       state.h.set(pass.round?.(h) ?? h);
       state.c.set(pass.round?.(c) ?? c);
-      output.set(state.h, row * size);
+      for (const place of [row, ...repeats]) output.set(state.h, place * size);
       own.push(step.tape);
     }
     tape.push(own);
@@ -129,20 +152,25 @@ function passBackward(
   doutput: Vec,
   dstates: StackState,
   place: number,
+  masked: Masked | undefined,
 ): Vec {
   const { steps, batch } = dims;
   const dx = new Float64Array(steps * batch * width);
   for (let b = 0; b < batch; b++) {
-    const length = lengthOf(dims, b);
     const dstate = stateOf(dstates, place, b, batch, pass);
-    for (let k = length - 1; k >= 0; k--) {
-      const row = (pass.reverse ? length - 1 - k : k) * batch + b;
-      add(dstate.h, rowOf(doutput, row, pass.outputSize));
+    const [before, ...taken] = takenSteps(dims, b, pass.reverse, masked);
+    const gather = (rows: readonly number[]): void => {
+      for (const row of rows) add(dstate.h, rowOf(doutput, row, pass.outputSize));
+    };
+    for (let k = taken.length - 1; k >= 0; k--) {
+      const { row, repeats } = taken[k]!;
+      gather([row, ...repeats]);
       const step = stepBackward(pass, pass.weights, gradients, tape[b]![k]!, dstate);
       dstate.h.set(step.dprevious.h);
       dstate.c.set(step.dprevious.c);
       dx.set(step.dx, row * width);
     }
+    gather(before!.repeats);
   }
   return dx;
 }
@@ -177,6 +205,7 @@ export function stackForward(
   dims: Dims,
   x: Vec,
   initial: StackState,
+  masked?: Masked,
 ): { output: Vec; final: StackState; tape: StackTape } {
   const final = { h: initial.h.slice(), c: initial.c.slice() };
   const tape: StackTape['passes'] = [];
@@ -185,7 +214,7 @@ export function stackForward(
   subLayers.forEach(({ passes, dropoutMask }, depth) => {
     inputSizes.push(input.length / (dims.steps * dims.batch));
     const results = passes.map((pass, way) =>
-      passForward(pass, dims, input, final, depth * passes.length + way),
+      passForward(pass, dims, input, final, depth * passes.length + way, masked),
     );
     tape.push(results);
     const [a, b] = results;
@@ -210,6 +239,7 @@ export function stackBackward(
   tape: StackTape,
   doutput: Vec,
   dfinal: StackState,
+  masked?: Masked,
 ): { dx: Vec; dinitial: StackState } {
   const dinitial = { h: dfinal.h.slice(), c: dfinal.c.slice() };
   let d = doutput;
@@ -224,7 +254,8 @@ export function stackBackward(
       const steps = tape.passes[depth]![way]!.tape;
       const into = gradients[depth]![way]!;
       const place = depth * passes.length + way;
-      add(d, passBackward(pass, into, dims, steps, width, shares[way]!, dinitial, place));
+      const share = shares[way]!;
+      add(d, passBackward(pass, into, dims, steps, width, share, dinitial, place, masked));
     });
   }
   return { dx: d, dinitial };

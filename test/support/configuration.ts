@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { ModelDescription } from '../../src/ops/index.ts';
+import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
 import type { Dims } from '../reference/stack.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
 import { recurrentLayer, type CellForm, type LayerSizes } from './cells.ts';
@@ -165,6 +165,20 @@ export function stackConfiguration(
       })),
     withOptions ? few : undefined,
   );
+}
+
+/** A layer with options, and before it one that masks some of its steps. */
+export function maskedConfiguration(form: CellForm): fc.Arbitrary<Configuration> {
+  return optionConfiguration(form).map(({ description, ...rest }) => {
+    const [first, ...others] = description.layers as [LayerSpec, ...LayerSpec[]];
+    const { inputSize = 1 } = first as { inputSize?: number };
+    const value = rest.seed % 2 ? 0 : 0.3;
+    const layers: LayerSpec[] =
+      first.type === 'embedding'
+        ? [{ ...first, maskZero: true }, ...others]
+        : [{ type: 'masking', value, inputSize }, first, ...others];
+    return { ...rest, description: { ...description, layers } };
+  });
 }
 
 /** A model about one kind of layer: see `drawStack`. */

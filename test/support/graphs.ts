@@ -84,7 +84,7 @@ const JOINS: Readonly<Record<string, Draw>> = {
 };
 
 /** Kinds that several layers are drawn for: see `drawGraph`. */
-const COMPOSED = ['split', 'unfold', 'flatten', 'reshape', 'repeat'];
+const COMPOSED = ['split', 'unfold', 'flatten', 'reshape', 'repeat', 'masking'];
 
 /** The option that says how wide the inputs of a layer are. */
 const WIDTHS: Readonly<Record<string, string>> = {
@@ -274,7 +274,33 @@ export function drawGraph(random: Random, sizes: StackSizes): ModelDescription {
     }
     add(own.type ?? kind, own, reads);
   }
-  return model(joined(layers, sources, inputs));
+  return masked(model(joined(layers, sources, inputs)), random, width);
+}
+
+/** The same graph, some of whose readers of an input read what masks some of its steps. */
+function masked(graph: ModelDescription, random: Random, width: number): ModelDescription {
+  const { inputs = [{ name: 'input', size: width }] } = graph;
+  let layers = graph.layers.map((layer) => {
+    return layer.type === 'embedding' && random.unit() < 0.5 ? { ...layer, maskZero: true } : layer;
+  });
+  for (const { name, size } of inputs as { name: string; size: number }[]) {
+    const isRead = layers.some((layer) => layer.inputs?.includes(name));
+    if (!isRead || random.unit() < 0.5) continue;
+    const own = {
+      type: 'masking',
+      name: `${name}.masked`,
+      inputs: [name],
+      inputSize: size,
+    } as const;
+    let isFirst = true;
+    layers = layers.map((layer) => {
+      if (!layer.inputs?.includes(name) || !(isFirst || random.unit() < 0.7)) return layer;
+      isFirst = false;
+      return { ...layer, inputs: layer.inputs.map((read) => (read === name ? own.name : read)) };
+    });
+    layers.unshift({ ...own, value: random.pick([0, -1, 0.1]) });
+  }
+  return { ...graph, layers };
 }
 
 /** What a join reads: sources of as many features, or of one, but for a concat. */

@@ -4,6 +4,7 @@ import {
   layersOf,
   maskShapes,
   isFixed,
+  type PlacedLayer,
   parameterShapes,
   zeroState,
 } from '../reference/layers.ts';
@@ -76,8 +77,11 @@ export function createProblem(
   const [first] = layers;
   const input =
     first!.kind === 'embedding'
-      ? Float64Array.from({ length: rows }, () => random.integer(0, first.count - 1))
+      ? Float64Array.from({ length: rows }, () =>
+          first.maskZero && random.unit() < MASKED ? 0 : random.integer(0, first.count - 1),
+        )
       : random.vector(rows * inputSizeOf(layers), inputScale);
+  maskInputs(layers, input, rows, random);
   const zero = zeroState(description, dims.batch);
   const initial = mapState(zero, (length) => random.vector(length, stateScale));
   const masks = training ? drawMasks(description, dims, random) : undefined;
@@ -92,6 +96,30 @@ export function createProblem(
     dstate: mapState(zero, (length) => random.vector(length, 1)),
     masks,
   };
+}
+
+/** Share of the steps that are masked where a layer masks some. */
+const MASKED = 0.35;
+
+/** Makes some rows of inputs those that a layer masks. */
+function maskInputs(
+  layers: readonly PlacedLayer[],
+  input: Vec,
+  rows: number,
+  random: Random,
+): void {
+  const width = input.length / rows;
+  for (const layer of layers) {
+    if (layer.kind !== 'masking') continue;
+    const source = layers[layer.reads[0]!];
+    const from = source?.kind === 'slice' && source.isInput ? source.from : 0;
+    if (source && !(source.kind === 'slice' && source.isInput)) continue;
+    for (let row = 0; row < rows; row++) {
+      if (random.unit() >= MASKED) continue;
+      const start = row * width + from;
+      input.fill(Math.fround(layer.value), start, start + layer.inputSize);
+    }
+  }
 }
 
 function drawMasks(description: ModelDescription, dims: Dims, random: Random): Masks {
@@ -125,20 +153,37 @@ export function lossOf(p: Problem): number {
   return loss;
 }
 
+/** What L can be differentiated by, but for the elements that `jumps` names. */
+interface Differentiable {
+  readonly name: string;
+  readonly value: Vec;
+  readonly gradient: Vec;
+  readonly jumps?: (k: number) => boolean;
+}
+
 /**
  * Everything L can be differentiated by, with the reference's gradient beside it. Tokens are no
  * such thing.
  */
-export function gradientsOf(p: Problem): { name: string; value: Vec; gradient: Vec }[] {
+export function gradientsOf(p: Problem): Differentiable[] {
   const { tape } = solve(p);
   const result = backward(p.description, p.parameters, tape, p.doutput, p.dstate);
   const trained = [...p.parameters].filter(([name]) => !isFixed(p.description, name));
-  const list = trained.map(([name, { data }]) => ({
+  const list = trained.map(([name, { data }]): Differentiable => ({
     name,
     value: data,
     gradient: result.gradients.get(name)!.data,
   }));
-  if (result.input) list.push({ name: 'input', value: p.input, gradient: result.input });
+  if (result.input) {
+    // A masked row that differs from the value by anything is no longer masked.
+    const rows = p.dims.steps * p.dims.batch;
+    const jumps = (k: number): boolean =>
+      layersOf(p.description).some(({ kind }, place) => {
+        const row = Math.floor((k * rows) / p.input.length);
+        return kind === 'masking' && tape.layers[place]!.masked![row]!;
+      });
+    list.push({ name: 'input', value: p.input, gradient: result.input, jumps });
+  }
   for (const [name, { h, c }] of Object.entries(p.initial)) {
     list.push({
       name: `${name}: initial h`,

@@ -19,6 +19,7 @@ import {
   cellConfiguration,
   layerConfiguration,
   largeConfigurations,
+  maskedConfiguration,
   optionConfiguration,
   stackConfiguration,
   type Configuration,
@@ -58,6 +59,10 @@ describe.each(variants)('threads, %s SIMD', (variant) => {
     const forms = Object.values(cellForms);
     check(stackConfiguration(forms, false), 12);
     check(stackConfiguration(forms, true), 12);
+  });
+
+  it('masked steps', () => {
+    for (const form of Object.values(cellForms)) check(maskedConfiguration(form), 3);
   });
 
   it.each(SUBJECTS)('models about %s', (subject) => check(layerConfiguration(subject), 8));

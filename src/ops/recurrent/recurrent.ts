@@ -279,6 +279,8 @@ export class RecurrentNode implements Node {
       ? this.#reserveTurn(plan, at, rows, own, gradient, isTraining)
       : undefined;
     const x = turn ? { slot: turn.inputs, row: inputs } : at.input(0);
+    const masked = at.masked(0);
+    const [kept, keptCell] = masked ? [forTraining(step), forTraining(cell * step)] : [NONE, NONE];
     const measured = { dhSeen, dcSeen, norms };
 
     const describe = (): void => {
@@ -323,6 +325,9 @@ export class RecurrentNode implements Node {
         ...(this.#hasRecurrence && { r: at.parameter('recurrent') }),
         wTransposed,
         rTransposed,
+        masked: (turn ? turn.masked : masked) ?? NONE,
+        kept,
+        keptCell,
       });
       const [input, recurrent] = products8;
       if (input) {
@@ -354,6 +359,7 @@ export class RecurrentNode implements Node {
     return {
       output: { slot: turn ? turn.output : own, row: stateRow },
       gradient,
+      ...(masked && { masked }),
       states: [
         { ...state(h, lastH, dh, batch), ...initials[0] },
         ...(cell ? [{ ...state(c, lastC, dc, batch), ...initials[1] }] : []),
@@ -452,6 +458,8 @@ export class RecurrentNode implements Node {
     const { inputs, stateRow } = this;
     const { kernels } = at;
     const mirror = at.mirror();
+    const from = at.masked(0);
+    const masked = from && { from, slot: plan.reserve(rows), turn: plan.descriptor('Rows') };
     const dxRow = roundUp(inputs, 4);
     const turned = plan.reserve(rows * inputs);
     const output = plan.reserve(rows * stateRow);
@@ -463,6 +471,7 @@ export class RecurrentNode implements Node {
       inputs: turned,
       output,
       stepGradient,
+      masked: masked?.slot,
       dx: { slot: dx, row: dxRow },
       describe: () => {
         const write = (
@@ -484,17 +493,21 @@ export class RecurrentNode implements Node {
         const x = at.input(0);
         write(before, turned, inputs, x.slot, x.row, inputs);
         write(after, output, stateRow, own, stateRow, stateRow);
+        if (masked) write(masked.turn, masked.slot, 1, masked.from, 1, 1);
         if (!isTraining) return;
         const target = at.gradientOfInput(0);
         write(beforeBack, stepGradient, stateRow, gradient, stateRow, stateRow);
         write(afterBack, target.slot, target.row, dx, dxRow, dxRow);
       },
       arrange: (extent) => {
-        for (const which of [before, after, beforeBack, afterBack]) {
-          kernels.set(which!, 'rows', extent.rows);
+        for (const which of [before, after, beforeBack, afterBack, masked?.turn]) {
+          if (which) kernels.set(which, 'rows', extent.rows);
         }
       },
-      before: gather(before),
+      before: () => {
+        kernels.run.rows_gather(before!.address);
+        if (masked) kernels.run.rows_gather(masked.turn.address);
+      },
       after: gather(after),
       beforeBack: gather(beforeBack),
       afterBack: gather(afterBack),
@@ -546,6 +559,8 @@ interface Turn {
   readonly output: Slot;
   /** [M, row]: the gradient of the outputs in its own order. */
   readonly stepGradient: Slot;
+  /** [M]: which of these rows are masked. */
+  readonly masked: Slot | undefined;
   readonly dx: { readonly slot: Slot; readonly row: number };
   describe(): void;
   arrange(extent: Extent): void;
