@@ -61,6 +61,7 @@ const SUITES = [
   'model/into',
   'model/outputs',
   'model/summary',
+  'model/picture',
   'base/wrong-kinds',
   'cli/parts',
   'kernels/kernels',
