@@ -62,6 +62,7 @@ const SUITES = [
   'model/outputs',
   'model/summary',
   'model/voice-activity',
+  'model/picture',
   'base/wrong-kinds',
   'cli/parts',
   'kernels/kernels',

@@ -49,7 +49,10 @@ export class Grids {
   }
 
   /** The grid of the outputs of a node that reads rows of these grids. */
-  after({ layer, resample, isRowwise, aside }: Node, reads: readonly number[]): number {
+  after(
+    { layer, resample, isRowwise, aside }: Pick<Node, 'layer' | 'resample' | 'isRowwise' | 'aside'>,
+    reads: readonly number[],
+  ): number {
     const [before = 0, ...others] = reads.slice(0, aside);
     const grid = this.all[before]!;
     const beside = aside === undefined ? [] : reads.slice(aside);

@@ -112,6 +112,17 @@ export class Store {
     return this.#derivedOf.get(node);
   }
 
+  /** Names of layers with parameters, none of which has 8 bits. */
+  float32Layers(): string[] {
+    const isInt8 = new Map<string, boolean>();
+    for (const { node, layout } of this.parameters) {
+      // A layer that is tied multiplies by the table of an embedding, in 8 bits of its own.
+      const own = 'int8' in layout || this.derived(node)?.int8 !== undefined;
+      isInt8.set(node.layer, own || isInt8.get(node.layer) === true);
+    }
+    return [...isInt8].flatMap(([layer, own]) => (own ? [] : layer));
+  }
+
   /** Where the parameter of a role is, in the values or in a vector of the same form. */
   slot(node: Node, role: string, vector: Slot = this.values): Slot {
     return part(vector, this.#roles.get(node)!.get(role)!.offset);

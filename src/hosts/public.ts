@@ -46,6 +46,7 @@ export { argmax, sampleToken, softmax, topK } from '../model/outputs.ts';
 export type { RankedClass, SampleOptions, SoftmaxOptions } from '../model/outputs.ts';
 export type { Schedule } from '../training/optim/schedules.ts';
 export { summary } from '../model/summary.ts';
+export type { SummaryOptions } from '../model/summary.ts';
 export { Stream } from '../model/stream.ts';
 export type { StreamOptions } from '../model/stream.ts';
 export { Trainer } from '../training/trainer.ts';

@@ -120,6 +120,11 @@ export class Model extends HostDisposable {
   /** Whether the first output is [B, O], one row a sequence: after a `pool` layer. */
   readonly pooled: boolean;
   readonly parameterCount: number;
+  /**
+   * Names of the layers with parameters, none of which has 8 bits: after `quantize()` those that
+   * have no such form.
+   */
+  readonly float32Layers: readonly string[];
   #workspace: Workspace | undefined;
 
   private constructor(engine: Engine, given: ModelDescription, shared?: SharedParameters) {
@@ -160,6 +165,7 @@ export class Model extends HostDisposable {
     this.parameterCount = store.parameters
       .map(({ shape }) => shape.reduce((product, n) => product * n, 1))
       .reduce((sum, n) => sum + n, 0);
+    this.float32Layers = Object.freeze(store.float32Layers());
     // Sizes of calls are checked against these properties: they stay what they are.
     Object.freeze(this);
   }
@@ -194,6 +200,7 @@ export class Model extends HostDisposable {
    * The same model with matrices in 8 bits, in the same engine: for inference alone, about a
    * quarter of the memory, and faster where that decides. Each row of the input, recurrent and
    * linear weights becomes whole numbers from -127 to 127 times a scale; activations keep 14 bits.
+   * Layers of other kinds stay as they are; `float32Layers` of the new model names them.
    */
   quantize(): Model {
     if (this.description.weights) {

@@ -25,8 +25,13 @@ export interface CompleteDescription {
 /**
  * Checks a description and fills in its defaults: sizes from the layer before, names from the
  * types.
+ *
+ * @param visit sees each layer that is filled in, and may fill in another in its place.
  */
-export function complete(description: ModelDescription): CompleteDescription {
+export function complete(
+  description: ModelDescription,
+  visit?: (layer: CompleteLayer, completeOther: (spec: LayerSpec) => CompleteLayer) => void,
+): CompleteDescription {
   checkKeys('description', description, ['layers', 'inputs', 'outputs', 'steps', 'weights']);
   checkChoice('description.weights', description.weights ?? 'float32', ['float32', 'int8']);
   const { layers, steps } = description;
@@ -59,6 +64,7 @@ export function complete(description: ModelDescription): CompleteDescription {
     };
     const given = layer.inputs === undefined ? undefined : Object.freeze(reads);
     const filled = completeLayer(layer, given, context);
+    visit?.(filled, (other) => completeLayer(other, given, context));
     const sizes = op.sizes(filled);
     const { tokens = false } = sizes;
     for (const [k, source] of reads.entries()) {

@@ -90,7 +90,7 @@ const CALLS: Record<string, Call> = {
   stepDecay: call([0.1, { every: 2, factor: 0.5 }], main.stepDecay),
   cosineDecay: call([0.1, {}], main.cosineDecay),
   ReduceOnPlateau: call([0.1, {}], (...args) => new main.ReduceOnPlateau(...args)),
-  summary: call([model], main.summary),
+  summary: call([model, { svg: true }], main.summary),
   softmax: call([floats(3), {}], main.softmax),
   argmax: call([floats(3)], main.argmax),
   topK: call([floats(3), 2], main.topK),

@@ -211,6 +211,26 @@ describe.each(engines)('several parts, $variant SIMD', ({ engine }) => {
     },
   );
 
+  it('every embedding reads the tokens that it names', () => {
+    const table = { numEmbeddings: 4, embeddingDim: 2 } as const;
+    const model = Model.create(engine, {
+      inputs: ['first', { name: 'second', stepsOf: 'second' }],
+      outputs: ['a', 'b'],
+      layers: [
+        { type: 'embedding', name: 'a', ...table },
+        { type: 'embedding', name: 'b', inputs: ['second'], ...table },
+      ],
+    });
+    const tokens = { first: Int32Array.of(3, 0, 1), second: Int32Array.of(2, 1) };
+    const { outputs } = model.forward(tokens, { steps: { first: 3, second: 2 } });
+    const all = model.stateDict();
+    for (const [name, read] of Object.entries({ a: tokens.first, b: tokens.second })) {
+      const { data } = all.get(`${name}.weight`)!;
+      const rows = [...read].flatMap((token) => [...data.subarray(2 * token, 2 * token + 2)]);
+      expect([...outputs[name]!]).toEqual(rows);
+    }
+  });
+
   it('outputs of two heads and their losses add up', () => {
     const trunk: LayerSpec = { type: 'gru', name: 'trunk', inputSize: 4, hiddenSize: 6 };
     const heads: LayerSpec[] = [

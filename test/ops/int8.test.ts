@@ -349,6 +349,40 @@ describe.each(able)('use, %s SIMD', (variant) => {
   });
 });
 
+describe('layers without an 8-bit form', () => {
+  const layers: LayerSpec[] = [
+    { type: 'embedding', name: 'table', numEmbeddings: 7, embeddingDim: 8 },
+    { type: 'conv1d', outChannels: 8, kernelSize: 3, padding: 'causal' },
+    { type: 'layerNorm' },
+    { type: 'gru', hiddenSize: 8, initialState: 'learned' },
+    { type: 'indrnn', hiddenSize: 8 },
+    { type: 'dropout', rate: 0.5 },
+    { type: 'linear', name: 'tied', outFeatures: 7, tied: 'table' },
+  ];
+  const model = Model.create(engine, { layers });
+  const small = model.quantize();
+
+  it('are named, and have no tensor of 8 bits', () => {
+    expect(small.float32Layers).toEqual(['table', 'conv1d', 'layerNorm']);
+    const { tensors } = readSafetensors(saveModel(small));
+    for (const [name, { dtype }] of tensors)
+      if (small.float32Layers.includes(name.split('.')[0]!))
+        expect([name, dtype]).toEqual([name, 'F32']);
+    expect(model.float32Layers).toEqual([...small.float32Layers, 'gru', 'indrnn', 'tied']);
+    expect(loadModel(engine, saveModel(small)).float32Layers).toEqual(small.float32Layers);
+  });
+
+  it('compute what they did', () => {
+    const front = Model.create(engine, { layers: layers.slice(0, 3) }, { seed: 4 });
+    const same = front.quantize();
+    expect(same.float32Layers).toEqual(['table', 'conv1d', 'layerNorm']);
+    const tokens = Int32Array.of(3, 0, 6, 5);
+    const { output } = front.forward(tokens, { steps: 4 });
+    expect(same.forward(tokens, { steps: 4 }).output).toEqual(output);
+    expect(small.forward(tokens, { steps: 4 }).output.every(Number.isFinite)).toBe(true);
+  });
+});
+
 describe('accuracy', () => {
   it('states of random models stay within 2 % of their largest', () => {
     let worst = 0;

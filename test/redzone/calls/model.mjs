@@ -61,7 +61,7 @@ ofModel('Model.quantize', 0.4, (model, random, world) => ({
   keep: keepModel(world),
 }));
 ofModel('summary', 0.09, (model) => ({
-  run: (side) => side.face.main.summary(side.of(model)),
+  run: ({ face, of }) => [false, true].map((svg) => face.main.summary(of(model), { svg })),
 }));
 ofModel('Model.stateDict', 0.6, (model) => ({ run: (side) => side.of(model).stateDict() }));
 ofModel('Model.loadStateDict', 1.5, (model, random) => {

@@ -8,4 +8,7 @@ export const mutants = {
       '      staging.free();\n      return found;\n    } finally {\n    }',
     ],
   ],
+  'a tied layer counts as float32': [
+    ["'int8' in layout || this.derived(node)?.int8 !== undefined", "'int8' in layout"],
+  ],
 };
