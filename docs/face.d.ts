@@ -89,7 +89,8 @@ type AnyComplete =
   | CompleteAttention
   | CompletePrelu
   | CompleteScale
-  | CompleteDelay;
+  | CompleteDelay
+  | CompleteMasking;
 
 // no entry, but others name it
 type AnySpec =
@@ -121,7 +122,8 @@ type AnySpec =
   | AttentionSpec
   | PreluSpec
   | ScaleSpec
-  | DelaySpec;
+  | DelaySpec
+  | MaskingSpec;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface AttentionSpec {
@@ -207,7 +209,8 @@ type CompleteDelay = Required<DelaySpec>;
 type CompleteDropout = Required<DropoutSpec>;
 
 // no entry, but others name it
-type CompleteEmbedding = Required<EmbeddingSpec>;
+type CompleteEmbedding = Required<Omit<EmbeddingSpec, 'maskZero'>> &
+  Pick<EmbeddingSpec, 'maskZero'>;
 
 // no entry, but others name it
 type CompleteFlatten = Required<FlattenSpec>;
@@ -220,6 +223,9 @@ type CompleteLayer = Reads & AnyComplete;
 
 // no entry, but others name it
 type CompleteLinear = Filled<LinearSpec> | Filled<TiedLinearSpec>;
+
+// no entry, but others name it
+type CompleteMasking = Required<MaskingSpec>;
 
 // no entry, but others name it
 type CompleteMaxPool1d = Required<MaxPool1dSpec>;
@@ -400,6 +406,7 @@ interface EmbeddingSpec {
   readonly name?: string;
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
+  readonly maskZero?: boolean;
 }
 
 // gatefold, gatefold/node
@@ -770,6 +777,14 @@ interface LstmSpec extends RecurrentSpec {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface MaskingSpec {
+  readonly type: 'masking';
+  readonly name?: string;
+  readonly value?: number;
+  readonly inputSize?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type Mathematics = 'abs' | 'neg' | 'sqrt' | 'log' | 'pow' | 'clip';
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -825,6 +840,7 @@ class Model extends HostDisposable {
   readonly takesTokens: boolean;
   readonly pooled: boolean;
   readonly parameterCount: number;
+  readonly float32Layers: readonly string[];
   private constructor();
   static create(engine: Engine, description: ModelDescription, options?: ModelOptions): Model;
   quantize(): Model;
@@ -1255,6 +1271,11 @@ interface StreamOptions {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface SummaryOptions {
+  readonly svg?: boolean;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type TargetArrays = Float32Array | Int32Array | Readonly<Record<string, Float32Array | Int32Array>>;
 
 // no entry, but others name it
@@ -1581,7 +1602,7 @@ function stepDecay(
 ): Schedule;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-function summary(model: Model): string;
+function summary(model: Model, options?: SummaryOptions): string;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function topK(row: Float32Array, k: number): RankedClass[];
