@@ -38,18 +38,17 @@ export class Pool {
   dx: usize;
 }
 
-/** Whether the row of the batch counts at step t. */
-// @ts-ignore: decorator
-@inline
-function counts(d: Pool, t: i32, place: i32): bool {
-  return !d.masked || !isMasked(d.masked, rowAt(d.offsets, t, place));
+/** Where row `place` is at step t, or -1 where that does not count. */
+function countedRow(d: Pool, t: i32, place: i32): i32 {
+  const row = rowAt(d.offsets, t, place);
+  return d.masked && isMasked(d.masked, row) ? -1 : row;
 }
 
 /** How many of the valid steps of a row count. */
-function countSteps(d: Pool, length: i32, place: i32): i32 {
+function countSteps(d: Pool, length: i32, place: i32): f32 {
   let n = 0;
-  for (let t = 0; t < length; t++) n += i32(counts(d, t, place));
-  return n;
+  for (let t = 0; t < length; t++) if (countedRow(d, t, place) >= 0) n++;
+  return <f32>n;
 }
 
 /** y [B, W] from x [M, W]. */
@@ -62,14 +61,15 @@ export function poolForward(descriptor: usize): void {
     const length = validSteps(d.offsets, d.steps, place);
     let first = d.mode == codes.POOL_LAST ? max(0, length - 1) : 0;
     const end = isOne ? min(first + 1, length) : length;
-    while (first < end && !counts(d, first, place)) first++;
-    const divisor = f32x4.splat(d.mode == codes.POOL_MEAN ? <f32>countSteps(d, length, place) : 1);
+    while (first < end && countedRow(d, first, place) < 0) first++;
+    const divisor = f32x4.splat(d.mode == codes.POOL_MEAN ? countSteps(d, length, place) : 1);
     if (first >= end) memory.fill(y, 0, d.width);
     for (let k = 0; k < d.width && first < end; k += 16) {
-      let sum = v128.load(d.x + rowAt(d.offsets, first, place) * d.xRow + k);
+      let sum = v128.load(d.x + countedRow(d, first, place) * d.xRow + k);
       for (let t = first + 1; t < end; t++) {
-        if (!counts(d, t, place)) continue;
-        const next = v128.load(d.x + rowAt(d.offsets, t, place) * d.xRow + k);
+        const row = countedRow(d, t, place);
+        if (row < 0) continue;
+        const next = v128.load(d.x + row * d.xRow + k);
         sum = isMax ? f32x4.max(sum, next) : f32x4.add(sum, next);
       }
       v128.store(y + k, f32x4.div(sum, divisor));
@@ -85,21 +85,23 @@ export function poolBackward(descriptor: usize): void {
     const dy = d.dy + place * d.yRow;
     const length = validSteps(d.offsets, d.steps, place);
     const chosen = d.mode == codes.POOL_LAST ? length - 1 : 0;
-    const divisor = f32x4.splat(<f32>countSteps(d, length, place));
+    const divisor = f32x4.splat(countSteps(d, length, place));
     for (let t = 0; t < length; t++) {
       const row = rowAt(d.offsets, t, place);
       const x = d.x + row * d.xRow;
       const dx = d.dx + row * d.dxRow;
+      const isMean = d.mode == codes.POOL_MEAN;
+      const isTaken = isMean ? countedRow(d, t, place) >= 0 : t == chosen;
       for (let k = 0; k < d.width; k += 16) {
         let g = v128.load(dy + k);
-        if (d.mode == codes.POOL_MEAN) {
-          g = counts(d, t, place) ? f32x4.div(g, divisor) : f32x4.splat(0);
-        } else if (d.mode == codes.POOL_MAX) {
+        if (d.mode == codes.POOL_MAX) {
           const hit = f32x4.eq(v128.load(x + k), v128.load(y + k));
           v128.store(dy + k, v128.andnot(g, hit));
           g = v128.and(g, hit);
-        } else if (t != chosen) {
+        } else if (!isTaken) {
           g = f32x4.splat(0);
+        } else if (isMean) {
+          g = f32x4.div(g, divisor);
         }
         v128.store(dx + k, g);
       }

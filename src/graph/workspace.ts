@@ -332,7 +332,8 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     const own = node.reserve(plan, places, size);
     const passes = node.isRowwise === true && !own.masked;
     const rows = size.batch * size.steps;
-    bound.push(passes ? passMasked(own, masked, plan, store.kernels, rows) : own);
+    const alike = masked.slice(0, node.aside);
+    bound.push(passes ? passMasked(own, alike, plan, store.kernels, rows) : own);
   });
   const copy = plan.descriptor('Rows');
   additions.sort((a, b) => b.after - a.after);

@@ -92,6 +92,7 @@ function attentionNode(sources: readonly number[], layer: CompleteAttention): No
       const { kernels } = at;
       const isTraining = mode === 'train';
       const keySteps = at.stepsOf(places.k);
+      const masked = at.masked(places.q);
       const attention = plan.descriptor('Attention');
       const output = plan.reserve(batch * steps * row);
       const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
@@ -109,6 +110,7 @@ function attentionNode(sources: readonly number[], layer: CompleteAttention): No
       return {
         output: { slot: output, row },
         gradient,
+        ...(masked && { masked }),
         describe: () => {
           kernels.write(attention, {
             heads,

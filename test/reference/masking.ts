@@ -6,7 +6,7 @@
  *     embedding:  masked where the token is 0, with `maskZero`
  *
  * A layer that works row by row masks what any of its sources masks, a recurrent one what it reads,
- * `reverse` the same turned round; all others mask nothing.
+ * attention what its queries mask, `reverse` the same turned round; all others mask nothing.
  */
 import type { Layer } from './layers.ts';
 import type { Vec } from './math.ts';
@@ -44,7 +44,7 @@ export function maskedAfter(
 ): Masked | undefined {
   if (layer.kind === 'masking') return equalRows(x, layer.inputSize, Math.fround(layer.value));
   if (layer.kind === 'embedding') return layer.maskZero ? equalRows(x, 1, 0) : undefined;
-  if (layer.kind === 'recurrent') return sources[0];
+  if (layer.kind === 'recurrent' || layer.kind === 'attention') return sources[0];
   if (layer.kind === 'reverse') {
     const own = sources[0];
     return own && [...reversed(Float64Array.from(own, Number), dims)].map(Boolean);
