@@ -253,7 +253,10 @@ export const unfold: Op<UnfoldSpec, CompleteUnfold> = {
   type: 'unfold',
   options: {
     steps: count({ about: 'Steps within a step.', keras: 'TimeDistributed(Reshape)' }),
-    inputSize: inputWidth(),
+    inputSize: {
+      ...inputWidth(),
+      about: 'Features of a step of the inputs; in the first layer `steps` unless given.',
+    },
   },
   prepare: (spec, { before }) =>
     before === undefined && spec.inputSize === undefined
