@@ -15,7 +15,7 @@ import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { madd } from '../base/simd';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
-import { copyTap, rowAt, validSteps } from './rows';
+import { beginGradients, copyTap, rowAt, validSteps } from './rows';
 
 /**
  * A convolution over time, a correlation as torch.nn.Conv1d: row b of output step t' is the bias
@@ -174,26 +174,6 @@ function rowOfGradient(d: Conv1d, t: i32, place: i32): usize {
   }
   const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;
   return row < 0 ? 0 : d.dx + row * d.dxRow;
-}
-
-/**
- * dx = 0, and the gradient of the state after the last step where its rows come from: in x, or
- * earlier in the state.
- */
-function beginGradients(d: Conv1d): void {
-  const width = ((d.inputs + 3) & ~3) << 2;
-  const rows = load<i32>(d.offsets + (d.steps << 2));
-  for (let r = 0; r < rows; r++) memory.fill(d.dx + r * d.dxRow, 0, width);
-  for (let place = 0; d.dState && place < d.batch; place++) {
-    const first = validSteps(d.offsets, d.steps, place) - d.history;
-    for (let j = d.history - 1; j >= 0; j--) {
-      const from = d.dState + (j * d.batch + place) * d.stateRow;
-      const to = rowOfGradient(d, first + j, place);
-      if (to == from) continue;
-      memory.copy(to, from, width);
-      memory.fill(from, 0, width);
-    }
-  }
 }
 
 /** The step that the first tap of output t reads. */
@@ -457,7 +437,19 @@ export function conv1dForward(descriptor: usize): void {
 export function conv1dBackward(descriptor: usize): void {
   const d = changetype<Conv1d>(descriptor);
   const rows = outputRows(d);
-  if (d.dx) beginGradients(d);
+  if (d.dx) {
+    beginGradients(
+      d.offsets,
+      d.steps,
+      d.batch,
+      d.history,
+      d.dState,
+      d.stateRow,
+      d.dx,
+      d.dxRow,
+      ((d.inputs + 3) & ~3) << 2,
+    );
+  }
   if (d.dBias) columnSums(d.dBias, d.dy, d.dyRow, rows, (d.outputs + 3) >> 2);
   if (isDepthwise(d)) return depthwiseBackward(d);
   for (let end = rows; end > 0; end -= d.windowRows) {

@@ -47,6 +47,39 @@ export function copyTap(to: usize, from: usize, n: i32): void {
   }
 }
 
+/**
+ * dx = 0, but for the gradient of the last `history` steps of every row: to where these come from,
+ * in x or earlier in the state [history, B, W] before the first step.
+ */
+export function beginGradients(
+  offsets: usize,
+  steps: i32,
+  batch: i32,
+  history: i32,
+  dState: usize,
+  stateRow: i32,
+  dx: usize,
+  dxRow: i32,
+  width: i32,
+): void {
+  const rows = load<i32>(offsets + (steps << 2));
+  for (let r = 0; r < rows; r++) memory.fill(dx + r * dxRow, 0, (width + 15) & ~15);
+  for (let place = 0; dState && place < batch; place++) {
+    const valid = validSteps(offsets, steps, place);
+    if (valid == 0) continue;
+    for (let j = history - 1; j >= 0; j--) {
+      const from = dState + (j * batch + place) * stateRow;
+      const step = valid - history + j;
+      if (step < 0) {
+        memory.copy(dState + ((valid + j) * batch + place) * stateRow, from, stateRow);
+      } else {
+        memory.copy(dx + rowAt(offsets, step, place) * dxRow, from, width);
+      }
+      memory.fill(from, 0, stateRow);
+    }
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function source(d: Rows, row: i32): usize {

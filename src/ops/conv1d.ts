@@ -17,7 +17,6 @@ import { checkActivation } from './activations.ts';
 import type { RowActivation } from './activations.ts';
 import type {
   Bound,
-  BoundState,
   Layout,
   Node,
   Op,
@@ -27,8 +26,9 @@ import type {
   Resample,
   StateSpec,
 } from './op.ts';
+import { reserveHistory } from './history.ts';
 import { count, flag, inputWidth, width } from './options.ts';
-import { resampledExtent, rowOfState } from './pass.ts';
+import { resampledExtent } from './pass.ts';
 
 /**
  * Convolution over time, a correlation as `torch.nn.Conv1d`: y_t = b + sum over k of W_k x_(t s + k
@@ -166,7 +166,8 @@ class Conv1dNode implements Node {
     return { inputs: this.inputs, outputs: this.outputs, taps, groups };
   }
 
-  reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
+  reserve(plan: Plan, at: Places, size: PassSize): Bound {
+    const { batch, steps, mode } = size;
     const { kernels } = at;
     const { run } = kernels;
     const { kernelSize: taps, stride, dilation, groups, bias } = this.#layer;
@@ -183,29 +184,21 @@ class Conv1dNode implements Node {
     // A depthwise convolution has no transpose, and the kernel makes none where there is no place.
     const isTransposed = isTraining && sizes.wTransposed > 0;
     const wTransposed = isTransposed ? plan.reserve(sizes.wTransposed) : NONE;
-    // The steps before the first one lie before a copy of the inputs: states at any step are there.
-    const before = history * batch * this.#inputRow;
     // The gradient of the inputs may take their place, as it does of a linear layer's outputs: the
     // weights need them until the last output.
     const isReplaced = isTraining && at.gradientOfInput(0).slot === at.input(0).slot;
     const isCopied = history > 0 || isReplaced;
-    const values = isCopied ? plan.reserve(before + batch * steps * this.#inputRow) : NONE;
-    const own = isCopied ? plan.part(values, before) : NONE;
-    const [last, dState] = [before, isTraining ? before : 0].map((n) =>
-      n ? plan.reserve(n) : NONE,
-    );
+    const kept = isCopied ? reserveHistory(plan, history, this.#inputRow, size) : undefined;
     const copy = plan.descriptor('Rows');
-    const rowOf = rowOfState(history, batch);
-    const state: BoundState = { values, last: last!, gradient: dState!, rowOf };
     const outputOffsets = at.outputOffsets;
     const lefts = plan.reserve(batch);
     return {
       output: { slot: output, row },
       gradient,
-      states: history ? [state] : [],
+      states: kept && history ? [kept.state] : [],
       describe: () => {
         const x = at.input(0);
-        const from = isCopied ? { slot: own, row: this.#inputRow } : x;
+        const from = kept ? { slot: kept.own, row: this.#inputRow } : x;
         kernels.write(conv, {
           inputs,
           outputs,
@@ -222,7 +215,7 @@ class Conv1dNode implements Node {
           y: output,
           yRow: row * 4,
           history,
-          state: values,
+          state: kept?.values ?? NONE,
           stateRow: this.#inputRow * 4,
           w: at.parameter('weight'),
           bias: bias ? at.parameter('bias') : NONE,
@@ -234,7 +227,7 @@ class Conv1dNode implements Node {
         });
         const toRow = this.#inputRow * 4;
         kernels.write(copy, {
-          to: own,
+          to: kept?.own ?? NONE,
           toRow,
           from: x.slot,
           fromRow: x.row * 4,
@@ -245,7 +238,7 @@ class Conv1dNode implements Node {
           dy: gradient,
           dyRow: row * 4,
           dxRow: at.gradientOfInput(0).row * 4,
-          dState: dState!,
+          dState: kept?.state.gradient ?? NONE,
           dw: at.gradient('weight'),
           dBias: bias ? at.gradient('bias') : NONE,
         });

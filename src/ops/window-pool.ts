@@ -4,7 +4,8 @@ import type { ConvReach } from '../engine/conv1d.ts';
 import { NONE } from '../engine/plan.ts';
 import type { Plan } from '../engine/plan.ts';
 import { resampleOf } from './conv1d.ts';
-import type { Bound, Matrix, Node, Op, PassSize, Places, Resample, Sizes } from './op.ts';
+import { reserveHistory } from './history.ts';
+import type { Bound, Node, Op, PassSize, Places, Resample, Sizes, StateSpec } from './op.ts';
 import { count, flag, inputWidth } from './options.ts';
 import type { OptionSpec, OptionTable } from './options.ts';
 import { resampledExtent } from './pass.ts';
@@ -62,8 +63,19 @@ function windowNode(
   windows: Windows,
   resample: Resample | undefined,
 ): Node {
-  const { isMax, isRepeated, divisor, kernelSize: size, stride } = windows;
+  const { isMax, isRepeated, divisor, kernelSize: size, stride, padding } = windows;
   const row = roundUp(width, 4);
+  const isStreamed = padding === 'causal' && stride === 1;
+  const history = isStreamed ? size - 1 : 0;
+  const h: StateSpec = {
+    role: 'h',
+    count: history,
+    width: width + 1,
+    row: roundUp(width + 1, 4),
+    meaning: ['steps', 'features and mark'],
+  };
+  const remedy = isRepeated ? '' : "describe it with padding: 'causal' and stride: 1, or ";
+  const noStream = `a stream cannot run "${name}", which takes or makes several steps at once: ${remedy}use model.forward()`;
   return {
     layer: name,
     name,
@@ -71,12 +83,13 @@ function windowNode(
     inputs: width,
     outputs: width,
     parameters: [],
-    states: [],
-    isWhole: true,
-    noStream: `a stream cannot run "${name}", which takes or makes several steps at once: use model.forward()`,
+    states: history ? [h] : [],
+    isWhole: !isStreamed,
+    ...(!isStreamed && { noStream }),
     ...(resample && { resample }),
     rowLength: row,
-    reserve(plan: Plan, at: Places, { batch, steps, mode }: PassSize): Bound {
+    reserve(plan: Plan, at: Places, passSize: PassSize): Bound {
+      const { batch, steps, mode } = passSize;
       const { kernels } = at;
       const length = batch * (resample ? resample.steps(steps) : steps) * row;
       const isTraining = mode === 'train';
@@ -85,20 +98,20 @@ function windowNode(
       const gradient = { slot: isTraining ? plan.reserve(length) : NONE, row };
       const chosen = isTraining && isMax ? plan.reserve(length) : NONE;
       const spans = plan.reserve(2 * batch);
-      let rows = 0;
-      /** What is repeated goes the way of the gradient of a mean, and back that of its sums. */
-      const run = (spreads: boolean, to: Matrix): void => {
-        const { window_pool_backward: spread, window_pool_forward: pick } = kernels.run;
-        if (spreads) kernels.zero(to.slot, 0, rows * to.row);
-        (spreads ? spread : pick)(pool.address);
-      };
+      const kept = history ? reserveHistory(plan, history, h.row, passSize) : undefined;
+      const copy = plan.descriptor('Rows');
+      const { window_pool_backward: spread, window_pool_forward: pick } = kernels.run;
       return {
         output,
         gradient: gradient.slot,
+        states: kept ? [kept.state] : [],
         describe: () => {
-          const there = [at.input(0), output, at.offsets, at.outputOffsets] as const;
+          const x = at.input(0);
+          const given = kept ? { slot: kept.values, row: h.row } : x;
+          const there = [given, output, at.offsets, at.outputOffsets] as const;
           const back = [gradient, at.gradientOfInput(0), at.outputOffsets, at.offsets] as const;
-          const [[x, y, offsets, outputOffsets], [dy, dx]] = isRepeated
+          // What is repeated goes the way of the gradient of a mean, and back that of its sums.
+          const [[from, y, offsets, outputOffsets], [dy, dx]] = isRepeated
             ? [back, there]
             : [there, back];
           kernels.write(pool, {
@@ -106,31 +119,45 @@ function windowNode(
             size,
             stride,
             divisor,
+            batch,
+            history,
             width: width * 4,
-            xRow: x.row * 4,
+            xRow: from.row * 4,
             yRow: y.row * 4,
             dyRow: dy.row * 4,
             dxRow: dx.row * 4,
             spans,
             offsets,
             outputOffsets,
-            x: x.slot,
+            x: from.slot,
             y: y.slot,
             dy: dy.slot,
             dx: dx.slot,
             chosen,
+            dState: kept?.state.gradient ?? NONE,
           });
+          if (!kept) return;
+          const [fromRow, toRow] = [x.row * 4, h.row * 4];
+          const rows = { to: kept.own, toRow, from: x.slot, fromRow, width: width * 4 };
+          kernels.write(copy, rows);
+          const marked = kernels.floats(kept.own);
+          for (let k = width; k < marked.length; k += h.row) marked[k] = 1;
         },
         arrange: (inputs, outputs) => {
           const [wide, narrow] = isRepeated ? [outputs, inputs] : [inputs, outputs];
-          ({ rows } = wide);
           const each = [...wide.lengths].flatMap((count) => [convZeros(count, windows)[0], count]);
           kernels.integers(spans).set(each);
+          kernels.set(pool, 'steps', wide.steps);
           kernels.set(pool, 'outputSteps', narrow.steps);
+          kernels.set(copy, 'rows', inputs.rows);
         },
-        forward: () => run(isRepeated, output),
+        forward: () => {
+          if (kept) kernels.run.rows_gather(copy.address);
+          (isRepeated ? spread : pick)(pool.address);
+        },
         backward: (wantsInput) => {
-          if (wantsInput) run(!isRepeated, at.gradientOfInput(0));
+          // The gradient of the state is wanted in any case.
+          if (wantsInput || kept) (isRepeated ? pick : spread)(pool.address);
         },
       };
     },

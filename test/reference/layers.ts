@@ -15,7 +15,7 @@ import { unfoldDims } from './shape.ts';
 import type { Constant } from './scale.ts';
 import type { Dims, StackState } from './stack.ts';
 import type { Unit } from './step.ts';
-import { repeatDims, windowPoolDims, type WindowPool } from './window-pool.ts';
+import { repeatDims, windowPoolDims, windowPoolHistory, type WindowPool } from './window-pool.ts';
 
 export interface RecurrentLayer {
   readonly kind: 'recurrent';
@@ -658,6 +658,10 @@ export function zeroOf(layer: Layer, batch: number): StackState {
   }
   if (layer.kind === 'delay') {
     return { h: new Float64Array(layer.late * batch * layer.inputSize), c: none };
+  }
+  if (layer.kind === 'windowPool') {
+    const length = windowPoolHistory(layer) * batch * (layer.inputSize + 1);
+    return { h: new Float64Array(length), c: none };
   }
   if (layer.kind !== 'recurrent') return { h: none, c: none };
   const rows = depthsOf(layer.spec).length * layer.ways.length * batch;

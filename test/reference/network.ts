@@ -94,7 +94,7 @@ export interface Tape {
     readonly stack?: StackTape;
     /** All inputs of a join. */
     readonly xs?: readonly Vec[];
-    /** The state of a convolution before the first step. */
+    /** The state of a convolution or a pool of windows before the first step. */
     readonly initial?: Vec;
     readonly norm?: BatchNormTape;
     /** Which rows of x are masked; of a layer that masks, of its outputs. */
@@ -366,9 +366,12 @@ export function forward(
       tapes.push({ x, dims });
       x = repeated(x, layer.steps);
     } else if (layer.kind === 'windowPool') {
-      tapes.push({ x, dims });
-      kink = Math.min(kink, windowPoolKink(layer, x, dims));
-      x = windowPoolForward(layer, x, dims);
+      const before = (dims.outer ? undefined : initial[name]?.h) ?? zeroOf(layer, dims.batch).h;
+      tapes.push({ x, dims, initial: before });
+      kink = Math.min(kink, windowPoolKink(layer, x, dims, before));
+      const result = windowPoolForward(layer, x, dims, before);
+      if (before.length && !dims.outer) state[name] = { h: result.final, c: new Float64Array(0) };
+      x = result.output;
     } else if (layer.kind === 'repeat') {
       tapes.push({ x, dims });
       x = repeatForward(layer.count, x, dims);
@@ -506,7 +509,11 @@ export function backward(
     } else if (layer.kind === 'spread') {
       dy = repeatedBackward(dy, layer.steps);
     } else if (layer.kind === 'windowPool') {
-      dy = windowPoolBackward(layer, x, dy, dims);
+      const dlast = dfinal[name]?.h ?? new Float64Array(initial!.length);
+      const result = windowPoolBackward(layer, x, dims, initial!, dy, dlast);
+      if (initial!.length && !dims.outer)
+        state[name] = { h: result.dinitial, c: new Float64Array(0) };
+      dy = result.dx;
     } else if (layer.kind === 'repeat') {
       dy = repeatBackward(layer.count, dy, dims);
     } else if (layer.kind === 'convTranspose1d') {

@@ -206,7 +206,8 @@ function streams(layer: Layer, isWithin: boolean): boolean {
   if (isWithin) return true;
   if (layer.kind === 'recurrent') return layer.ways.every(({ reverse }) => !reverse);
   if (layer.kind === 'conv1d') return layer.padding === 'causal' && layer.convolution.stride === 1;
-  const whole = ['pool', 'reverse', 'windowPool', 'repeat', 'flatten', 'spread', 'attention'];
+  if (layer.kind === 'windowPool') return layer.padding === 'causal' && layer.stride === 1;
+  const whole = ['pool', 'reverse', 'repeat', 'flatten', 'spread', 'attention'];
   return ![...whole, 'convTranspose1d'].includes(layer.kind);
 }
 

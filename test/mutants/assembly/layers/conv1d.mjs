@@ -27,16 +27,12 @@ export const mutants = {
       'copyTap(d.slice + r * row, from + r * d.dyRow, vectors << 2)',
     ],
   ],
-  'conv1d: dx is added to what was there': [
-    ['memory.fill(d.dx + r * d.dxRow, 0, width)', 'memory.fill(d.dx + r * d.dxRow, 0, 0)'],
-  ],
   'conv1d: depthwise gradient of the first tap alone': [
     ['const dw = tapsOf(d, d.dw, v) + (k << 6);', 'const dw = tapsOf(d, d.dw, v);'],
   ],
   'conv1d: no gradient reaches the state': [
     ['return t < 0 || !d.dState ? 0 : d.dState', 'return t < 0 || d.dState ? 0 : d.dState'],
   ],
-  'conv1d: the gradient of the last state is lost': [['      memory.copy(to, from, width);\n', '']],
   'conv1d: gradients take the first block of rows first': [
     [
       'for (let end = rows; end > 0; end -= d.windowRows) {\n    const first = max(0, end - d.windowRows);\n    for (let group',

@@ -20,4 +20,10 @@ export const mutants = {
   'a single row has all steps': [
     ['load<i32>(d.offsets + (d.steps << 2)) * d.width', 'd.steps * d.width'],
   ],
+  'rows: dx is added to what was there': [
+    ['memory.fill(dx + r * dxRow, 0, (width + 15) & ~15)', 'memory.fill(dx + r * dxRow, 0, 0)'],
+  ],
+  'rows: the gradient of the last state is lost': [
+    ['        memory.copy(dx + rowAt(offsets, step, place) * dxRow, from, width);\n', ''],
+  ],
 };

@@ -1,7 +1,4 @@
 export const mutants = {
-  'upsample, pools: what is spread is added to the last pass': [
-    ['if (spreads) kernels.zero(to.slot, 0, rows * to.row);', ''],
-  ],
   'average pool: zeros of the padding never count': [
     ['!isMax && layer.countPadding ? poolSize : 0', '0'],
   ],
