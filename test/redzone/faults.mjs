@@ -21,8 +21,8 @@ export const faults = [
   {
     name: 'pool: a vector after the last row',
     file: 'assembly/layers/pool.ts',
-    from: 'k < d.width && length; k += 16',
-    to: 'k <= d.width && length; k += 16',
+    from: 'k < d.width && first < end; k += 16',
+    to: 'k <= d.width && first < end; k += 16',
   },
   {
     name: 'embedding: one element after the last row',
