@@ -26,6 +26,8 @@ const ROWWISE: readonly Layer['kind'][] = [
   'concat',
   'join',
   'slice',
+  'prelu',
+  'scale',
 ];
 
 /** The rows [T, B, I] that have one value in all places. */
