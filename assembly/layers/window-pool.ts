@@ -6,7 +6,8 @@
  *   mean  y = sum of x_t / divisor             dx_t = sum of dy / divisor of windows that see t
  *
  * Windows that end with their own step may look back into a state: x then begins with these steps,
- * each with a mark after its features, 0 where there is no such step.
+ * each with a mark after its features, above 0 where there is such a step. Gradients take the last
+ * window first, so that they are the same sums wherever a sequence is cut.
  */
 
 import { at, put } from './join';
@@ -64,7 +65,7 @@ function rowOf(d: WindowPool, t: i32, place: i32): i32 {
 /** The first step of a window that is there. */
 function firstStep(d: WindowPool, start: i32, place: i32): i32 {
   let t = max(-d.history, start);
-  while (t < 0 && load<f32>(d.x + rowOf(d, t, place) * d.xRow + d.width) == 0) t++;
+  while (t < 0 && load<f32>(d.x + rowOf(d, t, place) * d.xRow + d.width) <= 0) t++;
   return t;
 }
 
@@ -72,7 +73,8 @@ function firstStep(d: WindowPool, start: i32, place: i32): i32 {
 function eachWindow(d: WindowPool, isBack: bool): void {
   const isMax = d.isMax != 0;
   const own = d.history * d.batch;
-  for (let t = 0; t < d.outputSteps; t++) {
+  for (let n = 0; n < d.outputSteps; n++) {
+    const t = isBack ? d.outputSteps - 1 - n : n;
     const begin = load<i32>(d.outputOffsets + (t << 2));
     const rows = load<i32>(d.outputOffsets + (t << 2), 4) - begin;
     for (let place = 0; place < rows; place++) {

@@ -156,8 +156,7 @@ function windowNode(
           (isRepeated ? spread : pick)(pool.address);
         },
         backward: (wantsInput) => {
-          // The gradient of the state is wanted in any case.
-          if (wantsInput || kept) (isRepeated ? pick : spread)(pool.address);
+          if (wantsInput) (isRepeated ? pick : spread)(pool.address);
         },
       };
     },

@@ -7,7 +7,7 @@
  *     repeat: y_t = x of step floor(t / N)
  *
  * Causal windows of stride 1 see steps before the first too: a state [P - 1, B, W + 1] of the last
- * inputs, each with a number that is not 0 where the step is there.
+ * inputs, each with a number above 0 where the step is there.
  */
 import { outputSteps, type Padding } from './conv1d.ts';
 import type { Vec } from './math.ts';
@@ -79,7 +79,7 @@ function eachWindow(
   for (let b = 0; b < batch; b++) {
     const length = lengthOf(dims, b);
     const isThere = (s: number): boolean =>
-      s < 0 ? s >= -history && state[rowOf(s, b) + width] !== 0 : s < length;
+      s < 0 ? s >= -history && state[rowOf(s, b) + width]! > 0 : s < length;
     for (let t = 0; t < outputLength(pool, length); t++) {
       const start = t * pool.stride - zerosOf(pool, length)[0];
       const valid = Array.from({ length: pool.size }, (_, k) => start + k).filter(isThere);

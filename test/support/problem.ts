@@ -17,6 +17,7 @@ import {
 } from '../reference/network.ts';
 import type { Vec } from '../reference/math.ts';
 import type { Dims, Round } from '../reference/stack.ts';
+import { windowPoolHistory, type WindowPool } from '../reference/window-pool.ts';
 import type { Random } from './random.ts';
 
 /**
@@ -84,6 +85,10 @@ export function createProblem(
   maskInputs(layers, input, rows, random);
   const zero = zeroState(description, dims.batch);
   const initial = mapState(zero, (length) => random.vector(length, stateScale));
+  for (const layer of layers) {
+    const state = initial[layer.name];
+    if (layer.kind === 'windowPool' && state) drawMarks(layer, dims.batch, state.h, random);
+  }
   const masks = training ? drawMasks(description, dims, random) : undefined;
   const outputs = forward(description, parameters, input, dims, initial, masks).output.length;
   return {
@@ -119,6 +124,21 @@ function maskInputs(
       const start = row * width + from;
       input.fill(Math.fround(layer.value), start, start + layer.inputSize);
     }
+  }
+}
+
+/** Which steps before the first a pool of windows has: the last few. */
+function drawMarks(
+  pool: WindowPool & { readonly inputSize: number },
+  batch: number,
+  state: Vec,
+  random: Random,
+): void {
+  const history = windowPoolHistory(pool);
+  for (let b = 0; b < batch; b++) {
+    const missing = random.integer(0, history);
+    for (let k = 0; k < history; k++)
+      state[(k * batch + b + 1) * (pool.inputSize + 1) - 1] = k < missing ? -1 : 1;
   }
 }
 

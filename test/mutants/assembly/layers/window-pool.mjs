@@ -13,4 +13,9 @@ export const mutants = {
   'rows end with the longest one': [
     ['min(start + d.size, load<i32>(span, 4))', 'min(start + d.size, load<i32>(d.spans, 4))'],
   ],
+  'causal windows see steps that no state has': [['d.width) <= 0) t++', 'd.width) < -9) t++']],
+  'gradients of windows take the first one first': [['isBack ? d.outputSteps - 1 - n : n', 'n']],
+  'no gradient of a window reaches the state': [
+    ['row < own ? d.dState + row * d.xRow :', 'row < own ? d.dy :'],
+  ],
 };
