@@ -139,12 +139,16 @@ describe('every call is linear in the number of layers', () => {
     // Compiles what both then run.
     costsOf(engine, describe(64));
     const few = costsOf(engine, describe(256));
-    // The less of two: a collection of garbage in the middle of a call says nothing about it.
-    const [many, again] = [costsOf(engine, describe(1024)), costsOf(engine, describe(1024))];
-    for (const [call, cost] of many) {
-      expect(Math.min(cost, again.get(call)!), call).toBeLessThan(
-        10 * Math.max(few.get(call)!, 10),
-      );
+    const allowed = (call: string): number => 10 * Math.max(few.get(call)!, 10);
+    // The least of up to four: a collection of garbage, or another test on the same core, in the
+    // middle of a call says nothing about it.
+    const least = costsOf(engine, describe(1024));
+    for (let again = 0; again < 3; again++) {
+      if ([...least].every(([call, cost]) => cost < allowed(call))) break;
+      for (const [call, cost] of costsOf(engine, describe(1024))) {
+        least.set(call, Math.min(least.get(call)!, cost));
+      }
     }
+    for (const [call, cost] of least) expect(cost, call).toBeLessThan(allowed(call));
   });
 });

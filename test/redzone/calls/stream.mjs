@@ -119,7 +119,7 @@ ofStream('Stream.restore', 0.8, (stream, random) => {
     run: (side, given) => side.of(stream).restore(given),
   });
 });
-ofStream('Stream.dispose', 0.09, (stream, random) => {
+ofStream('Stream.dispose', 0.2, (stream, random) => {
   const { x, length } = advance(random, stream, 1);
   return {
     expect: 'bad',

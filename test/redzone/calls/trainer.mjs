@@ -238,7 +238,7 @@ ofTrainer('Trainer.resetState', 0.3, (trainer) => ({
 ofTrainer('Trainer.resetEvaluation', 0.3, (trainer) => ({
   run: (side) => side.of(trainer).resetEvaluation(),
 }));
-ofTrainer('Trainer.updates', 0.09, (trainer) => ({ run: (side) => side.of(trainer).updates }));
+ofTrainer('Trainer.updates', 0.15, (trainer) => ({ run: (side) => side.of(trainer).updates }));
 ofTrainer('Trainer.learningRate', 0.3, (trainer, random) =>
   call(random, [0.01], [[[0], wrong.number()]], {
     touches: [trainer],
@@ -408,7 +408,7 @@ ofTrainer('Trainer.restore', 1, (any, random, world) => {
     },
   };
 });
-ofTrainer('Trainer.dispose', 0.09, (trainer, random) => {
+ofTrainer('Trainer.dispose', 0.15, (trainer, random) => {
   const { x, target, options } = windowOf(random, trainer, 1);
   return {
     expect: 'bad',
