@@ -9,7 +9,7 @@
  *             v = b2 v + w2 g^2
  *
  * What PyTorch's and Keras' forms make of these numbers is in src/training/optim/optimizer.ts.
- * Moments below 1e-30 become zero.
+ * Moments below 1e-30 become zero; where the root of one is then 0, steps are at most the rate.
  */
 
 import { flush, madd, nmadd } from '../base/simd';
@@ -53,6 +53,8 @@ export class Update {
 @inline
 function gradient(u: Update, k: usize, p: v128): v128 {
   const scaled = f32x4.mul(f32x4.splat(u.scale), v128.load(u.gradients + k));
+  // Without decay a parameter that is not finite is nobody's business: 0 times it would be NaN.
+  if (u.weightDecay == 0) return scaled;
   return madd(f32x4.splat(u.weightDecay), p, scaled);
 }
 
@@ -62,6 +64,21 @@ function gradient(u: Update, k: usize, p: v128): v128 {
 function move(u: Update, k: usize, p: v128, step: v128): void {
   const kept = f32x4.mul(f32x4.splat(u.keep), p);
   v128.store(u.parameters + k, nmadd(f32x4.splat(u.rate), step, kept));
+}
+
+/**
+ * x / (root + epsilon). Where the second moment was flushed, the root is 0 and x may be more than
+ * what is left of the divisor: it is divided by its own size then, so that no step is above 1, and
+ * nothing at all stays nothing.
+ */
+// @ts-ignore: decorator
+@inline
+function ratio(x: v128, root: v128, epsilon: f32): v128 {
+  const zero = f32x4.splat(0);
+  const eps = f32x4.splat(epsilon);
+  const least = f32x4.max(eps, f32x4.abs(x));
+  const divisor = v128.bitselect(least, f32x4.add(root, eps), f32x4.eq(root, zero));
+  return v128.and(f32x4.div(x, divisor), f32x4.ne(divisor, zero));
 }
 
 /** moment = flush(decay moment + weight x) */
@@ -92,7 +109,7 @@ function rmsprop(u: Update): void {
     const g = gradient(u, k, p);
     const v = accumulate(u.second + k, u.decaySecond, u.weightSecond, f32x4.mul(g, g));
     const root = f32x4.sqrt(f32x4.add(v, f32x4.splat(u.epsilonInside)));
-    let step = f32x4.div(g, f32x4.add(root, f32x4.splat(u.epsilon)));
+    let step = ratio(g, root, u.epsilon);
     if (u.first) step = accumulate(u.first + k, u.decayFirst, u.weightFirst, step);
     move(u, k, p, step);
   }
@@ -106,7 +123,7 @@ function adam(u: Update): void {
     const v = accumulate(u.second + k, u.decaySecond, u.weightSecond, f32x4.mul(g, g));
     const root = f32x4.sqrt(f32x4.mul(v, f32x4.splat(u.correctionSecond)));
     const corrected = f32x4.mul(m, f32x4.splat(u.correctionFirst));
-    move(u, k, p, f32x4.div(corrected, f32x4.add(root, f32x4.splat(u.epsilon))));
+    move(u, k, p, ratio(corrected, root, u.epsilon));
   }
 }
 

@@ -22,17 +22,18 @@ export function checkInteger(
   );
 }
 
-/** A finite number in a range, or an error that names the argument. */
+/** The largest number that float32 has: what is above becomes infinite in the engine. */
+const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
+
+/** A number in a range that is finite in float32, or an error that names the argument. */
 export function checkNumber(
   name: string,
   value: unknown,
   low: number,
-  high: number = Infinity,
+  high: number = MAX_FLOAT,
 ): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value >= low && value <= high) {
-    return value;
-  }
-  const range = high === Infinity ? `of at least ${low}` : `from ${low} to ${high}`;
+  if (typeof value === 'number' && value >= low && value <= high) return value;
+  const range = high === MAX_FLOAT ? `of at least ${low}` : `from ${low} to ${high}`;
   throw new GatefoldError(
     'ERR_ARGUMENT',
     `"${name}" expected a number ${range}, got ${show(value)}`,
@@ -73,19 +74,64 @@ export function checkFloats(
   return checkArray(name, 'Float32Array', value, length, shape, orLonger);
 }
 
-/** The same as an array that nobody can change before it has been used. */
+/** Numbers of a caller in an array that nobody can change before it has been used. */
 export function ownFloats(
   name: string,
   value: unknown,
   length: number,
   shape: string,
 ): Float32Array {
-  return owned('Float32Array', checkFloats(name, value, length, shape));
+  return owned('Float32Array', checkFloats(name, toFloats(name, value), length, shape));
 }
 
-/** A `Float32Array` of any length from `least` on, which nobody can change before it is used. */
+/** The same of any length from `least` on. */
 export function anyFloats(name: string, value: unknown, least = 0): Float32Array {
-  return owned('Float32Array', checkFloats(name, value, least, 'any length', true));
+  return owned('Float32Array', checkFloats(name, toFloats(name, value), least, 'any length', true));
+}
+
+/**
+ * The numbers of a list or typed array of another kind as float32, each rounded to the nearest; one
+ * that float32 has no finite number for is refused. Anything else as it is.
+ */
+export function toFloats(name: string, value: unknown): unknown {
+  return converted('Float32Array', name, value, isFloat);
+}
+
+/** The whole numbers of a list or typed array of another kind as i32; anything else as it is. */
+export function toTokens(name: string, value: unknown): unknown {
+  return converted('Int32Array', name, value, isWhole);
+}
+
+/** What is not finite is passed on: it may be padding, or what the caller looks for. */
+const isFloat = (number: number): boolean =>
+  !Number.isFinite(number) || Number.isFinite(Math.fround(number));
+const isWhole = (number: number): boolean => (number | 0) === number;
+
+/** Whether a value is a list of numbers that is no array of this kind yet. */
+function isOther(kind: 'Float32Array' | 'Int32Array', value: unknown): value is ArrayLike<unknown> {
+  const own = kindOf(value);
+  return own === undefined ? Array.isArray(value) : own !== kind;
+}
+
+function converted(
+  kind: 'Float32Array' | 'Int32Array',
+  name: string,
+  value: unknown,
+  fits: (number: number) => boolean,
+): unknown {
+  if (!isOther(kind, value)) return value;
+  const want = kind === 'Int32Array' ? 'a whole number' : 'a number of float32';
+  const array = new globalThis[kind](value.length);
+  for (let i = 0; i < array.length; i++) {
+    const item = value[i];
+    const number = typeof item === 'bigint' ? Number(item) : item;
+    if (typeof number !== 'number' || !fits(number)) {
+      const message = `"${name}[${i}]" expected ${want}, got ${show(item)}`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
+    array[i] = number;
+  }
+  return array;
 }
 
 /**
@@ -113,31 +159,37 @@ export function checkIntegers(
   return checkArray(name, 'Int32Array', value, length, shape, orLonger);
 }
 
-/** Such an array, which nobody can change, of numbers from 0 to `limit` - 1, or that one other. */
+/** Whether a row of a caller's array is read at all: those behind a row's valid steps are not. */
+export type IsRead = (row: number) => boolean;
+
+const ALL: IsRead = () => true;
+
+/** Tokens of a caller, from 0 to `limit` - 1 or that one other, which nobody can change. */
 export function ownTokens(
   name: string,
   value: unknown,
   length: number,
   shape: string,
   limit: number,
-  other = 0,
+  { other = 0, isRead = ALL }: { readonly other?: number; readonly isRead?: IsRead } = {},
 ): Int32Array {
-  const tokens = owned('Int32Array', checkIntegers(name, value, length, shape));
-  checkTokens(name, tokens, length, limit, other);
+  const given = checkIntegers(name, toTokens(name, value), length, shape);
+  const tokens = owned('Int32Array', given);
+  checkTokens(name, tokens, length, limit, { other, isRead });
   return tokens;
 }
 
-/** Refuses tokens outside of 0 to `limit` - 1 but that one other. */
+/** Refuses tokens that are read outside of 0 to `limit` - 1 but that one other. */
 export function checkTokens(
   name: string,
   tokens: Int32Array,
   length: number,
   limit: number,
-  other = 0,
+  { other = 0, isRead = ALL }: { readonly other?: number; readonly isRead?: IsRead } = {},
 ): void {
   for (let i = 0; i < length; i++) {
     const token = tokens[i]!;
-    if ((token < 0 || token >= limit) && token !== other) {
+    if ((token < 0 || token >= limit) && token !== other && isRead(i)) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
         `"${name}" expected tokens from 0 to ${limit - 1}, got ${token} at index ${i}`,

@@ -41,8 +41,14 @@ export type ModelState = Readonly<Record<string, LayerState>>;
 /** Inputs of a model: features for most, tokens when the first layer is an embedding. */
 export type Input = Float32Array | Int32Array;
 
+/**
+ * Inputs as callers give them. `Float32Array` and `Int32Array` are read as they are; of other lists
+ * and typed arrays a copy is made at every call, numbers rounded to float32, tokens whole.
+ */
+export type Numbers = ArrayLike<number>;
+
 /** The same by name, where a model has several inputs; may have one too. */
-export type Inputs = Input | Readonly<Record<string, Input>>;
+export type Inputs = Numbers | Readonly<Record<string, Numbers>>;
 
 export interface SequenceOptions {
   /**

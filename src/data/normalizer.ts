@@ -12,8 +12,8 @@ export class Normalizer {
   /** `JSON.stringify` of a normalizer gives what this takes. */
   constructor(values: { readonly mean: readonly number[]; readonly deviation: readonly number[] }) {
     checkKeys('values', values, ['mean', 'deviation']);
-    this.mean = numbersOf('mean', values.mean);
-    this.deviation = numbersOf('deviation', values.deviation);
+    this.mean = numbersOf('mean', values.mean, -Infinity);
+    this.deviation = numbersOf('deviation', values.deviation, Number.MIN_VALUE);
     if (this.mean.length !== this.deviation.length) {
       throw new GatefoldError(
         'ERR_SHAPE',
@@ -22,57 +22,83 @@ export class Normalizer {
     }
   }
 
-  /** @param rows [N, F]. A feature that never changes keeps its scale. */
-  static fit(rows: Float32Array, features = 1): Normalizer {
+  /**
+   * @param rows [N, F], finite. A feature that never changes keeps its scale: it becomes 0 as it is,
+   *   and what differs from it does so by as much.
+   */
+  static fit(rows: ArrayLike<number>, features = 1): Normalizer {
     checkInteger('features', features, 1);
-    anyFloats('rows', rows);
-    const count = rows.length / features;
-    if (!(count >= 1 && Number.isInteger(count))) {
+    const own = checkRows('rows', rows, features);
+    const at = own.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0 || own.length === 0) {
+      const got = at < 0 ? 'none' : `${own[at]} in row ${Math.floor(at / features)}`;
       throw new GatefoldError(
-        'ERR_SHAPE',
-        `"rows" expected one or more rows of ${features} features, got length ${rows.length}`,
+        'ERR_ARGUMENT',
+        `"rows" expected one or more rows of finite numbers, got ${got}: leave such rows out`,
       );
     }
-    const mean = new Float64Array(features);
-    const variance = new Float64Array(features);
-    rows.forEach((value, i) => (mean[i % features]! += value / count));
-    rows.forEach((value, i) => {
-      const difference = value - mean[i % features]!;
-      variance[i % features]! += (difference * difference) / count;
-    });
-    const deviation = Array.from(variance, (square) => Math.sqrt(square) || 1);
-    return new Normalizer({ mean: [...mean], deviation });
+    const mean: number[] = [];
+    const deviation: number[] = [];
+    for (let k = 0; k < features; k++) {
+      const first = own[k]!;
+      const isSame = own.every((value, i) => i % features !== k || value === first);
+      // The sums of equal numbers are rounded: their spread would be that of the rounding.
+      const [center, spread] = isSame ? [first, 1] : momentsOf(own, k, features);
+      mean.push(center);
+      deviation.push(spread);
+    }
+    return new Normalizer({ mean, deviation });
   }
 
   /** A normalized copy. */
-  apply(rows: Float32Array): Float32Array {
+  apply(rows: ArrayLike<number>): Float32Array {
     const { mean, deviation } = this;
-    anyFloats('rows', rows);
-    return rows.map((value, i) => (value - mean[i % mean.length]!) / deviation[i % mean.length]!);
+    return checkRows('rows', rows, mean.length).map(
+      (value, i) => (value - mean[i % mean.length]!) / deviation[i % mean.length]!,
+    );
   }
 
   /**
    * The copy that `apply` would have made this of. `columns` are the features that a row of it has;
    * default all.
    */
-  undo(rows: Float32Array, columns?: readonly number[]): Float32Array {
+  undo(rows: ArrayLike<number>, columns?: readonly number[]): Float32Array {
     const { mean, deviation } = this;
-    anyFloats('rows', rows);
     const own = checkList('columns', columns ?? [...mean.keys()]);
     own.forEach((column, i) => checkInteger(`columns[${i}]`, column, 0, mean.length - 1));
-    return rows.map((value, i) => {
+    checkInteger('columns.length', own.length, 1);
+    return checkRows('rows', rows, own.length).map((value, i) => {
       const column = own[i % own.length]!;
       return value * deviation[column]! + mean[column]!;
     });
   }
 }
 
-function numbersOf(name: string, list: readonly number[]): number[] {
-  return [...checkList(name, list)].map((value, i) => {
-    if (typeof value === 'number') return value;
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      `"${name}[${i}]" expected a number, got ${show(value)}`,
-    );
+/** Numbers of a caller that make rows of so many features. */
+function checkRows(name: string, rows: ArrayLike<number>, features: number): Float32Array {
+  const own = anyFloats(name, rows);
+  if (own.length % features === 0) return own;
+  throw new GatefoldError(
+    'ERR_SHAPE',
+    `"${name}" expected rows of ${features} features, got length ${own.length}`,
+  );
+}
+
+/** Mean and deviation of one feature. */
+function momentsOf(rows: Float32Array, column: number, features: number): [number, number] {
+  const count = rows.length / features;
+  let sum = 0;
+  for (let i = column; i < rows.length; i += features) sum += rows[i]!;
+  const mean = sum / count;
+  let squares = 0;
+  for (let i = column; i < rows.length; i += features) squares += (rows[i]! - mean) ** 2;
+  return [mean, Math.sqrt(squares / count)];
+}
+
+function numbersOf(name: string, list: readonly number[], low: number): number[] {
+  return Array.from(checkList(name, list), (value, i) => {
+    if (Number.isFinite(value) && value >= low) return value;
+    const want = low > -Infinity ? 'a number above 0' : 'a finite number';
+    throw new GatefoldError('ERR_ARGUMENT', `"${name}[${i}]" expected ${want}, got ${show(value)}`);
   });
 }

@@ -1,16 +1,36 @@
 import { isOf, kindOf } from '../base/arrays.ts';
-import { checkChoice, checkInteger, checkKeys, checkList, show } from '../base/check.ts';
+import {
+  checkChoice,
+  checkFloats,
+  checkInteger,
+  checkIntegers,
+  checkKeys,
+  checkList,
+  checkObject,
+  show,
+  toFloats,
+  toTokens,
+} from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
 /** A sequence with what a model is to say of it. */
 export interface LabelledSequence {
-  /** Features [T, F], or tokens [T]. */
-  readonly input: Float32Array | Int32Array;
+  /**
+   * Features [T, F], or tokens [T]. Integer arrays and lists of whole numbers are tokens, other
+   * numbers are features.
+   */
+  readonly input: ArrayLike<number>;
   /**
    * A class; labels in their order, as many as there are (CTC); or numbers. With `per: 'step'`
    * labels [T] or numbers [T, O].
    */
+  readonly target: number | ArrayLike<number>;
+}
+
+/** The same with arrays that the batches are made of. */
+interface OwnSequence {
+  readonly input: Float32Array | Int32Array;
   readonly target: number | Int32Array | Float32Array;
 }
 
@@ -67,7 +87,7 @@ export class SequenceBuckets {
   /** Of the longest sequence: what a trainer needs. */
   readonly steps: number;
   readonly length: number;
-  readonly #sequences: readonly LabelledSequence[];
+  readonly #sequences: readonly OwnSequence[];
   readonly #lengths: Int32Array;
   readonly #features: number;
   readonly #form: TargetForm;
@@ -82,13 +102,13 @@ export class SequenceBuckets {
     const seed = checkSeed(options.seed);
     const perStep = checkChoice('per', options.per ?? 'sequence', ['sequence', 'step']) === 'step';
     checkInteger('sequences.length', checkList('sequences', sequences).length, 1);
-    sequences.forEach(checkSequence);
-    this.#lengths = checkInputs(sequences, this.#features);
-    this.#form = checkTargets(sequences, this.#lengths, perStep);
-    this.#sequences = sequences;
+    const own = ownSequences(sequences);
+    this.#lengths = checkInputs(own, this.#features);
+    this.#form = checkTargets(own, this.#lengths, perStep);
+    this.#sequences = own;
     this.steps = this.#lengths.reduce((most, length) => Math.max(most, length), 0);
     this.length = Math.ceil(sequences.length / this.batch);
-    this.#inputs = arrayOf(sequences[0]!.input, this.steps * this.batch * this.#features);
+    this.#inputs = arrayOf(own[0]!.input, this.steps * this.batch * this.#features);
     this.#batchesOf = oncePerEpoch((epoch) =>
       bucket(this.#lengths, this.batch, pool, (count, purpose) =>
         epoch === undefined ? undefined : shuffled(count, seed, epoch, purpose),
@@ -116,7 +136,7 @@ export class SequenceBuckets {
   }
 
   #targets(
-    sequences: readonly LabelledSequence[],
+    sequences: readonly OwnSequence[],
     steps: number,
   ): Pick<SequenceBatch, 'targets' | 'targetLengths'> {
     const { batch } = this;
@@ -175,33 +195,42 @@ function arrayOf(like: Float32Array | Int32Array, length: number): Float32Array 
   return isOf('Float32Array', like) ? new Float32Array(length) : new Int32Array(length);
 }
 
-/** A sequence whose input and target are of kinds that there are. */
-function checkSequence(sequence: LabelledSequence, i: number): void {
-  const at = `sequences[${i}]`;
-  if (typeof sequence !== 'object' || sequence === null) {
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      `"${at}" expected an input and a target, got ${show(sequence)}`,
-    );
-  }
-  const isArray = (value: unknown): boolean =>
-    isOf('Float32Array', value) || isOf('Int32Array', value);
-  const { input, target } = sequence;
-  if (!isArray(input)) {
-    throw new GatefoldError(
-      'ERR_ARGUMENT',
-      `"${at}.input" expected Float32Array or Int32Array, got ${show(input)}`,
-    );
-  }
-  if (typeof target === 'number' || isArray(target)) return;
-  throw new GatefoldError(
-    'ERR_ARGUMENT',
-    `"${at}.target" expected a number, Float32Array or Int32Array, got ${show(target)}`,
+/** The sequences with arrays of the two kinds that batches have. */
+function ownSequences(sequences: readonly LabelledSequence[]): OwnSequence[] {
+  const each = Array.from(sequences, (sequence, i) => {
+    const { input, target } = checkObject(`sequences[${i}]`, sequence) as LabelledSequence;
+    return { input, target };
+  });
+  const [wholeInputs, wholeTargets] = (['input', 'target'] as const).map((part) =>
+    each.every((sequence) => isWhole(sequence[part])),
   );
+  return each.map(({ input, target }, i) => ({
+    input: ownList(`sequences[${i}].input`, input, wholeInputs!),
+    target:
+      typeof target === 'number'
+        ? target
+        : ownList(`sequences[${i}].target`, target, wholeTargets!),
+  }));
+}
+
+/** Whether a list may be one of tokens or labels. */
+function isWhole(list: unknown): boolean {
+  const kind = kindOf(list);
+  if (kind === undefined) return !Array.isArray(list) || list.every(Number.isSafeInteger);
+  return !kind.startsWith('Float');
+}
+
+function ownList(name: string, list: unknown, whole: boolean): Float32Array | Int32Array {
+  const isFloat = isOf('Float32Array', list);
+  return whole && !isFloat
+    ? checkIntegers(name, toTokens(name, list), 0, 'any length', true)
+    : isOf('Int32Array', list)
+      ? list
+      : checkFloats(name, toFloats(name, list), 0, 'any length', true);
 }
 
 /** Lengths in steps of inputs that are all of one kind. */
-function checkInputs(sequences: readonly LabelledSequence[], features: number): Int32Array {
+function checkInputs(sequences: readonly OwnSequence[], features: number): Int32Array {
   const kind = kindOf(sequences[0]!.input);
   return Int32Array.from(sequences, ({ input }, i) => {
     const steps = input.length / features;
@@ -216,7 +245,7 @@ function checkInputs(sequences: readonly LabelledSequence[], features: number): 
 
 /** The form that all targets have. */
 function checkTargets(
-  sequences: readonly LabelledSequence[],
+  sequences: readonly OwnSequence[],
   lengths: Int32Array,
   perStep: boolean,
 ): TargetForm {

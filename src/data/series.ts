@@ -5,6 +5,7 @@ import {
   checkInteger,
   checkKeys,
   checkList,
+  toFloats,
 } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
@@ -76,10 +77,11 @@ export function checkHorizons(horizon: SeriesOptions['horizon'] = 1): readonly n
   return horizons.map((ahead, i) => checkInteger(`horizon[${i}]`, ahead, 0));
 }
 
-/** Steps of a series whose rows have `features` features. */
-export function stepsOf(series: Float32Array, features: number): number {
-  const { length } = checkFloats('series', series, 0, 'steps x features', true);
-  if (length % features === 0) return length / features;
+/** A series as float32, whose rows have `features` features. */
+export function checkSeries(given: ArrayLike<number>, features: number): Float32Array {
+  const series = checkFloats('series', toFloats('series', given), 0, 'steps x features', true);
+  const { length } = series;
+  if (length % features === 0) return series;
   throw new GatefoldError(
     'ERR_SHAPE',
     `"series" expected a multiple of ${features} features, got length ${length}`,
@@ -107,8 +109,8 @@ export class SeriesWindows {
   readonly #inputs: Float32Array;
   readonly #targets: Float32Array;
 
-  /** @param series [N, F], the oldest step first. */
-  constructor(series: Float32Array, options: SeriesOptions) {
+  /** @param given [N, F], the oldest step first. */
+  constructor(given: ArrayLike<number>, options: SeriesOptions) {
     checkKeys('options', options, KEYS);
     const { features = 1, order = 'contiguous' } = options;
     this.batch = checkInteger('batch', options.batch, 1);
@@ -118,7 +120,8 @@ export class SeriesWindows {
     this.#columns = checkColumns(options.targets, features);
     this.#last = checkFlag('last', options.last);
     this.#fresh = checkChoice('order', order, ['contiguous', 'shuffled']) === 'shuffled';
-    const usable = stepsOf(series, features) - Math.max(...this.#horizons);
+    const series = checkSeries(given, features);
+    const usable = series.length / features - Math.max(...this.#horizons);
     const least = this.#fresh ? 1 : this.batch;
     if (!(usable >= least)) {
       throw new GatefoldError(

@@ -1,6 +1,6 @@
 import { checkInteger, checkKeys, checkList, checkNumber, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { checkHorizons, stepsOf } from './series.ts';
+import { checkHorizons, checkSeries } from './series.ts';
 import type { SeriesOptions } from './series.ts';
 import { ORDER, checkSeed, shuffled } from './shuffle.ts';
 
@@ -22,7 +22,7 @@ export interface SeriesSplitOptions extends Pick<SeriesOptions, 'steps' | 'featu
  * of the one shares an input or a target with a window of the other, or follows it at once.
  */
 export function splitSeries(
-  series: Float32Array,
+  given: ArrayLike<number>,
   options: SeriesSplitOptions,
 ): Split<Float32Array> {
   checkKeys('options', options, ['steps', 'features', 'horizon', 'training', 'gap']);
@@ -31,7 +31,8 @@ export function splitSeries(
   const least = steps + Math.max(...checkHorizons(options.horizon));
   const gap = checkInteger('gap', options.gap ?? least, least);
   const share = checkNumber('training', options.training ?? 0.8, 0, 1);
-  const length = stepsOf(series, features);
+  const series = checkSeries(given, features);
+  const length = series.length / features;
   const end = Math.floor(length * share);
   const begin = end + gap;
   if (end >= least && length - begin >= least) {

@@ -5,6 +5,8 @@ import {
   checkList,
   checkNumber,
   checkText,
+  show,
+  toTokens,
 } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 
@@ -37,20 +39,20 @@ export class TextBatches {
    * `steps` is the length of every window but the last. Fewer than `batch` tokens at the end of the
    * text stay unused.
    */
-  constructor(tokens: Int32Array, options: { batch: number; steps: number }) {
-    checkIntegers('tokens', tokens, 0, 'any length', true);
+  constructor(tokens: ArrayLike<number>, options: { batch: number; steps: number }) {
+    const own = checkIntegers('tokens', toTokens('tokens', tokens), 0, 'any length', true);
     checkKeys('options', options, ['batch', 'steps']);
     const batch = checkInteger('batch', options.batch, 1);
     const steps = checkInteger('steps', options.steps, 1);
-    this.#rowLength = Math.floor((tokens.length - 1) / batch);
+    this.#rowLength = Math.floor((own.length - 1) / batch);
     if (!(this.#rowLength >= 1)) {
-      const message = `"tokens" expected at least ${batch + 1} tokens for a batch of ${batch}, got ${tokens.length}`;
+      const message = `"tokens" expected at least ${batch + 1} tokens for a batch of ${batch}, got ${own.length}`;
       throw new GatefoldError('ERR_ARGUMENT', message);
     }
     this.batch = batch;
     this.steps = steps;
     this.length = Math.ceil(this.#rowLength / steps);
-    this.#tokens = tokens;
+    this.#tokens = own;
     this.#inputs = new Int32Array(batch * steps);
     this.#targets = new Int32Array(batch * steps);
   }
@@ -98,6 +100,18 @@ function checkCharacters(text: Iterable<string>): Iterable<string> {
   return isIterable ? text : checkText('text', text);
 }
 
+/**
+ * Refuses half of a character: a cut through the middle of one leaves a surrogate, which no file
+ * can hold.
+ */
+function checkWhole(character: string, token: number): void {
+  if (!/^\p{Cs}$/u.test(character)) return;
+  throw new GatefoldError(
+    'ERR_ARGUMENT',
+    `"text" expected whole characters, got half of one, ${show(character)}, as token ${token}: cut texts between characters, as in Array.from(text).slice(0, n).join('')`,
+  );
+}
+
 /** Token of every character that the vocabulary lacks. */
 export const UNKNOWN = 0;
 
@@ -110,6 +124,7 @@ export class Vocabulary {
   /** `text` names each character once, in the order of the tokens. */
   constructor(text: string) {
     this.characters = ['', ...checkText('text', text)];
+    this.characters.forEach(checkWhole);
     this.#tokens = new Map(this.characters.map((character, token) => [character, token]));
     if (this.#tokens.size !== this.characters.length) {
       throw new GatefoldError('ERR_ARGUMENT', '"text" expected every character once');

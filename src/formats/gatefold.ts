@@ -264,7 +264,7 @@ export function loadTrainer(trainer: Trainer, source: Source): Required<Extras> 
   } catch (error) {
     const isForeign = error instanceof GatefoldError && error.code !== 'ERR_DISPOSED';
     if (!isForeign) throw error;
-    foreign('it is of another trainer', OF_ANOTHER);
+    foreign(`it is of another trainer: ${(error as Error).message}`, OF_ANOTHER);
   }
   return extras;
 }

@@ -1,5 +1,5 @@
 import { isOf, owned } from '../base/arrays.ts';
-import { checkFloats, checkNumber } from '../base/check.ts';
+import { checkFloats, checkNumber, toFloats } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { Int8Tensor, StateDict, Tensor } from '../base/tensor.ts';
 import { roundUp } from '../engine/arena.ts';
@@ -373,8 +373,9 @@ export function ownTensors(tensors: unknown): StateDict {
   }
   for (const entry of tensors as Iterable<unknown>) {
     const [name, tensor] = Array.isArray(entry) ? (entry as [unknown, unknown]) : [];
-    const { shape, data } = (tensor ?? {}) as Partial<Tensor>;
+    const { shape, data: given } = (tensor ?? {}) as Partial<Tensor>;
     if (typeof name !== 'string') return refuse('another kind of collection');
+    const data = toFloats(name, given);
     if (!Array.isArray(shape) || !isOf('Float32Array', data)) return refuse(`another "${name}"`);
     own.set(name, { shape: Array.from(shape as readonly number[]), data });
   }

@@ -8,6 +8,7 @@ import {
   readNamed,
   show,
 } from '../base/check.ts';
+import type { IsRead } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { checkLengths } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
@@ -54,7 +55,28 @@ export function checkSequence(store: Store, x: Inputs, options: SequenceOptions)
   const batchFirst = checkFlag('batchFirst', rest.batchFirst);
   const lengths = checkAllLengths(graph, valid, batch, totals);
   const state = checkState(unplaced(graph), given, batch);
-  return { x: ownInputs(store, x, totals, batch), totals, batch, batchFirst, lengths, state };
+  const places = { totals, batch, batchFirst, lengths };
+  return { x: ownInputs(store, x, places), ...places, state };
+}
+
+/** How the rows of a call lie in a caller's arrays, and which of them are read. */
+export type Places = Pick<Sequence, 'totals' | 'lengths' | 'batch' | 'batchFirst'>;
+
+/**
+ * Which rows of one of a caller's arrays are read.
+ *
+ * @param total steps of it.
+ * @param lengths valid steps of every row; absent where all are.
+ */
+export function readRows(
+  total: number,
+  { batch, batchFirst }: Pick<Places, 'batch' | 'batchFirst'>,
+  lengths: ArrayLike<number> | undefined,
+): IsRead {
+  return (row) => {
+    const [b, t] = batchFirst ? [Math.floor(row / total), row % total] : [row % batch, row / batch];
+    return lengths === undefined || Math.floor(t) < lengths[b]!;
+  };
 }
 
 /**
@@ -107,12 +129,11 @@ export function checkAllLengths(
 export function ownInputs(
   { graph }: Pick<Store, 'graph'>,
   x: unknown,
-  totals: readonly number[],
-  batch: number,
+  places: Places,
 ): readonly Input[] {
   return eachInput(graph.inputs, x).map((given, k) => {
     const title = graph.inputs.length > 1 ? `x.${graph.inputs[k]!.name}` : 'x';
-    return ownRows(graph, title, given, k, totals, batch);
+    return ownRows(graph, title, given, k, places);
   });
 }
 
@@ -120,15 +141,14 @@ export function ownInputs(
 export function ownGiven(
   graph: Graph,
   given: unknown,
-  totals: readonly number[],
-  batch: number,
+  places: Places,
 ): readonly (Input | undefined)[] {
   const whole = [...graph.inputs.keys()].filter((k) => !graph.isStreamedInput(k));
   const names = whole.map((k) => graph.inputs[k]!.name);
   const values = readNamed('given', given, names);
   const owned: (Input | undefined)[] = graph.inputs.map(() => undefined);
   for (const [place, k] of whole.entries()) {
-    owned[k] = ownRows(graph, `given.${names[place]}`, values[place], k, totals, batch);
+    owned[k] = ownRows(graph, `given.${names[place]}`, values[place], k, places);
   }
   return owned;
 }
@@ -139,14 +159,18 @@ function ownRows(
   title: string,
   given: unknown,
   input: number,
-  totals: readonly number[],
-  batch: number,
+  places: Places,
 ): Input {
   const { width, tokens, grid } = inputs[input]!;
   const isRow = grid >= sequences.length;
-  const rows = batch * (isRow ? 1 : totals[grids[grid]!.sequence]!);
+  const { sequence } = grids[grid]!;
+  const total = isRow ? 1 : places.totals[sequence]!;
+  const rows = places.batch * total;
   const shape = isRow ? 'batch' : 'steps x batch';
-  if (tokens !== undefined) return ownTokens(title, given, rows, shape, tokens);
+  if (tokens !== undefined) {
+    const isRead = isRow ? undefined : readRows(total, places, places.lengths[sequence]);
+    return ownTokens(title, given, rows, shape, tokens, isRead && { isRead });
+  }
   return ownFloats(title, given, rows * width, `${shape} x features`);
 }
 

@@ -44,7 +44,7 @@ export {
 export { seededRandom } from '../base/random.ts';
 export { argmax, sampleToken, softmax, topK } from '../model/outputs.ts';
 export type { RankedClass, SampleOptions, SoftmaxOptions } from '../model/outputs.ts';
-export type { Schedule } from '../training/optim/schedules.ts';
+export type { PlateauOptions, Schedule } from '../training/optim/schedules.ts';
 export { summary } from '../model/summary.ts';
 export type { SummaryOptions } from '../model/summary.ts';
 export { Stream } from '../model/stream.ts';

@@ -16,6 +16,8 @@ import {
   readNamed,
   readOptions,
   show,
+  toFloats,
+  toTokens,
 } from '../base/check.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
@@ -32,7 +34,7 @@ import {
 } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
 import type { Store } from '../graph/parameters.ts';
-import type { Input, Inputs, ModelState } from '../base/tensor.ts';
+import type { Input, Inputs, ModelState, Numbers } from '../base/tensor.ts';
 import { Workspace } from '../graph/workspace.ts';
 import { ownGiven, putRows } from '../graph/rows.ts';
 import { checkLengths } from '../ops/pass.ts';
@@ -47,7 +49,7 @@ export interface StreamOptions {
    * Inputs that are there from the start, whole: those with one row a sequence, and all sequences
    * but the last one, e.g. what a decoder reads of.
    */
-  readonly given?: Readonly<Record<string, Input>>;
+  readonly given?: Readonly<Record<string, Numbers>>;
   /** Steps of these sequences, and the valid ones of every row. */
   readonly steps?: Readonly<Record<string, number>>;
   readonly lengths?: Readonly<Record<string, ArrayLike<number>>>;
@@ -184,9 +186,10 @@ export class Stream extends HostDisposable {
       const title = inputs.length > 1 ? port.name : 'x';
       const own = pick(x, port.name, inputs.length, 'x');
       const length = rows * port.width;
-      if (port.tokens !== undefined) checkIntegers(title, own, length, 'steps x batch', orLonger);
-      else checkFloats(title, own, length, 'steps x batch x features', orLonger);
-      port.given = own as Input;
+      port.given =
+        port.tokens === undefined
+          ? checkFloats(title, toFloats(title, own), length, 'steps x batch x features', orLonger)
+          : checkIntegers(title, toTokens(title, own), length, 'steps x batch', orLonger);
     }
     for (let k = 0; k < outputs.length; k++) {
       const port = outputs[k]!;
@@ -398,13 +401,11 @@ function checkGiven(store: Store, options: StreamOptions, batch: number): WholeI
   const totals = sequences.map((name, k) =>
     checkInteger(`steps.${name}`, counts[k] ?? graph.fixed[k], 1),
   );
-  return {
-    x: ownGiven(graph, given, totals, batch),
-    totals,
-    lengths: sequences.map((name, k) =>
-      checkLengths(valid[k], batch, totals[k]!, `lengths.${name}`),
-    ),
-  };
+  const checked = sequences.map((name, k) =>
+    checkLengths(valid[k], batch, totals[k]!, `lengths.${name}`),
+  );
+  const places = { totals, batch, batchFirst: false, lengths: checked };
+  return { x: ownGiven(graph, given, places), totals, lengths: checked };
 }
 
 /** Views of what goes in and out. */

@@ -1,4 +1,4 @@
-import { checkFlag, checkInteger, checkKeys, checkNumber } from '../base/check.ts';
+import { checkFlag, checkInteger, checkKeys, checkNumber, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { FitEvent, FitOptions, Learner } from './fit-options.ts';
 import { storeOf } from '../model/model.ts';
@@ -9,7 +9,7 @@ import type { Snapshot } from './options.ts';
 import type { StateDict } from '../base/tensor.ts';
 
 /** Numbers of a run in its metadata. */
-const NUMBERS = 9;
+const NUMBERS = 10;
 
 /** What validation decides over a run of `fit`, and all that the run needs to go on later. */
 export class Course {
@@ -27,7 +27,13 @@ export class Course {
   constructor(trainer: Learner, options: FitOptions) {
     const { earlyStopping, learningRate, validation, metrics = [] } = options;
     const keepBest = checkFlag('keepBest', options.keepBest);
-    const isPlateau = learningRate instanceof ReduceOnPlateau;
+    const isPlateau = typeof learningRate === 'object';
+    if (isPlateau && typeof (learningRate as ReduceOnPlateau | null)?.report !== 'function') {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        `"learningRate" expected a schedule or a ReduceOnPlateau, got ${show(learningRate)}`,
+      );
+    }
     if (!validation && (earlyStopping || keepBest || isPlateau || metrics.length)) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
@@ -42,8 +48,14 @@ export class Course {
     this.#trainer = trainer;
     this.#keepsBest = keepBest;
     this.#plateau = isPlateau ? learningRate : new ReduceOnPlateau(0);
-    this.#stop = new Patience(checkNumber('earlyStopping.minDelta', minDelta, 0));
+    checkNumber('earlyStopping.minDelta', minDelta, 0);
+    this.#stop = new Patience(() => minDelta);
     this.#patience = patience;
+  }
+
+  /** Starts a run that goes on from no other. */
+  begin(): void {
+    this.#plateau.reset();
   }
 
   /** Whether the loss has not fallen for too long. */
@@ -76,9 +88,9 @@ export class Course {
   snapshot(update: number, windows: number): Snapshot {
     const { tensors, metadata } = this.#trainer.snapshot();
     for (const [name, tensor] of this.#parameters ?? []) tensors.set(BEST + name, tensor);
-    const { rate, heard } = this.#plateau;
+    const { rate, heard, cooling } = this.#plateau;
     const validated = [this.best, this.#bestLoss, this.#stop.best, this.#stop.waited];
-    metadata.fit = [update, windows, ...validated, rate, heard.best, heard.waited].join();
+    metadata.fit = [update, windows, ...validated, rate, heard.best, heard.waited, cooling].join();
     return { tensors, metadata };
   }
 
@@ -88,15 +100,18 @@ export class Course {
    */
   restore(snapshot: Snapshot, windows: number): number {
     const numbers = (snapshot.metadata.fit ?? '').split(',').map(Number);
+    // Snapshots of before there was a cooldown lack the last one.
+    if (numbers.length === NUMBERS - 1) numbers.push(0);
     if (numbers.length !== NUMBERS || numbers.some(Number.isNaN)) {
       throw new GatefoldError(
         'ERR_ARGUMENT',
         '"resume" expected a snapshot that "checkpoint.save" was given',
       );
     }
-    const [update, ofWindows, best, bestLoss, lowest, waited, rate, plateau, since] = numbers;
+    const [update, ofWindows, best, bestLoss, lowest, waited, rate, plateau, since, cooling] =
+      numbers;
     checkInteger('resume: windows of the data', ofWindows, windows, windows);
-    const counts = { update, best, waited, 'waited of the rate': since };
+    const counts = { update, best, waited, 'waited of the rate': since, cooling };
     for (const [name, count] of Object.entries(counts)) {
       checkInteger(`resume: ${name}`, count, 0, Number.MAX_SAFE_INTEGER);
     }
@@ -108,7 +123,7 @@ export class Course {
     Object.assign(this.#stop, { best: lowest, waited });
     // Where the run before had none, it begins here; as does the search for the best.
     if (rate! > 0 === this.#plateau.rate > 0) {
-      this.#plateau.rate = rate!;
+      Object.assign(this.#plateau, { rate, cooling });
       Object.assign(this.#plateau.heard, { best: plateau, waited: since });
     }
     if (kept) this.#parameters = kept;

@@ -53,6 +53,7 @@ export function fit(subject: Subject, given: FitOptions): FitRun {
   const every = checkInteger('checkpoint.every', checkpoint?.every ?? windows, 1);
   const course = new Course(trainer, options);
   const first = resume ? course.restore(resume, windows) : from;
+  if (!resume && from === 0) course.begin();
   const plan = { windows, epochs, updates, first, every, course, breathe };
   const run = updatesOf(subject, options, plan);
   // A run is meant to be awaited.

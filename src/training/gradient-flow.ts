@@ -91,7 +91,7 @@ export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
   }
   const plan = new Plan();
   const losses = new Losses(chosen, {}, { plan, store, batch }, totals, totals);
-  const target = losses.check(wanted, totals, batch, undefined);
+  const target = losses.check(wanted, sequence, undefined);
   // Whatever the caller's getters have done by now.
   storeOf(model);
   const isEmpty = lengths.some((own) => own?.every((length) => length === 0));

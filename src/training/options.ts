@@ -70,6 +70,13 @@ export interface UpdateReport {
 export interface StepReport extends UpdateReport {
   /** Mean over the targets. */
   readonly loss: number;
+  /**
+   * Whether the window had nothing to learn from: no valid step, or no target that counts. Then
+   * there was no update, the loss is 0, and the states go on.
+   */
+  readonly skipped: boolean;
+  /** Of `ctc`: rows whose labels do not fit into their steps. They give no gradient. */
+  readonly infiniteRows: number;
 }
 
 /** Prefix of the best parameters in the snapshot of a run that keeps them. */
@@ -119,6 +126,8 @@ export interface InputGradients {
   readonly state: ModelState;
   /** With `target`, the mean loss. */
   readonly loss?: number;
+  /** With `target`, for `ctc`: rows of infinite loss, which give no gradient. */
+  readonly infiniteRows?: number;
   /** With `flow`, how strong the gradient was at every step. */
   readonly flow?: GradientFlow;
 }

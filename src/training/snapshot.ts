@@ -1,6 +1,6 @@
 import type { Carry } from './tbptt.ts';
 import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from '../base/check.ts';
-import { GatefoldError } from '../base/errors.ts';
+import { GatefoldError, shorten } from '../base/errors.ts';
 import { sizeOf } from '../graph/layout.ts';
 import { below, ownTensors } from '../graph/parameters.ts';
 import type { Store } from '../graph/parameters.ts';
@@ -20,6 +20,8 @@ export interface Kept {
   readonly store: Store;
   readonly updater: Updater;
   readonly carry: Carry;
+  /** What it is created with that going on to the same bits needs, as JSON by name. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** A copy of it, of `passes` passes of training so far. */
@@ -40,6 +42,7 @@ export function takeSnapshot(kept: Kept, passes: number, simd: string): Snapshot
     learningRate: String(updater.rate),
     replay: String(carry.replay),
     started: String(Number(!carry.isFresh)),
+    settings: JSON.stringify(kept.settings),
     simd,
   };
   return { tensors, metadata };
@@ -60,6 +63,7 @@ export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number
     const message = `"snapshot" has format ${metadata.format ?? 1}, and this version reads format ${FORMAT_NUMBER}: go on with the version that took it`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
+  checkSettings(kept.settings, metadata.settings);
   const count = (name: string, most = Number.MAX_SAFE_INTEGER): number =>
     checkInteger(name, Number(metadata[name]), 0, most);
   const replay = count('replay', replayed);
@@ -87,6 +91,26 @@ export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number
   updater.rate = rate;
   store.version++;
   return passes;
+}
+
+/**
+ * Refuses the snapshot of a trainer that was created in another way; snapshots of before they said
+ * how pass.
+ */
+function checkSettings(own: Kept['settings'], text: string | undefined): void {
+  if (text === undefined) return;
+  let taken: unknown;
+  try {
+    taken = JSON.parse(text);
+  } catch {
+    taken = undefined;
+  }
+  for (const [name, value] of Object.entries(own)) {
+    const other = String((taken as Record<string, unknown> | null | undefined)?.[name]);
+    if (other === value) continue;
+    const message = `"snapshot" is of a trainer with ${name} ${shorten(other)}, and this one has ${shorten(value)}: create it with the same`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
 }
 
 /** The same elements as whole numbers. */

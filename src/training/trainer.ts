@@ -15,6 +15,7 @@ import { GatefoldError } from '../base/errors.ts';
 import { fit } from './fit.ts';
 import type { FitOptions, FitRun, TrainingData } from './fit-options.ts';
 import { readFlow } from './gradient-flow.ts';
+import { allOptions } from './losses/losses.ts';
 import type { AllTargets, Losses, TargetArrays } from './losses/losses.ts';
 import type { Kernels } from '../engine/kernels.ts';
 import type { Measures, Metric } from './metrics.ts';
@@ -58,6 +59,7 @@ import type {
   UpdateReport,
   WindowOptions,
 } from './options.ts';
+import { DEFAULT_OPTIMIZER } from './optim/optimizer.ts';
 import type { Updater } from './optim/updater.ts';
 import { Workspace } from '../graph/workspace.ts';
 
@@ -71,6 +73,7 @@ interface Forwarded {
   /** The initial states that were given. */
   readonly state: ModelState;
   readonly totals: readonly number[];
+  readonly lengths: readonly (Int32Array | undefined)[];
   /** Of every output. */
   readonly repeated: readonly (Int32Array | undefined)[];
 }
@@ -82,6 +85,8 @@ interface Window {
   /** Of every sequence of inputs. */
   readonly totals: readonly number[];
   readonly lengths: readonly (Int32Array | undefined)[];
+  /** Whether a sequence has no valid step in any row. */
+  readonly isEmpty: boolean;
 }
 
 const FORWARD_KEYS = ['steps', 'batchFirst', 'state', 'lengths', 'padding'] as const;
@@ -119,6 +124,9 @@ export class Trainer extends HostDisposable {
   #forwarded: Forwarded | undefined;
   /** Passes of training that have drawn masks. */
   #passes = 0;
+  #skipped = 0;
+  /** Whether `backward` has left gradients that no update has used. */
+  #hasGradients = false;
   #version: number;
   #disposed = false;
 
@@ -195,6 +203,11 @@ export class Trainer extends HostDisposable {
     return this.#updater.updates;
   }
 
+  /** Windows that `trainOn` had nothing to learn from: see `StepReport.skipped`. */
+  get skipped(): number {
+    return this.#skipped;
+  }
+
   get learningRate(): number {
     return this.#updater.rate;
   }
@@ -236,7 +249,7 @@ export class Trainer extends HostDisposable {
     const lengths = checkAllLengths(graph, given.lengths, batch, totals);
     const workspace = this.#workspace;
     const state = checkState(workspace.states(0), given.state ?? {}, batch);
-    const inputs = ownInputs(this.#store, x, totals, batch);
+    const inputs = ownInputs(this.#store, x, { totals, batch, batchFirst, lengths });
     this.#checkRows(lengths);
     // Whatever the caller's getters have done by now.
     this.#checkAlive();
@@ -258,7 +271,7 @@ export class Trainer extends HostDisposable {
         ? lengths[sequence]?.map((n) => graph.stepsOf(n, k))
         : undefined,
     );
-    this.#forwarded = { version, stretch, state, totals, repeated };
+    this.#forwarded = { version, stretch, state, totals, lengths, repeated };
     for (const [k, output] of workspace.outputs.entries()) {
       const own = workspace.outputStretch(output, stretch);
       takeRows(this.#kernels, workspace, output, results[k]!, own);
@@ -305,21 +318,23 @@ export class Trainer extends HostDisposable {
     this.#checkAlive();
     const forwarded = this.#requireForward();
     if (forwarded.version !== this.#store.version) throw changedSince();
-    const { stretch, totals, repeated } = forwarded;
+    const { stretch, totals, lengths, repeated } = forwarded;
     const { batch } = this.options;
     const { graph } = this.#store;
     const given = readOptions('gradients', gradients, BACKWARD_KEYS);
     const flow = checkFlag('flow', given.flow);
     const workspace = this.#workspace;
-    const places = workspace.stateGradients;
-    const state = checkState(places, given.state ?? {}, batch, /* isInitial */ false);
+    const places = { totals, lengths, batch, batchFirst: stretch.batchFirst };
+    const initialPlaces = workspace.stateGradients;
+    const state = checkState(initialPlaces, given.state ?? {}, batch, /* isInitial */ false);
     const target =
-      given.target && this.#requireLoss().check(given.target, totals, batch, given.targetLengths);
+      given.target && this.#requireLoss().check(given.target, places, given.targetLengths);
     const outputs = this.#ownGradients(given.output, totals);
     // Whatever the caller's getters have done by now.
     this.#checkAlive();
     if (this.#requireForward() !== forwarded) throw goneForward();
     this.#forwarded = undefined;
+    this.#hasGradients = true;
     const loss = target && this.#requireLoss().mean(workspace, target, stretch);
     for (const [k, { gradient, row, width, index }] of workspace.outputs.entries()) {
       const own = workspace.outputStretch(workspace.outputs[k]!, stretch);
@@ -332,13 +347,13 @@ export class Trainer extends HostDisposable {
         : output;
       addRows(this.#kernels, workspace, values, { slot: gradient, row, width }, own);
     }
-    writeState(this.#kernels, places, state, batch, workspace.orderOf);
+    writeState(this.#kernels, initialPlaces, state, batch, workspace.orderOf);
     if (flow) workspace.measure(true);
     workspace.backward(graph.inputs.some(({ tokens }) => tokens === undefined));
     workspace.learnInitial(forwarded.state);
     workspace.finish();
     if (flow) workspace.measure(false);
-    const initial = readState(this.#kernels, places, batch, workspace.orderOf);
+    const initial = readState(this.#kernels, initialPlaces, batch, workspace.orderOf);
     const inputs = this.#inputGradients(stretch);
     const [first] = graph.inputs;
     const input = inputs[first!.name];
@@ -346,7 +361,7 @@ export class Trainer extends HostDisposable {
       ...(input && { input }),
       inputs,
       state: initial,
-      ...(loss === undefined ? {} : { loss }),
+      ...(loss === undefined ? {} : { loss, infiniteRows: this.#requireLoss().infiniteRows }),
       ...(flow ? { flow: readFlow(workspace) } : {}),
     };
   }
@@ -394,18 +409,26 @@ export class Trainer extends HostDisposable {
     this.#checkAlive();
     this.#kernels.zero(this.#updater.gradients);
     this.#workspace.discard();
+    this.#hasGradients = false;
   }
 
-  /** A copy of the gradients, by the names of the parameters. */
+  /**
+   * A copy of the gradients, by the names of the parameters: before `update()` what `backward`
+   * summed, after it what the update used, clipped.
+   */
   gradients(): StateDict {
     this.#checkAlive();
     return this.#store.read(this.#updater.gradients);
   }
 
-  /** Clips the gradients and moves the parameters. Where they are not finite, nothing moves. */
+  /**
+   * Clips the gradients and moves the parameters. Where they, or what they would move to, are not
+   * finite, nothing moves.
+   */
   update(): UpdateReport {
     this.#checkAlive();
     const report = this.#updater.update();
+    this.#hasGradients = false;
     if (report.finite) this.#workspace.settle();
     this.#refresh();
     return report;
@@ -422,19 +445,33 @@ export class Trainer extends HostDisposable {
   trainOn(x: Inputs, target: TargetArrays, options: WindowOptions = {}): StepReport {
     this.#checkAlive();
     this.#store.checkFree();
+    if (this.#hasGradients) {
+      throw new GatefoldError(
+        'ERR_STATE',
+        'trainOn() starts from gradients of zero, and backward() has left some: call update() or zeroGradients() first',
+      );
+    }
     const { bptt } = this.options;
     const most = bptt ? [bptt.every] : this.#most;
     const window = this.#checkWindow(this.#training, x, target, options, most);
+    if (window.isEmpty) return this.#skip();
     const steps = window.totals.at(-1)!;
     const carry = this.#training;
     const isLong = steps > this.#workspace.steps;
     if (isLong) this.#beginGradients();
     const loss = this.#runWindow(carry, window);
+    const { hasTargets, infiniteRows } = this.#requireLoss();
+    if (!hasTargets) {
+      this.#keep(carry, steps);
+      return this.#skip();
+    }
     if (!Number.isFinite(loss)) {
       // Segments have gone back already.
       if (isLong) this.zeroGradients();
-      this.#updater.notFinite('loss', loss);
-      return { loss, gradNorm: NaN, finite: false };
+      const rows =
+        infiniteRows && `, of ${infiniteRows} rows whose labels do not fit into their steps`;
+      this.#updater.notFinite('loss', `${loss}${rows || ''}`);
+      return { loss, gradNorm: NaN, finite: false, skipped: false, infiniteRows };
     }
     if (!isLong) {
       this.#beginGradients();
@@ -444,16 +481,24 @@ export class Trainer extends HostDisposable {
     this.#workspace.finish();
     const report = this.update();
     if (report.finite) this.#keep(carry, steps);
-    return { loss, ...report };
+    return { loss, ...report, skipped: false, infiniteRows };
+  }
+
+  /** What a window without a target is worth. */
+  #skip(): StepReport {
+    this.zeroGradients();
+    this.#skipped++;
+    return { loss: 0, gradNorm: 0, finite: true, skipped: true, infiniteRows: 0 };
   }
 
   /**
    * The mean loss of a window, from states of its own that go on from call to call until
-   * `resetEvaluation()`.
+   * `resetEvaluation()`; 0 where no target counts.
    */
   evaluateWindow(x: Inputs, target: TargetArrays, options: WindowOptions = {}): number {
     this.#checkAlive();
     const window = this.#checkWindow(this.#evaluation, x, target, options, this.#most);
+    if (window.isEmpty) return 0;
     const loss = this.#runWindow(this.#evaluation, window);
     this.#keep(this.#evaluation, window.totals.at(-1)!);
     return loss;
@@ -495,9 +540,16 @@ export class Trainer extends HostDisposable {
         '"lengths" cannot be combined with a "bptt" that replays steps',
       );
     }
-    this.#checkRows(lengths);
-    const wanted = this.#requireLoss().check(target, totals, batch, given.targetLengths);
-    const window = { x: ownInputs(this.#store, x, totals, batch), target: wanted, totals, lengths };
+    const isEmpty = lengths.some((own) => own?.every((length) => length === 0));
+    const places = { totals, batch, batchFirst: false, lengths };
+    const wanted = this.#requireLoss().check(target, places, given.targetLengths);
+    const window = {
+      x: ownInputs(this.#store, x, places),
+      target: wanted,
+      totals,
+      lengths,
+      isEmpty,
+    };
     // Whatever the caller's getters have done by now.
     this.#checkAlive();
     return window;
@@ -619,7 +671,15 @@ export class Trainer extends HostDisposable {
   }
 
   get #kept(): Kept {
-    return { store: this.#store, updater: this.#updater, carry: this.#training };
+    const { options } = this;
+    const { type, form = 'pytorch' } = options.optimizer ?? DEFAULT_OPTIMIZER;
+    const settings = {
+      batch: String(options.batch),
+      steps: this.#most.join(),
+      optimizer: JSON.stringify([type, form]),
+      loss: String(JSON.stringify(options.loss && allOptions(options.loss))),
+    };
+    return { store: this.#store, updater: this.#updater, carry: this.#training, settings };
   }
 
   /** Computes transposes and sums again where the parameters have changed. */

@@ -79,8 +79,8 @@ describe('SequenceBuckets', () => {
             unbatch(data, features, kind, at, epoch),
           ).flat();
           const plain = sequences.map(({ input, target }) => ({
-            input: [...input],
-            target: [target].flatMap((t) => (typeof t === 'number' ? t : [...t])),
+            input: Array.from(input),
+            target: [target].flatMap((t) => (typeof t === 'number' ? t : Array.from(t))),
           }));
           const byFirst = (a: { input: number[] }, b: { input: number[] }): number =>
             a.input[0]! - b.input[0]!;

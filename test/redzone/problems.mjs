@@ -73,6 +73,7 @@ function recurrent(random) {
   add(0.15, () => ({ initialState: 'learned' }));
   for (const option of ['dropout', 'inputDropout', 'recurrentDropout', 'zoneout']) {
     if (type === 'mingru' && option === 'recurrentDropout') continue;
+    if (option === 'dropout' && !layer.numLayers) continue;
     add(0.08, () => ({ [option]: 0.25 }));
   }
   if (type === 'rnn' || type === 'indrnn') add(0.4, () => ({ nonlinearity: 'relu' }));

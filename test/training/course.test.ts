@@ -89,10 +89,13 @@ function simulate(measured: readonly number[], { patience, minDelta, plateau, fa
       [best, lowest] = [(epoch + 1) * WINDOWS, loss];
       events.push('best');
     }
-    if (loss < plateauBest) [plateauBest, plateauWaited] = [loss, 0];
+    if (loss < plateauBest * (1 - 1e-4)) [plateauBest, plateauWaited] = [loss, 0];
     else if (++plateauWaited > plateau) {
-      [rate, plateauWaited] = [rate * factor, 0];
-      events.push('rate-reduced');
+      plateauWaited = 0;
+      if (rate - rate * factor > 1e-8) {
+        rate *= factor;
+        events.push('rate-reduced');
+      }
     }
     if (loss < stopBest - minDelta) [stopBest, stopWaited] = [loss, 0];
     else stopWaited++;

@@ -251,7 +251,9 @@ describe.each(variants)('losses, %s SIMD', (variant) => {
     );
     const ignoring = trainer({ type: 'cross-entropy', ignoreIndex: -100 });
     const report = ignoring.trainOn(far, new Int32Array(rows).fill(-100));
-    expect(report).toEqual({ loss: 0, gradNorm: 0, finite: true });
+    const nothing = { loss: 0, gradNorm: 0, finite: true, skipped: true, infiniteRows: 0 };
+    expect(report).toEqual(nothing);
+    expect([ignoring.skipped, ignoring.updates]).toEqual([1, 0]);
   });
 
   it('refuses what is no loss or no target, with the fix', () => {

@@ -274,7 +274,7 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
     expect(() => trainer.forward(x)).toThrow(/room for \d+ steps/);
     expect(() => trainer.forward(x.subarray(0, 2), { steps: 1 })).not.toThrow();
     const target = new Float32Array(20 * 3);
-    expect(() => trainer.trainOn(x, target, { lengths: [0] })).toThrow(/at least one row/);
+    expect(trainer.trainOn(x, target, { lengths: [0] }).skipped).toBe(true);
   });
 
   it('a loss that is not finite in one segment changes nothing', () => {

@@ -687,6 +687,10 @@ export function recurrent(cell: CellKind): Op<CellSpec, Layer> {
       if (!spec.bidirectional && spec.merge !== 'concat') {
         throw new GatefoldError('ERR_ARGUMENT', `"${at}.merge" needs "bidirectional": true`);
       }
+      if (spec.dropout && spec.numLayers === 1) {
+        const message = `"${at}.dropout" stands between sub-layers, and "numLayers" is 1: leave it out, or use "inputDropout" or a layer of type 'dropout'`;
+        throw new GatefoldError('ERR_ARGUMENT', message);
+      }
       cell.check?.(spec, at);
       const layer = spec as Layer;
       const widths = Object.entries(stateWidths(cell, layer));

@@ -31,7 +31,7 @@ export const crossEntropy: LossKind<CrossEntropyOptions> = {
       ignoreIndex === undefined
         ? NOTHING_IGNORED
         : checkInteger('loss.ignoreIndex', ignoreIndex, 1 - 2 ** 31);
-    if (classWeights && classWeights.length !== outputs) {
+    if (classWeights !== undefined && classWeights?.length !== outputs) {
       throw new GatefoldError(
         'ERR_SHAPE',
         `"loss.classWeights" expected ${outputs} numbers, one a class, got length ${classWeights.length}`,
@@ -44,8 +44,11 @@ export const crossEntropy: LossKind<CrossEntropyOptions> = {
       fields: { kind: LOSS_CLASSES, ignored },
       targetWidth: 1,
       weights,
-      check: (target, rows) =>
-        ownTokens('target', target, rows, 'one a row of the output', outputs, ignoreIndex),
+      check: (target, { rows, isRead }) =>
+        ownTokens('target', target, rows, 'one a row of the output', outputs, {
+          other: ignoreIndex ?? 0,
+          isRead,
+        }),
     });
   },
 };

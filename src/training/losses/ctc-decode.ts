@@ -1,5 +1,11 @@
-import { isOf, lengthOf } from '../../base/arrays.ts';
-import { checkFlag, checkInteger, checkList, ownFloats, readOptions } from '../../base/check.ts';
+import {
+  anyFloats,
+  checkFlag,
+  checkInteger,
+  checkList,
+  ownFloats,
+  readOptions,
+} from '../../base/check.ts';
 import { largest } from '../../model/outputs.ts';
 import { checkLengths } from '../../ops/pass.ts';
 
@@ -25,9 +31,9 @@ export function greedyCtc(
   const steps = checkInteger('steps', rest.steps, 1);
   const batch = checkInteger('batch', rest.batch ?? 1, 1);
   const lengths = checkLengths(rest.lengths, batch, steps);
-  const given = isOf('Float32Array', logits) ? lengthOf(logits) : 0;
-  const classes = Math.max(1, Math.floor(given / (steps * batch)));
-  const values = ownFloats('logits', logits, steps * batch * classes, 'steps x batch x classes');
+  const own = anyFloats('logits', logits);
+  const classes = Math.max(1, Math.floor(own.length / (steps * batch)));
+  const values = ownFloats('logits', own, steps * batch * classes, 'steps x batch x classes');
   const blank = checkInteger('blank', rest.blank ?? 0, 0, classes - 1);
   return Array.from({ length: batch }, (_, b) => {
     const labels: number[] = [];

@@ -1,12 +1,12 @@
-import { isOf, lengthOf, owned } from '../../base/arrays.ts';
-import { checkFlag, checkInteger, checkKeys } from '../../base/check.ts';
+import { owned } from '../../base/arrays.ts';
+import { checkFlag, checkInteger, checkIntegers, checkKeys, toTokens } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Kernels } from '../../engine/kernels.ts';
 import type { Descriptor, Slot } from '../../engine/plan.ts';
 import type { Workspace } from '../../graph/workspace.ts';
 import type { Stretch } from '../../ops/pass.ts';
 import type { Tally } from '../metrics.ts';
-import type { Loss, LossKind, LossPlaces, Targets } from './loss.ts';
+import type { Loss, LossKind, LossPlaces, Targets, Wanted } from './loss.ts';
 
 /**
  * Connectionist temporal classification of logits [T, B, O], as `torch.nn.CTCLoss` with the
@@ -37,12 +37,16 @@ interface Labels extends Targets {
   readonly lengths: readonly number[];
 }
 
+const SHAPE = '[batch, most labels of a row]';
+
 /** Most bytes that the alignments of a row take unless `maxLabels` says otherwise. */
 const DEFAULT_BYTES = 16 * 2 ** 20;
 
 /** The loss over whole sequences of outputs. The kernel goes over one sequence at a time. */
 class Ctc implements Loss {
   tally: Tally | undefined;
+  weight = 0;
+  infiniteRows = 0;
   readonly #kernels: Kernels;
   /** Number of the output. */
   readonly #output: number;
@@ -87,7 +91,7 @@ class Ctc implements Loss {
     });
   }
 
-  check(target: unknown, _rows: number, lengths: ArrayLike<number> | undefined): Labels {
+  check(target: unknown, { labels: lengths }: Wanted): Labels {
     const batch = this.#batch;
     if (!lengths || lengths.length !== batch) {
       const got = lengths ? `length ${lengths.length}` : String(lengths);
@@ -95,11 +99,14 @@ class Ctc implements Loss {
       throw new GatefoldError(lengths ? 'ERR_SHAPE' : 'ERR_ARGUMENT', message);
     }
     const counts = Array.from({ length: batch }, (_, b) => lengths[b]!);
-    if (!isOf('Int32Array', target) || lengthOf(target) % batch > 0) {
-      const message = `"target" expected Int32Array [batch, most labels of a row] for a batch of ${batch}`;
+    const labels = owned(
+      'Int32Array',
+      checkIntegers('target', toTokens('target', target), 0, SHAPE, true),
+    );
+    if (labels.length % batch > 0) {
+      const message = `"target" expected Int32Array ${SHAPE} for a batch of ${batch}, got length ${labels.length}`;
       throw new GatefoldError('ERR_SHAPE', message);
     }
-    const labels = owned('Int32Array', target);
     const width = labels.length / batch;
     const all = this.#classes;
     for (const [b, count] of counts.entries()) {
@@ -140,6 +147,8 @@ class Ctc implements Loss {
     });
     const width = labels.length / rows.length;
     const counted = rows.filter((r) => r.steps + r.labels > 0).length;
+    this.weight = counted;
+    this.infiniteRows = 0;
     let loss = 0;
     for (const { place, b, steps: count, labels: own } of rows) {
       const share = 1 / (counted * Math.max(1, own));
@@ -158,6 +167,7 @@ class Ctc implements Loss {
         kernels.set(descriptor, 'scale', factor * share);
         sum = kernels.run.loss_ctc(descriptor.address);
       }
+      if (sum === Infinity) this.infiniteRows++;
       if (sum < Infinity || !this.#zeroInfinity) loss += share * sum;
     }
     if (this.tally) {

@@ -5,6 +5,8 @@ import {
   LOSS_SQUARED,
 } from '../../../assembly/shared/codes.ts';
 import { checkKeys, checkNumber, ownFloats } from '../../base/check.ts';
+import type { IsRead } from '../../base/check.ts';
+import { GatefoldError } from '../../base/errors.ts';
 import type { LossKind } from './loss.ts';
 import { RowLoss } from './row-loss.ts';
 
@@ -25,6 +27,16 @@ const CODES = {
   bce: LOSS_BINARY,
 } as const;
 
+/** Refuses numbers outside of 0 to 1, for which the loss has no lower bound. */
+function checkShares(values: Float32Array, isRead: IsRead): void {
+  const at = values.findIndex((value, i) => (value < 0 || value > 1) && isRead(i));
+  if (at < 0) return;
+  throw new GatefoldError(
+    'ERR_ARGUMENT',
+    `"target" expected numbers from 0 to 1 for the loss 'bce', got ${values[at]} at index ${at}`,
+  );
+}
+
 export const elementwise: LossKind<ElementLossOptions> = {
   ofRows: true,
   metricsOf: ({ type }) => [type === 'bce' ? 'accuracy' : 'mae'],
@@ -36,8 +48,12 @@ export const elementwise: LossKind<ElementLossOptions> = {
       fields: { kind: CODES[options.type], delta },
       targetWidth: outputs,
       weights: new Float32Array(0),
-      check: (target, rows) =>
-        ownFloats('target', target, rows * outputs, 'shaped like the output'),
+      check: (target, { rows, isRead }) => {
+        const length = rows * outputs;
+        const values = ownFloats('target', target, length, 'shaped like the output');
+        if (options.type === 'bce') checkShares(values, (i) => isRead(Math.floor(i / outputs)));
+        return values;
+      },
     });
   },
 };

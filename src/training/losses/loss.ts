@@ -1,3 +1,4 @@
+import type { IsRead } from '../../base/check.ts';
 import type { Plan } from '../../engine/plan.ts';
 import type { Store } from '../../graph/parameters.ts';
 import type { Workspace } from '../../graph/workspace.ts';
@@ -39,21 +40,29 @@ export interface Targets {
   readonly lengths?: readonly number[];
 }
 
+/** What targets are of. */
+export interface Wanted {
+  /** Of outputs. */
+  readonly rows: number;
+  readonly isRead: IsRead;
+  /** How many labels of each sequence count. */
+  readonly labels: ArrayLike<number> | undefined;
+}
+
 /** A loss with its memory in the engine. */
 export interface Loss {
   /** The sums that passes are added to while data is evaluated. */
   tally: Tally | undefined;
+  /** What the last mean was over: 0 where no target counted. */
+  readonly weight: number;
+  /** Rows of the last mean whose loss is infinite, which give no gradient. */
+  readonly infiniteRows: number;
   /** For windows in segments; absent where a loss needs whole sequences. */
   readonly pieces?: LossPieces;
   /** Writes its descriptor and constants; to be called once the plan is placed. */
   begin(): void;
-  /**
-   * Refuses targets of the wrong kind, length or value.
-   *
-   * @param rows of outputs.
-   * @param lengths how many labels of each sequence count.
-   */
-  check(target: unknown, rows: number, lengths: ArrayLike<number> | undefined): Targets;
+  /** Refuses targets of the wrong kind, length or value. */
+  check(target: unknown, of: Wanted): Targets;
   /**
    * Mean loss of the rows of a stretch of outputs, whose gradient becomes that of the outputs.
    *

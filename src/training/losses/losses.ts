@@ -4,6 +4,9 @@ import { GatefoldError } from '../../base/errors.ts';
 import type { Kernels } from '../../engine/kernels.ts';
 import type { Graph } from '../../graph/graph.ts';
 import type { Workspace } from '../../graph/workspace.ts';
+import { readRows } from '../../graph/rows.ts';
+import type { Places } from '../../graph/rows.ts';
+import type { Numbers } from '../../base/tensor.ts';
 import type { Stretch } from '../../ops/pass.ts';
 import { measuresOf, newTally } from '../metrics.ts';
 import type { Measures, Metric } from '../metrics.ts';
@@ -16,8 +19,7 @@ import type { Loss, LossPlaces, Targets } from './loss.ts';
 export type LossChoices = LossChoice | Readonly<Record<string, LossChoice>>;
 
 /** Targets of the only loss, or of each by the name of its output. */
-export type TargetArrays =
-  Float32Array | Int32Array | Readonly<Record<string, Float32Array | Int32Array>>;
+export type TargetArrays = Numbers | Readonly<Record<string, Numbers>>;
 
 /** Checked targets of every loss. */
 export type AllTargets = readonly Targets[];
@@ -50,6 +52,8 @@ export class Losses {
   readonly #kernels: Kernels;
   /** Outputs without a loss, which have no gradient of their own. */
   readonly #silent: readonly number[];
+  /** Whether a target of the last window counted. */
+  hasTargets = false;
 
   /** @param places but for the steps, which are those of `totals` and of a segment of them. */
   constructor(
@@ -93,24 +97,22 @@ export class Losses {
   }
 
   /** Refuses targets of the wrong kind, length or value. */
-  check(
-    target: unknown,
-    totals: readonly number[],
-    batch: number,
-    lengths: ArrayLike<number> | undefined,
-  ): AllTargets {
+  check(target: unknown, places: Places, labels: ArrayLike<number> | undefined): AllTargets {
     const parts = this.#parts;
     const names = parts.map(({ name }) => name);
     const isOne = parts.length === 1 && !hasNamed(target, names[0]!);
-    if (parts.length > 1 && (typeof target !== 'object' || !target || kindOf(target))) {
+    const isArray = Array.isArray(target) || kindOf(target) !== undefined;
+    if (parts.length > 1 && (typeof target !== 'object' || !target || isArray)) {
       const message = `"target" expected an object with the targets of ${names.map(show).join(', ')}, got ${show(target)}`;
       throw new GatefoldError('ERR_ARGUMENT', message);
     }
     const given = isOne ? [target] : readNamed('target', target, names);
     return parts.map(({ loss, index }, k) => {
       const { sequence } = this.#graph.outputs[index]!;
-      const rows = this.#graph.stepsOf(totals[sequence]!, index) * batch;
-      return loss.check(given[k], rows, lengths);
+      const steps = this.#graph.stepsOf(places.totals[sequence]!, index);
+      const valid = places.lengths[sequence]?.map((n) => n && this.#graph.stepsOf(n, index));
+      const isRead = readRows(steps, places, valid);
+      return loss.check(given[k], { rows: steps * places.batch, isRead, labels });
     });
   }
 
@@ -122,11 +124,18 @@ export class Losses {
    */
   mean(workspace: Workspace, targets: AllTargets, stretch: Stretch, replayed = 0): number {
     for (const index of this.#silent) this.#silence(workspace, index);
-    return this.#parts.reduce((sum, { loss, weight, index }, k) => {
+    const mean = this.#parts.reduce((sum, { loss, weight, index }, k) => {
       const output = workspace.outputs[index]!;
       const own = workspace.outputStretch(output, stretch);
       return sum + weight * loss.mean(workspace, targets[k]!, own, replayed, weight);
     }, 0);
+    this.hasTargets = this.#parts.some(({ loss }) => loss.weight > 0);
+    return mean;
+  }
+
+  /** Rows of the last window whose loss is infinite. */
+  get infiniteRows(): number {
+    return this.#parts.reduce((sum, { loss }) => sum + loss.infiniteRows, 0);
   }
 
   #silence(workspace: Workspace, index: number): void {
@@ -163,6 +172,7 @@ export class Losses {
 
   /** The sum of the means over the first `rows` rows of the window. */
   total(rows: number, sums: readonly number[]): number {
+    this.hasTargets = sums.some((sum) => sum > 0);
     return this.#parts.reduce(
       (sum, { loss, weight }, k) => sum + weight * loss.pieces!.total(rows, scaleOf(sums[k]!)),
       0,

@@ -3,7 +3,7 @@ import { NONE, part } from '../../engine/plan.ts';
 import type { Descriptor, Slot } from '../../engine/plan.ts';
 import type { Fields, Kernels } from '../../engine/kernels.ts';
 import { scaleOf } from './loss.ts';
-import type { Loss, LossPieces, LossPlaces, Targets } from './loss.ts';
+import type { Loss, LossPieces, LossPlaces, Targets, Wanted } from './loss.ts';
 import type { Tally } from '../metrics.ts';
 import { putRows } from '../../graph/rows.ts';
 import type { Stretch } from '../../ops/pass.ts';
@@ -18,7 +18,7 @@ export interface RowForm {
   /** Weights of the classes; empty for none. */
   readonly weights: Float32Array;
   /** Refuses targets of the wrong kind, length or value; copies the others. */
-  check(target: unknown, rows: number): Float32Array | Int32Array;
+  check(target: unknown, of: Wanted): Float32Array | Int32Array;
 }
 
 /**
@@ -27,6 +27,8 @@ export interface RowForm {
  */
 export class RowLoss implements Loss, LossPieces {
   tally: Tally | undefined;
+  weight = 0;
+  readonly infiniteRows = 0;
   readonly #form: RowForm;
   readonly #kernels: Kernels;
   /** Number of the output, and its features. */
@@ -65,8 +67,8 @@ export class RowLoss implements Loss, LossPieces {
     });
   }
 
-  check(target: unknown, rows: number): Targets {
-    return { values: this.#form.check(target, rows) };
+  check(target: unknown, of: Wanted): Targets {
+    return { values: this.#form.check(target, of) };
   }
 
   put(workspace: Workspace, { values }: Targets, stretch: Stretch, sum: number): number {
@@ -115,7 +117,8 @@ export class RowLoss implements Loss, LossPieces {
       this.#kernels.zero(gradient, valid * row, (workspace.batch - valid) * row);
     }
     const { rows } = extent;
-    const scale = scaleOf(this.put(workspace, targets, { ...stretch, extent }, 0));
+    this.weight = this.put(workspace, targets, { ...stretch, extent }, 0);
+    const scale = scaleOf(this.weight);
     this.run(workspace, factor * scale, replayed, 0);
     return this.total(rows, scale);
   }

@@ -59,6 +59,9 @@ export interface AdagradOptions extends CommonOptions {
 
 export type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
 
+/** The optimizer of a trainer that names none. */
+export const DEFAULT_OPTIMIZER: OptimizerOptions = { type: 'adam', learningRate: 0.001 };
+
 const KEYS = {
   sgd: ['momentum', 'dampening', 'nesterov'],
   rmsprop: ['alpha', 'eps', 'momentum'],
@@ -72,8 +75,6 @@ interface Step {
   /** Updates before it. */
   readonly taken: number;
   readonly rate: number;
-  /** Of the gradients. */
-  readonly scale: number;
 }
 
 /** An optimizer's checked options as the fields of the kernels' descriptor. */
@@ -150,9 +151,9 @@ function sgd(options: SgdOptions, isKeras: boolean): Rule {
   return {
     hasFirst: decayFirst > 0,
     hasSecond: false,
-    fieldsOf: ({ taken, rate, scale }) =>
+    fieldsOf: ({ taken, rate }) =>
       isKeras
-        ? { ...fields, weightFirst: 1, scale: scale * rate, rate: 1 }
+        ? { ...fields, weightFirst: 1, scale: rate, rate: 1 }
         : { ...fields, weightFirst: taken === 0 ? 1 : 1 - dampening },
   };
 }
@@ -226,30 +227,111 @@ export interface Range {
   readonly weightDecay: number;
 }
 
+/** The fields of one update of every range that moves, but for its places. */
+export function rangeFields(
+  optimizer: Optimizer,
+  ranges: readonly Range[],
+  step: Step,
+): RangeFields[] {
+  return ranges
+    .filter(({ share }) => share > 0)
+    .map(({ offset, length, share, weightDecay }) => {
+      const rate = step.rate * share;
+      return {
+        offset,
+        count: length,
+        optimizer: OPTIMIZER_SGD,
+        rate,
+        scale: 1,
+        decayFirst: 0,
+        weightFirst: 0,
+        decaySecond: 0,
+        weightSecond: 0,
+        nesterov: 0,
+        weightDecay: optimizer.isDecoupled ? 0 : weightDecay,
+        keep: optimizer.isDecoupled ? 1 - rate * weightDecay : 1,
+        correctionFirst: 1,
+        ...optimizer.fieldsOf({ ...step, rate }),
+      } as RangeFields;
+    });
+}
+
+/** See `Update` in assembly/training/optim.ts. */
+interface RangeFields extends Fields<'Update'> {
+  readonly offset: number;
+  readonly count: number;
+  readonly optimizer: number;
+  readonly rate: number;
+  readonly scale: number;
+  readonly decayFirst: number;
+  readonly weightFirst: number;
+  readonly decaySecond: number;
+  readonly weightSecond: number;
+  readonly nesterov: number;
+  readonly weightDecay: number;
+  readonly keep: number;
+  readonly correctionFirst: number;
+}
+
+/** Bounds of the magnitudes in parameters and moments. */
+export interface Bounds {
+  readonly values: number;
+  readonly first: number;
+  readonly second: number;
+}
+
+/** The least root of second moments that the kernels divide by: those below 1e-30 become zero. */
+const LEAST_ROOT = 1e-15;
+/** Bounds below it leave room for every intermediate number in float32. */
+const SAFE = 1e37;
+
+/**
+ * Bounds after an update by gradients of at most some size, or `undefined` where they say nothing
+ * about whether all is finite then.
+ */
+export function boundsAfter(
+  updates: readonly RangeFields[],
+  { values, first, second }: Bounds,
+  gradient: number,
+): Bounds | undefined {
+  const after = { values, first, second };
+  for (const u of updates) {
+    const g = Math.abs(u.scale) * gradient + u.weightDecay * values;
+    const square = u.decaySecond * second + u.weightSecond * g * g;
+    let moment = u.decayFirst * first + u.weightFirst * g;
+    let step = moment / LEAST_ROOT;
+    if (u.optimizer === OPTIMIZER_SGD) {
+      step = u.nesterov ? u.decayFirst * moment + g : Math.max(moment, g);
+    } else if (u.optimizer === OPTIMIZER_ADAM) step *= u.correctionFirst;
+    else {
+      step = g / LEAST_ROOT;
+      moment = u.decayFirst * first + u.weightFirst * step;
+      step = Math.max(step, moment);
+    }
+    const moved = Math.abs(u.keep) * values + u.rate * step;
+    if (!(Math.max(square, moment, step, moved, g * g) < SAFE)) return undefined;
+    after.values = Math.max(after.values, moved);
+    after.first = Math.max(after.first, moment);
+    after.second = Math.max(after.second, square);
+  }
+  return after;
+}
+
 /** One optimizer step over vectors of parameters, range by range. */
 export function applyOptimizer(
   kernels: Kernels,
   descriptor: Descriptor<'Update'>,
-  optimizer: Optimizer,
-  ranges: readonly Range[],
+  { hasFirst, hasSecond }: Optimizer,
+  updates: readonly RangeFields[],
   vectors: { parameters: Slot; gradients: Slot; first: Slot; second: Slot },
-  step: Step,
 ): void {
-  const { hasFirst, hasSecond, isDecoupled } = optimizer;
-  for (const { offset, length, share, weightDecay } of ranges) {
-    if (share === 0) continue;
-    const rate = step.rate * share;
+  for (const { offset, ...fields } of updates) {
     kernels.write(descriptor, {
       parameters: part(vectors.parameters, offset),
       gradients: part(vectors.gradients, offset),
       first: hasFirst ? part(vectors.first, offset) : NONE,
       second: hasSecond ? part(vectors.second, offset) : NONE,
-      count: length,
-      rate,
-      scale: step.scale,
-      weightDecay: isDecoupled ? 0 : weightDecay,
-      keep: isDecoupled ? 1 - rate * weightDecay : 1,
-      ...optimizer.fieldsOf({ ...step, rate }),
+      ...fields,
     });
     kernels.run.optimizer_update(descriptor.address);
   }

@@ -1,4 +1,4 @@
-import { checkInteger, checkKeys, checkNumber } from '../../base/check.ts';
+import { checkChoice, checkInteger, checkKeys, checkNumber } from '../../base/check.ts';
 
 /**
  * The learning rate of an update, counted from 0, of `updates` in all: what `trainer.fit` takes as
@@ -7,10 +7,10 @@ import { checkInteger, checkKeys, checkNumber } from '../../base/check.ts';
  */
 export type Schedule = (update: number, updates: number) => number;
 
-/** Down to zero in a straight line. */
+/** Down to zero in a straight line, and zero from there on. */
 export function linearDecay(rate: number): Schedule {
   checkNumber('rate', rate, 0);
-  return (update, updates) => rate * (1 - update / updates);
+  return (update, updates) => rate * Math.max(0, 1 - update / updates);
 }
 
 /** Times `factor` after every `every` updates. */
@@ -28,7 +28,7 @@ export function stepDecay(rate: number, options: { every: number; factor: number
 
 /**
  * Up from zero over `warmup` updates, then down to `floor` along half a cosine (Loshchilov & Hutter
- * 2017).
+ * 2017), where it stays.
  */
 export function cosineDecay(
   rate: number,
@@ -37,10 +37,10 @@ export function cosineDecay(
   checkNumber('rate', rate, 0);
   checkKeys('options', options, ['warmup', 'floor']);
   const warmup = checkInteger('warmup', options.warmup ?? 0, 0);
-  const floor = checkNumber('floor', options.floor ?? 0, 0);
+  const floor = checkNumber('floor', options.floor ?? 0, 0, rate);
   return (update, updates) => {
     if (update < warmup) return (rate * (update + 1)) / warmup;
-    const turn = (update - warmup) / Math.max(1, updates - warmup);
+    const turn = Math.min(1, (update - warmup) / Math.max(1, updates - warmup));
     return floor + ((rate - floor) * (1 + cosine(turn))) / 2;
   };
 }
@@ -57,49 +57,98 @@ function cosine(x: number): number {
   return -angle * (1 + sum);
 }
 
-/** How many losses in a row were not lower than the best by more than `minDelta`. */
+/** How many losses in a row were not lower than the best by more than a margin. */
 export class Patience {
   best: number = Infinity;
   waited = 0;
-  readonly #minDelta: number;
+  /** How much lower than the best so far a loss has to be. */
+  readonly #marginOf: (best: number) => number;
 
-  constructor(minDelta: number) {
-    this.#minDelta = minDelta;
+  constructor(marginOf: (best: number) => number) {
+    this.#marginOf = marginOf;
   }
 
   report(loss: number): void {
-    const isBetter = Number.isFinite(loss) && loss < this.best - this.#minDelta;
+    const { best } = this;
+    const isFirst = best === Infinity;
+    const isBetter = Number.isFinite(loss) && (isFirst || loss < best - this.#marginOf(best));
     if (isBetter) this.best = loss;
     this.waited = isBetter ? 0 : this.waited + 1;
   }
 }
 
+export interface PlateauOptions {
+  /** Of the rate; default 0.1. */
+  readonly factor?: number;
+  /** Reports without a better loss that are borne; default 10. */
+  readonly patience?: number;
+  /** What a loss has to be lower by to be better than the best so far; default 1e-4. */
+  readonly threshold?: number;
+  /** Whether `threshold` is a share of the best loss (`rel`, the default) or a difference (`abs`). */
+  readonly thresholdMode?: 'rel' | 'abs';
+  /** Reports after a reduction that are not counted; default 0. */
+  readonly cooldown?: number;
+  /** The rate never falls below it; default 0. */
+  readonly minLr?: number;
+  /** A reduction by less than it does not take place; default 1e-8. */
+  readonly eps?: number;
+}
+
 /**
  * Times `factor` once a loss has not fallen for more than `patience` reports
- * (`torch.optim.lr_scheduler.ReduceLROnPlateau`). As the `learningRate` of `fit` it receives every
- * validation.
+ * (`torch.optim.lr_scheduler.ReduceLROnPlateau` of mode `min`, with its defaults). As the
+ * `learningRate` of `fit` it receives every validation; a run that does not resume another starts
+ * it anew.
  */
 export class ReduceOnPlateau {
   rate: number;
   /** @internal `fit` keeps it in snapshots. */
-  readonly heard: Patience = new Patience(0);
+  readonly heard: Patience;
+  /** @internal Reports until the next is counted. */
+  cooling = 0;
+  readonly #initial: number;
   readonly #factor: number;
   readonly #patience: number;
+  readonly #cooldown: number;
+  readonly #least: number;
+  readonly #eps: number;
 
-  constructor(rate: number, options: { factor?: number; patience?: number } = {}) {
-    checkKeys('options', options, ['factor', 'patience']);
+  constructor(rate: number, options: PlateauOptions = {}) {
+    const keys = ['factor', 'patience', 'threshold', 'thresholdMode', 'cooldown', 'minLr', 'eps'];
+    checkKeys('options', options, keys);
     this.rate = checkNumber('rate', rate, 0);
+    this.#initial = rate;
     this.#factor = checkNumber('factor', options.factor ?? 0.1, 0, 1);
     this.#patience = checkInteger('patience', options.patience ?? 10, 0);
+    this.#cooldown = checkInteger('cooldown', options.cooldown ?? 0, 0);
+    this.#least = checkNumber('minLr', options.minLr ?? 0, 0, rate);
+    this.#eps = checkNumber('eps', options.eps ?? 1e-8, 0);
+    const threshold = checkNumber('threshold', options.threshold ?? 1e-4, 0);
+    const mode = checkChoice('thresholdMode', options.thresholdMode ?? 'rel', ['rel', 'abs']);
+    this.heard = new Patience((best) => (mode === 'rel' ? threshold * best : threshold));
   }
 
   /** The rate after hearing of a loss. */
   report(loss: number): number {
-    this.heard.report(loss);
-    if (this.heard.waited > this.#patience) {
-      this.rate *= this.#factor;
-      this.heard.waited = 0;
+    const { heard } = this;
+    heard.report(loss);
+    if (this.cooling > 0) {
+      this.cooling--;
+      heard.waited = 0;
+    }
+    if (heard.waited > this.#patience) {
+      const reduced = Math.max(this.rate * this.#factor, this.#least);
+      if (this.rate - reduced > this.#eps) this.rate = reduced;
+      this.cooling = this.#cooldown;
+      heard.waited = 0;
     }
     return this.rate;
+  }
+
+  /** Forgets what it has heard, and goes back to the rate that it was made with. */
+  reset(): void {
+    Object.assign(this.heard, { best: Infinity, waited: 0 });
+    this.rate = this.#initial;
+    this.cooling = 0;
   }
 }

@@ -3,8 +3,14 @@ import { GatefoldError } from '../../base/errors.ts';
 import { rangesOf } from './groups.ts';
 import { part } from '../../engine/plan.ts';
 import type { Descriptor, Plan, Slot } from '../../engine/plan.ts';
-import { applyOptimizer, createOptimizer } from './optimizer.ts';
-import type { Optimizer, Range } from './optimizer.ts';
+import {
+  DEFAULT_OPTIMIZER,
+  applyOptimizer,
+  boundsAfter,
+  createOptimizer,
+  rangeFields,
+} from './optimizer.ts';
+import type { Bounds, Optimizer, Range } from './optimizer.ts';
 import type { Store } from '../../graph/parameters.ts';
 import type { TrainerOptions, UpdateReport } from '../options.ts';
 
@@ -25,9 +31,11 @@ export class Updater {
   readonly #first: Slot;
   readonly #second: Slot;
   readonly #descriptor: Descriptor<'Update'>;
+  /** Bounds of what the last update left, as long as nobody else changed the parameters. */
+  #known: { readonly version: number; readonly bounds: Bounds | undefined };
 
   constructor(plan: Plan, store: Store, options: TrainerOptions) {
-    const { optimizer = { type: 'adam', learningRate: 0.001 }, groups = [] } = options;
+    const { optimizer = DEFAULT_OPTIMIZER, groups = [] } = options;
     const { length } = store.values;
     this.#store = store;
     this.#options = options;
@@ -39,6 +47,7 @@ export class Updater {
     this.#first = plan.reserve(hasFirst ? length : 0);
     this.#second = plan.reserve(hasSecond ? length : 0);
     this.#descriptor = plan.descriptor('Update');
+    this.#known = { version: store.version, bounds: undefined };
   }
 
   /** Readies the moments, once the plan is placed. */
@@ -63,9 +72,12 @@ export class Updater {
     return vectors;
   }
 
-  /** Clips the gradients and moves the parameters. Where they are not finite, nothing moves. */
+  /**
+   * Clips the gradients and moves the parameters. Where they, or what they would move to, are not
+   * finite, nothing moves.
+   */
   update(): UpdateReport {
-    const { kernels, values } = this.#store;
+    const { kernels } = this.#store;
     const { gradients } = this;
     for (const { offset, length, share } of this.#ranges) {
       if (share === 0) kernels.zero(gradients, offset, length);
@@ -76,17 +88,68 @@ export class Updater {
       this.notFinite('norm of the gradients', gradNorm);
       return { gradNorm, finite: false };
     }
-    const scale = this.#clip(gradNorm);
-    const vectors = { parameters: values, gradients, first: this.#first, second: this.#second };
-    const step = { taken: this.updates, rate: this.#rate, scale };
-    applyOptimizer(kernels, this.#descriptor, this.#optimizer, this.#ranges, vectors, step);
+    this.#clip(gradNorm);
+    const step = { taken: this.updates, rate: this.#rate };
+    const updates = rangeFields(this.#optimizer, this.#ranges, step);
+    const largest = Math.min(gradNorm, this.#mostClipped);
+    const bounds = boundsAfter(updates, this.#bounds, largest);
+    const wrong = bounds ? undefined : this.#tryUpdate(updates);
+    if (bounds) this.#apply(updates);
+    if (wrong !== undefined) {
+      this.notFinite('largest parameter or moment that the update leaves', wrong);
+      return { gradNorm, finite: false };
+    }
     this.updates++;
-    this.#store.version++;
+    this.#known = { version: ++this.#store.version, bounds };
     return { gradNorm, finite: true };
   }
 
+  #apply(updates: ReturnType<typeof rangeFields>): void {
+    const { kernels, values: parameters } = this.#store;
+    const { gradients } = this;
+    const vectors = { parameters, gradients, first: this.#first, second: this.#second };
+    applyOptimizer(kernels, this.#descriptor, this.#optimizer, updates, vectors);
+  }
+
+  /**
+   * The same with a copy of everything, which is put back where a number was finite, or another, and
+   * is not finite now: gives that number.
+   */
+  #tryUpdate(updates: ReturnType<typeof rangeFields>): number | undefined {
+    const { kernels } = this.#store;
+    const slots = this.vectors.map(([, slot]) => slot);
+    const before = slots.map((slot) => kernels.floats(slot).slice());
+    this.#apply(updates);
+    for (const [k, slot] of slots.entries()) {
+      const wrong = kernels
+        .floats(slot)
+        .find((value, i) => !Number.isFinite(value) && !Object.is(value, before[k]![i]));
+      if (wrong === undefined) continue;
+      slots.forEach((own, j) => kernels.floats(own).set(before[j]!));
+      return wrong;
+    }
+    return undefined;
+  }
+
+  /** Of the magnitudes of parameters and moments: known from the last update, or found by norms. */
+  get #bounds(): Bounds {
+    const { version, bounds } = this.#known;
+    if (bounds && version === this.#store.version) return bounds;
+    const { kernels, values } = this.#store;
+    const { hasFirst, hasSecond } = this.#optimizer;
+    const normOf = ({ address, length }: Slot): number => {
+      const norm = Math.sqrt(kernels.run.gradient_squares(address, length));
+      return Number.isFinite(norm) ? norm : Infinity;
+    };
+    return {
+      values: normOf(values),
+      first: hasFirst ? normOf(this.#first) : 0,
+      second: hasSecond ? normOf(this.#second) : 0,
+    };
+  }
+
   /** Throws, unless such an update is to be skipped. */
-  notFinite(what: string, value: number): void {
+  notFinite(what: string, value: number | string): void {
     if (this.#options.onNonFinite === 'skip') return;
     throw new GatefoldError(
       'ERR_NON_FINITE',
@@ -95,21 +158,31 @@ export class Updater {
     );
   }
 
-  /** Bounds the gradients; returns the factor that is left for the update to apply. */
-  #clip(gradNorm: number): number {
+  /** The most that clipping leaves of a gradient. */
+  get #mostClipped(): number {
+    const { gradClip } = this.#options;
+    return gradClip && 'value' in gradClip ? gradClip.value : Infinity;
+  }
+
+  /** Bounds the gradients. */
+  #clip(gradNorm: number): void {
     const { gradClip } = this.#options;
     const { run } = this.#store.kernels;
-    if (!gradClip || 'step' in gradClip) return 1;
-    if ('norm' in gradClip) return Math.min(1, gradClip.norm / (gradNorm + 1e-6));
+    const { gradients } = this;
+    if (!gradClip || 'step' in gradClip) return;
+    if ('norm' in gradClip) {
+      const factor = gradClip.norm / (gradNorm + 1e-6);
+      if (factor < 1) run.values_scale(gradients.address, gradients.length, factor);
+      return;
+    }
     if ('value' in gradClip) {
-      run.values_clamp(this.gradients.address, this.gradients.length, gradClip.value);
-      return 1;
+      run.values_clamp(gradients.address, gradients.length, gradClip.value);
+      return;
     }
     for (const { offset, length } of this.#store.parameters) {
-      const { address } = part(this.gradients, offset);
+      const { address } = part(gradients, offset);
       const norm = Math.sqrt(run.gradient_squares(address, length));
       if (norm > gradClip.tensorNorm) run.values_scale(address, length, gradClip.tensorNorm / norm);
     }
-    return 1;
   }
 }
