@@ -168,6 +168,51 @@ export function readState(
   return Object.fromEntries(state);
 }
 
+/** Writes one row of a state, as `readState` gives it, to that row alone. Allocates nothing. */
+export function writeRow(
+  kernels: Kernels,
+  places: readonly StatePlace[],
+  state: ModelState,
+  batch: number,
+  b: number,
+): void {
+  for (let i = 0; i < places.length; i++) {
+    const { node, spec, place, slot } = places[i]!;
+    const { count, row, width } = spec;
+    const values = state[node.layer]![spec.role]!;
+    for (let k = 0; k < count; k++) {
+      const view = kernels.arena.floats;
+      const [to, from] = [
+        slot.address / 4 + (k * batch + b) * row,
+        ((place + k) * batch + b) * width,
+      ];
+      for (let j = 0; j < width; j++) view[to + j] = values[from + j]!;
+    }
+  }
+}
+
+/** A copy of one row of the states, as a state of batch 1. */
+export function readRow(
+  kernels: Kernels,
+  places: readonly StatePlace[],
+  batch: number,
+  b: number,
+): ModelState {
+  const all = readState(kernels, places, batch);
+  const layers = [...byLayer(places)].map(([layer, roles]) => {
+    const arrays = [...roles].map(([role, stack]) => {
+      const { width } = stack[0]!.spec;
+      const rows = Array.from({ length: countOf(stack) }, (_, k) => {
+        const from = (k * batch + b) * width;
+        return [...all[layer]![role]!.subarray(from, from + width)];
+      });
+      return [role, Float32Array.from(rows.flat())];
+    });
+    return [layer, Object.fromEntries(arrays) as LayerState];
+  });
+  return Object.fromEntries(layers) as ModelState;
+}
+
 /** Writes the states of one place to their part of a layer's array. Allocates nothing. */
 function takeState(
   kernels: Kernels,

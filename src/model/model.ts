@@ -65,8 +65,8 @@ type Named = Readonly<Record<string, Float32Array>>;
 /** Products after which V8 has compiled what runs again and again for the second time. */
 const WARM_WORK = 1e8;
 
-/** Most calls to warm up with: each is work, however small the model. */
-const MAX_WARM_CALLS = 1e6;
+/** Most calls to warm up with: some microseconds each, however small the model. */
+const MAX_WARM_CALLS = 5000;
 
 /** A checked call on its way through the chunks. */
 interface RunningSequence extends Sequence {

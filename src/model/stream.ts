@@ -9,6 +9,7 @@ import {
   viewOf,
 } from '../base/arrays.ts';
 import {
+  checkChoice,
   checkFloats,
   checkInteger,
   checkIntegers,
@@ -28,8 +29,10 @@ import {
   StateWriter,
   checkState,
   copyState,
+  readRow,
   readState,
   unplaced,
+  writeRow,
   writeState,
 } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
@@ -53,22 +56,44 @@ export interface StreamOptions {
   /** Steps of these sequences, and the valid ones of every row. */
   readonly steps?: Readonly<Record<string, number>>;
   readonly lengths?: Readonly<Record<string, ArrayLike<number>>>;
+  /**
+   * What a frame with a number that is not finite does: it goes through and stays in the states
+   * (`propagate`, the default), is an error before anything changes (`throw`), or starts its row
+   * over and is read as zeros (`reset`).
+   */
+  readonly onNonFinite?: NonFinite;
 }
+
+export type NonFinite = 'propagate' | 'throw' | 'reset';
 
 /** The model that a stream runs, which has to live as long. */
 interface StreamOwner {
   readonly engine: Engine;
 }
 
-/** Steps that one call of the kernels may work through. */
-const BLOCK = 16;
+/**
+ * Steps that one call of the kernels may work through, and rows: more of either cost memory and
+ * gain nothing.
+ */
+const [MAX_STEPS, MAX_ROWS] = [16, 64];
+
+/** Steps of a call of the kernels for a batch. */
+function blockOf(batch: number): number {
+  return Math.max(1, Math.min(MAX_STEPS, Math.floor(MAX_ROWS / batch)));
+}
+
+/** Calls that are enough for V8 to have compiled the way of a stream for the second time. */
+const WARM_CALLS = 2000;
+/** Products after which the same holds of the kernels. */
+const WARM_WORK = 1e8;
 
 /** Elements that are copied one by one as fast as by a call. */
 const FEW = 32;
 
 /**
  * The state of a running sequence over a model; after a `pool` of mode `last` every step is the
- * last so far. `step`, `run` and `save(into)` allocate nothing.
+ * last so far. `step`, `run`, `copyFrom`, `reset(row)` and `save(into)` allocate nothing from the
+ * second time on.
  */
 export class Stream extends HostDisposable {
   /** B */
@@ -77,24 +102,31 @@ export class Stream extends HostDisposable {
   readonly #store: Store;
   readonly #kernels: Kernels;
   readonly #workspace: Workspace;
-  /** The states before the next step; those after n steps, for n up to BLOCK. */
+  readonly #onNonFinite: NonFinite;
+  /** Most steps of a call of the kernels. */
+  readonly #block: number;
+  /** The states before the next step; those after n steps, for n up to that many. */
   readonly #states: readonly (readonly StatePlace[])[];
   readonly #options: StreamOptions;
   readonly #writer: StateWriter;
   /** What it takes and gives at every step. */
   readonly #inputs: readonly StreamPort[];
   readonly #outputs: readonly StreamPort[];
-  /** Views of a whole block and of one step, remade when the memory has grown. */
+  /** Views of some steps, remade when the memory has grown. */
   #views: Views;
+  /** The states that it was made with, once a row has started over. */
+  #start: ModelState | undefined;
   #disposed = false;
 
   private constructor(owner: StreamOwner, store: Store, options: StreamOptions) {
     super();
-    const keys = ['batch', 'state', 'given', 'steps', 'lengths'] as const;
+    const keys = ['batch', 'state', 'given', 'steps', 'lengths', 'onNonFinite'] as const;
     const given = readOptions('options', options, keys);
     const { graph } = store;
     const batch = checkInteger('batch', given.batch ?? 1, 1);
     const state = checkState(unplaced(graph), given.state ?? {}, batch);
+    const choices = ['propagate', 'throw', 'reset'] as const;
+    this.#onNonFinite = checkChoice('onNonFinite', given.onNonFinite ?? 'propagate', choices);
     store.checkAlive();
     kernelsOf(owner.engine);
     const { noStream } = graph;
@@ -105,9 +137,12 @@ export class Stream extends HostDisposable {
     this.#options = { ...given, state };
     this.#store = store;
     this.#kernels = store.kernels;
-    const shape = { batch, steps: [...whole.totals, BLOCK], everyStep: true };
+    this.#block = blockOf(batch);
+    const shape = { batch, steps: [...whole.totals, this.#block], everyStep: true };
     this.#workspace = new Workspace(store, shape, `a stream of batch ${this.batch}`, this);
-    this.#states = Array.from({ length: BLOCK + 1 }, (_, step) => this.#workspace.states(step));
+    this.#states = Array.from({ length: this.#block + 1 }, (_, step) =>
+      this.#workspace.states(step),
+    );
     this.#writer = new StateWriter(this.#states[0]!, batch);
     const { inputs, outputs } = this.#workspace;
     this.#inputs = inputs
@@ -123,7 +158,7 @@ export class Stream extends HostDisposable {
     this.#outputs = outputs.map(({ name, slot, width, row }) => {
       return { name, slot, width, row, tokens: undefined, given: NOTHING };
     });
-    this.#views = this.#createViews();
+    this.#views = { memory: this.#kernels.arena.floats, blocks: [] };
     this.#begin(whole);
     // Arrays are checked against the batch: it stays what it is.
     Object.freeze(this);
@@ -199,12 +234,56 @@ export class Stream extends HostDisposable {
       port.given = checkFloats(title, own, length, 'steps x batch x outputs', orLonger);
     }
     for (let k = 0; k < inputs.length; k++) this.#protect(inputs[k]!, steps);
-    if (this.#views.memory !== this.#kernels.arena.floats) this.#views = this.#createViews();
-    const whole = steps - (steps % BLOCK);
-    for (let first = 0; first < whole; first += BLOCK) this.#advance(first, BLOCK);
-    for (let first = whole; first < steps; first++) this.#advance(first, 1);
+    if (this.#onNonFinite !== 'propagate' && !this.#isFinite(rows)) this.#restart(steps);
+    else this.#through(0, steps);
     for (let k = 0; k < inputs.length; k++) inputs[k]!.given = NOTHING;
     for (let k = 0; k < outputs.length; k++) outputs[k]!.given = NOTHING;
+  }
+
+  /** Runs a part of the steps of a call. */
+  #through(from: number, to: number): void {
+    const { memory } = this.#views;
+    const { floats } = this.#kernels.arena;
+    if (memory !== floats) this.#views = { memory: floats, blocks: [] };
+    for (let first = from; first < to; first += this.#block) {
+      this.#advance(first, Math.min(this.#block, to - first));
+    }
+  }
+
+  /** Whether the first rows of all inputs of features are finite. */
+  #isFinite(rows: number): boolean {
+    for (let k = 0; k < this.#inputs.length; k++) {
+      const { given, width, tokens } = this.#inputs[k]!;
+      if (tokens !== undefined) continue;
+      for (let i = 0; i < rows * width; i++) if (!Number.isFinite(given[i]!)) return false;
+    }
+    return true;
+  }
+
+  /** Runs steps of which some have frames that are not finite: refuses them, or starts over. */
+  #restart(steps: number): void {
+    const { batch } = this;
+    const ports = this.#inputs.filter(({ tokens }) => tokens === undefined);
+    for (const port of ports) port.given = copyOf(port.given, steps * batch * port.width);
+    let from = 0;
+    for (let row = 0; row < steps * batch; row++) {
+      const frames = ports.map(({ given, width }) =>
+        given.subarray(row * width, (row + 1) * width),
+      );
+      if (frames.every((frame) => frame.every(Number.isFinite))) continue;
+      const [step, b] = [Math.floor(row / batch), row % batch];
+      if (this.#onNonFinite === 'throw') {
+        throw new GatefoldError(
+          'ERR_NON_FINITE',
+          `the frame of step ${step} and row ${b} is not finite; nothing was run. Look for such values in "x", or make the stream with onNonFinite: 'reset'`,
+        );
+      }
+      for (const frame of frames) frame.fill(0);
+      this.#through(from, step);
+      from = step;
+      this.#resetRow(b);
+    }
+    this.#through(from, steps);
   }
 
   /**
@@ -230,7 +309,7 @@ export class Stream extends HostDisposable {
   }
 
   #advance(first: number, steps: number): void {
-    const views = steps === 1 ? this.#views.single : this.#views.block;
+    const views = (this.#views.blocks[steps] ??= this.#viewsOf(steps));
     for (let k = 0; k < this.#inputs.length; k++) {
       const { given, width } = this.#inputs[k]!;
       const target = views.inputs[k]!;
@@ -266,28 +345,104 @@ export class Stream extends HostDisposable {
     }
   }
 
-  #createViews(): Views {
+  #viewsOf(steps: number): Block {
     const kernels = this.#kernels;
-    const views = (steps: number): Block => {
-      const rows = steps * this.batch;
-      return {
-        inputs: this.#inputs.map(({ slot, width, tokens }) => {
-          const length = rows * width;
-          return tokens === undefined
-            ? kernels.floats(slot, 0, length)
-            : kernels.integers(slot, 0, length);
-        }),
-        outputs: this.#outputs.map(({ slot, row }) => kernels.floats(slot, 0, rows * row)),
-      };
+    const rows = steps * this.batch;
+    return {
+      inputs: this.#inputs.map(({ slot, width, tokens }) => {
+        const length = rows * width;
+        return tokens === undefined
+          ? kernels.floats(slot, 0, length)
+          : kernels.integers(slot, 0, length);
+      }),
+      outputs: this.#outputs.map(({ slot, row }) => kernels.floats(slot, 0, rows * row)),
     };
-    return { memory: kernels.arena.floats, single: views(1), block: views(BLOCK) };
   }
 
-  /** Starts over from the states that the stream was made with; zero where it got none. */
-  reset(): void {
+  /**
+   * Starts over from the states that the stream was made with; zero where it got none.
+   *
+   * @param row of the batch, which starts over alone; default all.
+   */
+  reset(row?: number): void {
+    if (row !== undefined) {
+      this.#checkAlive();
+      this.#resetRow(checkInteger('row', row, 0, this.batch - 1));
+      return;
+    }
     this.restore(this.#options.state!);
     this.#workspace.arrangeSteps(1);
     this.#workspace.begin();
+  }
+
+  #resetRow(row: number): void {
+    this.#start ??= this.#startStates();
+    writeRow(this.#kernels, this.#states[0]!, this.#start, this.batch, row);
+  }
+
+  /** The states that the stream starts from, found by starting over and going back. */
+  #startStates(): ModelState {
+    const kept = this.save();
+    this.reset();
+    const start = this.save();
+    this.restore(kept);
+    return start;
+  }
+
+  /**
+   * A copy of the states of one row, as a stream of batch 1 takes them.
+   *
+   * @example
+   *   const alone = model.stream({ state: stream.state(3) });
+   */
+  state(row: number): ModelState {
+    this.#checkAlive();
+    checkInteger('row', row, 0, this.batch - 1);
+    return readRow(this.#kernels, this.#states[0]!, this.batch, row);
+  }
+
+  /**
+   * Goes on from where another stream is: one of the same model and batch. What it was made with
+   * stays its own.
+   */
+  copyFrom(other: Stream): void {
+    this.#checkAlive();
+    const isStream = typeof other === 'object' && other !== null && #store in other;
+    if (!isStream || other.#store !== this.#store || other.batch !== this.batch) {
+      throw new GatefoldError(
+        'ERR_ARGUMENT',
+        `"other" expected a stream of the same model with a batch of ${this.batch}, got ${isStream ? `one of another, or a batch of ${other.batch}` : show(other)}`,
+      );
+    }
+    other.#checkAlive();
+    copyState(this.#kernels, other.#states[0]!, this.#states[0]!, this.batch);
+  }
+
+  /**
+   * Runs steps of zeros, alone and in blocks, until the engine of the host has compiled this way
+   * for good: some tens of milliseconds, before the first call that somebody waits for. States do
+   * not change.
+   */
+  warmUp(): void {
+    this.#checkAlive();
+    const kept = this.save();
+    const most = this.#block + 1;
+    const named = (ports: readonly StreamPort[]): Record<string, Input> => {
+      const rows = most * this.batch;
+      const arrays = ports.map(({ name, width, tokens }) => {
+        const length = rows * width;
+        return [name, tokens === undefined ? new Float32Array(length) : new Int32Array(length)];
+      });
+      return Object.fromEntries(arrays) as Record<string, Input>;
+    };
+    const [x, out] = [named(this.#inputs), named(this.#outputs) as Record<string, Float32Array>];
+    const { parameters, graph } = this.#store;
+    const work = parameters.reduce((sum, { length }) => sum + length, graph.rowLength) * this.batch;
+    for (const steps of [most, 1]) {
+      const calls = Math.min(WARM_CALLS, Math.ceil(WARM_WORK / (work * steps)));
+      for (let call = 0; call < calls; call++) this.#run(x, out, steps, true);
+    }
+    this.restore(kept);
   }
 
   /** Another stream that goes on from the same state, and starts over as this one does. */
@@ -416,6 +571,6 @@ interface Block {
 
 interface Views {
   readonly memory: Float32Array;
-  readonly single: Block;
-  readonly block: Block;
+  /** By the number of steps. */
+  readonly blocks: Block[];
 }

@@ -22,4 +22,13 @@ export const mutants = {
       'madd(f32x4.splat(decay), v128.load(moment), weighted)',
     ],
   ],
+  'a flushed moment leaves a step without a bound': [
+    ['v128.bitselect(least, f32x4.add(root, eps), f32x4.eq(root, zero))', 'f32x4.add(root, eps)'],
+  ],
+  'nothing divided by nothing is a step': [
+    ['v128.and(f32x4.div(x, divisor), f32x4.ne(divisor, zero))', 'f32x4.div(x, divisor)'],
+  ],
+  'no decay times a parameter that is not finite': [
+    ['  if (u.weightDecay == 0) return scaled;\n', ''],
+  ],
 };
