@@ -33,7 +33,7 @@ export function checkNumber(
   high: number = MAX_FLOAT,
 ): number {
   if (typeof value === 'number' && value >= low && value <= high) return value;
-  const range = high === MAX_FLOAT ? `of at least ${low}` : `from ${low} to ${high}`;
+  const range = high >= MAX_FLOAT ? `of at least ${low}` : `from ${low} to ${high}`;
   throw new GatefoldError(
     'ERR_ARGUMENT',
     `"${name}" expected a number ${range}, got ${show(value)}`,
