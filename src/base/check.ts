@@ -81,7 +81,7 @@ export function ownFloats(
   length: number,
   shape: string,
 ): Float32Array {
-  return owned('Float32Array', checkFloats(name, toFloats(name, value), length, shape));
+  return owned('Float32Array', checkFloats(name, toFloats(name, value, length), length, shape));
 }
 
 /** The same of any length from `least` on. */
@@ -92,15 +92,20 @@ export function anyFloats(name: string, value: unknown, least = 0): Float32Array
 /**
  * The numbers of a list or typed array of another kind as float32, each rounded to the nearest; one
  * that float32 has no finite number for is refused. Anything else as it is.
+ *
+ * @param length a list of which is converted; default any.
  */
-export function toFloats(name: string, value: unknown): unknown {
-  return converted('Float32Array', name, value, isFloat);
+export function toFloats(name: string, value: unknown, length?: number): unknown {
+  return converted('Float32Array', name, value, length, isFloat);
 }
 
-/** The whole numbers of a list or typed array of another kind as i32; anything else as it is. */
-export function toTokens(name: string, value: unknown): unknown {
-  return converted('Int32Array', name, value, isWhole);
+/** The same of whole numbers as i32. */
+export function toTokens(name: string, value: unknown, length?: number): unknown {
+  return converted('Int32Array', name, value, length, isWhole);
 }
+
+/** Numbers of a list that is converted: longer ones come as the array that they become. */
+const MAX_LIST = 2 ** 27;
 
 /** What is not finite is passed on: it may be padding, or what the caller looks for. */
 const isFloat = (number: number): boolean =>
@@ -117,9 +122,14 @@ function converted(
   kind: 'Float32Array' | 'Int32Array',
   name: string,
   value: unknown,
+  length: number | undefined,
   fits: (number: number) => boolean,
 ): unknown {
-  if (!isOther(kind, value)) return value;
+  if (!isOther(kind, value) || value.length !== (length ?? value.length)) return value;
+  if (value.length > MAX_LIST) {
+    const message = `"${name}" expected at most ${MAX_LIST} numbers, got ${show(value)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
   const want = kind === 'Int32Array' ? 'a whole number' : 'a number of float32';
   const array = new globalThis[kind](value.length);
   for (let i = 0; i < array.length; i++) {
@@ -173,7 +183,7 @@ export function ownTokens(
   limit: number,
   { other = 0, isRead = ALL }: { readonly other?: number; readonly isRead?: IsRead } = {},
 ): Int32Array {
-  const given = checkIntegers(name, toTokens(name, value), length, shape);
+  const given = checkIntegers(name, toTokens(name, value, length), length, shape);
   const tokens = owned('Int32Array', given);
   checkTokens(name, tokens, length, limit, { other, isRead });
   return tokens;
@@ -213,7 +223,7 @@ function checkArray<K extends 'Float32Array' | 'Int32Array'>(
   }
   const want = `${orLonger ? 'at least ' : ''}${length}`;
   throw new GatefoldError(
-    isArray ? 'ERR_SHAPE' : 'ERR_ARGUMENT',
+    isArray || (isOther(kind, value) && value.length !== length) ? 'ERR_SHAPE' : 'ERR_ARGUMENT',
     `"${name}" expected ${kind} of length ${want} (${shape}), got ` +
       (isArray ? `length ${lengthOf(value)}` : show(value)),
   );

@@ -48,7 +48,7 @@ export interface RankedClass {
  */
 export function softmax(logits: Float32Array, options: SoftmaxOptions = {}): Float32Array {
   const { temperature = 1, out } = readOptions('options', options, ['temperature', 'out']);
-  if (checkNumber('temperature', temperature, 0) === 0) {
+  if (checkNumber('temperature', temperature, 0, Number.MAX_VALUE) === 0) {
     throw new GatefoldError(
       'ERR_ARGUMENT',
       '"temperature" expected a number above 0, got 0: argmax() gives the likeliest class',
@@ -105,7 +105,7 @@ export function topK(row: Float32Array, k: number): RankedClass[] {
 export function sampleToken(logits: Float32Array, options: SampleOptions): number {
   const keys = ['temperature', 'topK', 'random'] as const;
   const { temperature = 1, topK: count, random } = readOptions('options', options, keys);
-  checkNumber('temperature', temperature, 0);
+  checkNumber('temperature', temperature, 0, Number.MAX_VALUE);
   if (typeof random !== 'function') {
     throw new GatefoldError(
       'ERR_ARGUMENT',

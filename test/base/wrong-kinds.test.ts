@@ -230,11 +230,14 @@ describe('an error says which argument it is', () => {
     ],
     [
       'an input',
-      /"sequences\[1\]\.input" expected Float32Array or Int32Array, got Array/,
+      /"sequences\[1\]\.input" expected .*Array of .*, got 'text'/,
       () =>
-        new data.SequenceBuckets([...sequences.slice(0, 1), { input: [1] as never, target: 1 }], {
-          batch: 1,
-        }),
+        new data.SequenceBuckets(
+          [...sequences.slice(0, 1), { input: 'text' as never, target: 1 }],
+          {
+            batch: 1,
+          },
+        ),
     ],
     [
       'a window',

@@ -277,6 +277,7 @@ describe.each(engines)('several parts, $variant SIMD', ({ engine }) => {
       );
       expect(difference(data, sum)).toBeLessThan(1e-6);
     }
+    trainer.zeroGradients();
     const report = trainer.trainOn(x, targets, { lengths });
     expect(report.loss).toBe(loss);
     expect(() => Trainer.create(model, { batch: BATCH, steps: 5, loss: 'mse' })).toThrow(/outputs/);
@@ -368,6 +369,7 @@ describe.each(engines)('several parts, $variant SIMD', ({ engine }) => {
     trainer.backward({ output: dy });
     expect(trainer.gradients().get('lstm.h0_l0')!.data).toEqual(new Float32Array(4));
     // Only the first window of a sequence starts from it.
+    trainer.zeroGradients();
     const target = numbers(output.length);
     const before = model.stateDict().get('lstm.h0_l0')!.data.slice();
     trainer.trainOn(x, target);

@@ -279,7 +279,7 @@ describe('a row', () => {
       use(Float32Array.of(1, 2, NaN)),
     );
     expectError('ERR_SHAPE', /at least 1/, () => use(new Float32Array()));
-    for (const wrong of [null, undefined, [1, 2], Float64Array.of(1, 2), 'text', 3, {}]) {
+    for (const wrong of [null, undefined, 'text', 3, {}]) {
       expectError('ERR_ARGUMENT', /expected Float32Array/, () => use(wrong as Float32Array));
     }
   });

@@ -143,7 +143,8 @@ export const array =
     const Other = Kind === Float32Array ? Int32Array : Float32Array;
     const ways = [
       () => bad(random.pick(JUNK)),
-      () => bad(random.pick([Float64Array, Array, Other, Uint8Array]).from(good)),
+      () => either(random.pick([Float64Array, Array, Other]).from(good)),
+      () => bad(Array.from(good, () => random.pick(['1', null, {}, [1]]))),
       () => bad(Object.assign(Object.create(null), { length })),
       () => bad({ length, [Symbol.toStringTag]: Kind.name, subarray: () => good }),
       () => bad(Object.create(Kind.prototype)),

@@ -247,7 +247,7 @@ pure(
   'cosineDecay',
   0.09,
   (random) => ({
-    args: [random.next(), { warmup: 2, floor: 0.1 }],
+    args: [0.1 + random.next(), { warmup: 2, floor: 0.1 }],
     spots: [
       [[0], wrong.number()],
       [[1, 'warmup'], wrong.count(0)],
@@ -256,7 +256,7 @@ pure(
   }),
   ({ face }, ...given) => face.main.cosineDecay(...given)(3, 10),
 );
-for (const name of ['ReduceOnPlateau', 'ReduceOnPlateau.report']) {
+for (const name of ['ReduceOnPlateau', 'ReduceOnPlateau.report', 'ReduceOnPlateau.reset']) {
   pure(
     name,
     0.09,
@@ -270,7 +270,9 @@ for (const name of ['ReduceOnPlateau', 'ReduceOnPlateau.report']) {
     }),
     ({ face }, ...given) => {
       const plateau = new face.main.ReduceOnPlateau(...given);
-      return [3, 4, 5].map((loss) => plateau.report(loss));
+      const rates = [3, 4, 5].map((loss) => plateau.report(loss));
+      plateau.reset();
+      return [...rates, plateau.rate];
     },
   );
 }

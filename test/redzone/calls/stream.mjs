@@ -101,6 +101,30 @@ ofStream('Stream.reset', 0.3, (stream) => ({
   touches: [stream],
   run: (side) => side.of(stream).reset(),
 }));
+ofStream('Stream.reset row', 0.3, (stream, random) =>
+  call(random, [random.from(0, stream.batch - 1)], [[[0], wrong.count(0, stream.batch - 1)]], {
+    touches: [stream],
+    run: (side, row) => side.of(stream).reset(row),
+  }),
+);
+ofStream('Stream.state', 0.3, (stream, random) =>
+  call(random, [random.from(0, stream.batch - 1)], [[[0], wrong.count(0, stream.batch - 1)]], {
+    run: (side, row) => side.of(stream).state(row),
+  }),
+);
+ofStream('Stream.copyFrom', 0.3, (stream, random, world) => {
+  const other = world.any('stream', random);
+  const fits = other.model === stream.model && other.batch === stream.batch;
+  return {
+    expect: fits ? 'ok' : 'bad',
+    touches: [stream],
+    run: (side) => side.of(stream).copyFrom(side.of(other)),
+  };
+});
+ofStream('Stream.warmUp', 0.05, (stream) => ({
+  touches: [stream],
+  run: (side) => side.of(stream).warmUp(),
+}));
 ofStream('Stream.clone', 0.3, (stream, random, world) => ({
   run: (side) => side.of(stream).clone(),
   keep: (sides) => world.keep('stream', sides, { model: stream.model, batch: stream.batch }),

@@ -129,9 +129,13 @@ ofTrainer('Trainer.trainOn', 8, (trainer, random) => {
     optionsAt: 2,
     touches: [trainer, trainer.model],
     ...nonFinite(trainer),
+    prepare: forget(trainer),
     run: (side, ...given) => side.of(trainer).trainOn(...given),
   });
 });
+
+/** Whether or not `backward` has left gradients, which `trainOn` does not throw away by itself. */
+const forget = (trainer) => (side) => side.of(trainer).zeroGradients();
 
 /**
  * A step after the guarded build's options were changed where it lets them: nothing comes of it.
@@ -150,6 +154,7 @@ function changedOptions(trainer, random, { x, target, options }) {
     given: [x, target, options],
     args: [x, target, options],
     prepare(side) {
+      forget(trainer)(side);
       if (side.index === 0) change(side.of(trainer).options);
     },
     run: (side, ...given) => side.of(trainer).trainOn(...given),
@@ -239,6 +244,7 @@ ofTrainer('Trainer.resetEvaluation', 0.3, (trainer) => ({
   run: (side) => side.of(trainer).resetEvaluation(),
 }));
 ofTrainer('Trainer.updates', 0.15, (trainer) => ({ run: (side) => side.of(trainer).updates }));
+ofTrainer('Trainer.skipped', 0.15, (trainer) => ({ run: (side) => side.of(trainer).skipped }));
 ofTrainer('Trainer.learningRate', 0.3, (trainer, random) =>
   call(random, [0.01], [[[0], wrong.number()]], {
     touches: [trainer],
@@ -314,6 +320,7 @@ ofTrainer('Trainer.fit', 0.8, (trainer, random) => {
     loose: true,
     given: [data.list],
     ...nonFinite(trainer),
+    prepare: forget(trainer),
     async run(side, source, given) {
       const seen = [];
       const checkpoint =
@@ -343,7 +350,7 @@ export function tampered(random, { tensors, metadata }, { model: { sizes }, opti
         shape: [data.length + 1],
         data: new Float32Array(data.length + 1),
       }),
-    () => void copy.tensors.set(name, { shape, data: [...data] }),
+    () => void copy.tensors.set(name, { shape, data: 'numbers' }),
     () => void copy.tensors.set('model.nonsense', { shape: [1], data: new Float32Array(1) }),
     () =>
       void (copy.metadata[random.pick(['updates', 'passes'])] = random.pick(TAMPERED.slice(0, 4))),
@@ -377,6 +384,7 @@ export const keepsTokens = ({ model: { sizes }, options: { bptt } }) =>
 
 /** One update of a trainer, so that it has something to keep or to go back from. */
 export function updateOnce(side, trainer, { x, target, options }) {
+  side.of(trainer).zeroGradients();
   try {
     side.of(trainer).trainOn(x, target, options);
   } catch (error) {
