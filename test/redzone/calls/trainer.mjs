@@ -106,7 +106,7 @@ const wrongLabels = (target, lengths) => (random) => {
   if (random.chance(0.3)) return { ...wrong.array()(random, target), expect: 'either' };
   const row = [...lengths].findIndex((count) => count > 0);
   if (row < 0 || random.chance(0.4)) {
-    const junk = [null, 'text', 7, [1], new Float32Array(target.length)];
+    const junk = [null, 'text', 7, ['1'], new Float32Array(target.length).fill(0.5)];
     return { value: random.pick(junk), expect: 'bad' };
   }
   const value = target.slice();
@@ -350,7 +350,7 @@ export function tampered(random, { tensors, metadata }, { model: { sizes }, opti
         shape: [data.length + 1],
         data: new Float32Array(data.length + 1),
       }),
-    () => void copy.tensors.set(name, { shape, data: 'numbers' }),
+    () => void copy.tensors.set(name, { shape, data: Array.from(data, String) }),
     () => void copy.tensors.set('model.nonsense', { shape: [1], data: new Float32Array(1) }),
     () =>
       void (copy.metadata[random.pick(['updates', 'passes'])] = random.pick(TAMPERED.slice(0, 4))),
