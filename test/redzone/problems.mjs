@@ -50,10 +50,10 @@ function maybe(random, probability, make) {
   return random.chance(probability) ? make() : {};
 }
 
-function recurrent(random) {
+function recurrent(random, mayReadBoth = true) {
   const type = random.pick(['lstm', 'lstm', 'gru', 'gru', 'rnn', 'indrnn', 'mingru']);
   const hiddenSize = random.pick(SIZES);
-  const bidirectional = random.chance(0.2);
+  const bidirectional = random.chance(0.2) && mayReadBoth;
   const layer = { type, hiddenSize };
   const add = (probability, make) => Object.assign(layer, maybe(random, probability, make));
   add(0.25, () => ({ numLayers: 2 }));
@@ -144,7 +144,7 @@ function within(random) {
 
 /** A row of the whole sequence as a sequence again, and as one row at the end. */
 function again(random) {
-  const decoder = { ...recurrent(random), bidirectional: false, merge: 'concat' };
+  const decoder = recurrent(random, /* mayReadBoth */ false);
   return [{ type: 'repeat', steps: random.from(1, 4) }, decoder, { type: 'pool', mode: 'last' }];
 }
 
