@@ -122,6 +122,7 @@ export class SequenceBuckets {
    */
   window(index: number, epoch?: number): SequenceBatch {
     checkInteger('index', index, 0, this.length - 1);
+    if (epoch !== undefined) checkInteger('epoch', epoch, 0);
     const { batch } = this;
     const features = this.#features;
     const members = this.#batchesOf(epoch)[index]!;

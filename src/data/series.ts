@@ -143,6 +143,7 @@ export class SeriesWindows {
    */
   window(index: number, epoch?: number): SeriesWindow {
     checkInteger('index', index, 0, this.length - 1);
+    if (epoch !== undefined) checkInteger('epoch', epoch, 0);
     const { batch } = this;
     const pieces = Array.from({ length: batch }, (_, row) => this.#pieceOf(index, row, epoch));
     const lengths = Int32Array.from(pieces, ({ length }) => length);

@@ -74,7 +74,8 @@ export function splitSequences<T>(
       `"group" expected a function of a sequence, got ${show(group)}`,
     );
   }
-  const groupOf = checkList('sequences', sequences).map(group);
+  const all = Array.from(checkList('sequences', sequences));
+  const groupOf = all.map(group);
   const groups = [...new Set(groupOf)];
   const sizes = new Map<string | number, number>();
   for (const name of groupOf) sizes.set(name, (sizes.get(name) ?? 0) + 1);
@@ -83,12 +84,12 @@ export function splitSequences<T>(
   for (const place of shuffled(groups.length, seed, 0, ORDER.split)) {
     const size = sizes.get(groups[place]!)!;
     // A group goes where it leaves the count closer to what was asked for.
-    if (count + size / 2 > sequences.length * share) continue;
+    if (count + size / 2 > all.length * share) continue;
     chosen.add(groups[place]!);
     count += size;
   }
   return {
-    training: sequences.filter((_, i) => chosen.has(groupOf[i]!)),
-    validation: sequences.filter((_, i) => !chosen.has(groupOf[i]!)),
+    training: all.filter((_, i) => chosen.has(groupOf[i]!)),
+    validation: all.filter((_, i) => !chosen.has(groupOf[i]!)),
   };
 }

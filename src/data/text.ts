@@ -86,11 +86,13 @@ export function splitByPosition<T>(
   fraction: number,
 ): { head: T[]; tail: T[] } {
   checkNumber('fraction', fraction, 0, 1);
-  checkList('texts', texts).forEach((text, i) => checkList(`texts[${i}]`, text));
+  const all = Array.from(checkList('texts', texts), (text, i) =>
+    Array.from(checkList(`texts[${i}]`, text)),
+  );
   const cut = (text: readonly T[]): number => Math.floor(text.length * fraction);
   return {
-    head: texts.flatMap((text) => text.slice(0, cut(text))),
-    tail: texts.flatMap((text) => text.slice(cut(text))),
+    head: all.flatMap((text) => text.slice(0, cut(text))),
+    tail: all.flatMap((text) => text.slice(cut(text))),
   };
 }
 

@@ -27,7 +27,7 @@ export class Course {
   constructor(trainer: Learner, options: FitOptions) {
     const { earlyStopping, learningRate, validation, metrics = [] } = options;
     const keepBest = checkFlag('keepBest', options.keepBest);
-    const isPlateau = typeof learningRate === 'object';
+    const isPlateau = learningRate !== undefined && typeof learningRate !== 'function';
     if (isPlateau && typeof (learningRate as ReduceOnPlateau | null)?.report !== 'function') {
       throw new GatefoldError(
         'ERR_ARGUMENT',

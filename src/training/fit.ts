@@ -1,4 +1,6 @@
-import { checkInteger, readOptions } from '../base/check.ts';
+import { checkInteger, checkList, checkObject, readOptions, show } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
+import type { TrainerOptions } from './options.ts';
 import { storeOf } from '../model/model.ts';
 import { Course } from './fit-run.ts';
 import type {
@@ -42,14 +44,24 @@ interface Subject {
 /** See `Trainer.fit`. */
 export function fit(subject: Subject, given: FitOptions): FitRun {
   const { trainer, data } = subject;
-  const options = readOptions('options', given, KEYS);
+  checkData('data', data, trainer.options);
+  const named = readOptions('options', given, KEYS);
+  const metrics = Array.from(checkList('metrics', named.metrics ?? []));
+  const options = { ...named, metrics };
+  if (options.validation !== undefined) {
+    checkData('validation', options.validation, trainer.options);
+  }
   const { length: windows } = data;
   const epochs = checkInteger('epochs', options.epochs, 1);
   const updates = epochs * checkInteger('data.length', windows, 1);
   const from = checkInteger('from', options.from ?? 0, 0, options.resume ? 0 : updates);
   const breathe = turns(checkInteger('yieldEvery', options.yieldEvery ?? 50, 0));
   const { checkpoint, resume } = options;
-  subject.checkMetrics(options.metrics ?? []);
+  if (checkpoint !== undefined && typeof checkpoint?.save !== 'function') {
+    const message = `"checkpoint" expected an object with a function "save", got ${show(checkpoint)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  subject.checkMetrics(metrics);
   const every = checkInteger('checkpoint.every', checkpoint?.every ?? windows, 1);
   const course = new Course(trainer, options);
   const first = resume ? course.restore(resume, windows) : from;
@@ -59,6 +71,48 @@ export function fit(subject: Subject, given: FitOptions): FitRun {
   // A run is meant to be awaited.
   // oxlint-disable-next-line unicorn/no-thenable
   return Object.assign(run, { then: awaiting(run) });
+}
+
+/** Refuses what is no data, or was made for another batch or more steps. */
+export function checkData(
+  name: string,
+  data: TrainingData,
+  { batch, steps }: TrainerOptions,
+): void {
+  const { length, window, ...own } = readData(name, data);
+  if (typeof window !== 'function') {
+    const message = `"${name}" expected an object with "length" and a function "window", got ${show(data)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  checkInteger(`${name}.length`, length, 1);
+  if (typeof own.batch === 'number' && own.batch !== batch) {
+    const message = `"${name}" has batches of ${own.batch} rows, and the trainer takes ${batch}: create one of them with the batch of the other`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  if (typeof own.steps === 'number' && typeof steps === 'number' && own.steps > steps) {
+    const message = `"${name}" has windows of ${own.steps} steps, and the trainer takes up to ${steps}: create the trainer with steps: ${own.steps}, or cut the data into shorter windows`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+}
+
+/** What data says of itself; `batch` and `steps` where it is of this package. */
+function readData(
+  name: string,
+  data: TrainingData,
+): TrainingData & { batch?: unknown; steps?: unknown } {
+  return checkObject(name, data) as ReturnType<typeof readData>;
+}
+
+/** A window of some data, or an error that says which one is none. */
+export function windowOf(
+  name: string,
+  data: TrainingData,
+  index: number,
+  epoch?: number,
+): TrainingWindow {
+  const window = data.window(index, epoch);
+  checkObject(`${name}.window(${index})`, window);
+  return window;
 }
 
 /** Goes to the end of a run; what `await` calls. */
@@ -116,7 +170,7 @@ async function* updatesOf(
           typeof learningRate === 'function' ? learningRate(update, updates) : learningRate.rate;
       }
       const rate = trainer.learningRate;
-      const window = data.window(index, epoch);
+      const window = windowOf('data', data, index, epoch);
       if (index === 0 || window.fresh) trainer.resetState();
       const { inputs, targets, steps, lengths, targetLengths } = window;
       guard.isHeld = false;
@@ -179,8 +233,25 @@ function countOf(window: TrainingWindow, { model, options }: Learner): number {
 function turns(every: number): () => Promise<void> {
   let endsAt = Date.now() + every;
   return async () => {
-    if (Date.now() < endsAt || typeof setTimeout !== 'function') return;
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    if (Date.now() < endsAt) return;
+    await nextTurn();
     endsAt = Date.now() + every;
   };
+}
+
+/** The next turn of the event loop; a timer would wait for 4 ms in a page. */
+function nextTurn(): Promise<void> | undefined {
+  if (typeof setImmediate === 'function') return new Promise((resolve) => setImmediate(resolve));
+  if (typeof MessageChannel === 'function') {
+    const { port1, port2 } = new MessageChannel();
+    return new Promise((resolve) => {
+      port1.onmessage = () => {
+        port1.close();
+        resolve();
+      };
+      port2.postMessage(null);
+    });
+  }
+  if (typeof setTimeout !== 'function') return undefined;
+  return new Promise((resolve) => setTimeout(resolve, 0));
 }

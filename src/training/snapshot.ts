@@ -1,5 +1,12 @@
 import type { Carry } from './tbptt.ts';
-import { checkFloats, checkInteger, checkNumber, checkTokens, readOptions } from '../base/check.ts';
+import {
+  checkFloats,
+  checkInteger,
+  checkNumber,
+  checkText,
+  checkTokens,
+  readOptions,
+} from '../base/check.ts';
 import { GatefoldError, shorten } from '../base/errors.ts';
 import { sizeOf } from '../graph/layout.ts';
 import { below, ownTensors } from '../graph/parameters.ts';
@@ -59,6 +66,7 @@ export function restoreSnapshot(kept: Kept, snapshot: Snapshot, replayed: number
   const given = readOptions('snapshot', snapshot, ['tensors', 'metadata']);
   const tensors = ownTensors(given.tensors);
   const metadata = { ...given.metadata };
+  for (const [name, text] of Object.entries(metadata)) checkText(`metadata.${name}`, text);
   if (metadata.format !== FORMAT_NUMBER) {
     const message = `"snapshot" has format ${metadata.format ?? 1}, and this version reads format ${FORMAT_NUMBER}: go on with the version that took it`;
     throw new GatefoldError('ERR_ARGUMENT', message);

@@ -3,6 +3,7 @@ import {
   checkChoice,
   checkFlag,
   checkInteger,
+  checkList,
   hasNamed,
   ownFloats,
   readNamed,
@@ -12,7 +13,7 @@ import type { Carry } from './tbptt.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { kernelsOf } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { fit } from './fit.ts';
+import { checkData, fit, windowOf } from './fit.ts';
 import type { FitOptions, FitRun, TrainingData } from './fit-options.ts';
 import { readFlow } from './gradient-flow.ts';
 import { allOptions } from './losses/losses.ts';
@@ -628,7 +629,8 @@ export class Trainer extends HostDisposable {
    * Mean loss and metrics over all targets of some data, from zero states; training is not touched.
    */
   evaluate(data: TrainingData, metrics: readonly Metric[] = []): Measures {
-    const windows = this.#measuring(data, metrics);
+    checkData('data', data, this.options);
+    const windows = this.#measuring(data, Array.from(checkList('metrics', metrics)));
     for (;;) {
       const { done, value } = windows.next();
       if (done) return value;
@@ -640,7 +642,11 @@ export class Trainer extends HostDisposable {
     const { during, measures } = this.#requireLoss().measuring(metrics);
     this.resetEvaluation();
     for (let index = 0; index < data.length; index++) {
-      const { fresh, inputs, targets, steps, lengths, targetLengths } = data.window(index);
+      const { fresh, inputs, targets, steps, lengths, targetLengths } = windowOf(
+        'data',
+        data,
+        index,
+      );
       if (fresh) this.resetEvaluation();
       during(() => this.evaluateWindow(inputs, targets, { steps, lengths, targetLengths }));
       yield;

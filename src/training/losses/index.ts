@@ -69,6 +69,12 @@ export function gives(options: LossOptions, metrics: readonly Metric[], isNeeded
     const message = `the loss '${type}' has no "metrics": ${withoutMetrics}`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
+  const isWeighted = 'classWeights' in options && options.classWeights !== undefined;
+  const weighted = isWeighted && metrics.find((metric) => metric !== 'accuracy');
+  if (weighted) {
+    const message = `"metrics" of the loss '${type}' with "classWeights" expected 'accuracy', got '${weighted}': a weighted mean is the perplexity of nothing`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
   for (const metric of metrics) checkChoice(`metrics" of the loss "${type}`, metric, given);
   return true;
 }
