@@ -84,13 +84,17 @@ export class Arena {
     return new Float64Array(this.memory.buffer, address, length).slice();
   }
 
-  /** Zeroed bytes for `purpose`, which the error names when they do not fit. */
-  allocate(bytes: number, purpose: string, owner?: object): Block {
+  /**
+   * Zeroed bytes for `purpose`, which the error names when they do not fit.
+   *
+   * @param instead what would take less.
+   */
+  allocate(bytes: number, purpose: string, owner?: object, instead: string = FEWER): Block {
     const size = roundUp(checkBytes(bytes, purpose));
     this.#takeBack();
     let index = this.#free.findIndex((piece) => piece.bytes >= size);
     if (index < 0) {
-      this.#grow(size, purpose);
+      this.#grow(size, purpose, instead);
       index = this.#free.length - 1;
     }
     const piece = this.#free[index]!;
@@ -143,16 +147,22 @@ export class Arena {
   }
 
   /** Grows the memory until its last free piece has `bytes`. */
-  #grow(bytes: number, purpose: string): void {
+  #grow(bytes: number, purpose: string, instead: string): void {
     const end = this.memory.buffer.byteLength;
     const last = this.#free.at(-1);
     const spare = last && last.address + last.bytes === end ? last.bytes : 0;
     const pages = Math.ceil((bytes - spare) / PAGE);
     if (end + pages * PAGE > this.maxBytes || !this.#tryGrow(pages)) {
+      let held = 0;
+      for (const block of this.#used) held += block.bytes;
+      const others =
+        held > 0 && bytes <= this.maxBytes - PAGE
+          ? `${this.#used.size} objects hold ${mebibytes(held)} of it: dispose() models, streams and trainers that are done, `
+          : '';
       throw new GatefoldError(
         'ERR_MEMORY',
         `${purpose} needs ${mebibytes(bytes)} of memory; the engine has ${mebibytes(end)} and may have ` +
-          `${mebibytes(this.maxBytes)}: create it with a larger "maxBytes", or use fewer steps or a smaller batch`,
+          `${mebibytes(this.maxBytes)}${others ? `; ${others}` : ': '}create the engine with a larger "maxBytes" (Engine.create({ maxBytes })), or ${instead}`,
       );
     }
     this.#floats = new Float32Array(this.memory.buffer);
@@ -170,6 +180,9 @@ export class Arena {
     }
   }
 }
+
+/** What takes less memory, of a call over rows. */
+const FEWER = 'use fewer steps or a smaller batch';
 
 function mebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(bytes < 2 ** 20 ? 3 : 1)} MiB`;

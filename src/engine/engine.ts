@@ -1,5 +1,5 @@
 import { isBuffer } from '../base/arrays.ts';
-import { checkFlag, checkInteger, checkKeys } from '../base/check.ts';
+import { checkFlag, checkInteger, checkKeys, show } from '../base/check.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { WasmModule } from '../base/host.ts';
@@ -27,9 +27,21 @@ const internals = new WeakMap<Engine, Kernels>();
 /** The kernels of an engine that is still in use. Not part of the package's public face. */
 export function kernelsOf(engine: Engine): Kernels {
   const kernels = internals.get(engine);
-  if (!kernels)
+  if (kernels) return kernels;
+  if (engine instanceof Engine) {
     throw new GatefoldError('ERR_DISPOSED', 'the engine has been disposed; create another');
-  return kernels;
+  }
+  throw new GatefoldError('ERR_ARGUMENT', `"engine" expected an Engine, got ${foreign(engine)}`);
+}
+
+/** What stands where an object of this package is wanted, with what to do about it. */
+export function foreign(value: unknown): string {
+  const { then, dispose } = Object(value) as { then?: unknown; dispose?: unknown };
+  if (typeof then === 'function') return 'a Promise: put "await" before the call that gave it';
+  if (typeof dispose === 'function' && !(value instanceof Engine)) {
+    return `${show(value)}, of another kind or another copy of this package: install one version of it once`;
+  }
+  return show(value);
 }
 
 /**

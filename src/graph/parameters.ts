@@ -86,7 +86,13 @@ export class Store {
       throw new GatefoldError('ERR_SHAPE', message);
     }
     const block =
-      shared?.block ?? arena.allocate(plan.bytes, `a model of ${length} parameters`, owner);
+      shared?.block ??
+      arena.allocate(
+        plan.bytes,
+        `a model of ${length} parameters`,
+        owner,
+        'describe a smaller model',
+      );
     this.block = block;
     plan.place(block);
     this.#release = shared?.release ?? (() => arena.free(block));

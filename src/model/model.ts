@@ -14,7 +14,7 @@ import type { CompleteLayer, ModelDescription } from '../ops/index.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { raggedOrder } from '../ops/pass.ts';
 import type { Stretch } from '../ops/pass.ts';
-import { kernelsOf } from '../engine/engine.ts';
+import { foreign, kernelsOf } from '../engine/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { PRESETS, initialise } from './initialise.ts';
@@ -96,7 +96,10 @@ const stores = new WeakMap<Model, Store>();
 /** The parameters of a model that is still in use. Not part of the package's public face. */
 export function storeOf(model: Model): Store {
   const store = stores.get(model);
-  if (!store) throw new GatefoldError('ERR_ARGUMENT', '"model" expected a Model of this package');
+  if (!store) {
+    const message = `"model" expected a Model, got ${foreign(model)}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
   store.checkAlive();
   kernelsOf(model.engine);
   return store;

@@ -361,6 +361,36 @@ const CALLS: Record<string, Call> = {
   releaseModel: call([{} as threads.SharedModel], threads.releaseModel),
 };
 
+it('an engine that was not awaited, or is of another copy, is named', () => {
+  const promise = main.Engine.create() as unknown as main.Engine;
+  expect(() => main.Model.create(promise, description)).toThrow(
+    /"engine" expected an Engine, got a Promise: put "await" before/,
+  );
+  const other = { dispose() {}, variant: 'relaxed' } as unknown as main.Engine;
+  expect(() => main.Model.create(other, description)).toThrow(/another copy of this package/);
+  const model2 = { dispose() {}, description } as unknown as main.Model;
+  expect(() => main.Trainer.create(model2, training)).toThrow(
+    /"model" expected a Model, got .*copy/,
+  );
+});
+
+it('mismatches of data and trainer are named before the first update', async () => {
+  const trainer = makeTrainer();
+  const windows = new data.SeriesWindows(series, { batch: 2, steps: 3, features: 2 });
+  expect(() => trainer.fit(windows, { epochs: 1 })).toThrow(
+    /"data" has batches of 2 rows, and the trainer takes 1/,
+  );
+  const long = new data.SeriesWindows(series, { batch: 1, steps: 5, features: 2 });
+  expect(() => trainer.fit(long, { epochs: 1 })).toThrow(/"data" has windows of 5 steps.*up to 4/);
+  const good = new data.SeriesWindows(series, { batch: 1, steps: 4, features: 2 });
+  expect(() => trainer.fit(good, { epochs: 1, validation: windows })).toThrow(/"validation" has/);
+  expect(() => trainer.evaluate(long)).toThrow(/"data" has windows of 5/);
+  const rate = { epochs: 1, learningRate: 0.1 as never };
+  expect(() => trainer.fit(good, rate)).toThrow(/"learningRate" expected a schedule/);
+  expect(trainer.updates).toBe(0);
+  await trainer.fit(good, { epochs: 1 });
+});
+
 it('the calls are of all functions that the entries export', () => {
   const entries = [main, core, worklet, data, kernelsEntry, safetensors, threads];
   const names = entries.flatMap((entry) =>

@@ -294,3 +294,37 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
     model.dispose();
   });
 });
+
+describe('an error for want of memory', () => {
+  it('names what would help', () => {
+    const own = createEngine('relaxed', 2 ** 20);
+    const layers = [{ type: 'lstm', inputSize: 64, hiddenSize: 64 }] as const;
+    const large = [{ type: 'lstm', inputSize: 512, hiddenSize: 512 }] as const;
+    const messageOf = (use: () => unknown): string => {
+      try {
+        use();
+      } catch (error) {
+        expect(error).toBeInstanceOf(GatefoldError);
+        expect((error as GatefoldError).code).toBe('ERR_MEMORY');
+        return (error as Error).message;
+      }
+      throw new Error('there was enough');
+    };
+    const tooLarge = messageOf(() => Model.create(own, { layers: large }));
+    expect(tooLarge).toMatch(/Engine.create\(\{ maxBytes \}\)\), or describe a smaller model$/);
+    expect(tooLarge).not.toMatch(/dispose|steps/);
+    const models: Model[] = [];
+    const full = messageOf(() => {
+      for (;;) models.push(Model.create(own, { layers }));
+    });
+    expect(full).toMatch(
+      new RegExp(`${models.length} objects hold .* of it: dispose\\(\\) models`),
+    );
+    const [model] = models;
+    const tooLong = messageOf(() =>
+      model!.forward(new Float32Array(64e4), { steps: 10, batch: 1e3 }),
+    );
+    expect(tooLong).toMatch(/or use fewer steps or a smaller batch$/);
+    own.dispose();
+  });
+});
