@@ -23,8 +23,8 @@ export class Normalizer {
   }
 
   /**
-   * @param rows [N, F], finite. A feature that never changes keeps its scale: it becomes 0 as it is,
-   *   and what differs from it does so by as much.
+   * @param rows [N, F], finite. A feature that never changes keeps its scale: what differs from it
+   *   later does so by as much.
    */
   static fit(rows: ArrayLike<number>, features = 1): Normalizer {
     checkInteger('features', features, 1);

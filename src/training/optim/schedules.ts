@@ -84,7 +84,7 @@ export interface PlateauOptions {
   readonly patience?: number;
   /** What a loss has to be lower by to be better than the best so far; default 1e-4. */
   readonly threshold?: number;
-  /** Whether `threshold` is a share of the best loss (`rel`, the default) or a difference (`abs`). */
+  /** Whether `threshold` is a share of the best loss (`rel`, default) or a difference (`abs`). */
   readonly thresholdMode?: 'rel' | 'abs';
   /** Reports after a reduction that are not counted; default 0. */
   readonly cooldown?: number;
