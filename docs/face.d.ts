@@ -600,6 +600,7 @@ interface InputGradients {
   readonly inputs: Readonly<Record<string, Float32Array>>;
   readonly state: ModelState;
   readonly loss?: number;
+  readonly infiniteRows?: number;
   readonly flow?: GradientFlow;
 }
 
@@ -613,7 +614,7 @@ interface InputSpec {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-type Inputs = Input | Readonly<Record<string, Input>>;
+type Inputs = Numbers | Readonly<Record<string, Numbers>>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Int8Tensor {
@@ -700,8 +701,8 @@ class Kernels {
 
 // gatefold/data
 interface LabelledSequence {
-  readonly input: Float32Array | Int32Array;
-  readonly target: number | Int32Array | Float32Array;
+  readonly input: ArrayLike<number>;
+  readonly target: number | ArrayLike<number>;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -889,15 +890,21 @@ type ModelState = Readonly<Record<string, LayerState>>;
 // no entry, but others name it
 type Named = Readonly<Record<string, Float32Array>>;
 
+// no entry, but others name it
+type NonFinite = 'propagate' | 'throw' | 'reset';
+
 // gatefold/data
 class Normalizer {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
   constructor(values: { readonly mean: readonly number[]; readonly deviation: readonly number[] });
-  static fit(rows: Float32Array, features?: number): Normalizer;
-  apply(rows: Float32Array): Float32Array;
-  undo(rows: Float32Array, columns?: readonly number[]): Float32Array;
+  static fit(rows: ArrayLike<number>, features?: number): Normalizer;
+  apply(rows: ArrayLike<number>): Float32Array;
+  undo(rows: ArrayLike<number>, columns?: readonly number[]): Float32Array;
 }
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Numbers = ArrayLike<number>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
@@ -935,6 +942,17 @@ interface ParameterGroup {
   readonly learningRate?: number;
   readonly lr?: number;
   readonly weightDecay?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface PlateauOptions {
+  readonly factor?: number;
+  readonly patience?: number;
+  readonly threshold?: number;
+  readonly thresholdMode?: 'rel' | 'abs';
+  readonly cooldown?: number;
+  readonly minLr?: number;
+  readonly eps?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -999,14 +1017,9 @@ interface RecurrentSpec {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class ReduceOnPlateau {
   rate: number;
-  constructor(
-    rate: number,
-    options?: {
-      factor?: number;
-      patience?: number;
-    },
-  );
+  constructor(rate: number, options?: PlateauOptions);
   report(loss: number): number;
+  reset(): void;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1184,7 +1197,7 @@ class SeriesWindows {
   readonly steps: number;
   readonly length: number;
   readonly targetSize: number;
-  constructor(series: Float32Array, options: SeriesOptions);
+  constructor(given: ArrayLike<number>, options: SeriesOptions);
   window(index: number, epoch?: number): SeriesWindow;
 }
 
@@ -1246,6 +1259,8 @@ type StateDict = Map<string, Tensor>;
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface StepReport extends UpdateReport {
   readonly loss: number;
+  readonly skipped: boolean;
+  readonly infiniteRows: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1254,7 +1269,10 @@ class Stream extends HostDisposable {
   private constructor();
   step(x: Inputs, out: Outputs): void;
   run(x: Inputs, out: Outputs, steps: number): void;
-  reset(): void;
+  reset(row?: number): void;
+  state(row: number): ModelState;
+  copyFrom(other: Stream): void;
+  warmUp(): void;
   clone(): Stream;
   save(into?: ModelState): ModelState;
   restore(state: ModelState): void;
@@ -1265,9 +1283,10 @@ class Stream extends HostDisposable {
 interface StreamOptions {
   readonly batch?: number;
   readonly state?: ModelState;
-  readonly given?: Readonly<Record<string, Input>>;
+  readonly given?: Readonly<Record<string, Numbers>>;
   readonly steps?: Readonly<Record<string, number>>;
   readonly lengths?: Readonly<Record<string, ArrayLike<number>>>;
+  readonly onNonFinite?: NonFinite;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1276,7 +1295,7 @@ interface SummaryOptions {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-type TargetArrays = Float32Array | Int32Array | Readonly<Record<string, Float32Array | Int32Array>>;
+type TargetArrays = Numbers | Readonly<Record<string, Numbers>>;
 
 // no entry, but others name it
 class TeamEngine extends Engine {
@@ -1297,7 +1316,7 @@ class TextBatches {
   readonly steps: number;
   readonly length: number;
   constructor(
-    tokens: Int32Array,
+    tokens: ArrayLike<number>,
     options: {
       batch: number;
       steps: number;
@@ -1348,6 +1367,7 @@ class Trainer extends HostDisposable {
   private constructor();
   static create(model: Model, options: TrainerOptions): Trainer;
   get updates(): number;
+  get skipped(): number;
   get learningRate(): number;
   set learningRate(rate: number);
   forward(x: Inputs, options?: TrainingSequenceOptions): SequenceResult;
@@ -1590,7 +1610,7 @@ function splitByPosition<T>(
 function splitSequences<T>(sequences: readonly T[], options?: SequenceSplitOptions<T>): Split<T[]>;
 
 // gatefold/data
-function splitSeries(series: Float32Array, options: SeriesSplitOptions): Split<Float32Array>;
+function splitSeries(given: ArrayLike<number>, options: SeriesSplitOptions): Split<Float32Array>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function stepDecay(

@@ -112,8 +112,8 @@ export class Updater {
   }
 
   /**
-   * The same with a copy of everything, which is put back where a number that was finite, or another
-   * one, is not finite now: gives that number.
+   * The same with a copy of everything, which is put back where a number is not finite that was, or
+   * was another: gives that number.
    */
   #tryUpdate(updates: ReturnType<typeof rangeFields>): number | undefined {
     const { kernels } = this.#store;
