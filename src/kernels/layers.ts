@@ -87,7 +87,7 @@ export function layerNorm(
 ): Float32Array {
   const given = readOptions('options', options, ['gamma', 'beta', 'epsilon']);
   const { epsilon = 1e-5 } = given;
-  checkNumber('options.epsilon', epsilon, 0);
+  checkNumber('options.epsilon', epsilon, 1e-12, 1);
   const { own, rows } = rowsOf('x', x, features);
   const vectors = (['gamma', 'beta'] as const).map((name) => {
     const values = given[name];
