@@ -12,6 +12,8 @@ export const relaxed: i32 = ASC_FEATURE_RELAXED_SIMD ? 1 : 0;
 
 export {
   clampValues as values_clamp,
+  takeRest as rest_take,
+  takeSums as sums_take,
   scaleValues as values_scale,
   sumOfSquares as gradient_squares,
 } from './base/vectors';

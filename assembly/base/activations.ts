@@ -115,11 +115,16 @@ export function hardSigmoid(x: v128, a: v128, b: v128): v128 {
   return f32x4.pmax(f32x4.pmin(madd(a, x, b), v128.load(ONE)), v128.load(ZEROS));
 }
 
+/** One code for those that are rare. */
+function rareTanh(x: v128): v128 {
+  return tanh(x);
+}
+
 /** a (e^x - 1) = 2 a t / (1 - t) with t = tanh(x / 2): it keeps its digits where e^x is near 1. */
 // @ts-ignore: decorator
 @inline
 function decay(a: v128, x: v128): v128 {
-  const t = tanh(f32x4.mul(f32x4.splat(0.5), x));
+  const t = rareTanh(f32x4.mul(f32x4.splat(0.5), x));
   return f32x4.div(f32x4.mul(f32x4.add(a, a), t), f32x4.sub(v128.load(ONE), t));
 }
 
@@ -142,7 +147,7 @@ export function activate(by: Activation, x: v128): v128 {
     case codes.ACTIVATION_THRESHOLDED_RELU:
       return v128.andnot(x, f32x4.lt(x, a));
     case codes.ACTIVATION_SCALED_TANH:
-      return f32x4.mul(a, tanh(f32x4.mul(b, x)));
+      return f32x4.mul(a, rareTanh(f32x4.mul(b, x)));
     case codes.ACTIVATION_HARD_SIGMOID:
       return hardSigmoid(x, a, b);
     case codes.ACTIVATION_ELU:
@@ -198,7 +203,7 @@ export function slope(by: Activation, x: v128, y: v128): v128 {
     case codes.ACTIVATION_THRESHOLDED_RELU:
       return v128.andnot(one, f32x4.lt(x, a));
     case codes.ACTIVATION_SCALED_TANH:
-      return f32x4.mul(f32x4.mul(a, b), d_tanh(tanh(f32x4.mul(b, x))));
+      return f32x4.mul(f32x4.mul(a, b), d_tanh(rareTanh(f32x4.mul(b, x))));
     case codes.ACTIVATION_HARD_SIGMOID:
       return v128.and(v128.and(f32x4.gt(y, zero), f32x4.lt(y, one)), a);
     case codes.ACTIVATION_ELU:

@@ -121,11 +121,12 @@ export class Options {
   projection: usize;
   projectionTransposed: usize;
   dProjection: usize;
+  dProjectionRest: usize;
   unprojected: usize;
   dUnprojected: usize;
   /**
-   * Layer normalisation of W x and R h: gammas [N], 0 for none, standardised products [M, N], 1 /
-   * deviations [M].
+   * Layer normalisation of W x and R h: gammas [N], 0 for none, their gradients in f64;
+   * standardised products [M, N], 1 / deviations [M].
    */
   gammaInput: usize;
   gammaHidden: usize;
@@ -211,6 +212,10 @@ export class Step {
   options: Options;
   /** Bytes from a gate to where its sum is kept; 0 where it is not. */
   toSums: usize;
+  /** Where a gradient that steps add up is put aside, like `dPeephole` or `dr`; 0 for nowhere. */
+  stepRest: usize;
+  /** Rows of the window after this step. */
+  after: i32;
 }
 
 /**
@@ -290,8 +295,13 @@ export class Sequence extends Step {
   rTransposed: usize;
   /** inout, accumulate: like the parameters. */
   dw: usize;
+  /** [N] f64 */
   dBiasInput: usize;
   dBiasHidden: usize;
+  /** Where they are put aside, like dw and dr, or 0; rows of the window after these. */
+  dwRest: usize;
+  drRest: usize;
+  summed: i32;
   /** What takes the place of w and r where the weights have 8 bits; 0 where they do not. */
   inputInt8: Int8Product;
   recurrentInt8: Int8Product;

@@ -3,29 +3,20 @@
  * use (three micro-ops), whereas a load from the first-level cache is one, its address part of it.
  */
 
-/**
- * tanh(x) = x P(x^2) / Q(x^2) reaches 1 here; where, depends on how often a product and a sum are
- * rounded.
- */
-const TANH_LIMIT: f32 = ASC_FEATURE_RELAXED_SIMD ? 7.9807181358 : 7.8522667885;
-
 // prettier-ignore
 const TABLE: usize = memory.data<f32>([
   1e-30, 1e-30, 1e-30, 1e-30,
   1.0, 1.0, 1.0, 1.0,
   2.0, 2.0, 2.0, 2.0,
-  // The rational tanh 9/8 (coefficients of XNNPACK's f32-vtanh-rational-9-8): odd numerator, even
-  // denominator.
-  TANH_LIMIT, TANH_LIMIT, TANH_LIMIT, TANH_LIMIT,
-  -TANH_LIMIT, -TANH_LIMIT, -TANH_LIMIT, -TANH_LIMIT,
-  1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1, 1.3412411511e-1,
-  3.5330520477e-3, 3.5330520477e-3, 3.5330520477e-3, 3.5330520477e-3,
-  2.1235626264e-5, 2.1235626264e-5, 2.1235626264e-5, 2.1235626264e-5,
-  1.4248920266e-8, 1.4248920266e-8, 1.4248920266e-8, 1.4248920266e-8,
-  4.6745735407e-1, 4.6745735407e-1, 4.6745735407e-1, 4.6745735407e-1,
-  2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2, 2.6018999517e-2,
-  3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4, 3.3472978976e-4,
-  8.136594829e-7, 8.136594829e-7, 8.136594829e-7, 8.136594829e-7,
+  // tanh: beyond the first it is 1; and e^r - 1 = r + c2 r^2 + ... + c6 r^6 where |r| is at most
+  // half of ln 2, relative error 1.4e-8 (minimax fit).
+  9.02, 9.02, 9.02, 9.02,
+  -2.0, -2.0, -2.0, -2.0,
+  0.4999999701976776, 0.4999999701976776, 0.4999999701976776, 0.4999999701976776,
+  0.1666654348373413, 0.1666654348373413, 0.1666654348373413, 0.1666654348373413,
+  0.04166720062494278, 0.04166720062494278, 0.04166720062494278, 0.04166720062494278,
+  0.008366520516574383, 0.008366520516574383, 0.008366520516574383, 0.008366520516574383,
+  0.0013882521307095885, 0.0013882521307095885, 0.0013882521307095885, 0.0013882521307095885,
   // exp: range, -1 / ln 2, and ln 2 in two parts, the first so short that its product with an
   // exponent is exact; and in one.
   87.0, 87.0, 87.0, 87.0,
@@ -64,46 +55,40 @@ export const LANE_NUMBERS: usize = memory.data<i32>([0, 1, 2, 3], 16);
 // @ts-ignore: decorator
 @inline export const TANH_CLAMP: usize = TABLE + 48;
 // @ts-ignore: decorator
-@inline export const TANH_CLAMP_LOW: usize = TABLE + 64;
+@inline export const MINUS_TWO: usize = TABLE + 64;
 // @ts-ignore: decorator
-@inline export const TANH_A3: usize = TABLE + 80;
+@inline export const TANH_C2: usize = TABLE + 80;
 // @ts-ignore: decorator
-@inline export const TANH_A5: usize = TABLE + 96;
+@inline export const TANH_C3: usize = TABLE + 96;
 // @ts-ignore: decorator
-@inline export const TANH_A7: usize = TABLE + 112;
+@inline export const TANH_C4: usize = TABLE + 112;
 // @ts-ignore: decorator
-@inline export const TANH_A9: usize = TABLE + 128;
+@inline export const TANH_C5: usize = TABLE + 128;
 // @ts-ignore: decorator
-@inline export const TANH_B2: usize = TABLE + 144;
+@inline export const TANH_C6: usize = TABLE + 144;
 // @ts-ignore: decorator
-@inline export const TANH_B4: usize = TABLE + 160;
+@inline export const EXP_CLAMP: usize = TABLE + 160;
 // @ts-ignore: decorator
-@inline export const TANH_B6: usize = TABLE + 176;
+@inline export const EXP_CLAMP_LOW: usize = TABLE + 176;
 // @ts-ignore: decorator
-@inline export const TANH_B8: usize = TABLE + 192;
+@inline export const MINUS_LOG2E: usize = TABLE + 192;
 // @ts-ignore: decorator
-@inline export const EXP_CLAMP: usize = TABLE + 208;
+@inline export const LN2_HIGH: usize = TABLE + 208;
 // @ts-ignore: decorator
-@inline export const EXP_CLAMP_LOW: usize = TABLE + 224;
+@inline export const LN2_LOW: usize = TABLE + 224;
 // @ts-ignore: decorator
-@inline export const MINUS_LOG2E: usize = TABLE + 240;
+@inline export const LN2: usize = TABLE + 240;
 // @ts-ignore: decorator
-@inline export const LN2_HIGH: usize = TABLE + 256;
+@inline export const EXP_C1: usize = TABLE + 256;
 // @ts-ignore: decorator
-@inline export const LN2_LOW: usize = TABLE + 272;
+@inline export const EXP_C2: usize = TABLE + 272;
 // @ts-ignore: decorator
-@inline export const LN2: usize = TABLE + 288;
+@inline export const EXP_C3: usize = TABLE + 288;
 // @ts-ignore: decorator
-@inline export const EXP_C1: usize = TABLE + 304;
+@inline export const EXP_C4: usize = TABLE + 304;
 // @ts-ignore: decorator
-@inline export const EXP_C2: usize = TABLE + 320;
+@inline export const EXP_C5: usize = TABLE + 320;
 // @ts-ignore: decorator
-@inline export const EXP_C3: usize = TABLE + 336;
+@inline export const MINUS_HALF: usize = TABLE + 336;
 // @ts-ignore: decorator
-@inline export const EXP_C4: usize = TABLE + 352;
-// @ts-ignore: decorator
-@inline export const EXP_C5: usize = TABLE + 368;
-// @ts-ignore: decorator
-@inline export const MINUS_HALF: usize = TABLE + 384;
-// @ts-ignore: decorator
-@inline export const EXP_BIAS: usize = TABLE + 400;
+@inline export const EXP_BIAS: usize = TABLE + 352;

@@ -5,6 +5,9 @@
 
 import { Sequence, Step } from '../base/structs';
 import { flush } from '../base/simd';
+import { putAside } from '../base/vectors';
+import { endsBlock } from '../matrix/gemm';
+import * as codes from '../shared/codes';
 
 
 @unmanaged
@@ -51,6 +54,14 @@ export function incoming(s: Step, h: usize): v128 {
   return dh;
 }
 
+/** Puts aside what the rows have added to a vector, after every block of them. */
+function endRow(q: Sequence, row: i32): void {
+  if (!endsBlock(q.after + row + 1)) return;
+  const isOwn = q.cell == codes.CELL_INDEPENDENT;
+  const vectors = isOwn ? 1 : q.cell == codes.CELL_LSTM_COUPLED ? 2 : 3;
+  putAside(isOwn ? q.dr : q.dPeephole, q.stepRest, (vectors * q.hiddenBytes) >> 2);
+}
+
 /**
  * The pointwise pass of panels `first` to `end`, counted from byte z of a row of gates on, for all
  * rows.
@@ -75,6 +86,7 @@ export function everyPanel<C extends Cell>(
       if (back) cell.backward(q, gates + p * width, state + p * span, p * span);
       else cell.state(q, gates + p * width, state + p * span, p * span);
     }
+    if (back && q.stepRest) endRow(q, row);
   }
 }
 

@@ -241,7 +241,7 @@ export class Lstm<G extends Gating, P extends Policy> extends OutgoingCell {
     const hat = o.hatCell + at * q.stateRow;
     const inverse = o.inverseCell + (at << 2);
     const dGamma = o.dGammaCell;
-    const dBeta = dGamma + q.hiddenBytes;
+    const dBeta = dGamma + 2 * q.hiddenBytes;
     const d = o.dCell + state;
     normBackward(d, hat, inverse, q.stateRow, 1, 1, q.hidden, o.gammaCell, dGamma, dBeta);
   }

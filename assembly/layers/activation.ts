@@ -16,6 +16,7 @@ import { activate, slope } from '../base/activations';
 import { logarithm, sigmoid, tanh } from '../base/math';
 import { firstLanes, madd, nmadd, sum } from '../base/simd';
 import { exponentials, prepareRow, softmax } from '../base/softmax';
+import { addWide } from '../base/vectors';
 import * as codes from '../shared/codes';
 import { ZEROS } from '../base/tables';
 
@@ -52,7 +53,7 @@ export class ActivationLayer extends Activation {
   scratch: usize;
   /** [W] in, of `ACTIVATION_PRELU`; [1] of `ACTIVATION_PRELU_ONE`; 0 for the others. */
   slopes: usize;
-  /** The same inout, backward: accumulates. */
+  /** The same in f64, inout, backward: accumulates. */
   dSlopes: usize;
 }
 
@@ -246,9 +247,9 @@ function preluBackward(d: ActivationLayer, dx: usize, dy: usize, x: usize): void
     const da = v128.and(own, firstLanes(d.width - (k >> 2)));
     v128.store(dx + k, v128.bitselect(g, f32x4.mul(slopesAt(d, k), g), isAbove));
     if (d.kind == codes.ACTIVATION_PRELU_ONE) all = f32x4.add(all, da);
-    else v128.store(to + k, f32x4.add(v128.load(to + k), da));
+    else addWide(to + 2 * k, da);
   }
-  if (d.kind == codes.ACTIVATION_PRELU_ONE) store<f32>(to, load<f32>(to) + sum(all));
+  if (d.kind == codes.ACTIVATION_PRELU_ONE) store<f64>(to, load<f64>(to) + <f64>sum(all));
 }
 
 export function activationForward(descriptor: usize): void {

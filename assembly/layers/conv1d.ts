@@ -11,10 +11,11 @@
  */
 
 import { Product } from '../base/structs';
-import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
+import { columnSums, endsBlock, productOfPanels, productOverRows } from '../matrix/gemm';
 import { madd } from '../base/simd';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
+import { putAside } from '../base/vectors';
 import { beginGradients, copyTap, rowAt, validSteps } from './rows';
 
 /**
@@ -97,7 +98,11 @@ export class Conv1d {
   wTransposed: usize;
   /** inout, accumulate: like the parameters. */
   dw: usize;
+  /** [O] f64 */
   dBias: usize;
+  /** Where dw is put aside, like dw, or 0; outputs of the window after these. */
+  dwRest: usize;
+  summed: i32;
   /**
    * [windowRows, windowRow] scratch: what some outputs of a group see, or the steps that they see.
    * Depthwise: [K] i32.
@@ -323,8 +328,11 @@ function groupBackward(d: Conv1d, group: i32, first: i32, rows: i32): void {
     dy = d.slice;
   }
   const a = d.windows;
+  const rest = d.dwRest ? d.dwRest + group * panelBytes(d) : 0;
+  const summed = d.summed + outputRows(d) - first - rows;
   layWindows(d, group, first, rows);
-  productOverRows(d.product, rows, a, d.windowRow, depth, dy, row, vectors, 4, dw);
+  const p = d.product;
+  productOverRows(p, rows, a, d.windowRow, depth, dy, row, vectors, 4, dw, rest, summed);
   if (d.dx) windowGradients(d, group, first, rows, dy, row);
 }
 
@@ -383,6 +391,7 @@ function depthwiseForward(d: Conv1d): void {
 
 function depthwiseBackward(d: Conv1d): void {
   const vectors = (d.outputs + 3) >> 2;
+  const rows = outputRows(d);
   const zero = f32x4.splat(0);
   for (let t = d.outputSteps - 1; t >= 0; t--) {
     const first = load<i32>(d.outputOffsets + (t << 2));
@@ -405,6 +414,9 @@ function depthwiseBackward(d: Conv1d): void {
           v128.store(dx + at, madd(g, w, v128.load(dx + at)));
         }
       }
+      const summed = d.summed + rows - row;
+      if (d.dwRest && endsBlock(summed))
+        putAside(d.dw, d.dwRest, (((vectors + 3) >> 2) * d.taps) << 4);
     }
   }
 }
@@ -503,7 +515,10 @@ export function convTranspose1dBackward(descriptor: usize): void {
     const rows = end - first;
     const dy = d.dy + first * d.dyRow;
     layWindows(d, 0, first, rows);
-    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);
+    const summed = d.summed + outputRows(d) - end;
+    const dw = d.dw;
+    const rest = d.dwRest;
+    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, dw, rest, summed);
     if (!d.y) continue;
     const y = d.y + first * d.yRow;
     productOfPanels(p, rows, a, d.windowRow, depth, d.w, depth, vectors, 4, ZEROS, y, d.yRow);

@@ -32,9 +32,12 @@ export class Dense {
   w: usize;
   bias: usize;
   wTransposed: usize;
-  /** inout, accumulate. */
+  /** inout, accumulate; the bias in f64. */
   dw: usize;
   dBias: usize;
+  /** Where dw is put aside, like dw, or 0; rows of the window after these. */
+  dwRest: usize;
+  summed: i32;
   /** scratch */
   product: Product;
 }
@@ -55,8 +58,11 @@ export function denseWeights(d: Dense, panel: i32, end: i32): void {
   const vectors = min(end << 2, d.outputs >> 2) - (panel << 2);
   const y = d.y + at;
   const dw = d.dw + d.inputs * at;
-  productOverRows(d.product, d.rows, d.x, d.xRow, d.inputs, y, d.yRow, vectors, 4, dw);
-  if (d.bias) columnSums(d.dBias + at, y, d.yRow, d.rows, vectors);
+  const rest = d.dwRest ? d.dwRest + d.inputs * at : 0;
+  const p = d.product;
+  const n = d.inputs;
+  productOverRows(p, d.rows, d.x, d.xRow, n, y, d.yRow, vectors, 4, dw, rest, d.summed);
+  if (d.bias) columnSums(d.dBias + 2 * at, y, d.yRow, d.rows, vectors);
 }
 
 /** dx of `rows` rows from row `first` on. */

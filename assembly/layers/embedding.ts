@@ -1,6 +1,7 @@
 /** The look-up of rows in a table. */
 
 import { within } from '../base/bounds';
+import { lostIn } from '../base/vectors';
 
 /** Look-up of M tokens in a table. */
 @unmanaged
@@ -21,6 +22,8 @@ export class Lookup {
   dOut: usize;
   /** inout, accumulates: like the table. */
   dTable: usize;
+  /** What rounding has taken from it, like the table; or 0. */
+  dTableRest: usize;
 }
 
 /** out [M, W] = rows `tokens` [M] of the table. */
@@ -41,7 +44,13 @@ export function embeddingBackward(descriptor: usize): void {
     const to = d.dTable + within(load<i32>(d.tokens + (r << 2)), d.count) * width;
     const from = d.dOut + r * width;
     for (let k = 0; k < width; k += 16) {
-      v128.store(to + k, f32x4.add(v128.load(to + k), v128.load(from + k)));
+      const a = v128.load(to + k);
+      const b = v128.load(from + k);
+      const sum = f32x4.add(a, b);
+      v128.store(to + k, sum);
+      if (!d.dTableRest) continue;
+      const rest = d.dTableRest + (to - d.dTable) + k;
+      v128.store(rest, f32x4.add(v128.load(rest), lostIn(sum, a, b)));
     }
   }
 }

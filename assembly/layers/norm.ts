@@ -10,7 +10,8 @@
  * Means are float64, so that a large mean does not cancel the digits of the variance.
  */
 
-import { firstLanes, madd, narrow, sumWide, widenHigh, widenLow } from '../base/simd';
+import { firstLanes, narrow, sumWide, widenHigh, widenLow } from '../base/simd';
+import { addWide, addWideProduct } from '../base/vectors';
 import * as codes from '../shared/codes';
 
 /**
@@ -46,7 +47,7 @@ export class LayerNorm {
   /** [W] each in, or 0 for none. */
   gamma: usize;
   beta: usize;
-  /** [W] each inout, accumulate, or 0 where the parameter is not there. */
+  /** [W] f64 each inout, accumulate, or 0 where the parameter is not there. */
   dGamma: usize;
   dBeta: usize;
   /** [2, W] scratch of the backward pass. */
@@ -152,8 +153,8 @@ export function stretch(
 }
 
 /**
- * d of one row: dL/dy, then dL/dx. Adds to dgamma and dbeta unless they are 0. Without gamma it is
- * 1.
+ * d of one row: dL/dy, then dL/dx. Adds to dgamma and dbeta, in f64, unless they are 0. Without
+ * gamma it is 1.
  */
 function normRowBackward(
   d: usize,
@@ -175,8 +176,8 @@ function normRowBackward(
   for (let k = 0; k < all; k += 16) {
     const dy = v128.load(d + k);
     const h = v128.load(hat + k);
-    if (dGamma) v128.store(dGamma + k, madd(dy, h, v128.load(dGamma + k)));
-    if (dBeta) v128.store(dBeta + k, f32x4.add(v128.load(dBeta + k), dy));
+    if (dGamma) addWideProduct(dGamma + 2 * k, dy, h);
+    if (dBeta) addWide(dBeta + 2 * k, dy);
     const g = gamma ? f32x4.mul(dy, v128.load(gamma + k)) : dy;
     v128.store(d + k, g);
     const low = widenLow(g);

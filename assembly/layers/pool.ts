@@ -9,6 +9,7 @@
  *                                                         0 elsewhere
  */
 
+import { narrow, widenHigh, widenLow } from '../base/simd';
 import * as codes from '../shared/codes';
 import { isMasked } from './masking';
 import { rowAt, validSteps } from './rows';
@@ -54,7 +55,6 @@ function countSteps(d: Pool, length: i32, place: i32): f32 {
 /** y [B, W] from x [M, W]. */
 export function poolForward(descriptor: usize): void {
   const d = changetype<Pool>(descriptor);
-  const isMax = d.mode == codes.POOL_MAX;
   const isOne = d.mode == codes.POOL_LAST || d.mode == codes.POOL_FIRST;
   for (let place = 0; place < d.batch; place++) {
     const y = d.y + place * d.yRow;
@@ -62,17 +62,23 @@ export function poolForward(descriptor: usize): void {
     let first = d.mode == codes.POOL_LAST ? max(0, length - 1) : 0;
     const end = isOne ? min(first + 1, length) : length;
     while (first < end && countedRow(d, first, place) < 0) first++;
-    const divisor = f32x4.splat(d.mode == codes.POOL_MEAN ? countSteps(d, length, place) : 1);
+    const isMean = d.mode == codes.POOL_MEAN;
+    const count = f64x2.splat(isMean ? <f64>countSteps(d, length, place) : 1);
     if (first >= end) memory.fill(y, 0, d.width);
     for (let k = 0; k < d.width && first < end; k += 16) {
       let sum = v128.load(d.x + countedRow(d, first, place) * d.xRow + k);
+      let low = widenLow(sum);
+      let high = widenHigh(sum);
       for (let t = first + 1; t < end; t++) {
         const row = countedRow(d, t, place);
         if (row < 0) continue;
         const next = v128.load(d.x + row * d.xRow + k);
-        sum = isMax ? f32x4.max(sum, next) : f32x4.add(sum, next);
+        sum = f32x4.max(sum, next);
+        low = f64x2.add(low, widenLow(next));
+        high = f64x2.add(high, widenHigh(next));
       }
-      v128.store(y + k, f32x4.div(sum, divisor));
+      const mean = narrow(f64x2.div(low, count), f64x2.div(high, count));
+      v128.store(y + k, isMean ? mean : sum);
     }
   }
 }

@@ -33,7 +33,10 @@ import {
   product_6x2x1,
 } from './gen/tiles';
 import { Product } from '../base/structs';
+import { widenHigh, widenLow } from '../base/simd';
 import { ZEROS } from '../base/tables';
+import { putAside } from '../base/vectors';
+import { SUM_ROWS } from '../shared/tuning';
 
 /**
  * Depth of a block: 512 rows of half a panel are as many lines, 32 KB, which stay in the
@@ -243,9 +246,50 @@ function panelsTogether(left: i32): i32 {
 
 /**
  * C += A^T B over the rows of a sequence, the last row first: gradients of weights. A [rows, depth
- * of the weights], B [rows, columns], C panels.
+ * of the weights], B [rows, columns], C panels. Where there is a rest, C is put aside there after
+ * every block of rows; `summed` rows came after these.
  */
 export function productOverRows(
+  g: Product,
+  rows: i32,
+  a: usize,
+  aRow: i32,
+  inputs: i32,
+  b: usize,
+  bRow: i32,
+  vectors: i32,
+  panelVectors: i32,
+  c: usize,
+  rest: usize,
+  summed: i32,
+): void {
+  const panels = (vectors + panelVectors - 1) / panelVectors;
+  while (rows > 0) {
+    const n = rest ? min(rows, leftInBlock(summed)) : rows;
+    const first = rows - n;
+    const from = b + first * bRow;
+    blockOverRows(g, n, a + first * aRow, aRow, inputs, from, bRow, vectors, panelVectors, c);
+    summed += n;
+    if (rest && endsBlock(summed)) putAside(c, rest, panels * inputs * (panelVectors << 2));
+    rows = first;
+  }
+}
+
+/** Rows until a block ends, after `summed` rows; blocks count from the last row of a window. */
+// @ts-ignore: decorator
+@inline
+export function leftInBlock(summed: i32): i32 {
+  return SUM_ROWS - (summed & (SUM_ROWS - 1));
+}
+
+/** Whether a block has ended with the last of `summed` rows. */
+// @ts-ignore: decorator
+@inline
+export function endsBlock(summed: i32): bool {
+  return leftInBlock(summed) == SUM_ROWS;
+}
+
+function blockOverRows(
   g: Product,
   rows: i32,
   a: usize,
@@ -325,17 +369,30 @@ export function productOfPanels(
   product(changetype<usize>(g));
 }
 
-/** sums[N] += the columns of `rows` rows, the last row first. */
+/** sums[N] f64 += the columns of `rows` rows, the last row first. */
 export function columnSums(sums: usize, b: usize, bRow: i32, rows: i32, vectors: i32): void {
-  for (let v = 0; v < vectors; v++) {
-    let x = v128.load(sums);
+  // Two vectors at a time: one waits for each of its sums.
+  for (let v = 0; v < vectors; v += 2) {
+    const second: usize = v + 1 < vectors ? 16 : 0;
+    let x0 = v128.load(sums);
+    let x1 = v128.load(sums, 16);
+    let y0 = v128.load(sums + 2 * second);
+    let y1 = v128.load(sums + 2 * second, 16);
     let p = b + (rows - 1) * bRow;
     for (let r = 0; r < rows; r++) {
-      x = f32x4.add(x, v128.load(p));
+      const x = v128.load(p);
+      const y = v128.load(p + second);
+      x0 = f64x2.add(x0, widenLow(x));
+      x1 = f64x2.add(x1, widenHigh(x));
+      y0 = f64x2.add(y0, widenLow(y));
+      y1 = f64x2.add(y1, widenHigh(y));
       p -= bRow;
     }
-    v128.store(sums, x);
-    sums += 16;
-    b += 16;
+    v128.store(sums, x0);
+    v128.store(sums, x1, 16);
+    v128.store(sums + 2 * second, y0);
+    v128.store(sums + 2 * second, y1, 16);
+    sums += 64;
+    b += 32;
   }
 }

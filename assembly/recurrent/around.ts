@@ -238,7 +238,10 @@ export function finishSequence(q: Sequence, rows: i32): void {
     const wide = (o.projected + 3) >> 2;
     const m = o.unprojected;
     const row = q.stateRow;
-    productOverRows(q.product, rows, m, row, q.hidden, q.dyAll, row, wide, 4, o.dProjection);
+    const dw = o.dProjection;
+    const rest = o.dProjectionRest;
+    const dy = q.dyAll;
+    productOverRows(q.product, rows, m, row, q.hidden, dy, row, wide, 4, dw, rest, q.summed);
   }
 }
 

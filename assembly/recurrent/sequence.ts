@@ -55,6 +55,7 @@ function moveTo(q: Sequence, t: i32): void {
   const state = (q.batch + row) * q.stateRow;
   q.active = max(min(all, q.until) - q.from, 0);
   q.row = row;
+  q.after = q.summed + rowsOf(q) - firstRow(q, t + 1);
   q.isOdd = t & 1;
   q.gates = q.gatesAll + row * q.gateRow;
   q.products = q.productsAll + row * q.productRow;
@@ -232,6 +233,8 @@ function stepBack(q: Sequence): void {
  * them follow each other is one product: the whole sequence, unless lengths differ.
  */
 function recurrentWeights(q: Sequence, gradients: usize, panel: i32, vectors: i32): void {
+  // Panels of a candidate have a product of their own.
+  if (vectors <= 0) return;
   const isMasked = hasOptions(q) && q.options.recurrentMask != 0;
   const states = q.operand == codes.OPERAND_CELL ? q.cAll : q.hAll;
   const operand = isMasked ? q.options.operands : states;
@@ -259,6 +262,8 @@ function recurrentWeights(q: Sequence, gradients: usize, panel: i32, vectors: i3
       vectors,
       panelVector,
       q.dr + q.depth * z,
+      q.drRest ? q.drRest + q.depth * z : 0,
+      q.summed + rowsOf(q) - firstRow(q, end),
     );
     end = first;
   }
@@ -291,13 +296,16 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
   const recurrent = hasOwnGradients(q) ? q.productsAll : q.gatesAll;
   const z = q.gatesAll + at;
   const zRow = q.gateRow;
-  if (q.bias) columnSums(q.dBiasInput + at, z, zRow, rows, vectors);
+  if (q.bias) columnSums(q.dBiasInput + 2 * at, z, zRow, rows, vectors);
   if (q.dBiasHidden) {
-    const dBiasHidden = q.dBiasHidden + at;
-    // A bias that follows a normalisation has the gradient of the gates; that of a GRU is added up
-    // by the steps.
-    if (!isNormalised(q)) columnSums(dBiasHidden, recurrent + at, zRow, rows, vectors);
-    else if (q.cell != codes.CELL_GRU_AFTER) columnSums(dBiasHidden, z, zRow, rows, vectors);
+    const dBiasHidden = q.dBiasHidden + 2 * at;
+    // A bias that follows a normalisation has the gradient of the gates, as the other has; that of
+    // a GRU is added up by the steps.
+    if (q.cell != codes.CELL_GRU_AFTER) {
+      memory.copy(dBiasHidden, q.dBiasInput + 2 * at, vectors << 5);
+    } else if (!isNormalised(q)) {
+      columnSums(dBiasHidden, recurrent + at, zRow, rows, vectors);
+    }
   }
   if (hasOptions(q) && !panel) finishSequence(q, rows);
   productOverRows(
@@ -311,6 +319,8 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
     vectors,
     V,
     q.dw + q.inputs * at,
+    q.dwRest ? q.dwRest + q.inputs * at : 0,
+    q.summed,
   );
   if (!hasMatrix(q)) return;
   const isBefore = q.cell == codes.CELL_GRU_BEFORE;
@@ -321,9 +331,20 @@ export function weightGradients(q: Sequence, panel: i32, end: i32): void {
   const left = first + vectors - candidate;
   if (left > 0) {
     const c = candidate << 4;
-    const dr = q.dr + q.hidden * c;
-    const n = q.gatesAll + c;
-    productOverRows(q.product, rows, q.productsAll, q.productRow, q.hidden, n, zRow, left, 4, dr);
+    productOverRows(
+      q.product,
+      rows,
+      q.productsAll,
+      q.productRow,
+      q.hidden,
+      q.gatesAll + c,
+      zRow,
+      left,
+      4,
+      q.dr + q.hidden * c,
+      q.drRest ? q.drRest + q.hidden * c : 0,
+      q.summed,
+    );
   }
 }
 

@@ -4,3 +4,8 @@
 export const CHUNK_BYTES = 1048576;
 /** A chunk has at least that many steps, whatever they fill. */
 export const CHUNK_STEPS = 8;
+/**
+ * Rows whose gradients of weights are summed before the sum is put aside: a power of two. A window
+ * of fewer needs no place for it.
+ */
+export const SUM_ROWS = 1024;

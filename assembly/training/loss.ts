@@ -147,14 +147,14 @@ function elements(l: Loss, first: i32, end: i32): void {
   let y = l.outputs + first * l.outputRow;
   let target = l.targets + ((first * n) << 2);
   for (let r = first; r < end; r++) {
-    let loss: f32 = 0;
+    let loss: f64 = 0;
     for (let k = 0; k < n; k++) {
       const p = y + (k << 2);
-      loss += element(kind, load<f32>(p), load<f32>(target), delta, p, scale);
+      loss += <f64>element(kind, load<f32>(p), load<f32>(target), delta, p, scale);
       target += 4;
     }
     for (let k = n; k < padded; k++) store<f32>(y + (k << 2), 0);
-    store<f32>(l.losses + (r << 2), loss);
+    store<f32>(l.losses + (r << 2), <f32>loss);
     y += l.outputRow;
   }
 }

@@ -134,6 +134,11 @@ export class Store {
     return part(vector, this.#roles.get(node)!.get(role)!.offset);
   }
 
+  /** Elements of the parameter of a role. */
+  lengthOf(node: Node, role: string): number {
+    return this.#roles.get(node)!.get(role)!.length;
+  }
+
   /** Derives what the forward pass needs; to be called after every change of the values. */
   prepare(): void {
     for (const derived of this.#derived) derived.prepare?.();

@@ -17,6 +17,7 @@ import type {
 } from '../ops/op.ts';
 import { emptyExtent, raggedExtent, reversal, uniformExtent } from '../ops/pass.ts';
 import type { Extent, Stretch } from '../ops/pass.ts';
+import { SUM_ROWS } from '../../assembly/shared/tuning.ts';
 import { ParametersOf } from './parameters.ts';
 import type { Graph } from './graph.ts';
 import { passMasked } from './masked.ts';
@@ -36,6 +37,8 @@ export interface WorkspaceOptions {
    * backward pass needs.
    */
   readonly gradients?: Slot;
+  /** Most steps of a window, where its passes are over parts of them; default `steps`. */
+  readonly windowSteps?: readonly number[];
   /** Bound of the gradient of every gate's sum at every step. */
   readonly gradientLimit?: number;
   /**
@@ -78,6 +81,16 @@ interface Addition {
   readonly descriptor: Descriptor<'Rows'>;
   readonly from: Matrix;
   readonly width: number;
+}
+
+/** What is added to a gradient when all of it is there: sums in float64, or what was put aside. */
+interface Gathered {
+  readonly isWide: boolean;
+  readonly from: Slot;
+  /** Elements. */
+  readonly length: number;
+  /** Where it is added; once there is memory. */
+  readonly to: () => Slot;
 }
 
 /** An input in one workspace. */
@@ -129,12 +142,17 @@ interface Layout {
   readonly bound: readonly Bound[];
   /** In the order in which nodes go back; those of one node in the order of their readers. */
   readonly additions: readonly Addition[];
+  readonly gathered: readonly Gathered[];
 }
 
 /** What a node stands among in one workspace. */
 interface Surroundings {
   readonly plan: Plan;
   readonly gradients: Slot | undefined;
+  /** Takes what nodes gather beside them. */
+  readonly gathered: Gathered[];
+  /** Whether a window has more rows than a block of a sum. */
+  readonly isLong: boolean;
   readonly grid: GridPlace;
   readonly outputGrid: GridPlace;
   /** Those of its sources. */
@@ -188,6 +206,21 @@ class NodePlaces extends ParametersOf implements Places {
 
   gradientOf(node: Node, role: string): Slot {
     return this.store.slot(node, role, this.#around.gradients);
+  }
+
+  sums(role: string): Slot {
+    return this.#gather(role, true);
+  }
+
+  rest(role: string, own?: Slot): Slot {
+    return this.#around.isLong ? this.#gather(role, false, own) : NONE;
+  }
+
+  #gather(role: string, isWide: boolean, own?: Slot): Slot {
+    const length = roundUp(own?.length ?? this.store.lengthOf(this.node, role), 4);
+    const from = this.#around.plan.reserve(isWide ? 2 * length : length);
+    this.#around.gathered.push({ isWide, from, length, to: () => own ?? this.gradient(role) });
+    return from;
   }
 
   masked(k: number): Slot | undefined {
@@ -252,6 +285,12 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
   const training = gradients !== undefined;
   const grids = layGrids(plan, graph, options);
   const rowsOf = (grid: number): number => grids[grid]!.steps * grids[grid]!.batch;
+  const { windowSteps } = options;
+  const whole = windowSteps
+    ? layGrids(new Plan(), graph, { ...options, steps: windowSteps })
+    : grids;
+  const isLong = whole.some((grid) => grid.steps * grid.batch > SUM_ROWS);
+  const gathered: Gathered[] = [];
   const inputs = graph.inputs.map(({ name, width, tokens, grid }): InputPlace => {
     const row = roundUp(width, 4);
     const { resample, sequence } = graph.grids[grid]!;
@@ -307,6 +346,8 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     const places = new NodePlaces(store, node, {
       plan,
       gradients,
+      gathered,
+      isLong,
       grid,
       outputGrid: grids[gridOf[index]!]!,
       gridsRead: gridsOf.map((place) => grids[place]!),
@@ -337,7 +378,7 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
   });
   const copy = plan.descriptor('Rows');
   additions.sort((a, b) => b.after - a.after);
-  return { plan, inputs, staging, copy, grids, crossings, bound, additions };
+  return { plan, inputs, staging, copy, grids, crossings, bound, additions, gathered };
 }
 
 /** The rows that the gradient of a node's outputs has. */
@@ -377,6 +418,9 @@ export class Workspace {
   readonly #crossings: readonly OrderPair[];
   readonly #bound: readonly Bound[];
   readonly #additions: readonly Addition[];
+  readonly #gathered: readonly (Gathered & { readonly target: number })[];
+  /** Whether there is something that `finish` has not taken. */
+  #isGathering = false;
   readonly #store: Store;
   readonly #graph: Graph;
   readonly #nodes: readonly Node[];
@@ -430,6 +474,7 @@ export class Workspace {
         if (graph.isInside[index]) for (const { values } of node.states ?? []) kernels.zero(values);
       }
       for (const addition of additions) this.#describe(addition);
+      this.#gathered = layout.gathered.map((own) => ({ ...own, target: own.to().address }));
       this.#pass = this.#passOf(most.map((count) => uniformExtent(count, batch)));
       this.#arrange(this.#pass, /* isNew */ true);
       this.prepare();
@@ -728,6 +773,7 @@ export class Workspace {
 
   /** Goes back over the last `forward`, from the gradients of outputs and last states in place. */
   backward(wantsInput: boolean): void {
+    this.#isGathering = true;
     let next = 0;
     for (let index = this.#bound.length - 1; index >= 0; index--) {
       const isWanted = (source: number): boolean => wantsInput || source >= 0;
@@ -745,10 +791,16 @@ export class Workspace {
   }
 
   /**
-   * Adds what tied weights have gathered to the gradients of their tables; to be called when all of
-   * a gradient is there.
+   * Adds what nodes have gathered to the gradients of their parameters, and what tied weights have
+   * to those of their tables; to be called when all of a gradient is there.
    */
   finish(): void {
+    const { run } = this.#kernels;
+    this.#isGathering = false;
+    for (const { isWide, target, from, length } of this.#gathered) {
+      if (isWide) run.sums_take(target, from.address, length);
+      else run.rest_take(target, from.address, length);
+    }
     for (const node of this.#bound) node.finish?.();
   }
 
@@ -759,6 +811,9 @@ export class Workspace {
 
   /** Forgets how; to be called when the gradients are set to zero. */
   discard(): void {
+    // A pass that did not come to its end.
+    if (this.#isGathering) for (const { from } of this.#gathered) this.#kernels.zero(from);
+    this.#isGathering = false;
     for (const node of this.#bound) node.discard?.();
   }
 }

@@ -83,7 +83,7 @@ export class Kernels {
     return activation(this.#engine, 'sigmoid', x, out);
   }
 
-  /** Of every element; within 6 units in the last place. `out` may be `x`. */
+  /** Of every element; within 3 units in the last place. `out` may be `x`. */
   tanh(x: Float32Array, out?: Float32Array): Float32Array {
     return activation(this.#engine, 'tanh', x, out);
   }

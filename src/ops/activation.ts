@@ -71,6 +71,7 @@ export class ActivationNode implements Node {
     const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
     const scratch = plan.reserve(row);
     const [slopes] = this.parameters;
+    const dSlopes = isTraining && slopes ? at.sums('weight') : NONE;
     return {
       output: { slot: output, row },
       gradient,
@@ -89,8 +90,7 @@ export class ActivationNode implements Node {
         if (!isTraining) return;
         const dx = at.gradientOfInput(0);
         const gradients = { dy: gradient, dyRow: row * 4, dx: dx.slot, dxRow: dx.row * 4 };
-        kernels.write(layer, gradients);
-        if (slopes) kernels.set(layer, 'dSlopes', at.gradient('weight'));
+        kernels.write(layer, { ...gradients, dSlopes });
       },
       arrange: ({ rows }) => kernels.set(layer, 'rows', rows),
       forward: () => run.activation_forward(layer.address),

@@ -128,6 +128,9 @@ function transposeNode(source: number, layer: CompleteConvTranspose1d): Node {
       const isCopied = isTraining && at.input(0).row < inputRow;
       const own = isCopied ? plan.reserve(batch * steps * inputRow) : NONE;
       const copy = plan.descriptor('Rows');
+      // It needs whole sequences, so no rows come after those of a pass.
+      const dBias = isTraining && bias ? at.sums('bias') : NONE;
+      const dwRest = isTraining ? at.rest('weight') : NONE;
       return {
         output: { slot: output, row },
         gradient,
@@ -163,7 +166,8 @@ function transposeNode(source: number, layer: CompleteConvTranspose1d): Node {
             xRow: row * 4,
             yRow: at.gradientOfInput(0).row * 4,
             dw: at.gradient('weight'),
-            dBias: bias ? at.gradient('bias') : NONE,
+            dwRest,
+            dBias,
           });
         },
         arrange: (inputs, outputs) => {

@@ -191,6 +191,10 @@ class Conv1dNode implements Node {
     const kept = isCopied ? reserveHistory(plan, history, this.#inputRow, size) : undefined;
     const copy = plan.descriptor('Rows');
     const outputOffsets = at.outputOffsets;
+    const dBias = isTraining && bias ? at.sums('bias') : NONE;
+    const dwRest = isTraining ? at.rest('weight') : NONE;
+    let own = 0;
+    let summed = 0;
     const lefts = plan.reserve(batch);
     return {
       output: { slot: output, row },
@@ -240,7 +244,8 @@ class Conv1dNode implements Node {
           dxRow: at.gradientOfInput(0).row * 4,
           dState: kept?.state.gradient ?? NONE,
           dw: at.gradient('weight'),
-          dBias: bias ? at.gradient('bias') : NONE,
+          dwRest,
+          dBias,
         });
       },
       prepare: () => run.conv1d_prepare(conv.address),
@@ -251,6 +256,7 @@ class Conv1dNode implements Node {
           .set(extent.lengths.map((length) => convZeros(length, this.#layer)[0]));
         kernels.set(conv, 'steps', extent.steps);
         kernels.set(conv, 'outputSteps', outputs.steps);
+        own = outputs.rows;
       },
       forward: () => {
         if (isCopied) run.rows_gather(copy.address);
@@ -258,7 +264,12 @@ class Conv1dNode implements Node {
       },
       backward: (wantsInput) => {
         kernels.set(conv, 'dx', wantsInput ? at.gradientOfInput(0).slot.address : 0);
+        kernels.set(conv, 'summed', summed);
         run.conv1d_backward(conv.address);
+        summed += own;
+      },
+      finish: () => {
+        summed = 0;
       },
     };
   }

@@ -68,6 +68,7 @@ export class EmbeddingNode implements Node {
     const output = plan.reserve(batch * steps * row);
     const isTraining = mode === 'train';
     const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
+    const dTableRest = isTraining ? at.rest('table') : NONE;
     const masked = this.#maskZero ? plan.reserve(batch * steps) : undefined;
     return {
       output: { slot: output, row },
@@ -83,6 +84,7 @@ export class EmbeddingNode implements Node {
           masked: masked ?? NONE,
           dOut: gradient,
           dTable: isTraining ? at.gradient('table') : NONE,
+          dTableRest,
         }),
       arrange: ({ rows }) => kernels.set(lookup, 'rows', rows),
       forward: () => kernels.run.embedding_forward(lookup.address),

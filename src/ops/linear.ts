@@ -147,6 +147,10 @@ class LinearNode implements Node {
     // Gradient of a tied weight, until it is added to that of the table.
     const dTied = tied ? plan.reserve(panelsLength(this.#panels)) : NONE;
     const move = tied && plan.descriptor('Tied');
+    const dBias = isTraining && this.#bias ? at.sums('bias') : NONE;
+    const dwRest = isTraining ? at.rest('input', tied && dTied) : NONE;
+    let own = 0;
+    let summed = 0;
     return {
       output: { slot: output, row },
       // The gradient takes the place of the outputs.
@@ -172,20 +176,24 @@ class LinearNode implements Node {
         if (!isTraining) return;
         const dx = at.gradientOfInput(0);
         const dw = tied ? dTied : at.gradient('input');
-        kernels.write(dense, { dxRow: dx.row * 4, dw });
-        if (this.#bias) kernels.write(dense, { dBias: at.gradient('bias') });
+        kernels.write(dense, { dxRow: dx.row * 4, dw, dwRest, dBias });
         if (!tied) return;
         const table = at.gradientOf(tied, 'table');
         kernels.write(move!, { ...this.#tableFields(tied), table, panels: dTied });
       },
       prepare: () => run.dense_prepare(dense.address),
-      arrange: ({ rows }) => kernels.set(dense, 'rows', rows),
+      arrange: ({ rows }) => kernels.set(dense, 'rows', (own = rows)),
       forward: () => run.dense_forward(dense.address),
       backward: (wantsInput) => {
         kernels.set(dense, 'dx', wantsInput ? at.gradientOfInput(0).slot.address : 0);
+        if (dwRest !== NONE) kernels.set(dense, 'summed', summed);
         run.dense_backward(dense.address);
+        summed += own;
       },
-      finish: move && (() => run.panels_of_table(move.address, true)),
+      finish: () => {
+        summed = 0;
+        if (move) run.panels_of_table(move.address, true);
+      },
     };
   }
 }

@@ -175,6 +175,11 @@ export class NormNode implements Node {
     const gradient = isTraining ? plan.reserve(batch * steps * row) : NONE;
     const scratch = isTraining ? plan.reserve(2 * row) : NONE;
     const [scale, bias] = [this.#has('weight'), this.#has('bias')];
+    const moving = isTraining && this.#moving;
+    // Statistics of a batch are of all its rows, whose sums end with the call.
+    const [dGamma, dBeta] = ['weight', 'bias'].map((role) =>
+      isTraining && !moving && this.#has(role) ? at.sums(role) : undefined,
+    );
     /** What both kernels take. */
     const fields = (): Fields<'LayerNorm'> & Fields<'BatchNorm'> => {
       const [x, dx] = [at.input(0), at.gradientOfInput(0)];
@@ -190,8 +195,8 @@ export class NormNode implements Node {
         dxRow: dx.row * 4,
         gamma: scale ? at.parameter('weight') : NONE,
         beta: bias ? at.parameter('bias') : NONE,
-        dGamma: isTraining && scale ? at.gradient('weight') : NONE,
-        dBeta: isTraining && bias ? at.gradient('bias') : NONE,
+        dGamma: dGamma ?? (moving && scale ? at.gradient('weight') : NONE),
+        dBeta: dBeta ?? (moving && bias ? at.gradient('bias') : NONE),
       };
     };
     const bound: Bound = {
@@ -208,7 +213,6 @@ export class NormNode implements Node {
         run.layer_norm_backward(norm.address);
       },
     };
-    const moving = isTraining && this.#moving;
     if (!moving) return bound;
     return withBatchStatistics(bound, plan, at, { ...moving, width: this.inputs, row, fields });
   }

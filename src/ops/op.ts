@@ -256,6 +256,16 @@ export interface Places extends ParameterPlaces {
   /** Where the gradient of a parameter is added. */
   gradient(role: string): Slot;
   gradientOf(node: Node, role: string): Slot;
+  /**
+   * Reserves the sums of a gradient in float64, in the order of the parameter, which are added to
+   * it when all of it is there.
+   */
+  sums(role: string): Slot;
+  /**
+   * Reserves where a gradient is put aside after every block of rows, like the parameter or `own`,
+   * to which it is added when all is there; `NONE` where no window has more rows than a block.
+   */
+  rest(role: string, own?: Slot): Slot;
   /** [T + 1] i32: the first row of every step of the inputs, and of the outputs. */
   readonly offsets: Slot;
   readonly outputOffsets: Slot;

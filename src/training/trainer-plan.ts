@@ -68,7 +68,8 @@ function segmentation(store: Store, options: TrainerOptions): Segmentation {
     );
   }
   const bytesOf = (plan: Segmentation): number => {
-    const shape = { batch, steps: plan.segment, gradients: NONE };
+    const windowSteps = mostSteps(store, options);
+    const shape = { batch, steps: plan.segment, windowSteps, gradients: NONE };
     return reserve(store, options, plan).plan.bytes + Workspace.bytes(store, shape);
   };
   const { noSegments } = store.graph;

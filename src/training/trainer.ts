@@ -175,7 +175,7 @@ export class Trainer extends HostDisposable {
       const gradientLimit = gradClip && 'step' in gradClip ? gradClip.step : undefined;
       const { gradients } = updater;
       const steps = [...this.#most.slice(0, -1), layout.segment];
-      const shape = { batch, steps, gradients, gradientLimit };
+      const shape = { batch, steps, windowSteps: this.#most, gradients, gradientLimit };
       this.#workspace = new Workspace(store, shape, purpose, this);
     } catch (error) {
       arena.free(block);

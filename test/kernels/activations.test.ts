@@ -4,16 +4,18 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  aboveHalf,
   activationsOf,
   randomRuns,
   requireMonotone,
   SIGMOID_ERROR,
+  slopeRatio,
   TANH_ULP,
   worstSigmoid,
   worstTanh,
 } from '../support/activations.ts';
 import { createEngine, variants } from '../support/engines.ts';
-import { fromBits, wholeRange } from '../support/floats.ts';
+import { fromBits, neighbours, wholeRange } from '../support/floats.ts';
 import { createRandom } from '../support/random.ts';
 
 /**
@@ -48,6 +50,23 @@ describe.each(variants)('activations, %s SIMD', (variant) => {
       if (!(Math.abs(y[k]!) <= 1) || !Object.is(mirrored[k], -y[k]!)) {
         expect.fail(`tanh(${everywhere[k]}) = ${y[k]}, tanh(${-everywhere[k]!}) = ${mirrored[k]}`);
       }
+    }
+  });
+
+  it('tanh is 1 from 9.011 on and not before; slopes near 1 are those of the rounded tanh', () => {
+    const one = Math.fround(9.0109134);
+    expect(tanh(neighbours(Math.fround(9.0108), 50)).every((y) => y < 1)).toBe(true);
+    expect(tanh(neighbours(one, 1000)).every((y) => y === 1)).toBe(true);
+    expect(tanh(everywhere.filter((x) => x > one)).every((y) => y === 1)).toBe(true);
+    for (let low = 3; low < 9; low++) {
+      const x = Float32Array.from({ length: 40_000 }, (_, k) => low + k / 40_000);
+      expect(slopeRatio(tanh, x), `from ${low} on`).toBeLessThan(1.2);
+    }
+  });
+
+  it('tanh is monotone above 1/2, over sorted samples and over neighbours', () => {
+    for (const x of [everywhere, inBend, ...randomRuns(600, 4096, 10, 3)]) {
+      requireMonotone('tanh', tanh, aboveHalf(x));
     }
   });
 

@@ -4,6 +4,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import {
+  aboveHalf,
   activationsOf,
   randomRuns,
   requireMonotone,
@@ -36,7 +37,9 @@ describe.each(variants)('activations, %s SIMD', (variant) => {
         worstUlp = Math.max(worstUlp, worstTanh(tanh, x).error);
         worstAbsolute = Math.max(worstAbsolute, worstSigmoid(sigmoid, x).error);
         // Negative numbers come in the order of their bits: descending.
-        requireMonotone('sigmoid', sigmoid, sign ? x.reverse() : x);
+        const rising = sign ? x.reverse() : x;
+        requireMonotone('sigmoid', sigmoid, rising);
+        requireMonotone('tanh', tanh, aboveHalf(rising));
       }
     }
     console.log(`${variant}: tanh ${worstUlp} ULP, sigmoid ${worstAbsolute}`);
@@ -44,7 +47,10 @@ describe.each(variants)('activations, %s SIMD', (variant) => {
     expect(worstAbsolute).toBeLessThanOrEqual(SIGMOID_ERROR);
   });
 
-  it('sigmoid is monotone over 100 million neighbours', { timeout: 600_000 }, () => {
-    for (const run of randomRuns(1600, 65536, 90, 4)) requireMonotone('sigmoid', sigmoid, run);
+  it('both are monotone over 100 million neighbours', { timeout: 600_000 }, () => {
+    for (const run of randomRuns(1600, 65536, 90, 4)) {
+      requireMonotone('sigmoid', sigmoid, run);
+      requireMonotone('tanh', tanh, aboveHalf(run));
+    }
   });
 });

@@ -4,7 +4,7 @@ import { fromBits, neighbours, ulp } from './floats.ts';
 import { createRandom } from './random.ts';
 
 const CHUNK = 1 << 16;
-export const TANH_ULP = 6;
+export const TANH_ULP = 3;
 export const SIGMOID_ERROR = 4e-7;
 
 export type Activation = (x: Float32Array) => Float32Array;
@@ -38,6 +38,23 @@ export function worstTanh(tanh: Activation, x: Float32Array): { error: number; a
   return worst;
 }
 
+/**
+ * Errors of the slope 1 - y^2 that follows from a tanh y, by those of the rounded tanh: the largest
+ * of each on x.
+ */
+export function slopeRatio(tanh: Activation, x: Float32Array): number {
+  const y = tanh(x);
+  const worst = { own: 0, rounded: 0 };
+  for (let k = 0; k < x.length; k++) {
+    const exact = Math.tanh(x[k]!);
+    const slope = 1 / Math.cosh(x[k]!) ** 2;
+    const errorOf = (value: number): number => Math.abs(1 - value * value - slope);
+    worst.own = Math.max(worst.own, errorOf(y[k]!));
+    worst.rounded = Math.max(worst.rounded, errorOf(Math.fround(exact)));
+  }
+  return worst.own / worst.rounded;
+}
+
 /** Largest absolute error of `sigmoid` on x, and where. Throws where a value leaves [0, 1]. */
 export function worstSigmoid(sigmoid: Activation, x: Float32Array): { error: number; at: number } {
   const y = sigmoid(x);
@@ -48,6 +65,11 @@ export function worstSigmoid(sigmoid: Activation, x: Float32Array): { error: num
     if (!(error <= worst.error)) Object.assign(worst, { error, at: x[k]! });
   }
   return worst;
+}
+
+/** Those of x whose tanh is above 1/2, by its size. */
+export function aboveHalf(x: Float32Array): Float32Array {
+  return x.filter((value) => Math.abs(value) > 0.55);
 }
 
 /** Throws where f falls on an ascending x. */

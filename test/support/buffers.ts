@@ -39,6 +39,18 @@ export class Buffers {
     return slot;
   }
 
+  /** The same in float64. */
+  doubles(values: ArrayLike<number>): Slot {
+    const slot = this.#plan.reserve(Math.ceil(values.length / 4) * 8);
+    this.#fill.push(() => this.#doublesOf(slot).set(Float64Array.from(values)));
+    return slot;
+  }
+
+  #doublesOf(slot: Slot): Float64Array {
+    const { buffer, byteOffset, length } = this.kernels.floats(slot);
+    return new Float64Array(buffer, byteOffset, length / 2);
+  }
+
   integers(values: readonly number[]): Slot {
     const slot = this.#plan.reserve(values.length);
     this.#fill.push(() => this.kernels.integers(slot).set(values));
@@ -83,6 +95,10 @@ export class Buffers {
 
   read(slot: Slot, length: number = slot.length): Float32Array {
     return this.kernels.floats(slot, 0, length).slice();
+  }
+
+  readDoubles(slot: Slot, length: number = slot.length / 2): Float64Array {
+    return this.#doublesOf(slot).slice(0, length);
   }
 
   /** The elements of rows; throws where their padding is not zero, or a sentinel is not there. */

@@ -154,8 +154,8 @@ export function checkLayerNorm(engine: Engine, seed: number): void {
   const dx = { none: buffers.rows(rows, width), dy: slopes, x: input }[overlay];
   const own = (values: Float64Array | undefined) => (values ? buffers.vector(values) : NONE);
   const [g, b] = [own(gamma), own(beta)];
-  const dGamma = own(gamma && before);
-  const dBeta = own(beta && before);
+  const sums = (values: Float64Array | undefined) => (values ? buffers.doubles(before) : NONE);
+  const [dGamma, dBeta] = [sums(gamma), sums(beta)];
   const scratch = buffers.vector(2 * Math.ceil(width / 4) * 4);
   const descriptor = buffers.descriptor('LayerNorm');
   buffers.place();
@@ -173,7 +173,7 @@ export function checkLayerNorm(engine: Engine, seed: number): void {
   if (wantsInput) kernels.write(descriptor, { dx: dx.slot, dxRow: dx.row });
   kernels.run.layer_norm_backward(descriptor.address);
   const gotInput = wantsInput ? buffers.readRows(dx) : undefined;
-  const [gotGamma, gotBeta] = [dGamma, dBeta].map((slot) => buffers.read(slot));
+  const [gotGamma, gotBeta] = [dGamma, dBeta].map((slot) => buffers.readDoubles(slot));
   buffers.free();
 
   const label = `${engine.variant} layerNorm ${rows} x ${width}, seed ${seed}`;
@@ -212,7 +212,7 @@ export function checkPrelu(engine: Engine, seed: number): void {
   const y = buffers.rows(rows, width);
   const gradient = buffers.rows(rows, width, dy);
   const dx = { none: buffers.rows(rows, width), dy: gradient, x: input }[overlay];
-  const [own, dSlopes] = [buffers.vector(slopes), buffers.vector(before)];
+  const [own, dSlopes] = [buffers.vector(slopes), buffers.doubles(before)];
   const descriptor = buffers.descriptor('ActivationLayer');
   buffers.place();
   const { kernels } = buffers;
@@ -230,7 +230,7 @@ export function checkPrelu(engine: Engine, seed: number): void {
   kernels.write(descriptor, { dx: dx.slot, dxRow: dx.row });
   kernels.run.activation_backward(descriptor.address);
   const gotInput = buffers.readRows(dx);
-  const gotSlopes = buffers.read(dSlopes);
+  const gotSlopes = buffers.readDoubles(dSlopes);
   buffers.free();
 
   const label = `${engine.variant} prelu ${rows} x ${width}, one ${isOne}, seed ${seed}`;
@@ -319,7 +319,7 @@ export interface ConvolutionResult {
   readonly state: readonly Float32Array[];
   readonly dx?: readonly Float32Array[];
   readonly dw: Float32Array;
-  readonly dBias: Float32Array;
+  readonly dBias: Float64Array;
 }
 
 /**
@@ -388,7 +388,7 @@ export function convolve(
     slot(sizes.slice),
   ];
   const biasSlot = bias ? buffers.vector(bias) : NONE;
-  const dBias = bias && back ? buffers.vector(back.dBias) : NONE;
+  const dBias = bias && back ? buffers.doubles(back.dBias) : NONE;
   const product = buffers.descriptor('Product');
   const descriptor = buffers.descriptor('Conv1d');
   buffers.place();
@@ -418,7 +418,7 @@ export function convolve(
     state: unpack(whole, inputs, buffers.readRows(after)),
     ...(back?.wantsInput && { dx: unpack(from, inputs, buffers.readRows(dx)) }),
     dw: gradients,
-    dBias: buffers.read(dBias, bias ? outputs : 0),
+    dBias: buffers.readDoubles(dBias, bias && back ? outputs : 0),
   };
   buffers.free();
   return result;
@@ -510,17 +510,23 @@ export function checkStream(engine: Engine, seed: number): void {
     state = step.state.map((values) => Float64Array.from(values));
     from = until;
   }
-  let gathered: { dw: Float32Array; dBias: Float32Array } = {
+  let gathered: { dw: Float32Array; dBias: Float64Array } = {
     dw: new Float32Array(w.length),
-    dBias: new Float32Array(bias ? c.outputs : 0),
+    dBias: new Float64Array(bias ? c.outputs : 0),
   };
   for (const { dy: slopes, ...block } of blocks.reverse()) {
-    const dBias = bias ? Float64Array.from(gathered.dBias) : zeros.dBias;
+    const dBias = bias ? gathered.dBias : zeros.dBias;
     const back = { dy: slopes, dw: Float64Array.from(gathered.dw), dBias, wantsInput: false };
     gathered = convolve(engine, random, c, { w, bias, ...block, back });
   }
-  const requireSame = (what: string, got: ArrayLike<number>, wanted: Float32Array): void => {
-    const same = got.length === wanted.length && wanted.every((v, k) => Object.is(v, got[k]));
+  const requireSame = (
+    what: string,
+    got: ArrayLike<number>,
+    wanted: Float32Array | Float64Array,
+  ): void => {
+    const same =
+      got.length === wanted.length &&
+      Array.from(wanted).every((v: number, k) => Object.is(v, got[k]));
     if (!same) throw new Error(`${label}: other bits of ${what}`);
   };
   whole.y.forEach((own, place) => requireSame(`y at place ${place}`, y[place]!, own));

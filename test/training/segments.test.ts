@@ -167,6 +167,20 @@ describe.each(variants)('training under a budget, %s SIMD', (variant) => {
     }
   });
 
+  it.each(Object.entries(cellForms))('%s: more rows than a block of a sum', (_, form) => {
+    const layers: LayerSpec[] = [
+      { type: 'embedding', numEmbeddings: 7, embeddingDim: 3 },
+      { type: 'conv1d', outChannels: 4, padding: 'causal', kernelSize: 2, stride: 1, groups: 1 },
+      { ...form, hiddenSize: 6 },
+      { type: 'conv1d', outChannels: 6, padding: 'causal', kernelSize: 2, groups: 6 },
+      { type: 'layerNorm' },
+      { type: 'linear', outFeatures: 3 },
+    ];
+    const lengths = Array.from({ length: 301 }, (_, k) => (7 * k) % 20);
+    const windows = [{}, { lengths }, { steps: 13 }];
+    requireSameBits({ layers, batch: 301, steps: 19, loss: 'mse', windows }, 6);
+  });
+
   const clips = { clip: 0.9, projSize: 4, projClip: 0.5, cellClip: 0.4 };
   const masks = { dropout: 0.3, inputDropout: 0.2, recurrentDropout: 0.4, zoneout: 0.1 };
   const optional: LayerSpec[] = [

@@ -27,7 +27,7 @@ interface Sizes {
   readonly gateRow: number;
 }
 
-/** Parameters of the options: their fields, and those of their gradients. */
+/** Parameters of the options, the matrix first: their fields, and those of their gradients. */
 const PARAMETERS: readonly [string, keyof Fields<'Options'>, keyof Fields<'Options'>][] = [
   ['projection', 'projection', 'dProjection'],
   ['normInput', 'gammaInput', 'dGammaInput'],
@@ -85,6 +85,11 @@ export function reserveOptions(
         })
       : undefined;
   const zone = mask(MASK_ZONEOUT, zoneout, outputs, 1, false);
+  const isThere = [projected > 0, layerNorm, layerNorm, isNormalCell];
+  const dProjectionRest = isTraining && projected ? at.rest('projection') : NONE;
+  const gradients = PARAMETERS.map(([role], k) =>
+    isTraining && k && isThere[k] ? at.sums(role) : undefined,
+  );
   const rate = recurrentDropout;
   const recurrent = mask(MASK_RECURRENT, rate, depth, 1 / (1 - rate), true);
   return {
@@ -103,12 +108,13 @@ export function reserveOptions(
         projClip,
         renewed: 1 - zoneout,
         projected,
+        dProjectionRest,
       });
-      const isThere = [projected > 0, layerNorm, layerNorm, isNormalCell];
       PARAMETERS.forEach(([role, value, gradient], k) => {
         if (!isThere[k]) return;
         kernels.write(descriptor, { [value]: at.parameter(role) });
-        if (isTraining) kernels.write(descriptor, { [gradient]: at.gradient(role) });
+        if (!isTraining) return;
+        kernels.write(descriptor, { [gradient]: gradients[k] ?? at.gradient(role) });
       });
       zone?.describe(kernels);
       recurrent?.describe(kernels);

@@ -256,9 +256,22 @@ export class RecurrentNode implements Node {
     const [dhSeen, dcSeen] = [forTraining(step), forTraining(cell * step)];
     const norms = forTraining(4 * steps);
     const noBias = this.#bias === true ? NONE : plan.reserve(columns);
-    const dNoBias = this.#bias === 'single' ? forTraining(columns) : NONE;
     const wTransposed = forTraining(columns * roundUp(inputs, 16));
     const hasMatrix = this.#hasRecurrence && !this.#isVector;
+    // Its sums, in float64, are of no use.
+    const dNoBias = this.#bias === 'single' ? forTraining(2 * columns) : NONE;
+    const isSummed = isTraining && this.#bias !== false;
+    const dBiasInput = isSummed ? at.sums('biasInput') : NONE;
+    const dBiasHidden = isSummed && this.#bias === true ? at.sums('biasHidden') : dNoBias;
+    const restOf = (role: string, isThere: unknown): Slot =>
+      isTraining && isThere ? at.rest(role) : NONE;
+    const rests = {
+      dwRest: restOf('input', true),
+      drRest: restOf('recurrent', hasMatrix),
+      stepRest: this.#isVector ? restOf('recurrent', true) : restOf('peephole', form.peepholes),
+    };
+    let passed = 0;
+    let summed = 0;
     const rTransposed = hasMatrix ? forTraining(columns * roundUp(padded, 16)) : NONE;
     const options = reserveOptions(plan, at, this, { batch, steps, mode });
     const reader = this.#reserveGates(plan, at, gates, own);
@@ -348,12 +361,11 @@ export class RecurrentNode implements Node {
       for (const start of starts) start.describe();
       if (!isTraining) return;
       const dx = turn ? turn.dx : at.gradientOfInput(0);
-      kernels.write(sequence, { dxRow: dx.row * 4, dw: at.gradient('input') });
+      kernels.write(sequence, { dxRow: dx.row * 4, dw: at.gradient('input'), ...rests });
       if (this.#hasRecurrence) kernels.write(sequence, { dr: at.gradient('recurrent') });
       if (form.peepholes) kernels.write(sequence, { dPeephole: at.gradient('peephole') });
       if (!this.#bias) return;
-      const dBiasHidden = this.#bias === 'single' ? dNoBias : at.gradient('biasHidden');
-      kernels.write(sequence, { dBiasInput: at.gradient('biasInput'), dBiasHidden });
+      kernels.write(sequence, { dBiasInput, dBiasHidden });
     };
 
     return {
@@ -378,6 +390,7 @@ export class RecurrentNode implements Node {
       prepare: () => run.sequence_prepare(sequence.address),
       arrange: (extent) => {
         kernels.set(sequence, 'steps', extent.steps);
+        passed = extent.rows;
         turn?.arrange(extent);
       },
       ...(options && { mask: options.mask }),
@@ -390,9 +403,14 @@ export class RecurrentNode implements Node {
         turn?.beforeBack();
         const dx = turn ? turn.dx : at.gradientOfInput(0);
         kernels.set(sequence, 'dx', wantsInput ? dx.slot.address : 0);
+        if (rests.dwRest !== NONE) kernels.set(sequence, 'summed', summed);
         run.sequence_backward(sequence.address);
+        summed += passed;
         if (wantsInput) turn?.afterBack();
         if (this.sources.length > 1) for (const { give } of starts) give();
+      },
+      finish: () => {
+        summed = 0;
       },
       measure: (isWanted) =>
         kernels.write(sequence, isWanted ? measured : { dhSeen: NONE, dcSeen: NONE }),

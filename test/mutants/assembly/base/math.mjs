@@ -1,15 +1,16 @@
 export const mutants = {
-  'tanh with a coefficient missing': [['p = madd(p, x2, v128.load(K.TANH_A3));', '']],
+  'tanh with a coefficient missing': [['p = madd(v128.load(K.TANH_C6), r2, p);', '']],
+  'the slope of a saturated tanh loses digits': [
+    ['const isAbove = f32x4.gt(t, v128.load(K.TWO));', 'const isAbove = v128.load(K.ZEROS);'],
+  ],
+  'tanh of a negative number is positive': [['v128.xor(x, size));', 'v128.load(K.ZEROS));']],
   'sigmoid of -x': [['return share(exponent, ', 'x = f32x4.neg(x);\n  return share(exponent, ']],
   'three sigmoids with the exponent of one': [['fractionOf(y, ey, 1)', 'fractionOf(y, ex, 1)']],
   'a sigmoid keeps what is below 1e-30': [
     ['return v128.andnot(y, f32x4.lt(y, v128.load(K.TINY_LIMIT)));', 'return y;'],
   ],
   'NaN is lost in the clamp of tanh': [
-    [
-      'export function tanh(x: v128): v128 {\n  const one',
-      'export function tanh(x: v128): v128 {\n  x = f32x4.pmax(f32x4.splat(-99), x);\n  const one',
-    ],
+    ['f32x4.pmin(size, v128.load(K.TANH_CLAMP))', 'f32x4.pmin(v128.load(K.TANH_CLAMP), size)'],
   ],
   'derivative of the sigmoid without 1 - y': [['return nmadd(y, y, y);', 'return y;']],
   'log(1 + e): a small e is lost in its sum': [

@@ -40,8 +40,12 @@ export const mutants = {
   'prelu: the slope learns from numbers above 0': [
     ['v128.andnot(f32x4.mul(v, g), isAbove)', 'f32x4.mul(v, g)'],
   ],
-  'prelu: the slope learns from the first row alone': [['f32x4.add(v128.load(to + k), da)', 'da']],
-  'prelu: one slope learns from the first row alone': [['load<f32>(to) + sum(all)', 'sum(all)']],
+  'prelu: the slope learns from the first row alone': [
+    ['else addWide(to + 2 * k, da);', 'else v128.store(to + 2 * k, da);'],
+  ],
+  'prelu: one slope learns from the first row alone': [
+    ['load<f64>(to) + <f64>sum(all)', '<f64>sum(all)'],
+  ],
   'prelu: what lies after a row counts': [
     ['const da = v128.and(own, firstLanes(d.width - (k >> 2)));', 'const da = own;'],
   ],

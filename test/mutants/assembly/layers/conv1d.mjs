@@ -83,12 +83,12 @@ export const mutants = {
   ],
   'transposed convolution: the gradient of the inputs replaces them too early': [
     [
-      'productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n    if (!d.y) continue;',
+      'productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, dw, rest, summed);\n    if (!d.y) continue;',
       'if (!d.y) continue;',
     ],
     [
       'ZEROS, y, d.yRow);\n  }\n}',
-      'ZEROS, y, d.yRow);\n    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, d.dw);\n  }\n}',
+      'ZEROS, y, d.yRow);\n    productOverRows(p, rows, a, d.windowRow, depth, dy, d.dyRow, vectors, 4, dw, rest, summed);\n  }\n}',
     ],
   ],
   'conv1d: windows of several sequences are one line': [
@@ -107,6 +107,10 @@ export const mutants = {
   'conv1d: the windows of a line are a whole window apart': [
     ['return (d.stride * d.inputs) << 2;', 'return d.windowRow;'],
   ],
+  'conv1d: blocks of rows count from each block of windows': [
+    ['const summed = d.summed + outputRows(d) - first - rows;', 'const summed = d.summed;'],
+  ],
+  'depthwise: nothing is put aside': [['if (d.dwRest && endsBlock(summed))', 'if (false)']],
   'conv1d: a line that begins at the first output': [
     ['let step = firstTap(d, first, 0);', 'let step = firstTap(d, 0, 0);'],
   ],

@@ -18,6 +18,9 @@ export const mutants = {
     ],
   ],
   'layer norm: beta has no gradient without a gamma': [['if (dBeta)', 'if (dBeta && gamma)']],
+  'layer norm: gamma has the gradient of beta': [
+    ['addWideProduct(dGamma + 2 * k, dy, h)', 'addWide(dGamma + 2 * k, dy)'],
+  ],
   'rms norm: rows lose their mean': [
     ['isCentred ? sumWide(low, high) / count : 0', 'sumWide(low, high) / count'],
   ],

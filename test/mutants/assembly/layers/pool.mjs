@@ -3,12 +3,12 @@ export const mutants = {
     ['mode == codes.POOL_LAST ? max(0, length - 1) : 0', 'mode == codes.POOL_LAST ? steps - 1 : 0'],
   ],
   'mean over the steps of the longest row': [
-    ['codes.POOL_MEAN ? countSteps(d, length, place) : 1', 'codes.POOL_MEAN ? <f32>d.steps : 1'],
+    ['isMean ? <f64>countSteps(d, length, place) : 1', 'isMean ? <f64>d.steps : 1'],
   ],
   'rows without a step keep what was there': [
     ['if (first >= end) memory.fill(y, 0, d.width);', ''],
   ],
-  'maximum of the last two steps': [['isMax ? f32x4.max(sum, next)', 'isMax ? next']],
+  'maximum of the last two steps': [['sum = f32x4.max(sum, next)', 'sum = next']],
   'backward: the gradient of the last step reaches the first': [
     ['mode == codes.POOL_LAST ? length - 1 : 0', '0'],
   ],

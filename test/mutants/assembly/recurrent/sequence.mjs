@@ -30,6 +30,21 @@ export const mutants = {
   'gradient of the recurrent bias is that of the input bias': [
     ['columnSums(dBiasHidden, recurrent + at', 'columnSums(dBiasHidden, z'],
   ],
+  'the recurrent bias of later panels has the gradient of the first': [
+    ['q.dBiasInput + 2 * at, vectors << 5', 'q.dBiasInput, vectors << 5'],
+  ],
+  'gradient of R: blocks of rows count from each length': [
+    ['q.summed + rowsOf(q) - firstRow(q, end)', 'q.summed'],
+  ],
+  'rows after a step are those of the pass': [
+    [
+      'q.after = q.summed + rowsOf(q) - firstRow(q, t + 1);',
+      'q.after = rowsOf(q) - firstRow(q, t + 1);',
+    ],
+  ],
+  'panels of a candidate are put aside with those of its gates': [
+    ['if (vectors <= 0) return;', ''],
+  ],
   'loss on the outputs ignored': [['q.dy = q.dyAll ?', 'q.dy = false ?']],
   'biases ignored': [
     ['const initial = q.bias && !isNormalised(q) ? q.bias : ZEROS;', 'const initial = ZEROS;'],

@@ -7,7 +7,7 @@ export const mutants = {
   ],
   'layerNorm: the epsilon of a cell': [['epsilon: this.#eps,', 'epsilon: 1e-5,']],
   'layerNorm: no gradient of beta': [
-    ["dBeta: isTraining && bias ? at.gradient('bias') : NONE", 'dBeta: NONE'],
+    ["dBeta: dBeta ?? (moving && bias ? at.gradient('bias') : NONE)", 'dBeta: NONE'],
   ],
   'batchNorm: the offset forgets the mean': [[' - slope * valueAt(mean, k, 0)', '']],
   'batchNorm: a frozen one trains': [['hasStatistics && !isFrozen', 'hasStatistics']],
