@@ -16,7 +16,7 @@ import { GatefoldError } from '../base/errors.ts';
 
 /** What follows the name of the file that is written: host, process, its start, a random number. */
 const PART = /^\.([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}\.part$/;
-/** Longest name, in bytes, that goes whole into that of its part: names have 255, some hosts 143. */
+/** Longest name in bytes that goes whole into that of its part: some hosts have 143 for a name. */
 const MAX_STEM = 90;
 const MAX_LINKS = 40;
 /** How long a part may be that of a process which cannot be asked: of another host. */
@@ -100,7 +100,7 @@ function stemOf(path: string): string {
 /** Deno asks its user before it tells of hosts and processes. */
 const asks = 'Deno' in globalThis;
 
-/** When a process began, in ticks since the machine did; 0 where nothing tells, -1 after its end. */
+/** When a process began, in ticks since the machine did; 0 if nothing tells, -1 after its end. */
 async function startOf(pid: number | 'self'): Promise<number> {
   try {
     const text = await readFile(`/proc/${pid}/stat`, 'latin1');

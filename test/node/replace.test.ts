@@ -182,17 +182,19 @@ describe('what killed processes left', () => {
   async function leave(name: string): Promise<string> {
     const before = new Set(left());
     const source = `import { writeWhole } from ${JSON.stringify(ENTRY)};
+      console.log('begun');
       for (;;) await writeWhole(${JSON.stringify(name)}, new Uint8Array(2 ** 24));`;
     const args = ['--input-type=module', '-e', source];
-    for (let afterMs = 80; ; afterMs += 7) {
+    for (let afterMs = 5; ; afterMs += 3) {
       const child = spawn(process.execPath, args, { cwd: folder });
       const ended = new Promise((resolve) => child.once('close', resolve));
+      await new Promise((resolve) => child.stdout.once('data', resolve));
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       child.kill('SIGKILL');
       await ended;
       const part = left().find((other) => other.endsWith('.part') && !before.has(other));
       if (part !== undefined) return part;
-      expect(afterMs).toBeLessThan(500);
+      expect(afterMs).toBeLessThan(200);
     }
   }
 
