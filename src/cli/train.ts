@@ -2,12 +2,14 @@ import { TextBatches } from '../data/text.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { SafetensorsFile } from '../formats/safetensors/read.ts';
 import { Model, Trainer, linearDecay } from '../hosts/default.ts';
-import type { Engine, FitOptions, Snapshot } from '../hosts/default.ts';
+import type { Engine, FitOptions, Snapshot, TrainingData } from '../hosts/default.ts';
+import { TeamEngine } from '../threads/engine.ts';
 import { filesOf, readCorpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
-import { createEngine } from './engine.ts';
+import { createTrainingEngine } from './engine.ts';
 import { STATUS_NOT_WRITTEN, fail } from './failure.ts';
 import { MAX_COUNTED, trigramBits } from './ngram.ts';
+import { Pace } from './pace.ts';
 import { Progress } from './progress.ts';
 import { report } from './report.ts';
 import { onOutputFault, outputFault, say, warn } from './output.ts';
@@ -247,7 +249,21 @@ async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
   const from = losses.length;
   let tokens = 0;
   let validationBits: number | undefined;
-  for await (const report of trainer.fit(plan.batches, fitOptions(plan, run, signal))) {
+  const { engine } = trainer.model;
+  const pace = engine instanceof TeamEngine && engine.threads > 1 ? new Pace(engine) : undefined;
+  let begunMs = 0;
+  // Read at the start of every update.
+  const batches: TrainingData = {
+    length: plan.batches.length,
+    window(index) {
+      const window = plan.batches.window(index);
+      begunMs = performance.now();
+      return window;
+    },
+  };
+  for await (const report of trainer.fit(batches, fitOptions(plan, run, signal))) {
+    // What comes with a validation is no update.
+    if (report.validationLoss === undefined) pace?.add(performance.now() - begunMs);
     losses.push(Math.fround(report.loss));
     tokens += report.targetCount;
     const seconds = (performance.now() - startedMs) / 1000;
@@ -265,6 +281,10 @@ async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
   progress.end();
 }
 
+/** How many threads a run has, where there are more than one. */
+const threadsOf = (engine: Engine): string =>
+  engine instanceof TeamEngine && engine.threads > 1 ? ` on ${engine.threads} threads` : '';
+
 function announce({ corpus, settings, files }: Plan, model: Model, engine: Engine): void {
   const from = files.length > 0 ? files.join(', ') : "the project's own sources";
   const count = (value: number): string => value.toLocaleString('en');
@@ -272,7 +292,7 @@ function announce({ corpus, settings, files }: Plan, model: Model, engine: Engin
     `learning ${count(corpus.training.length)} characters of ${from}, ` +
       `${count(corpus.validation.length)} more to validate on\n` +
       `${settings.cell} ${settings.layers} x ${settings.hidden}, ` +
-      `${count(model.parameterCount)} parameters, ${engine.variant} SIMD, seed ${settings.seed}\n`,
+      `${count(model.parameterCount)} parameters, ${engine.variant} SIMD${threadsOf(engine)}, seed ${settings.seed}\n`,
   );
 }
 
@@ -327,15 +347,26 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   return run.unsaved ? STATUS_NOT_WRITTEN : 0;
 }
 
+/** About the multiply-adds of an update, without those of its gradients. */
+function workOf({ settings, corpus }: Plan): number {
+  const { hidden, embedding, layers, batch, steps } = settings;
+  const perStep = 4 * hidden * (embedding + (2 * layers - 1) * hidden);
+  return batch * steps * (perStep + hidden * corpus.vocabulary.size);
+}
+
 /** The command `gatefold train`; gives the exit status. */
 export async function train(files: readonly string[], options: TrainOptions): Promise<number> {
   const plan = await planRun(files, options);
-  const engine = await createEngine(plan.simd);
+  const engine = await createTrainingEngine(plan.simd, workOf(plan));
   try {
     return await trainPlan(plan, engine);
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
     if (error.code === 'ERR_NON_FINITE') fail('the loss is not finite: choose a smaller --lr');
+    if (error.code === 'ERR_THREADS') {
+      const command = ['gatefold train --resume', ...[plan.out, ...files].map(wordOf)].join(' ');
+      fail(`a thread of the run ended or stood still: go on from the last save, ${command}`);
+    }
     if (error.code !== 'ERR_MEMORY') throw error;
     return fail(`${error.message}; or choose a smaller --hidden, --batch or --steps`);
   } finally {

@@ -276,6 +276,17 @@ describe('a text', () => {
   });
 });
 
+it.runIf(isLinux && spawnSync('taskset', ['-V']).status === 0)(
+  'a training has the same bits on one core and on all',
+  () => {
+    const options = '--hidden 64 --embedding 16 --batch 16 --steps 32 --epochs 2';
+    const line = `$G train text.txt ${options} --simd deterministic --out`;
+    expect(shell(`${line} all`).stdout).toMatch(/baseline SIMD( on \d threads)?, seed/);
+    expect(shell(`taskset -c 0 ${line} one`).stdout).toMatch(/baseline SIMD, seed/);
+    expect(readFileSync(at('all')).equals(readFileSync(at('one')))).toBe(true);
+  },
+);
+
 describe('a model', () => {
   it('with NaN or infinity in it is named as such', () => {
     for (const [value, name, ...args] of [
