@@ -1301,6 +1301,7 @@ type TargetArrays = Numbers | Readonly<Record<string, Numbers>>;
 class TeamEngine extends Engine {
   protected constructor();
   get threads(): number;
+  set isAlone(value: boolean);
   dispose(): void;
 }
 

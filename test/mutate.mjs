@@ -40,12 +40,14 @@ const fileOf = (suite) => `test/${suite}.test.ts`;
 /** Suites that run dist/ too: a mutant of src/ has to be built for them. */
 const BUILT = [
   'node/checkpoint',
+  'node/replace',
   'threads/shared-models',
   'threads/faults',
   'threads/threads',
   'cli/hostile-command',
   'cli/cli',
   'cli/flow',
+  'cli/durable',
 ].map(fileOf);
 /** What a mutant that no suite is known to notice is tried on, the cheap ones first. */
 const SUITES = [

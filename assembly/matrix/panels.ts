@@ -21,7 +21,10 @@ export class Panels {
   /** V */
   vectors: i32;
   panels: usize;
-  /** [gates * hidden, depth] */
+  /** Rows of the plain order to move, of `gates * hidden`. */
+  first: i32;
+  rows: i32;
+  /** [rows, depth] */
   plain: usize;
 }
 
@@ -53,21 +56,19 @@ function panelAddress(panels: usize, k: i32, j: i32, depth: i32, vectors: i32): 
 }
 
 /**
- * panels [K, N] = plain [G * H, K] transposed, with gates interleaved. `pack` false goes the other
- * way. Padding is not touched. A vector of biases is the case K = 1.
+ * panels [K, N] = plain [G * H, K] transposed, with gates interleaved: some of the rows. `pack`
+ * false goes the other way. Padding is not touched. A vector of biases is the case K = 1.
  */
 export function rearrange(descriptor: usize, pack: bool): void {
   const d = changetype<Panels>(descriptor);
   let plain = d.plain;
-  for (let g = 0; g < d.gates; g++) {
-    for (let u = 0; u < d.hidden; u++) {
-      const j = columnOf(d.together, d.vectors, g, u, d.padded);
-      for (let k = 0; k < d.depth; k++) {
-        const inner = panelAddress(d.panels, k, j, d.depth, d.vectors);
-        if (pack) store<f32>(inner, load<f32>(plain));
-        else store<f32>(plain, load<f32>(inner));
-        plain += 4;
-      }
+  for (let row = d.first; row < d.first + d.rows; row++) {
+    const j = columnOf(d.together, d.vectors, row / d.hidden, row % d.hidden, d.padded);
+    for (let k = 0; k < d.depth; k++) {
+      const inner = panelAddress(d.panels, k, j, d.depth, d.vectors);
+      if (pack) store<f32>(inner, load<f32>(plain));
+      else store<f32>(plain, load<f32>(inner));
+      plain += 4;
     }
   }
 }

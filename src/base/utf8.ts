@@ -12,28 +12,35 @@ const MINIMUM = [0, 0, 0x80, 0x800, 0x10000];
 /** The text, or `undefined` where the bytes are not well-formed UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   let text = '';
-  let units: number[] = [];
+  const units = new Uint16Array(Math.min(bytes.length, CHUNK));
   for (let at = 0; at < bytes.length;) {
-    const lead = bytes[at]!;
-    const length = lead < 0x80 ? 1 : lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-    if (length === 0 || lead > 0xf4 || at + length > bytes.length) return undefined;
-    let point = length === 1 ? lead : lead & (0x7f >> length);
-    for (let i = 1; i < length; i++) {
-      const byte = bytes[at + i]!;
-      if ((byte & 0xc0) !== 0x80) return undefined;
-      point = (point << 6) | (byte & 0x3f);
+    let count = 0;
+    // A character has two units at most.
+    while (at < bytes.length && count < CHUNK - 1) {
+      const lead = bytes[at]!;
+      if (lead < 0x80) {
+        units[count++] = lead;
+        at++;
+        continue;
+      }
+      const length = lead < 0xc0 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+      if (length === 0 || lead > 0xf4 || at + length > bytes.length) return undefined;
+      let point = lead & (0x7f >> length);
+      for (let i = 1; i < length; i++) {
+        const byte = bytes[at + i]!;
+        if ((byte & 0xc0) !== 0x80) return undefined;
+        point = (point << 6) | (byte & 0x3f);
+      }
+      const isSurrogate = point >= 0xd800 && point <= 0xdfff;
+      if (point < MINIMUM[length]! || point > 0x10ffff || isSurrogate) return undefined;
+      at += length;
+      if (point >= 0x10000) units[count++] = 0xd7c0 + (point >> 10);
+      units[count++] = point < 0x10000 ? point : 0xdc00 | (point & 0x3ff);
     }
-    const isSurrogate = point >= 0xd800 && point <= 0xdfff;
-    if (point < MINIMUM[length]! || point > 0x10ffff || isSurrogate) return undefined;
-    at += length;
-    if (point < 0x10000) units.push(point);
-    else units.push(0xd7c0 + (point >> 10), 0xdc00 | (point & 0x3ff));
-    if (units.length >= CHUNK) {
-      text += String.fromCharCode(...units);
-      units = [];
-    }
+    const piece = units.subarray(0, count) as unknown as number[];
+    text += String.fromCharCode.apply(undefined, piece);
   }
-  return text + String.fromCharCode(...units);
+  return text;
 }
 
 /** The bytes of a text, which must not hold lone surrogates. */

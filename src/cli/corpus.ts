@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Vocabulary, splitByPosition } from '../data/text.ts';
-import { fail, reasonOf } from './failure.ts';
+import { UNKNOWN, Vocabulary } from '../data/text.ts';
+import { fail } from './failure.ts';
+import { readPoints } from './texts.ts';
 
 /** The package, seen from `dist/cli.js`. */
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -57,40 +57,51 @@ function ownFiles(): string[] {
   return [...sources, ...documents.sort().map((name) => join(ROOT, name))];
 }
 
-function readText(path: string): string {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    fail(`cannot read ${path}: ${reasonOf(error)}; name text files that exist`);
-  }
-  if (bytes.length === 0) fail(`${path} is empty: name a file with text in it`);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return fail(`${path} is not UTF-8 text: convert it, iconv -f latin1 -t utf-8 FILE > NEW`);
-  }
+/** The files of a run, by name; the project's own without any. */
+export function filesOf(named: readonly string[]): readonly string[] {
+  return named.length > 0 ? named : ownFiles();
 }
 
-/** The texts of the files; the project's own without any. */
-export function readTexts(files: readonly string[]): string[] {
-  return (files.length > 0 ? files : ownFiles()).map(readText);
+/** Highest code point, and one. */
+const POINTS = 0x110000;
+
+/** The characters of code points, each once, in their order. */
+function vocabularyOf(pieces: readonly Int32Array[]): Vocabulary {
+  const seen = new Uint8Array(POINTS);
+  for (const piece of pieces) for (const point of piece) seen[point] = 1;
+  let text = '';
+  for (let point = 0; point < POINTS; point++) if (seen[point]) text += String.fromCodePoint(point);
+  return new Vocabulary(text);
+}
+
+/** Makes code points tokens. */
+function encode(points: Int32Array, vocabulary: Vocabulary): void {
+  const tokens = new Int32Array(POINTS).fill(UNKNOWN);
+  vocabulary.characters.forEach((character, token) => {
+    if (token !== UNKNOWN) tokens[character.codePointAt(0)!] = token;
+  });
+  for (let i = 0; i < points.length; i++) points[i] = tokens[points[i]!]!;
 }
 
 /** Reads and splits the files; the project's own without any. */
-export function readCorpus(files: readonly string[]): Corpus {
-  const texts = readTexts(files);
-  const hash = createHash('sha256');
-  for (const text of texts) hash.update(`${text.length} `).update(text);
-  const { head, tail } = splitByPosition(
-    texts.map((text) => [...text]),
-    TRAINING_SHARE,
-  );
-  const vocabulary = Vocabulary.of(head);
-  return {
-    vocabulary,
-    training: vocabulary.encode(head),
-    validation: vocabulary.encode(tail),
-    fingerprint: hash.digest('hex'),
-  };
+export function readCorpus(named: readonly string[]): Corpus {
+  const { points, ends, fingerprint } = readPoints(filesOf(named));
+  const texts = ends.map((end, k) => points.subarray(k ? ends[k - 1] : 0, end));
+  const cuts = texts.map((text) => Math.floor(text.length * TRAINING_SHARE));
+  const vocabulary = vocabularyOf(texts.map((text, k) => text.subarray(0, cuts[k])));
+  encode(points, vocabulary);
+  // In place: a text may take most of the memory. The rests go out of the way first.
+  const count = cuts.reduce((sum, cut) => sum + cut, 0);
+  const validation = new Int32Array(points.length - count);
+  let at = 0;
+  texts.forEach((text, k) => {
+    validation.set(text.subarray(cuts[k]), at);
+    at += text.length - cuts[k]!;
+  });
+  at = 0;
+  texts.forEach((text, k) => {
+    points.copyWithin(at, text.byteOffset / 4, text.byteOffset / 4 + cuts[k]!);
+    at += cuts[k]!;
+  });
+  return { vocabulary, training: points.subarray(0, count), validation, fingerprint };
 }

@@ -3,15 +3,16 @@ import type { Vocabulary } from '../data/text.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { gradientFlow } from '../hosts/default.ts';
 import type { Gates, GradientFlow, Model } from '../hosts/default.ts';
-import { readTexts } from './corpus.ts';
+import { filesOf } from './corpus.ts';
 import { createEngine } from './engine.ts';
 import { fail } from './failure.ts';
 import { drawFlow, printFlow } from './flow-charts.ts';
 import type { LayerGates, Reach, Seen } from './flow-charts.ts';
 import { say } from './output.ts';
-import { checkOwnText, openModel, openModelFile, readRun } from './run.ts';
+import { checkOwnText, failed, openModel, openModelFile, readRun } from './run.ts';
 import { checkWritable, readModelFile, save } from './save.ts';
 import { wordOf } from './shell.ts';
+import { readPoints } from './texts.ts';
 
 export interface FlowOptions {
   readonly steps: number;
@@ -67,19 +68,20 @@ function gatesOf(gates: Gates, flow: GradientFlow, steps: number, shown: number)
  * Follows the loss of the last character of some windows, spread over the text, back through them:
  * how far does an error reach? And the gates at the end of the last window.
  */
-function look(model: Model, vocabulary: Vocabulary, text: string, most: number): Seen {
-  const characters = [...text];
-  if (characters.length < 3) fail('the text is too short: give at least 3 characters');
-  const steps = Math.min(most, characters.length - 1);
-  const batch = Math.min(MAX_WINDOWS, Math.floor((characters.length - 1) / steps));
-  const spare = characters.length - 1 - steps;
-  const tokens = vocabulary.encode(characters);
+function look(model: Model, vocabulary: Vocabulary, points: Int32Array, most: number): Seen {
+  if (points.length < 3) fail('the text is too short: give at least 3 characters');
+  const steps = Math.min(most, points.length - 1);
+  const batch = Math.min(MAX_WINDOWS, Math.floor((points.length - 1) / steps));
+  const spare = points.length - 1 - steps;
+  const charactersOf = (from: number, to: number): string[] =>
+    Array.from(points.subarray(from, to), (point) => String.fromCodePoint(point));
   const x = new Int32Array(batch * steps);
   const target = new Int32Array(batch * steps).fill(NOTHING);
   for (let b = 0; b < batch; b++) {
     const first = batch === 1 ? spare : Math.floor((b * spare) / (batch - 1));
-    x.set(tokens.subarray(first, first + steps), b * steps);
-    target[(b + 1) * steps - 1] = tokens[first + steps]!;
+    const tokens = vocabulary.encode(charactersOf(first, first + steps + 1));
+    x.set(tokens.subarray(0, steps), b * steps);
+    target[(b + 1) * steps - 1] = tokens[steps]!;
   }
   const loss = { type: 'cross-entropy', ignoreIndex: NOTHING } as const;
   const flow = gradientFlow(model, { x, target, loss, steps, batch, batchFirst: true });
@@ -88,10 +90,20 @@ function look(model: Model, vocabulary: Vocabulary, text: string, most: number):
   return {
     windows: batch,
     steps,
-    characters: characters.slice(spare + steps - shown, spare + steps),
+    characters: charactersOf(spare + steps - shown, spare + steps),
     reaches: reachesOf(flow, steps, batch),
     gates: gatesOf(gates, flow, steps, shown),
   };
+}
+
+/** Refuses to draw what is no number. */
+function checkFinite({ reaches, gates }: Seen, path: string): void {
+  const lines = [
+    ...reaches.map(({ norms }) => norms),
+    ...gates.flatMap((layer) => layer.gates.flatMap(({ rows }) => rows)),
+  ];
+  if (lines.every((values) => values.every(Number.isFinite))) return;
+  failed(path, 'its gates or gradients on this text are not finite');
 }
 
 /** The command `gatefold flow`; gives the exit status. */
@@ -102,23 +114,27 @@ export async function flow(
 ): Promise<number> {
   const { out } = options;
   if (!out.endsWith('.svg')) fail(`--out ${out} expected a name that ends in .svg`);
-  checkWritable(out);
-  const file = openModelFile(path, readModelFile(path));
+  const files = filesOf(named);
+  await checkWritable(out, [path, ...files]);
+  const file = openModelFile(path, await readModelFile(path));
   if (named.length === 0) {
     checkOwnText(readRun(path, file), path, `gatefold flow ${wordOf(path)}`);
   }
-  const texts = readTexts(named);
+  const { points } = readPoints(files);
   // The deterministic variant: the same picture on every machine.
   const engine = await createEngine('deterministic');
   try {
     const { model, vocabulary } = openModel(engine, path, file);
-    const seen = look(model, vocabulary, texts.join(''), options.steps);
+    const seen = look(model, vocabulary, points, options.steps);
+    checkFinite(seen, path);
     say(printFlow(seen));
     await save(out, new TextEncoder().encode(drawFlow(basename(path), seen)));
     say(`\nsaved the pictures to ${out}\n`);
     return 0;
   } catch (error) {
-    if (!(error instanceof GatefoldError) || error.code !== 'ERR_MEMORY') throw error;
+    if (!(error instanceof GatefoldError)) throw error;
+    if (error.code === 'ERR_NON_FINITE') failed(path, 'its loss on this text is not finite');
+    if (error.code !== 'ERR_MEMORY') throw error;
     return fail(`${error.message}; or choose fewer --steps`);
   } finally {
     engine.dispose();

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { GatefoldError } from '../base/errors.ts';
-import { STATUS_BAD_INPUT } from './failure.ts';
+import { STATUS_BAD_INPUT, STATUS_NOT_WRITTEN } from './failure.ts';
 import { flow } from './flow.ts';
 import type { FlowOptions } from './flow.ts';
 import { decimal, seed, whole } from './options.ts';
-import { warn } from './output.ts';
+import { drained, outputFault, warn, watchOutput } from './output.ts';
 import { CELLS, MAXIMA, MAX_CLIP, MAX_LR } from './run.ts';
 import { sample } from './sample.ts';
 import type { SampleOptions } from './sample.ts';
@@ -145,19 +145,24 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     await program.parseAsync(argv);
-    return status;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : STATUS_BAD_INPUT;
-    if (!(error instanceof GatefoldError)) throw error;
-    warn(error.message);
-    return STATUS_BAD_INPUT;
+    if (error instanceof CommanderError) {
+      status = error.exitCode === 0 ? 0 : STATUS_BAD_INPUT;
+    } else {
+      if (!(error instanceof GatefoldError)) throw error;
+      warn(error.message);
+      status = STATUS_BAD_INPUT;
+    }
   }
+  // What has been said last may still fail.
+  if (process.stdout.writableLength > 0) await drained();
+  await new Promise(setImmediate);
+  const fault = outputFault();
+  // A reader that has seen enough, such as head, is no failure.
+  if (!fault || fault.isClosed) return status;
+  warn(`cannot write the output: ${fault.reason}`);
+  return status || STATUS_NOT_WRITTEN;
 }
 
-// A reader that has seen enough, such as head, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
-});
-
+watchOutput();
 process.exitCode = await main(process.argv);

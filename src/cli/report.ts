@@ -16,6 +16,8 @@ export interface Results {
   /** The epoch that is kept, where epochs were compared, and the last one. */
   readonly best: { readonly epoch: number; readonly last: number } | undefined;
   readonly trigram: number;
+  /** Characters that it was counted on, where the text has more. */
+  readonly counted: number | undefined;
   /** Of every update, in nats. */
   readonly losses: readonly number[];
   readonly model: Model;
@@ -44,9 +46,11 @@ function chart(losses: readonly number[]): string {
 
 /** What a finished run says. */
 export function report(results: Results): string {
-  const { bits, best, trigram, losses, model, vocabulary, settings, out } = results;
+  const { bits, best, trigram, counted, losses, model, vocabulary, settings, out } = results;
   const change = Math.round(100 * (1 - bits / trigram));
   const compared = change >= 0 ? `${change} % below` : `${-change} % above`;
+  const part =
+    counted === undefined ? '' : `, its first ${counted.toLocaleString('en')} characters`;
   const options = {
     prime: '',
     length: SAMPLE_CHARACTERS,
@@ -58,7 +62,7 @@ export function report(results: Results): string {
     '',
     `validation loss   ${bits.toFixed(3)} bits/char, ${compared} the n-gram model`,
     ...(best ? [`best epoch        ${best.epoch} of ${best.last}, kept`] : []),
-    `order-2 n-gram    ${trigram.toFixed(3)} bits/char on the same split`,
+    `order-2 n-gram    ${trigram.toFixed(3)} bits/char on the same split${part}`,
     '',
     'training loss, bits/char',
     chart(losses),

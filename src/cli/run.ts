@@ -1,5 +1,6 @@
 import type { Engine } from '../engine/engine.ts';
-import { GatefoldError } from '../base/errors.ts';
+import { GatefoldError, shorten } from '../base/errors.ts';
+import type { Tensor } from '../base/tensor.ts';
 import { naming } from '../node/files.ts';
 import { loadModel, readTrainer, saveTrainer } from '../formats/gatefold.ts';
 import { readSafetensors } from '../formats/safetensors/read.ts';
@@ -54,6 +55,9 @@ export const MAXIMA = {
   patience: 100_000,
 } as const;
 
+/** Most bytes of tensors as f32: those of the largest run, whose engine holds 1 GiB. */
+const MAX_TENSOR_BYTES = 2 ** 32;
+
 export const MAX_LR = 10;
 export const MAX_CLIP = 1e9;
 
@@ -102,8 +106,27 @@ function foreign(path: string): never {
   throw new GatefoldError('ERR_FORMAT', message);
 }
 
+/** Says of a model that it computes no numbers any more. */
+export function failed(path: string, what: string): never {
+  fail(`${path} comes from a run that failed, ${what}: train another with a smaller --lr`);
+}
+
+/** The first tensor that holds NaN or an infinity. */
+export function notFinite(tensors: ReadonlyMap<string, Tensor>): string | undefined {
+  for (const [name, { data }] of tensors) {
+    // The difference of a number with itself is 0, that of anything else is none.
+    for (let i = 0; i < data.length; i++) if (data[i]! - data[i]! !== 0) return name;
+  }
+  return undefined;
+}
+
+/** Reads and checks what is in a file that `gatefold train` saved, or another program. */
 export function openModelFile(path: string, bytes: Uint8Array): SafetensorsFile {
-  return naming(path, () => readSafetensors(bytes));
+  // The limit is for hosts: the user has named the file, and its bytes are in memory.
+  const file = naming(path, () => readSafetensors(bytes, { maxBytes: MAX_TENSOR_BYTES }));
+  const bad = notFinite(file.tensors);
+  if (bad !== undefined) failed(path, `"${shorten(bad)}" holds NaN or infinity`);
+  return file;
 }
 
 function vocabularyOf(path: string, file: SafetensorsFile): Vocabulary {

@@ -1,12 +1,12 @@
-import { once } from 'node:events';
 import { UNKNOWN } from '../data/text.ts';
 import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../hosts/default.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { seededRandom } from '../base/random.ts';
 import { sampleToken } from '../model/outputs.ts';
 import { createEngine } from './engine.ts';
-import { say } from './output.ts';
-import { openModel, openModelFile } from './run.ts';
+import { drained, outputFault, say, warn } from './output.ts';
+import { failed, openModel, openModelFile } from './run.ts';
 import { readModelFile } from './save.ts';
 
 export interface SampleOptions {
@@ -14,6 +14,27 @@ export interface SampleOptions {
   readonly length: number;
   readonly temperature: number;
   readonly seed: number;
+}
+
+/** Most characters to name of those that a model has never seen. */
+const MAX_UNSEEN = 10;
+
+/** Characters of a text that the vocabulary lacks, each once. */
+function unseen(vocabulary: Vocabulary, text: string): string[] {
+  const known = new Set(vocabulary.characters);
+  return [...new Set(text)].filter((character) => !known.has(character));
+}
+
+/**
+ * What to go on from: the characters of the prime that the model has seen, else the start of a
+ * line, else the first character. The token of all others has never been trained.
+ */
+function opening(vocabulary: Vocabulary, prime: string): Int32Array {
+  const known = (text: string): Int32Array =>
+    vocabulary.encode(text).filter((token) => token !== UNKNOWN);
+  const [primed, line] = [known(prime), known('\n')];
+  if (primed.length > 0) return primed;
+  return line.length > 0 ? line : known(vocabulary.characters[UNKNOWN + 1] ?? '');
 }
 
 /** Writes on from `prime`, a character at a time; from the start of a line without one. */
@@ -28,7 +49,7 @@ export function* write(
   const token = new Int32Array(1);
   const random = seededRandom(seed);
   try {
-    for (const primed of vocabulary.encode(prime === '' ? '\n' : prime)) {
+    for (const primed of opening(vocabulary, prime)) {
       token[0] = primed;
       stream.step(token, logits);
     }
@@ -46,17 +67,27 @@ export function* write(
 
 /** The command `gatefold sample`; gives the exit status. */
 export async function sample(path: string, options: SampleOptions): Promise<number> {
-  const file = openModelFile(path, readModelFile(path));
+  const file = openModelFile(path, await readModelFile(path));
   // The deterministic variant: a seed writes the same text on every machine.
   const engine = await createEngine('deterministic');
   try {
     const { model, vocabulary } = openModel(engine, path, file);
+    const strange = unseen(vocabulary, options.prime);
+    if (strange.length > 0) {
+      const more = strange.length > MAX_UNSEEN ? ' and others' : '';
+      const shown = strange.slice(0, MAX_UNSEEN).map((character) => `"${character}"`);
+      warn(`the model has never seen ${shown.join(' ')}${more} of --prime: it reads on without`);
+    }
     say(options.prime);
     for (const character of write(model, vocabulary, options)) {
-      if (!say(character)) await once(process.stdout, 'drain');
+      if (!say(character)) await drained();
+      if (outputFault()) return 0;
     }
     say('\n');
     return 0;
+  } catch (error) {
+    if (!(error instanceof GatefoldError) || error.code !== 'ERR_NON_FINITE') throw error;
+    return failed(path, 'its outputs are not finite');
   } finally {
     engine.dispose();
   }

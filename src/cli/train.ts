@@ -2,18 +2,28 @@ import { TextBatches } from '../data/text.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { SafetensorsFile } from '../formats/safetensors/read.ts';
 import { Model, Trainer, linearDecay } from '../hosts/default.ts';
-import type { Engine, FitOptions, Snapshot } from '../hosts/default.ts';
-import { readCorpus } from './corpus.ts';
+import type { Engine, FitOptions, Snapshot, TrainingData } from '../hosts/default.ts';
+import { TeamEngine } from '../threads/engine.ts';
+import { filesOf, readCorpus } from './corpus.ts';
 import type { Corpus } from './corpus.ts';
-import { createEngine } from './engine.ts';
-import { fail } from './failure.ts';
-import { trigramBits } from './ngram.ts';
+import { createTrainingEngine } from './engine.ts';
+import { STATUS_NOT_WRITTEN, fail } from './failure.ts';
+import { MAX_COUNTED, trigramBits } from './ngram.ts';
+import { Pace } from './pace.ts';
 import { Progress } from './progress.ts';
 import { report } from './report.ts';
-import { say, warn } from './output.ts';
-import { checkOwnText, describeModel, openModelFile, readRun, saveRun, snapshotOf } from './run.ts';
+import { onOutputFault, outputFault, say, warn } from './output.ts';
+import {
+  checkOwnText,
+  describeModel,
+  notFinite,
+  openModelFile,
+  readRun,
+  saveRun,
+  snapshotOf,
+} from './run.ts';
 import type { SavedRun, Settings } from './run.ts';
-import { checkWritable, readModelFile, save } from './save.ts';
+import { checkWritable, readModelFile, rescue, trySave } from './save.ts';
 import { wordOf } from './shell.ts';
 
 export interface TrainOptions extends Omit<Settings, 'epochs' | 'lr'> {
@@ -39,6 +49,8 @@ export const DEFAULT_LR_OPEN = 0.004;
  * Closes a gate to 2 %; at -2 the cell state still ran away (measured on the project's sources).
  */
 const CLOSED_FORGET_BIAS = -4;
+/** Updates after which a run is saved, where an epoch has more. */
+const MOST_UNSAVED = 1000;
 /** Updates that the shown loss is the mean of. */
 const LOSS_WINDOW = 25;
 
@@ -61,12 +73,15 @@ function batchesOf(tokens: Int32Array, part: string, { batch, steps }: Settings)
   );
 }
 
-function openSaved(path: string, given: ReadonlySet<string>): NonNullable<Plan['saved']> {
+async function openSaved(
+  path: string,
+  given: ReadonlySet<string>,
+): Promise<NonNullable<Plan['saved']>> {
   const changed = [...given].find((name) => !RESUMABLE.has(name));
   if (changed !== undefined) {
     fail(`--${changed} cannot change a run that is resumed: leave it out, or start another`);
   }
-  const file = openModelFile(path, readModelFile(path));
+  const file = openModelFile(path, await readModelFile(path));
   return { path, file, run: readRun(path, file) };
 }
 
@@ -80,10 +95,10 @@ function checkResumable({ path, run }: NonNullable<Plan['saved']>, plan: Plan): 
   }
 }
 
-function planRun(named: readonly string[], options: TrainOptions): Plan {
-  const saved = options.resume ? openSaved(options.resume, options.given) : undefined;
+async function planRun(named: readonly string[], options: TrainOptions): Promise<Plan> {
+  const saved = options.resume ? await openSaved(options.resume, options.given) : undefined;
   const out = options.out ?? options.resume ?? DEFAULT_OUT;
-  checkWritable(out);
+  await checkWritable(out, filesOf(named));
   if (saved && named.length === 0) {
     checkOwnText(saved.run, saved.path, `gatefold train --resume ${wordOf(saved.path)}`);
   }
@@ -139,18 +154,28 @@ function createTrainer(model: Model, { batch, steps, lr, clip }: Settings): Trai
   });
 }
 
-/** Runs `work` until a signal asks it to end, and says which one did. */
+/** What ends a run that can go on later, and its status: 128 and the number of the signal. */
+const STATUS_STOPPED = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
+type Stop = keyof typeof STATUS_STOPPED;
+const SIGNALS: readonly Stop[] = ['SIGHUP', 'SIGINT', 'SIGTERM'];
+
+/**
+ * Runs `work` until a signal asks it to end or nobody takes its output, and says which it was.
+ * Node ignores SIGPIPE itself: the name stands for output that failed.
+ */
 async function whileStoppable(
   work: (signal: AbortSignal) => Promise<void>,
-): Promise<NodeJS.Signals | undefined> {
+): Promise<Stop | undefined> {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => controller.abort(name);
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  for (const name of SIGNALS) process.on(name, onSignal);
+  const stop = onOutputFault(() => controller.abort('SIGPIPE'));
   await work(controller.signal);
+  stop();
   // A stopped run keeps listening: a terminal's Ctrl-C under npm arrives twice, and the second must
   // not kill it.
-  if (controller.signal.aborted) return controller.signal.reason as NodeJS.Signals;
-  process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  if (controller.signal.aborted) return controller.signal.reason as Stop;
+  for (const name of SIGNALS) process.off(name, onSignal);
   return undefined;
 }
 
@@ -163,21 +188,53 @@ interface Run {
   readonly losses: number[];
   readonly snapshot: Snapshot | undefined;
   best: number;
+  /** Why the last save failed, and what it was to write. */
+  unsaved?: { readonly reason: string; readonly bytes: Uint8Array } | undefined;
 }
 
-function fitOptions(plan: Plan, run: Run, signal: AbortSignal): FitOptions {
-  const { settings, corpus, files, out, validation } = plan;
-  const { trainer, losses, snapshot } = run;
+/** Saves a run; where that fails it warns, and the training goes on: the next save may succeed. */
+async function keep(
+  { settings, corpus, files, out }: Plan,
+  run: Run,
+  now: Snapshot,
+): Promise<void> {
+  const { trainer, losses } = run;
+  const bad = notFinite(now.tensors);
+  if (bad !== undefined) {
+    fail(`"${bad}" is not finite after update ${losses.length}: choose a smaller --lr`);
+  }
   const vocabulary = corpus.vocabulary.toString();
   const { variant: simd } = trainer.model.engine;
   const known = { settings, files, fingerprint: corpus.fingerprint, simd, vocabulary };
+  const bytes = saveRun(trainer, now, { ...known, losses });
+  const reason = await trySave(out, bytes);
+  if (reason !== undefined && reason !== run.unsaved?.reason) {
+    warn(`cannot write ${out}: ${reason}; the training goes on, and the next save tries again`);
+  }
+  run.unsaved = reason === undefined ? undefined : { reason, bytes };
+}
+
+/** Where the run is saved in the end: in another place, if it has to be. */
+async function placeOf({ out }: Plan, { unsaved }: Run): Promise<string> {
+  if (!unsaved) return out;
+  const place = await rescue(out, unsaved.bytes);
+  const end = place === undefined ? 'the run is not saved' : `the run is in ${place} instead`;
+  warn(`cannot write ${out}: ${unsaved.reason}; ${end}`);
+  return place ?? out;
+}
+
+function fitOptions(plan: Plan, run: Run, signal: AbortSignal): FitOptions {
+  const { settings, validation, batches } = plan;
   const { patience } = settings;
   return {
     epochs: settings.epochs,
     signal,
     learningRate: linearDecay(settings.lr),
-    checkpoint: { save: (now) => save(out, saveRun(trainer, now, { ...known, losses })) },
-    resume: snapshot,
+    checkpoint: {
+      every: Math.min(batches.length, MOST_UNSAVED),
+      save: (now) => keep(plan, run, now),
+    },
+    resume: run.snapshot,
     ...(patience ? { validation, keepBest: true, earlyStopping: { patience } } : {}),
   };
 }
@@ -192,7 +249,21 @@ async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
   const from = losses.length;
   let tokens = 0;
   let validationBits: number | undefined;
-  for await (const report of trainer.fit(plan.batches, fitOptions(plan, run, signal))) {
+  const { engine } = trainer.model;
+  const pace = engine instanceof TeamEngine && engine.threads > 1 ? new Pace(engine) : undefined;
+  let begunMs = 0;
+  // Read at the start of every update.
+  const batches: TrainingData = {
+    length: plan.batches.length,
+    window(index) {
+      const window = plan.batches.window(index);
+      begunMs = performance.now();
+      return window;
+    },
+  };
+  for await (const report of trainer.fit(batches, fitOptions(plan, run, signal))) {
+    // What comes with a validation is no update.
+    if (report.validationLoss === undefined) pace?.add(performance.now() - begunMs);
     losses.push(Math.fround(report.loss));
     tokens += report.targetCount;
     const seconds = (performance.now() - startedMs) / 1000;
@@ -210,6 +281,10 @@ async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
   progress.end();
 }
 
+/** How many threads a run has, where there are more than one. */
+const threadsOf = (engine: Engine): string =>
+  engine instanceof TeamEngine && engine.threads > 1 ? ` on ${engine.threads} threads` : '';
+
 function announce({ corpus, settings, files }: Plan, model: Model, engine: Engine): void {
   const from = files.length > 0 ? files.join(', ') : "the project's own sources";
   const count = (value: number): string => value.toLocaleString('en');
@@ -217,7 +292,7 @@ function announce({ corpus, settings, files }: Plan, model: Model, engine: Engin
     `learning ${count(corpus.training.length)} characters of ${from}, ` +
       `${count(corpus.validation.length)} more to validate on\n` +
       `${settings.cell} ${settings.layers} x ${settings.hidden}, ` +
-      `${count(model.parameterCount)} parameters, ${engine.variant} SIMD, seed ${settings.seed}\n`,
+      `${count(model.parameterCount)} parameters, ${engine.variant} SIMD${threadsOf(engine)}, seed ${settings.seed}\n`,
   );
 }
 
@@ -235,7 +310,7 @@ function begin(trainer: Trainer, plan: Plan, engine: Engine): Run {
 }
 
 async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
-  const { settings, corpus, files, out, batches } = plan;
+  const { settings, corpus, files, batches } = plan;
   const { vocabulary } = corpus;
   const model = createModel(engine, settings, vocabulary.size);
   const trainer = createTrainer(model, settings);
@@ -245,10 +320,16 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const before = losses.length;
   const stopped = await whileStoppable((signal) => learn(plan, run, signal));
   const updates = settings.epochs * batches.length;
+  const out = await placeOf(plan, run);
   if (stopped && losses.length < updates) {
     const command = ['gatefold train --resume', ...[out, ...files].map(wordOf)].join(' ');
-    say(`stopped after ${losses.length} of ${updates} updates; go on with: ${command}\n`);
-    return stopped === 'SIGTERM' ? 143 : 130;
+    const end = `stopped after ${losses.length} of ${updates} updates; go on with: ${command}`;
+    const fault = outputFault();
+    if (!fault) say(`${end}\n`);
+    else if (fault.isClosed) warn(`the output ended, ${fault.reason}: ${end}`);
+    else warn(end);
+    // A reader that is gone says less than what else went wrong.
+    return run.unsaved || (fault && !fault.isClosed) ? STATUS_NOT_WRITTEN : STATUS_STOPPED[stopped];
   }
   if (!stopped && losses.length === before) {
     const { patience } = settings;
@@ -260,19 +341,32 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const epochOf = (update: number): number => update / batches.length;
   const best = run.best ? { epoch: epochOf(run.best), last: epochOf(losses.length) } : undefined;
   const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
-  say(report({ bits, best, trigram, losses, model, vocabulary, settings, out }));
-  return 0;
+  const isPart = Math.max(corpus.training.length, corpus.validation.length) > MAX_COUNTED;
+  const counted = isPart ? MAX_COUNTED : undefined;
+  say(report({ bits, best, trigram, counted, losses, model, vocabulary, settings, out }));
+  return run.unsaved ? STATUS_NOT_WRITTEN : 0;
+}
+
+/** About the multiply-adds of an update, without those of its gradients. */
+function workOf({ settings, corpus }: Plan): number {
+  const { hidden, embedding, layers, batch, steps } = settings;
+  const perStep = 4 * hidden * (embedding + (2 * layers - 1) * hidden);
+  return batch * steps * (perStep + hidden * corpus.vocabulary.size);
 }
 
 /** The command `gatefold train`; gives the exit status. */
 export async function train(files: readonly string[], options: TrainOptions): Promise<number> {
-  const plan = planRun(files, options);
-  const engine = await createEngine(plan.simd);
+  const plan = await planRun(files, options);
+  const engine = await createTrainingEngine(plan.simd, workOf(plan));
   try {
     return await trainPlan(plan, engine);
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
     if (error.code === 'ERR_NON_FINITE') fail('the loss is not finite: choose a smaller --lr');
+    if (error.code === 'ERR_THREADS') {
+      const command = ['gatefold train --resume', ...[plan.out, ...files].map(wordOf)].join(' ');
+      fail(`a thread of the run ended or stood still: go on from the last save, ${command}`);
+    }
     if (error.code !== 'ERR_MEMORY') throw error;
     return fail(`${error.message}; or choose a smaller --hidden, --batch or --steps`);
   } finally {

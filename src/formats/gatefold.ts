@@ -14,7 +14,7 @@ import { parametersOf, savedTensors } from '../graph/layout.ts';
 import type { SavedTensor } from '../graph/layout.ts';
 import { lower } from '../graph/graph.ts';
 import { isPlain, scanJson } from './shared/json-scan.ts';
-import { readSafetensors } from './safetensors/read.ts';
+import { viewSafetensors } from './safetensors/read.ts';
 import type { SafetensorsFile } from './safetensors/read.ts';
 import { writeSafetensors } from './safetensors/write.ts';
 
@@ -49,9 +49,10 @@ export interface TrainerExtras extends Extras {
 /** A file's bytes, or what `readSafetensors` made of them. */
 export type Source = Uint8Array | ArrayBuffer | SafetensorsFile;
 
-function open(source: Source): SafetensorsFile {
+/** `isOwn` of what outlives the call: else its tensors may be views of the source. */
+function open(source: Source, isOwn = false): SafetensorsFile {
   const isOpen = typeof source === 'object' && source !== null && 'tensors' in source;
-  return isOpen ? source : readSafetensors(source);
+  return isOpen ? source : viewSafetensors(source, {}, isOwn);
 }
 
 function foreign(problem: string, fix: string): never {
@@ -225,9 +226,10 @@ const OF_ANOTHER = 'create the trainer with the model and options it was saved w
 export function readTrainer(
   trainer: Trainer,
   source: Source,
+  isOwn = true,
 ): Required<Extras> & { snapshot: Snapshot } {
   checkTrainer(trainer);
-  const { tensors, metadata: texts } = open(source);
+  const { tensors, metadata: texts } = open(source, isOwn);
   checkFormat(texts);
   const fix = 'name one that saveTrainer wrote';
   const kept = parseOwn(texts[TRAINER], TRAINER, fix);
@@ -246,11 +248,10 @@ export function readTrainer(
     foreign('it is of a trainer of another model', OF_ANOTHER);
   }
   const own = Object.entries(texts).filter(([key]) => !key.startsWith('gatefold.'));
-  return {
-    tensors: below(tensors, EXTRA),
-    metadata: Object.fromEntries(own),
-    snapshot,
-  };
+  const extras = [...below(tensors, EXTRA)].map(([name, { shape, data }]) => {
+    return [name, { shape, data: isOwn ? data : data.slice() }] as const;
+  });
+  return { tensors: new Map(extras), metadata: Object.fromEntries(own), snapshot };
 }
 
 /**
@@ -258,7 +259,7 @@ export function readTrainer(
  * that one stopped (on another SIMD variant, to rounding). Gives back the extras.
  */
 export function loadTrainer(trainer: Trainer, source: Source): Required<Extras> {
-  const { snapshot, ...extras } = readTrainer(trainer, source);
+  const { snapshot, ...extras } = readTrainer(trainer, source, false);
   try {
     trainer.restore(snapshot);
   } catch (error) {

@@ -168,8 +168,9 @@ export class Store {
           found.set(name, { shape, data } as Tensor | Int8Tensor);
           if (saved) found.set(scaleName(name), { shape: [shape[0]!], data: scales });
         } else {
-          this.#move(parameter, inner, staging, false);
-          found.set(name, { shape, data: this.kernels.floats(staging.slot, 0, length).slice() });
+          const data = new Float32Array(length);
+          this.#move(parameter, inner, staging, data, false);
+          found.set(name, { shape, data });
         }
       }
       return found;
@@ -232,8 +233,7 @@ export class Store {
           const scales = saved ? tensors.get(scaleName(name))!.data : undefined;
           packInt8(this.kernels, layout.int8, inner, row, scales);
         } else {
-          this.kernels.floats(staging.slot, 0, sizeOf(parameter)).set(data);
-          this.#move(parameter, inner, staging, true);
+          this.#move(parameter, inner, staging, data, true);
         }
       }
     } finally {
@@ -242,12 +242,13 @@ export class Store {
     for (const derived of this.#derived) derived.pack?.();
   }
 
-  /** Memory for the largest parameter in its plain form, and for moving it. */
+  /** Memory for some rows of a parameter in their plain form, and for moving them. */
   #staging(): Staging {
     const plan = new Plan();
     const slot = plan.reserve(
-      this.parameters.reduce((most, { layout, shape }) => {
-        return Math.max(most, 'int8' in layout ? layout.int8.depth : sizeOf({ shape }));
+      this.parameters.reduce((most, parameter) => {
+        const { row, rows } = rowsOf(parameter);
+        return Math.max(most, Math.min(row * rows, Math.max(row, MAX_STAGED)));
       }, 0),
     );
     const [panels, rows] = [plan.descriptor('Panels'), plan.descriptor('Rows')];
@@ -256,38 +257,50 @@ export class Store {
     return { slot, panels, rows, free: () => this.kernels.arena.free(block) };
   }
 
-  /** Between a parameter and its plain form. */
-  #move({ layout, shape }: Parameter, inner: Slot, staging: Staging, into: boolean): void {
+  /** Between a parameter and its plain form, some rows at a time: a second copy takes memory. */
+  #move(
+    parameter: Parameter,
+    inner: Slot,
+    staging: Staging,
+    data: Float32Array,
+    into: boolean,
+  ): void {
+    const { layout, shape } = parameter;
+    if ('int8' in layout) return;
     const { kernels } = this;
     const { run } = kernels;
-    const plain = staging.slot;
-    if ('panels' in layout) {
-      const { groups = 1, taps = 1, panels } = layout;
-      const values = kernels.floats(plain, 0, sizeOf({ shape }));
-      if (into) permuteTaps(values, shape[1]!, taps, into);
-      for (let group = 0; group < groups; group++) {
+    const { row, rows, group } = rowsOf(parameter);
+    const most = Math.max(1, Math.floor(MAX_STAGED / row));
+    let count = 0;
+    for (let at = 0; at < rows; at += count) {
+      // No piece has rows of two groups.
+      count = Math.min(most, rows - at, group - (at % group));
+      const plain = kernels.floats(staging.slot, 0, count * row);
+      const piece = data.subarray(at * row, (at + count) * row);
+      if (into) plain.set(piece);
+      if ('panels' in layout) {
+        const { taps = 1, panels } = layout;
+        if (into) permuteTaps(plain, shape[1]!, taps, into);
         kernels.write(staging.panels, {
           ...panels,
-          panels: part(inner, group * panelsLength(panels)),
-          plain: part(plain, group * panels.hidden * panels.gates * panels.depth),
+          panels: part(inner, Math.floor(at / group) * panelsLength(panels)),
+          first: at % group,
+          rows: count,
+          plain: staging.slot,
         });
         run.panels_rearrange(staging.panels.address, into);
+        if (!into) permuteTaps(plain, shape[1]!, taps, into);
+      } else {
+        const stored = { slot: part(inner, at * layout.row), row: layout.row * 4 };
+        const own = { slot: staging.slot, row: row * 4 };
+        const [to, from] = into ? [stored, own] : [own, stored];
+        const [toRow, fromRow] = [to.row, from.row];
+        const moved = { to: to.slot, toRow, from: from.slot, fromRow, rows: count, width: row * 4 };
+        kernels.write(staging.rows, moved);
+        run.rows_gather(staging.rows.address);
       }
-      if (!into) permuteTaps(values, shape[1]!, taps, into);
-      return;
+      if (!into) piece.set(plain);
     }
-    if (!('row' in layout)) return;
-    const width = shape.at(-1)! * 4;
-    const [stored, own] = [
-      { slot: inner, row: layout.row * 4 },
-      { slot: plain, row: width },
-    ];
-    const [to, from] = into ? [stored, own] : [own, stored];
-    const [toRow, fromRow] = [to.row, from.row];
-    const rows = sizeOf({ shape }) / shape.at(-1)!;
-    const moved = { to: to.slot, toRow, from: from.slot, fromRow, rows, width };
-    kernels.write(staging.rows, moved);
-    run.rows_gather(staging.rows.address);
   }
 
   get disposed(): boolean {
@@ -348,6 +361,22 @@ export class ParametersOf implements ParameterPlaces {
   int8(role: string): Fields<'Int8Product'> | undefined {
     return this.store.int8Fields(this.node, role);
   }
+}
+
+/** Elements that are moved at a time, unless a row has more: 1 MiB. */
+const MAX_STAGED = 2 ** 18;
+
+/** The rows of a parameter's plain form, and how many of them have panels of their own. */
+function rowsOf({ layout, shape }: Parameter): { row: number; rows: number; group: number } {
+  if ('row' in layout) {
+    const row = shape.at(-1)!;
+    const rows = sizeOf({ shape }) / row;
+    return { row, rows, group: rows };
+  }
+  const panels = 'int8' in layout ? layout.int8 : layout.panels;
+  const group = panels.gates * panels.hidden;
+  const groups = 'int8' in layout ? 1 : (layout.groups ?? 1);
+  return { row: panels.depth, rows: groups * group, group };
 }
 
 interface Staging {

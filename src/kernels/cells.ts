@@ -122,6 +122,8 @@ class CellScratch {
     this.kernels.write(this.#panels, {
       panels: part(slot, row * padded * width),
       plain: this.#plain,
+      first: 0,
+      rows: width * hidden,
       gates: width,
       together: width,
       hidden,

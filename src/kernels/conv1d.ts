@@ -182,6 +182,8 @@ function packWeight(
       ...one,
       panels: part(panels, group * one.padded * one.depth),
       plain: part(staging, group * one.hidden * one.depth),
+      first: 0,
+      rows: one.gates * one.hidden,
     });
     kernels.run.panels_rearrange(move.address, true);
   }

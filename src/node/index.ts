@@ -1,11 +1,10 @@
 /**
- * The default entry and files, for Node, Deno and Bun: written beside and renamed, so that a file
- * is always whole, the old one or the new one.
+ * The default entry and files, for Node, Deno and Bun: written beside, flushed and renamed, so that
+ * a file is always whole, the old one or the new one.
  */
 
-import { readFile } from 'node:fs/promises';
 import type { Engine } from '../engine/engine.ts';
-import { writeWhole } from './files.ts';
+import { naming, readWhole, writeWhole } from './files.ts';
 import { loadModel, loadTrainer, saveModel, saveTrainer } from '../formats/gatefold.ts';
 import type { Extras, TrainerExtras } from '../formats/gatefold.ts';
 import type { Model } from '../model/model.ts';
@@ -28,7 +27,8 @@ export async function saveModelFile(
 
 /** The model of a file that `saveModelFile` or `saveTrainerFile` wrote. */
 export async function loadModelFile(engine: Engine, path: string): Promise<Model> {
-  return loadModel(engine, await readFile(path));
+  const bytes = await readWhole(path);
+  return naming(path, () => loadModel(engine, bytes));
 }
 
 /** Everything of a trainer, its model too. */
@@ -42,5 +42,6 @@ export async function saveTrainerFile(
 
 /** Puts a trainer, created like the saved one, into the saved state. */
 export async function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>> {
-  return loadTrainer(trainer, await readFile(path));
+  const bytes = await readWhole(path);
+  return naming(path, () => loadTrainer(trainer, bytes));
 }

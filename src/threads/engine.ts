@@ -43,6 +43,15 @@ export class TeamEngine extends Engine {
     return this.#team?.isWhole ? this.#team.size : 1;
   }
 
+  /** @internal Whether this thread takes all of every call, as it may at any time. */
+  get isAlone(): boolean {
+    return this.#team?.isResting ?? true;
+  }
+
+  set isAlone(value: boolean) {
+    if (this.#team) this.#team.isResting = value;
+  }
+
   /** @internal */
   static async start(
     options: CoreEngineOptions & { readonly module: Uint8Array<ArrayBuffer> },
@@ -75,7 +84,8 @@ function sharedCalls(run: Kernels['run'], team: Team): Partial<Kernels['run']> {
   const calls = CALLS.map(({ name, work }, index) => {
     const whole = run[name] as (...args: number[]) => void;
     const call = (...args: number[]): void => {
-      if (!team.isWhole || work(run, args) < team.least) whole(...args);
+      const isShared = team.isWhole && !team.isResting && work(run, args) >= team.least;
+      if (!isShared) whole(...args);
       else team.run(run, index, [...args, team.scratch, team.leastStep]);
     };
     return [name, call];

@@ -72,6 +72,8 @@ export class Team {
   readonly #options: TeamOptions;
   /** For the kernels, of every thread. */
   scratch = 0;
+  /** Whether no call is shared out. */
+  isResting = false;
   /** Whether all workers are there. */
   #isWhole = true;
   readonly #place: Place;

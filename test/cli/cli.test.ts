@@ -172,9 +172,10 @@ describe('train and sample', () => {
 
   it('samples what the seed says, from the prime, as long as asked', () => {
     trainTiny('sampled.safetensors', '--epochs', '1');
+    const STRANGE = 'gatefold: the model has never seen "😀" "☃" of --prime: it reads on without\n';
     const write = (...args: string[]): string => {
       const { status, stdout, stderr } = gatefold('sample', 'sampled.safetensors', ...args);
-      expect(stderr).toBe('');
+      expect(stderr).toBe(args.join().includes('☃') ? STRANGE : '');
       expect(status).toBe(0);
       return stdout;
     };
@@ -257,6 +258,7 @@ describe('stop and resume', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)('after %s the run goes on to the last bit', async (signal, expected) => {
     const [straight, stopped] = [`straight-${signal}`, `stopped-${signal}`];
     trainTiny(straight, ...LONG);

@@ -189,7 +189,7 @@ describe('growth', () => {
     const model = Model.create(engine, linear(4));
     const before = largest(engine);
     // Its parameters fit, what brings them in does not.
-    expect(codeOf(() => Model.create(engine, linear(1200)))).toBe('ERR_MEMORY');
+    expect(codeOf(() => Model.create(engine, linear(1380)))).toBe('ERR_MEMORY');
     expect(largest(engine)).toBe(before);
     const adam = { type: 'adam', lr: 1 } as const;
     const attempts: (() => unknown)[] = [

@@ -38,7 +38,10 @@ const MAX_HEADER_BYTES = 100_000_000;
 export interface ReadOptions {
   /** Longest header to accept; default 1 MiB, at most 100,000,000. */
   readonly maxHeaderBytes?: number;
-  /** Most bytes that all tensors together may take as f32; default 256 MiB. */
+  /**
+   * Most bytes that all tensors together may take as f32; default 256 MiB, or as many as the file
+   * has.
+   */
   readonly maxBytes?: number;
   /** Whether to refuse NaN and infinities, which the format allows; default false. */
   readonly checkFinite?: boolean;
@@ -218,10 +221,25 @@ function asBytes(source: unknown): Uint8Array {
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 
+/** The difference of a number with itself is 0, that of NaN or an infinity is none. */
+function areFinite(data: Float32Array): boolean {
+  for (let i = 0; i < data.length; i++) if (data[i]! - data[i]! !== 0) return false;
+  return true;
+}
+
 /** Reads and checks a whole safetensors file; what it returns shares no memory with `source`. */
 export function readSafetensors(
   source: Uint8Array | ArrayBuffer,
   options: ReadOptions = {},
+): SafetensorsFile {
+  return viewSafetensors(source, options, true);
+}
+
+/** The same; what it returns may be views of `source`, for whoever is done with them at once. */
+export function viewSafetensors(
+  source: Uint8Array | ArrayBuffer,
+  options: ReadOptions = {},
+  isOwn = false,
 ): SafetensorsFile {
   const bytes = asBytes(source);
   checkKeys('options', options, ['maxHeaderBytes', 'maxBytes', 'checkFinite']);
@@ -233,7 +251,7 @@ export function readSafetensors(
   );
   const maxBytes = checkInteger(
     'maxBytes',
-    options.maxBytes ?? 256 * MIB,
+    options.maxBytes ?? Math.max(256 * MIB, bytes.length),
     0,
     Number.MAX_SAFE_INTEGER,
   );
@@ -250,9 +268,10 @@ export function readSafetensors(
 
   const tensors = new Map<string, SafetensorsTensor>();
   for (const { name, number, dtype, shape, begin, end } of entries) {
-    const copy = bytes.slice(dataStart + begin, dataStart + end);
-    const data = CONVERT.get(dtype)!(copy.buffer as ArrayBuffer);
-    if (options.checkFinite && !data.every(Number.isFinite)) {
+    const view = bytes.subarray(dataStart + begin, dataStart + end);
+    const converted = CONVERT.get(dtype)!(view);
+    const data = isOwn && converted.buffer === bytes.buffer ? converted.slice() : converted;
+    if (options.checkFinite && !areFinite(data)) {
       refuse(`tensor ${number} of its header holds NaN or infinity`, 'it comes from a failed run');
     }
     tensors.set(name, { dtype, shape, data });

@@ -550,7 +550,8 @@ export class RecurrentNode implements Node {
     const plain = plan.reserve(this.columns);
     const panels = plan.descriptor('Panels');
     return {
-      describe: () => kernels.write(panels, { ...this.#panels(1), plain }),
+      describe: () =>
+        kernels.write(panels, { ...this.#panels(1), first: 0, rows: count * hidden, plain }),
       read(place) {
         kernels.write(panels, { panels: part(gates, place * gateRow) });
         kernels.run.panels_rearrange(panels.address, false);
