@@ -228,7 +228,7 @@ export function runPart(phase: i32, descriptor: usize, part: i32, count: i32): v
 export function workOf(phase: i32, descriptor: usize): f64 {
   if (phase < codes.PART_DENSE) {
     const q = changetype<Sequence>(descriptor);
-    if (q.inputInt8) return -1;
+    if (changetype<usize>(q.inputInt8) | changetype<usize>(q.recurrentInt8)) return -1;
     return <f64>rowsOf(q) * q.columns * (q.inputs + q.depth);
   }
   if (phase == codes.PART_UPDATE) return <f64>changetype<Update>(descriptor).count * ELEMENT_COST;

@@ -155,8 +155,7 @@ function misfit(): never {
 function checkTensors(description: ModelDescription, tensors: SafetensorsFile['tensors']): void {
   let wanted: SavedTensor[];
   try {
-    const { nodes } = lower(complete(description));
-    wanted = savedTensors(parametersOf(nodes, description.weights === 'int8').parameters);
+    wanted = savedTensors(parametersOf(lower(complete(description)), description).parameters);
   } catch {
     return foreign('it describes no model that this version can build', 'update this package');
   }

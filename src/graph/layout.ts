@@ -3,7 +3,9 @@ import type { Tensor } from '../base/tensor.ts';
 import { scaleName } from '../engine/int8.ts';
 import { int8Length, panelsLength } from '../engine/panels.ts';
 import type { Panels } from '../engine/panels.ts';
+import type { ModelDescription } from '../ops/index.ts';
 import type { Layout, Node, ParameterSpec } from '../ops/op.ts';
+import type { Graph } from './graph.ts';
 
 /** One array in the flat vector of all. */
 export interface Parameter extends Omit<ParameterSpec, 'layout' | 'isInt8'> {
@@ -32,19 +34,38 @@ function lengthOf(layout: Parameter['layout'], shape: readonly number[]): number
   return (sizeOf({ shape }) / shape.at(-1)!) * layout.row;
 }
 
+/** Which matrices of a model have 8 bits. */
+export type WeightForms = Pick<ModelDescription, 'weights' | 'inputWeights'>;
+
+/** The nodes that multiply their inputs in 8 bits. */
+export function int8Nodes(
+  { nodes, sources }: Pick<Graph, 'nodes' | 'sources'>,
+  { weights, inputWeights = weights }: WeightForms,
+): ReadonlySet<Node> {
+  if (weights !== 'int8') return new Set();
+  // Those that read the model's inputs, or what layers without parameters make of them.
+  const isFirst: boolean[] = [];
+  for (const own of sources) {
+    isFirst.push(own.some((k) => k < 0 || (isFirst[k] && !nodes[k]!.parameters.length)));
+  }
+  return new Set(nodes.filter((_, index) => inputWeights === 'int8' || !isFirst[index]));
+}
+
 /**
  * All parameters of the nodes, one after the other in one flat vector, each on a cache line of its
- * own; with `int8` all matrices that may be in 8 bits.
+ * own.
  */
 export function parametersOf(
-  nodes: readonly Node[],
-  int8: boolean,
+  graph: Pick<Graph, 'nodes' | 'sources'>,
+  forms: WeightForms,
 ): { parameters: Parameter[]; length: number } {
   const parameters: Parameter[] = [];
+  const quantised = int8Nodes(graph, forms);
   let offset = 0;
-  for (const node of nodes) {
+  for (const node of graph.nodes) {
     for (const { isInt8, layout: plain, ...own } of node.parameters) {
-      const layout = int8 && isInt8 && 'panels' in plain ? { int8: plain.panels } : plain;
+      const has8 = own.role === 'input' ? quantised.has(node) : forms.weights === 'int8';
+      const layout = has8 && isInt8 && 'panels' in plain ? { int8: plain.panels } : plain;
       const length = lengthOf(layout, own.shape);
       parameters.push({ ...own, node, offset, length, layout });
       offset += roundUp(length, 16);

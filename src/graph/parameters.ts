@@ -11,8 +11,8 @@ import { Plan, part } from '../engine/plan.ts';
 import type { Descriptor, Slot } from '../engine/plan.ts';
 import type { Derived, Node, ParameterPlaces } from '../ops/op.ts';
 import type { Graph } from './graph.ts';
-import { parametersOf, savedTensors, sizeOf } from './layout.ts';
-import type { Parameter } from './layout.ts';
+import { int8Nodes, parametersOf, savedTensors, sizeOf } from './layout.ts';
+import type { Parameter, WeightForms } from './layout.ts';
 
 /** Tensors of exactly the names and shapes of a model's parameters, which nobody can change. */
 export interface CheckedTensors {
@@ -49,6 +49,7 @@ export class Store {
   /** The same, each once: nodes may share it. */
   readonly #derived = new Set<Derived>();
   readonly #roles = new Map<Node, Map<string, Parameter>>();
+  readonly #int8Nodes: ReadonlySet<Node>;
   readonly #release: () => void;
   #disposed = false;
 
@@ -59,14 +60,15 @@ export class Store {
     kernels: Kernels,
     graph: Graph,
     owner: object,
-    int8: boolean,
+    forms: WeightForms,
     shared?: SharedParameters,
   ) {
-    const { parameters, length } = parametersOf(graph.nodes, int8);
+    const { parameters, length } = parametersOf(graph, forms);
     const plan = new Plan();
     this.kernels = kernels;
     this.graph = graph;
-    this.int8 = int8;
+    this.int8 = forms.weights === 'int8';
+    this.#int8Nodes = int8Nodes(graph, forms);
     this.parameters = parameters;
     for (const parameter of parameters) {
       const { node, role } = parameter;
@@ -114,19 +116,24 @@ export class Store {
     return int8Fields(parameter.layout.int8, part(this.values, parameter.offset));
   }
 
+  /** Whether a node multiplies its inputs in 8 bits. */
+  isInt8(node: Node): boolean {
+    return this.#int8Nodes.has(node);
+  }
+
   derived(node: Node): Derived | undefined {
     return this.#derivedOf.get(node);
   }
 
-  /** Names of layers with parameters, none of which has 8 bits. */
-  float32Layers(): string[] {
+  /** Names of layers with parameters: those some of which have 8 bits, or all others. */
+  layers(wanted: 'int8' | 'float32'): string[] {
     const isInt8 = new Map<string, boolean>();
     for (const { node, layout } of this.parameters) {
       // A layer that is tied multiplies by the table of an embedding, in 8 bits of its own.
       const own = 'int8' in layout || this.derived(node)?.int8 !== undefined;
       isInt8.set(node.layer, own || isInt8.get(node.layer) === true);
     }
-    return [...isInt8].flatMap(([layer, own]) => (own ? [] : layer));
+    return [...isInt8.keys()].filter((layer) => isInt8.get(layer) === (wanted === 'int8'));
   }
 
   /** Where the parameter of a role is, in the values or in a vector of the same form. */
@@ -345,7 +352,7 @@ export class ParametersOf implements ParameterPlaces {
 
   constructor(store: Store, node: Node) {
     this.kernels = store.kernels;
-    this.isInt8 = store.int8;
+    this.isInt8 = store.isInt8(node);
     this.store = store;
     this.node = node;
   }

@@ -28,6 +28,7 @@ export type { LossChoices, TargetArrays } from '../training/losses/losses.ts';
 export type { Measures, Metric } from '../training/metrics.ts';
 export { Model } from '../model/model.ts';
 export type { ForwardOptions, ModelInput, ModelOptions, ModelOutput } from '../model/model.ts';
+export type { Quantization, QuantizeOptions, QuantizeSample } from '../model/quantization.ts';
 export type {
   AdagradOptions,
   AdamOptions,

@@ -36,6 +36,8 @@ import type { StatePlace } from '../graph/states.ts';
 import { checkInt8 } from '../engine/int8.ts';
 import { Store } from '../graph/parameters.ts';
 import type { SharedParameters } from '../graph/parameters.ts';
+import { quantizationOf } from './quantization.ts';
+import type { Outputs, Quantization, QuantizeOptions } from './quantization.ts';
 import { Stream } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
 import type { Inputs, SequenceOptions, SequenceResult, StateDict, Tensor } from '../base/tensor.ts';
@@ -129,16 +131,18 @@ export class Model extends HostDisposable {
    */
   readonly float32Layers: readonly string[];
   #workspace: Workspace | undefined;
+  #quantization: Quantization | undefined;
 
   private constructor(engine: Engine, given: ModelDescription, shared?: SharedParameters) {
     super();
     const completed = complete(given);
     const { layers } = completed;
-    const int8 = given.weights === 'int8';
+    const { weights = 'float32', inputWeights = weights } = given;
+    const int8 = weights === 'int8';
     const graph = lower(completed);
     const kernels = kernelsOf(engine);
     if (int8) checkInt8(kernels);
-    const store = new Store(kernels, graph, this, int8, shared);
+    const store = new Store(kernels, graph, this, given, shared);
     stores.set(this, store);
     this.engine = engine;
     Object.freeze(layers);
@@ -148,7 +152,8 @@ export class Model extends HostDisposable {
       ...(inputs && { inputs: Object.freeze(completed.inputs) }),
       ...(outputs && { outputs: completed.outputs }),
       ...(steps !== undefined && { steps }),
-      ...(int8 && ({ weights: 'int8' } as const)),
+      ...(int8 && { weights }),
+      ...(inputWeights !== weights && { inputWeights }),
     });
     this.inputs = Object.freeze(
       graph.inputs.map(({ name, width: size, tokens }, k) => {
@@ -168,7 +173,7 @@ export class Model extends HostDisposable {
     this.parameterCount = store.parameters
       .map(({ shape }) => shape.reduce((product, n) => product * n, 1))
       .reduce((sum, n) => sum + n, 0);
-    this.float32Layers = Object.freeze(store.float32Layers());
+    this.float32Layers = Object.freeze(store.layers('float32'));
     // Sizes of calls are checked against these properties: they stay what they are.
     Object.freeze(this);
   }
@@ -203,20 +208,59 @@ export class Model extends HostDisposable {
    * The same model with matrices in 8 bits, in the same engine: for inference alone, about a
    * quarter of the memory, and faster where that decides. Each row of the input, recurrent and
    * linear weights becomes whole numbers from -127 to 127 times a scale; activations keep 14 bits.
-   * Layers of other kinds stay as they are; `float32Layers` of the new model names them.
+   * Layers of other kinds stay as they are; `float32Layers` of the new model names them. With a
+   * sample, `quantization` of the new model says what that costs in accuracy.
    */
-  quantize(): Model {
+  quantize(options: QuantizeOptions = {}): Model {
+    const given = readOptions('options', options, ['inputs', 'sample']);
+    const inputWeights = checkChoice('inputs', given.inputs ?? 'int8', ['int8', 'float32']);
+    const { x, ...sequence } =
+      given.sample === undefined
+        ? { x: undefined }
+        : readOptions('sample', given.sample, ['x', ...SEQUENCE_KEYS]);
     if (this.description.weights) {
       throw new GatefoldError('ERR_UNSUPPORTED', 'the weights are int8 already');
     }
-    const description = { ...this.description, weights: 'int8' } as const;
+    const description = { ...this.description, weights: 'int8', inputWeights } as const;
     const model = Model.create(this.engine, description, { init: 'zeros' });
     try {
       model.loadStateDict(this.stateDict());
+      if (given.sample === undefined) return model;
+      const names = model.#measured();
+      const exact = this.#outputsAt(names, x!, sequence);
+      const rough = model.#outputsAt(names, x!, sequence);
+      const mayKeep = inputWeights === 'int8' && this.inputs.some((input) => !input.takesTokens);
+      model.#quantization = quantizationOf(exact, rough, mayKeep);
       return model;
     } catch (error) {
       model.dispose();
       throw error;
+    }
+  }
+
+  /** What 8 bits cost on the sample that `quantize` was given; `undefined` without one. */
+  get quantization(): Quantization | undefined {
+    return this.#quantization;
+  }
+
+  /** Names of the layers of 8 bits that may be outputs, and of the outputs. */
+  #measured(): string[] {
+    const store = storeOf(this);
+    const { nodes, grids, gridOf } = store.graph;
+    const inside = nodes.filter((_, index) => grids[gridOf[index]!]!.outer !== undefined);
+    const names = [...store.layers('int8'), ...this.outputs.map(({ name }) => name)];
+    return [...new Set(names)].filter((name) => !inside.some(({ layer }) => layer === name));
+  }
+
+  /** The outputs of some layers, by the same parameters. */
+  #outputsAt(names: readonly string[], x: Inputs, options: SequenceOptions): Outputs {
+    const { block } = storeOf(this);
+    const description = { ...this.description, outputs: names };
+    const probe = Model.over(this.engine, description, { block, release() {} });
+    try {
+      return probe.forward(x, options).outputs;
+    } finally {
+      probe.dispose();
     }
   }
 

@@ -32,8 +32,11 @@ export function complete(
   description: ModelDescription,
   visit?: (layer: CompleteLayer, completeOther: (spec: LayerSpec) => CompleteLayer) => void,
 ): CompleteDescription {
-  checkKeys('description', description, ['layers', 'inputs', 'outputs', 'steps', 'weights']);
-  checkChoice('description.weights', description.weights ?? 'float32', ['float32', 'int8']);
+  const keys = ['layers', 'inputs', 'outputs', 'steps', 'weights', 'inputWeights'];
+  checkKeys('description', description, keys);
+  const { weights = 'float32', inputWeights = weights } = description;
+  checkChoice('description.weights', weights, ['float32', 'int8']);
+  checkChoice('description.inputWeights', inputWeights, [...new Set(['float32', weights])]);
   const { layers, steps } = description;
   checkList('description.layers', layers, 'at least one layer');
   if (steps !== undefined) checkInteger('description.steps', steps, 1, MAX_STEPS);

@@ -250,6 +250,11 @@ export interface ModelDescription {
   readonly steps?: number;
   /** `int8`: matrices in 8 bits, for inference alone; see `Model.quantize`. Default `float32`. */
   readonly weights?: 'float32' | 'int8';
+  /**
+   * The same of the weights that multiply the model's inputs, also where layers without parameters
+   * come between; default that of `weights`.
+   */
+  readonly inputWeights?: 'float32' | 'int8';
 }
 
 /**

@@ -230,7 +230,7 @@ export interface ParameterPlaces {
   int8(role: string): Fields<'Int8Product'> | undefined;
   /** A parameter of another node. */
   of(node: Node, role: string): Slot;
-  /** Whether the model's matrices have 8 bits. */
+  /** Whether the node multiplies its inputs in 8 bits. */
   readonly isInt8: boolean;
 }
 

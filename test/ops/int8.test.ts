@@ -349,6 +349,133 @@ describe.each(able)('use, %s SIMD', (variant) => {
   });
 });
 
+describe('inputs in float32, and what a sample says', () => {
+  const layers: LayerSpec[] = [
+    { type: 'dropout', name: 'drop', rate: 0.1 },
+    { type: 'lstm', hiddenSize: 24, bidirectional: true },
+    { type: 'gru', hiddenSize: 10 },
+    { type: 'linear', outFeatures: 3 },
+  ];
+  const inputs = [{ name: 'x', size: 4 }];
+  const model = Model.create(engine, { inputs, layers }, { seed: 3 });
+  const x = Float32Array.from(createRandom(7).vector(30 * 2 * 4, 1));
+  const sample = { x, steps: 30, batch: 2, lengths: [30, 17] };
+
+  it('keeps the first product alone, in files too', () => {
+    const small = model.quantize({ inputs: 'float32' });
+    expect(small.description).toMatchObject({ weights: 'int8', inputWeights: 'float32' });
+    const bytes = saveModel(small);
+    const { tensors } = readSafetensors(bytes);
+    const floats = [...tensors].filter(
+      ([name, { dtype }]) => /weight_.._l0(_reverse)?$/.test(name) && dtype === 'F32',
+    );
+    expect(floats.map(([name]) => name)).toEqual([
+      'lstm.weight_ih_l0',
+      'lstm.weight_ih_l0_reverse',
+    ]);
+    const again = loadModel(engine, bytes);
+    expect(again.description).toEqual(small.description);
+    expect(again.forward(x, { steps: 60 })).toEqual(small.forward(x, { steps: 60 }));
+    const plain = model.quantize({ inputs: 'int8' });
+    expect(plain.description).not.toHaveProperty('inputWeights');
+    expect(plain.description).toEqual(model.quantize().description);
+    // A linear layer has no other product.
+    const linear = Model.create(engine, {
+      layers: [{ type: 'linear', inFeatures: 4, outFeatures: 2 }],
+    });
+    expect(linear.quantize({ inputs: 'float32' }).float32Layers).toEqual(['linear']);
+    expect(linear.quantize({ inputs: 'float32' }).forward(x, { steps: 60 })).toEqual(
+      linear.forward(x, { steps: 60 }),
+    );
+  });
+
+  it.each(['int8', 'float32'] as const)('gives the error of every layer (inputs %s)', (inputs) => {
+    const small = model.quantize({ inputs, sample });
+    const { errors, warning } = small.quantization!;
+    expect(warning).toBe(undefined);
+    expect(Object.keys(errors)).toEqual(['lstm', 'gru', 'linear']);
+    const outputs = ['linear', 'lstm', 'gru'];
+    const run = (of: Model): Readonly<Record<string, Float32Array>> => {
+      const whole = Model.create(engine, { ...of.description, outputs });
+      whole.loadStateDict(of.stateDict());
+      const { x: given, ...options } = sample;
+      return whole.forward(given, options).outputs;
+    };
+    const [exact, rough] = [run(model), run(small)];
+    for (const name of outputs) {
+      const norm = (values: number[]): number => Math.hypot(...values);
+      const size = norm([...exact[name]!]);
+      const difference = norm([...exact[name]!].map((value, k) => value - rough[name]![k]!));
+      expect(errors[name]! / (difference / size)).toBeCloseTo(1, 3);
+      expect(errors[name]).toBeLessThan(0.02);
+    }
+    expect(model.quantize({ inputs }).quantization).toBe(undefined);
+  });
+
+  it('warns of a layer that 8 bits spoil, and says what helps', () => {
+    // Features far from zero, which the bias takes away.
+    const layer = { type: 'linear', inFeatures: 8, outFeatures: 5 } as const;
+    const shifted = Model.create(engine, { layers: [layer] }, { seed: 1 });
+    const tensors = shifted.stateDict();
+    const [weight, bias] = [...tensors.values()].map(({ data }) => data) as [
+      Float32Array,
+      Float32Array,
+    ];
+    bias.forEach((_, j) => {
+      bias[j] = -1000 * weight.subarray(8 * j, 8 * j + 8).reduce((a, b) => a + b);
+    });
+    shifted.loadStateDict(tensors);
+    const far = {
+      x: createRandom(1)
+        .vector(80, 1)
+        .map((value) => 1000 + value),
+      steps: 10,
+    };
+    const { errors, warning } = shifted.quantize({ sample: far }).quantization!;
+    expect(errors['linear']).toBeGreaterThan(0.5);
+    expect(warning).toMatch(/"linear" by \d+\.\d %; .*quantize\(\{ inputs: 'float32' \}\)/);
+    const kept = shifted.quantize({ inputs: 'float32', sample: far }).quantization!;
+    expect(kept).toEqual({ errors: { linear: 0 } });
+    const broken = shifted.quantize({ sample: { ...far, x: far.x.fill(NaN) } }).quantization!;
+    expect(broken.warning).toContain('"linear" by NaN %');
+  });
+
+  it('refuses what it does not know, and leaves nothing behind', () => {
+    const own = createEngine(able[0]);
+    const wide = Model.create(own, {
+      layers: [{ type: 'lstm', inputSize: 4, hiddenSize: 128 }],
+    });
+    const bad = [
+      { input: 'float32' },
+      { inputs: 'float16' },
+      { sample: x },
+      { sample: { steps: 3 } },
+      { sample: { ...sample, padding: 'repeat' } },
+      { sample: { ...sample, steps: 3 } },
+    ];
+    const refuseAll = (): void => {
+      for (const options of bad) {
+        expect(refusal(() => wide.quantize(options as object))).toMatch(/ERR_(ARGUMENT|SHAPE)/);
+      }
+    };
+    refuseAll();
+    const before = own.bytes;
+    for (let k = 0; k < 5; k++) refuseAll();
+    expect(own.bytes).toBe(before);
+    own.dispose();
+    const form = (weights?: string, inputWeights?: string): ModelDescription =>
+      ({
+        layers: [{ type: 'gru', inputSize: 2, hiddenSize: 2 }],
+        weights,
+        inputWeights,
+      }) as ModelDescription;
+    expect(refusal(() => Model.create(engine, form('float32', 'int8')))).toBe('ERR_ARGUMENT');
+    expect(refusal(() => Model.create(engine, form('int8', 'int4')))).toBe('ERR_ARGUMENT');
+    Model.create(engine, form('int8', 'int8')).dispose();
+    Model.create(engine, form(undefined, 'float32')).dispose();
+  });
+});
+
 describe('layers without an 8-bit form', () => {
   const layers: LayerSpec[] = [
     { type: 'embedding', name: 'table', numEmbeddings: 7, embeddingDim: 8 },

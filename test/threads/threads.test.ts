@@ -106,6 +106,14 @@ describe.each(variants)('threads, %s SIMD', (variant) => {
       return model.forward(x, { steps: 12, batch: 40 }).output;
     });
     for (const output of outputs) expect(output).toEqual(outputs[0]);
+    // Nor where the inputs of the layer have float32 ones.
+    const mixed = [plain, ...engines].map((engine) => {
+      const layers: LayerSpec[] = [{ type: 'lstm', inputSize: 64, hiddenSize: 128 }];
+      const small = Model.create(engine, { layers }).quantize({ inputs: 'float32' });
+      const features = Float32Array.from({ length: 20 * 8 * 64 }, (_, k) => Math.sin(k));
+      return small.forward(features, { steps: 20, batch: 8 }).output;
+    });
+    for (const output of mixed) expect(output).toEqual(mixed[0]);
   });
 });
 

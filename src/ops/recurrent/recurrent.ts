@@ -275,12 +275,10 @@ export class RecurrentNode implements Node {
     const rTransposed = hasMatrix ? forTraining(columns * roundUp(padded, 16)) : NONE;
     const options = reserveOptions(plan, at, this, { batch, steps, mode });
     const reader = this.#reserveGates(plan, at, gates, own);
-    const products8 = at.isInt8
-      ? (this.#hasRecurrence ? ['input', 'recurrent'] : ['input']).map((role) => {
-          const fields = at.int8(role);
-          return { descriptor: plan.descriptor('Int8Product'), fields };
-        })
-      : [];
+    const products8 = (['input', 'recurrent'] as const).flatMap((role) => {
+      const fields = at.int8(role);
+      return fields ? { role, fields, descriptor: plan.descriptor('Int8Product') } : [];
+    });
     const starts = this.states.map(({ role }, k) => {
       const [values, back] = role === 'h' ? [h, dh] : [c, dc];
       return this.#reserveStart(plan, at, k, values, back, batch, isTraining);
@@ -342,14 +340,9 @@ export class RecurrentNode implements Node {
         kept,
         keptCell,
       });
-      const [input, recurrent] = products8;
-      if (input) {
-        kernels.write(input.descriptor, { ...input.fields, ...at.operands });
-        kernels.write(sequence, { inputInt8: input.descriptor });
-      }
-      if (recurrent) {
-        kernels.write(recurrent.descriptor, { ...recurrent.fields, ...at.operands });
-        if (recurrent.fields) kernels.write(sequence, { recurrentInt8: recurrent.descriptor });
+      for (const { role, fields, descriptor } of products8) {
+        kernels.write(descriptor, { ...fields, ...at.operands });
+        kernels.write(sequence, { [`${role}Int8` as const]: descriptor });
       }
       if (options) {
         options.describe();
