@@ -181,11 +181,12 @@ export function ownTokens(
   length: number,
   shape: string,
   limit: number,
-  { other = 0, isRead = ALL }: { readonly other?: number; readonly isRead?: IsRead } = {},
+  other = 0,
+  isRead: IsRead = ALL,
 ): Int32Array {
   const given = checkIntegers(name, toTokens(name, value, length), length, shape);
   const tokens = owned('Int32Array', given);
-  checkTokens(name, tokens, length, limit, { other, isRead });
+  checkTokens(name, tokens, length, limit, other, isRead);
   return tokens;
 }
 
@@ -195,7 +196,8 @@ export function checkTokens(
   tokens: Int32Array,
   length: number,
   limit: number,
-  { other = 0, isRead = ALL }: { readonly other?: number; readonly isRead?: IsRead } = {},
+  other = 0,
+  isRead: IsRead = ALL,
 ): void {
   for (let i = 0; i < length; i++) {
     const token = tokens[i]!;

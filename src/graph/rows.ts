@@ -169,7 +169,7 @@ function ownRows(
   const shape = isRow ? 'batch' : 'steps x batch';
   if (tokens !== undefined) {
     const isRead = isRow ? undefined : readRows(total, places, places.lengths[sequence]);
-    return ownTokens(title, given, rows, shape, tokens, isRead && { isRead });
+    return ownTokens(title, given, rows, shape, tokens, 0, isRead);
   }
   return ownFloats(title, given, rows * width, `${shape} x features`);
 }

@@ -45,10 +45,7 @@ export const crossEntropy: LossKind<CrossEntropyOptions> = {
       targetWidth: 1,
       weights,
       check: (target, { rows, isRead }) =>
-        ownTokens('target', target, rows, 'one a row of the output', outputs, {
-          other: ignoreIndex ?? 0,
-          isRead,
-        }),
+        ownTokens('target', target, rows, 'one a row of the output', outputs, ignoreIndex, isRead),
     });
   },
 };
