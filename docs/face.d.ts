@@ -1282,7 +1282,6 @@ type TargetArrays = Float32Array | Int32Array | Readonly<Record<string, Float32A
 class TeamEngine extends Engine {
   protected constructor();
   get threads(): number;
-  set isAlone(value: boolean);
   dispose(): void;
 }
 

@@ -53,7 +53,7 @@ describe.each([false, true])('numbers of 16 bits, at an odd offset: %s', (odd) =
             : fraction * 2 ** -24;
       return !Object.is(value, sign ? -size : size);
     });
-    expect(wrong).toEqual([]);
+    expect(wrong.slice(0, 8)).toEqual([]);
   });
 
   it('are those of bfloat16', () => {
