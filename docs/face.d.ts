@@ -1301,7 +1301,6 @@ type TargetArrays = Numbers | Readonly<Record<string, Numbers>>;
 class TeamEngine extends Engine {
   protected constructor();
   get threads(): number;
-  set isAlone(value: boolean);
   dispose(): void;
 }
 

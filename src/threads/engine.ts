@@ -48,6 +48,7 @@ export class TeamEngine extends Engine {
     return this.#team?.isResting ?? true;
   }
 
+  /** @internal */
   set isAlone(value: boolean) {
     if (this.#team) this.#team.isResting = value;
   }

@@ -25,6 +25,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCorpus } from '../../src/cli/corpus.ts';
 import { readSafetensors } from '../../src/formats/safetensors.ts';
 import { COMMAND, TINY, runCommand, type Result } from '../support/command.ts';
+import { fullDevice } from '../support/device.ts';
 import { tampered } from '../support/tamper.ts';
 
 const isLinux = process.platform === 'linux';
@@ -147,13 +148,9 @@ describe('an output', () => {
 
   it.runIf(isLinux)('is a file, and not the one that the output goes to', () => {
     spawnSync('mkfifo', [at('pipe.svg')]);
-    expectRefused(
-      '/dev/full is a device, which keeps no file',
-      'train',
-      'text.txt',
-      '--out',
-      '/dev/full',
-    );
+    const full = fullDevice(folder);
+    const words = `${full} is a device, which keeps no file`;
+    expectRefused(words, 'train', 'text.txt', '--out', full);
     expectRefused('pipe.svg is a pipe, which keeps no file', 'flow', 'model', '--out', 'pipe.svg');
     for (const out of ['log', '/dev/stdout']) {
       const { stderr, status } = shell(`$G train $T --out ${out} > log`);

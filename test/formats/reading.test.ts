@@ -53,7 +53,7 @@ describe.each([false, true])('numbers of 16 bits, at an odd offset: %s', (odd) =
             : fraction * 2 ** -24;
       return !Object.is(value, sign ? -size : size);
     });
-    expect(wrong).toEqual([]);
+    expect(wrong.slice(0, 8)).toEqual([]);
   });
 
   it('are those of bfloat16', () => {
@@ -174,7 +174,7 @@ describe.runIf(process.platform === 'linux')('reading', () => {
   it('numbers of 16 bits takes 2.2 times the file beside it, and no time to speak of', () => {
     const figures: string[] = [];
     for (const dtype of ['F16', 'BF16'] as const) {
-      const length = 2 ** 24;
+      const length = 2 ** 23;
       const data = new Uint8Array(2 * length).map((_, i) => (i * 37) % 251);
       const { times, seconds } = costOf(
         'read',
@@ -197,7 +197,6 @@ describe.runIf(process.platform === 'linux')('reading', () => {
     ] as const;
     const model = Model.create(engine, { layers });
     const figures = [
-      ['model', saveModel(model)],
       ['file', saveModel(model)],
       ['pytorch', writeSafetensors(model.stateDict())],
     ].map(([what, bytes]) => {
@@ -225,7 +224,7 @@ describe.runIf(process.platform === 'linux')('reading', () => {
       spaces: (bytes) => `[${'"" '.repeat(bytes / 3)}]`,
     };
     const figures = Object.entries(HEADERS).map(([what, make]) => {
-      const [small, large] = [make(2 ** 18), make(2 ** 21)];
+      const [small, large] = [make(2 ** 17), make(2 ** 20)];
       const msOf = (text: string): number => cpuMs(() => scanJson(text, 64), 2);
       const ms = msOf(large);
       const speed = large.length / ms / 1e3;

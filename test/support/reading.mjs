@@ -26,7 +26,6 @@ const work = {
     const { size } = file.tensors;
     return { size, held, seconds: (user + system) / 1e6 };
   },
-  model: () => formats.loadModel(engine, readFileSync(path)),
   file: () => loadModelFile(engine, path),
   pytorch: () => formats.loadPytorch(create(), readFileSync(path)),
 };

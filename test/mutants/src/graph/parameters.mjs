@@ -11,4 +11,5 @@ export const mutants = {
   'a tied layer counts as float32': [
     ["'int8' in layout || this.derived(node)?.int8 !== undefined", "'int8' in layout"],
   ],
+  'pieces of a parameter lie on each other': [['first: at % group,', 'first: 0,']],
 };
