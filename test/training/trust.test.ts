@@ -163,6 +163,24 @@ describe('an update', () => {
     expect(valuesOf(skipping)).toEqual(before);
   });
 
+  it('is looked at again where somebody has changed the parameters', () => {
+    const layers = [{ type: 'linear', inFeatures: 2, outFeatures: 2 }] as const;
+    const optimizer = { type: 'sgd', learningRate: 0.1, weightDecay: 1e3 } as const;
+    const trainer = create({ layers }, { optimizer });
+    const zeros = new Float32Array(12);
+    const update = (): boolean => {
+      trainer.zeroGradients();
+      trainer.forward(zeros);
+      trainer.backward({ output: new Float32Array(12).fill(1) });
+      return trainer.update().finite;
+    };
+    expect(update()).toBe(true);
+    const own = trainer.model.stateDict();
+    own.get('linear.weight')!.data[0] = 3e38;
+    trainer.model.loadStateDict(own);
+    refused(trainer, update, /nothing was changed/);
+  });
+
   it('keeps a class that is masked by -Infinity', () => {
     for (const type of ['sgd', 'adam', 'rmsprop', 'adagrad', 'adamw'] as const) {
       const trainer = create(TOKENS, {

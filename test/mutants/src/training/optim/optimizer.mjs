@@ -1,9 +1,6 @@
 export const mutants = {
   'keras: the rate is not in the momentum': [
-    [
-      '{ ...fields, weightFirst: 1, scale: scale * rate, rate: 1 }',
-      '{ ...fields, weightFirst: 1 }',
-    ],
+    ['{ ...fields, weightFirst: 1, scale: rate, rate: 1 }', '{ ...fields, weightFirst: 1 }'],
   ],
   'keras: eps after the correction': [
     ['correctionFirst: both, correctionSecond: 1', 'correctionFirst, correctionSecond'],
