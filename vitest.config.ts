@@ -10,7 +10,7 @@ const HEAVY = [
   'cli/cli',
   'training/training',
   'package/examples',
-  'engine/wide',
+  'engine/tiles',
 ];
 
 /**

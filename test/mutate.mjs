@@ -69,7 +69,7 @@ const SUITES = [
   'cli/parts',
   'kernels/kernels',
   'graph/sequences',
-  'engine/wide',
+  'engine/tiles',
   'training/ctc',
   'ops/masks',
   'training/loss',

@@ -36,6 +36,7 @@ import { Product } from '../base/structs';
 import { widenHigh, widenLow } from '../base/simd';
 import { ZEROS } from '../base/tables';
 import { putAside } from '../base/vectors';
+import { TILES_SMALL, TILES_WIDE } from '../shared/codes';
 import { SUM_ROWS } from '../shared/tuning';
 
 /**
@@ -52,16 +53,14 @@ const COLUMNS_BLOCK: i32 = 64;
 const ROW_BLOCK: i32 = 96;
 /**
  * Rows of the tallest tile: 12 sums, and a register more for the product where it is not one with
- * its sum.
+ * its sum. Of small tiles 8 sums.
  */
 const TALLEST: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+const TALLEST_SMALL: i32 = 4;
 
-/**
- * Whether V8 joins neighbouring vectors, so that a tile of twice the width fits into the registers.
- */
 // @ts-ignore: decorator
-@external('env', 'wide')
-declare const WIDE: bool;
+@external('env', 'tiles')
+declare const TILES: i32;
 
 /** C = I + A B. */
 export function product(descriptor: usize): void {
@@ -91,7 +90,9 @@ export function product(descriptor: usize): void {
  */
 function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   const width = g.panelVectors;
-  const tiles = (rows + TALLEST - 1) / TALLEST;
+  const tallest = TILES == TILES_SMALL ? TALLEST_SMALL : TALLEST;
+  // Five rows are one tile even so: no tile has two.
+  const tiles = rows < 6 ? 1 : (rows + tallest - 1) / tallest;
   const i0 = g.i + row * g.iRow;
   const c0 = g.c + row * g.cRow;
   let panel = 0;
@@ -102,7 +103,7 @@ function tallBlock(g: Product, depth: i32, row: i32, rows: i32): void {
     const bFirst = g.b + panel * g.bPanel + within;
     let iFirst = i0 + panel * g.iPanel + within;
     let cFirst = c0 + panel * g.cPanel + within;
-    const isWhole = WIDE && width == 4 && left >= 4;
+    const isWhole = TILES == TILES_WIDE && width == 4 && left >= 4;
     const straddles = vector + 1 == width && left > 1;
     const b = bFirst - within + g.bPanel;
     let i = iFirst - within + g.iPanel;
@@ -202,7 +203,7 @@ function flatBlock(g: Product, depth: i32, row: i32, rows: i32): void {
   let c = g.c + row * g.cRow;
   let left = g.vectors;
   while (left >= width) {
-    const panels = rows == 2 ? 1 : panelsTogether(left / width);
+    const panels = rows == 2 ? 1 : panelsTogether(left / width, width);
     const b1 = b + bStep;
     const i1 = i + iStep;
     const c1 = c + cStep;
@@ -236,11 +237,12 @@ function flatBlock(g: Product, depth: i32, row: i32, rows: i32): void {
 
 /**
  * How many of the panels that are left one tile takes: three, unless that would leave a single one
- * for the next.
+ * for the next. A small tile has two of three vectors, or one of four.
  */
 // @ts-ignore: decorator
 @inline
-function panelsTogether(left: i32): i32 {
+function panelsTogether(left: i32, width: i32): i32 {
+  if (TILES == TILES_SMALL) return width == 3 ? min(left, 2) : 1;
   return left == 4 ? 2 : min(left, 3);
 }
 

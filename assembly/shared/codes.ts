@@ -10,6 +10,14 @@ export const CELL_GRU_AFTER = 4;
 export const CELL_GRU_BEFORE = 5;
 export const CELL_MINGRU = 6;
 
+/**
+ * Tiles of products: the usual ones; those for vectors of 256 bits, where V8 joins neighbouring
+ * ones; those of few sums, for a V8 that would keep some of the usual ones in memory.
+ */
+export const TILES_USUAL = 0;
+export const TILES_WIDE = 1;
+export const TILES_SMALL = 2;
+
 /** With which activations and bounds: the usual ones, relu for tanh, or those of `Options`. */
 export const POLICY_USUAL = 0;
 export const POLICY_RELU = 1;

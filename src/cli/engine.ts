@@ -1,7 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { Engine, wasmBytes } from '../hosts/default.ts';
-import { enableFastLane } from '../node/fast-lane.ts';
+import { allowRelaxed, enableFastLane } from '../node/fast-lane.ts';
 import { TeamEngine } from '../threads/engine.ts';
 import { coresOf } from '../threads/team.ts';
 import type { ThreadWorker } from '../threads/team.ts';
@@ -11,19 +10,11 @@ const MAX_BYTES = 2 ** 30;
 /** Multiply-adds of an update from which on threads pay for being started. */
 const LEAST_SHARED = 1e7;
 const MAX_THREADS = 8;
-/** The Node whose V8 has relaxed SIMD, finished but behind a flag. */
-const NODE_WITH_FLAG = 20;
 
 type Simd = 'auto' | 'deterministic';
 
-function allowRelaxed(simd: Simd): void {
-  if (simd === 'auto' && Number.parseInt(process.versions.node, 10) === NODE_WITH_FLAG) {
-    setFlagsFromString('--experimental-wasm-relaxed-simd');
-  }
-}
-
 export function createEngine(simd: Simd): Promise<Engine> {
-  allowRelaxed(simd);
+  if (simd === 'auto') allowRelaxed();
   return Engine.create({ simd, maxBytes: MAX_BYTES });
 }
 
@@ -32,7 +23,7 @@ export function createEngine(simd: Simd): Promise<Engine> {
  * of so many multiply-adds is worth them.
  */
 export async function createTrainingEngine(simd: Simd, work: number): Promise<Engine> {
-  allowRelaxed(simd);
+  if (simd === 'auto') allowRelaxed();
   const { enabled: wide } = enableFastLane();
   const threads = work < LEAST_SHARED ? 1 : Math.min(coresOf(), MAX_THREADS);
   if (threads === 1) return Engine.create({ simd, maxBytes: MAX_BYTES, wide });

@@ -3,6 +3,7 @@ import { checkFlag, checkInteger, checkKeys, show } from '../base/check.ts';
 import { HostDisposable } from '../base/disposable.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { WasmModule } from '../base/host.ts';
+import { tilesOf } from './imports.ts';
 import type { KernelImports } from './imports.ts';
 import { Kernels } from './kernels.ts';
 
@@ -127,7 +128,7 @@ export function createImports(
   options: Pick<CoreEngineOptions, 'maxBytes' | 'wide'>,
   shared = false,
 ): { imports: KernelImports; maxBytes: number } {
-  const wide = checkFlag('wide', options.wide) ? 1 : 0;
+  const tiles = tilesOf(checkFlag('wide', options.wide));
   const maxBytes = checkInteger(
     'maxBytes',
     options.maxBytes ?? DEFAULT_MAX_BYTES,
@@ -136,7 +137,7 @@ export function createImports(
   );
   const maximum = Math.floor(maxBytes / PAGE);
   const memory = new WebAssembly.Memory({ initial: 1, maximum, shared });
-  return { imports: { env: { memory, wide } }, maxBytes: maximum * PAGE };
+  return { imports: { env: { memory, tiles } }, maxBytes: maximum * PAGE };
 }
 
 /** What a host says when it will not compile or instantiate, with what to do about it. */

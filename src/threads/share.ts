@@ -163,7 +163,7 @@ const KEYS = ['kernels', 'imports', 'description', 'parameters', 'room', 'life']
 function checkShared(shared: SharedModel): SharedModel {
   const given = readOptions('shared', shared, KEYS);
   const { kernels, life } = given;
-  const { memory, wide } = { ...given.imports?.env };
+  const { memory, tiles } = { ...given.imports?.env };
   if (!isOf('Uint8Array', kernels)) throw refusal('kernels', 'a Uint8Array');
   if (tagOf(memory) !== 'WebAssembly.Memory' || tagOf(memory!.buffer) !== 'SharedArrayBuffer')
     throw refusal('imports.env.memory', 'a shared WebAssembly.Memory');
@@ -174,7 +174,7 @@ function checkShared(shared: SharedModel): SharedModel {
   const room = checkBlock('room', given.room, end);
   if (parameters.address < endOf(room) && room.address < endOf(parameters))
     throw refusal('room', 'memory apart from the parameters');
-  const imports = { env: { memory: memory!, wide: wide! } };
+  const imports = { env: { memory: memory!, tiles: tiles! } };
   return { ...given, imports, parameters, room };
 }
 

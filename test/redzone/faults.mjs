@@ -33,8 +33,8 @@ export const faults = [
   {
     name: 'loss: of the row after the last',
     file: 'assembly/training/loss.ts',
-    from: 'store<f32>(l.losses + (r << 2), loss);\n    y +=',
-    to: 'store<f32>(l.losses + (r << 2) + 4, loss);\n    y +=',
+    from: 'store<f32>(l.losses + (r << 2), <f32>loss);\n    y +=',
+    to: 'store<f32>(l.losses + (r << 2) + 4, <f32>loss);\n    y +=',
   },
   {
     name: 'adam: a vector after the last parameter',

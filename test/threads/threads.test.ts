@@ -175,7 +175,7 @@ describe('an engine of threads', () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     await team.begin(1, createWorker, {
       bytes: forSharedMemory(wasmBytes()),
-      imports: { env: { memory, wide: 0 } },
+      imports: { env: { memory, tiles: 0 } },
     });
     const nothing = (): void => undefined;
     const idle = { part_work: () => 1, part_seat: nothing, part_run: nothing };

@@ -1,6 +1,7 @@
 export const mutants = {
   'a wide tile counts as a narrow one': [['isWhole ? 4 : 2', '2']],
   'wide tiles of five rows have four': [['product_5x1x4(g, depth', 'product_4x1x4(g, depth']],
+  'five rows are two small tiles': [['rows < 6 ? 1 : (rows', '(rows']],
   'second block of the depth starts anew': [['g.i = g.c;', '']],
   'last rows of a batch skipped': [['if (rows < 3) flatBlock(g', 'if (rows == 2) flatBlock(g']],
   'panels backwards: sums start from those of another panel': [['g.iPanel = -g.iPanel;', '']],

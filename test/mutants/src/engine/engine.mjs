@@ -1,3 +1,3 @@
 export const mutants = {
-  'no engine gets wide tiles': [["checkFlag('wide', options.wide) ? 1 : 0", '0']],
+  'no engine gets wide tiles': [["tilesOf(checkFlag('wide', options.wide))", 'tilesOf(false)']],
 };
