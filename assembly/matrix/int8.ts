@@ -40,8 +40,8 @@ import { ZEROS } from '../base/tables';
 
 /**
  * The geometry of a matrix of 8 bits. It lies on a cache line of its own in front of the panels
- * [K, N], N scales, N corrections and K factors. It holds no address: parameters are the same bits wherever
- * they lie.
+ * [K, N], N scales, N corrections and K factors. It holds no address: parameters are the same bits
+ * wherever they lie.
  */
 @unmanaged
 export class Int8Panels {
