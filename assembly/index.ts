@@ -20,6 +20,7 @@ export {
 export { product as product_f32 } from './matrix/gemm';
 export {
   addsExactly as int8_exact,
+  byDigits as int8_by_digits,
   packRow as int8_pack,
   unpackRow as int8_unpack,
 } from './matrix/int8';

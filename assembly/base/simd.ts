@@ -110,34 +110,45 @@ export function clamp(x: v128, limit: f32): v128 {
   return f32x4.pmax(f32x4.pmin(x, high), f32x4.neg(high));
 }
 
-/**
- * Whether the activations of a product with weights of 8 bits are two digits of 7 bits, rather than
- * one number of 16.
- */
+/** Whether the build has a product of signed bytes and digits from 0 to 127. */
 // @ts-ignore: decorator
 @inline
 export const HAS_DIGITS: bool = ASC_FEATURE_RELAXED_SIMD;
 
 /**
- * x + w d: four sums of four products of signed bytes and digits from 0 to 127, which every CPU
- * does exactly; in the baseline build of two products of 16 bits.
+ * x + w d: four sums of four products of signed bytes and digits, which every processor does
+ * exactly.
  */
 // @ts-ignore: decorator
 @inline
-export function dot(w: v128, d: v128, x: v128): v128 {
-  if (HAS_DIGITS) return i32x4.relaxed_dot_i8x16_i7x16_add_s(w, d, x);
-  return i32x4.add(x, i32x4.dot_i16x8_s(w, d));
+export function dotDigits(w: v128, d: v128, x: v128): v128 {
+  return HAS_DIGITS ? i32x4.relaxed_dot_i8x16_i7x16_add_s(w, d, x) : x;
 }
 
-/**
- * i + (scale u) (128 x + y), or (baseline) pairs of x and y: the end of such a sum. Two roundings
- * in both builds.
- */
+/** x + w v: four sums of two products of 16 bits. */
 // @ts-ignore: decorator
 @inline
-export function scaled(i: v128, x: v128, y: v128, scale: v128, u: v128): v128 {
-  const sum = HAS_DIGITS
-    ? i32x4.add(i32x4.shl(x, 7), y)
-    : i32x4.add(v128.shuffle<i32>(x, y, 0, 2, 4, 6), v128.shuffle<i32>(x, y, 1, 3, 5, 7));
+export function dotWords(w: v128, v: v128, x: v128): v128 {
+  return i32x4.add(x, i32x4.dot_i16x8_s(w, v));
+}
+
+/** The sum of two digits: 128 x + y. */
+// @ts-ignore: decorator
+@inline
+export function sumDigits(x: v128, y: v128): v128 {
+  return i32x4.add(i32x4.shl(x, 7), y);
+}
+
+/** The sums of neighbours in x, and then in y. */
+// @ts-ignore: decorator
+@inline
+export function sumWords(x: v128, y: v128): v128 {
+  return i32x4.add(v128.shuffle<i32>(x, y, 0, 2, 4, 6), v128.shuffle<i32>(x, y, 1, 3, 5, 7));
+}
+
+/** i + (scale u) sum, in two roundings. */
+// @ts-ignore: decorator
+@inline
+export function scaled(i: v128, sum: v128, scale: v128, u: v128): v128 {
   return f32x4.add(i, f32x4.mul(f32x4.convert_i32x4_s(sum), f32x4.mul(scale, u)));
 }

@@ -67,6 +67,8 @@ export class Int8Product {
   scales: usize;
   /** [N] i32 in: -64 times the sum of a column's weights. */
   corrections: usize;
+  /** [K] f32 in: what the numbers of a row of activations are multiplied by first. */
+  factors: usize;
   /** scratch: that many rows of activations as whole numbers. */
   operands: usize;
   operandRows: i32;

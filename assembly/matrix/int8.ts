@@ -1,40 +1,47 @@
 /**
  * Products with weights of 8 bits, for inference: C = I + A W^T, W [N, K], A [rows, K].
  *
- *   W[j, k] = s[j] w[j, k]     w whole, |w| <= 127     s[j] = max over k of |W[j, k]| / 127
- *   A[r, k] = u[r] v[r, k]     v whole, |v| <= L       u[r] = max over k of |A[r, k]| / L
- *                                                  L = min(8191, floor((2^31 - 1) / (128 K)))
+ *   W[j, k] = s[j] f[k] w[j, k]   w whole, |w| <= 127   s[j] = max over k of |W[j, k] / f[k]| / 127
+ *   A[r, k] f[k] = u[r] v[r, k]   v whole, |v| <= L     u[r] = max over k of |A[r, k] f[k]| / L
+ *                                                L = min(8191, floor((2^31 - 1) / (128 K)))
  *   C[r, j] = I[r, j] + (s[j] u[r]) (sum over k of w[j, k] v[r, k])
  *
  * v takes 14 bits, so that only the weights lose anything; reading these is what such a product
  * takes its time for. L bounds the sum by 32 bits: it is exact, and C the same in both builds and
  * on every machine.
  *
- * The relaxed build multiplies signed bytes by 7 bits, which is all that its dot product says of
- * its second operand. So v + 8192 is split into digits d, e from 0 to 127. The baseline build
- * multiplies 16 bits by 16.
+ * The factor f[k] is in proportion to the largest |W[j, k]| of all j: what the weights of some k
+ * have more than those of others, v takes over, which has bits to spare.
+ *
+ * There are two kernels, with the same bits. One multiplies words: 16 bits by 16. The other one
+ * multiplies digits: signed bytes by 7 bits, which is all that the relaxed dot product says of its
+ * second operand. So v + 8192 is split into digits d, e from 0 to 127.
  *
  *   v + 8192 = 128 d + e     sum w v = 128 (sum w d - 64 sum w) + sum w e
  *
+ * That is one instruction in processors that multiply bytes and add them in 32 bits (AVX-VNNI, the
+ * dot product of ARM), and five in others, where words are faster. Those tell themselves: their
+ * instruction adds pairs of products in 16 bits, and stops at the largest of these.
+ *
  * Operands of a row:  u as f32, 12 bytes, then for every four of K 8 bytes:
- *                     four d and four e, or (baseline) four v of 16 bits
+ *                     four d and four e, or four v of 16 bits
  *
  * Panels of weights:  ╒═══════════════ panel 0 ═══════════════╕╒═ panel 1 ═
  *                     │ k = 0..3 of column 0, of 1, ... of 15 ││           ...
  *                     └ k = 4..7 of column 0, of 1, ... ──────┘└
  */
 
-import { int8_1x4, int8_2x2, int8_3x2 } from './gen/tiles';
+import { int8Digits_1x4, int8Digits_3x2, int8Words_1x4, int8Words_2x2 } from './gen/tiles';
 import { Int8Product } from '../base/structs';
 import { columnOf } from './panels';
 import { ALIGN, TINY } from '../shared/codes';
-import { HAS_DIGITS, dot, largest } from '../base/simd';
+import { HAS_DIGITS, dotDigits, largest } from '../base/simd';
 import { ZEROS } from '../base/tables';
 
 /**
  * The geometry of a matrix of 8 bits. It lies on a cache line of its own in front of the panels
- * [K, N], N scales and N corrections. It holds no address: parameters are the same bits wherever
- * they lie.
+ * [K, N], N scales, N corrections and K factors. It holds no address: parameters are the same bits
+ * wherever they lie.
  */
 @unmanaged
 export class Int8Panels {
@@ -53,12 +60,29 @@ export class Int8Panels {
 /** Bytes of the scale of a row of operands, and what lies before its numbers. */
 const HEAD: usize = 16;
 
-/** Four numbers of A as whole ones; NaN gives 0. */
+/** Four bytes of 127, and four of 255, for every lane. */
+const PROBE: usize = memory.data<u32>([0x7f7f7f7f, 0xffffffff], 16);
+
+/** Which kernel runs: true for digits. Tests set it. */
+export let byDigits: bool = HAS_DIGITS && !stopsAtWords();
+
+/**
+ * Whether this processor adds pairs of products in 16 bits. Neither a product that is exact for
+ * signed bytes nor one for bytes without a sign gives twice the largest word.
+ */
+function stopsAtWords(): bool {
+  const w = v128.load32_splat(PROBE);
+  const sum = dotDigits(w, v128.load32_splat(PROBE + 4), v128.load(ZEROS));
+  return i32x4.extract_lane(sum, 0) == 2 * i16.MAX_VALUE;
+}
+
+/** Four numbers of A as whole ones; NaN gives 0, infinity L. */
 // @ts-ignore: decorator
 @inline
-function storeOperands(to: usize, x: v128, inverse: v128): void {
-  const v = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, inverse)));
-  if (!HAS_DIGITS) {
+function storeOperands(to: usize, x: v128, inverse: v128, most: v128): void {
+  const whole = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(x, inverse)));
+  const v = i32x4.max_s(i32x4.min_s(whole, most), i32x4.neg(most));
+  if (!HAS_DIGITS || !byDigits) {
     v128.store64_lane(to, i16x8.narrow_i32x4_s(v, v), 0);
     return;
   }
@@ -75,24 +99,29 @@ function loadRest(a: usize, count: i32): v128 {
 }
 
 /**
- * A row of A as operands. One that is not finite becomes zeros times infinity or NaN, and all its
- * products NaN.
+ * A row of A as operands. Infinity counts as the largest number that is finite, beside which the
+ * others of the row are 0. NaN makes u NaN, and with it all products of the row.
  */
-function quantizeRow(to: usize, a: usize, depth: i32, limit: f32): void {
+function quantizeRow(to: usize, a: usize, factors: usize, depth: i32, limit: f32): void {
+  const f = factors - a;
   const end = a + ((depth & ~3) << 2);
-  const rest = depth & 3 ? loadRest(end, depth & 3) : v128.load(ZEROS);
+  const last = depth & 3 ? loadRest(end, depth & 3) : v128.load(ZEROS);
+  const rest = depth & 3 ? f32x4.mul(last, v128.load(f + end)) : last;
   let most = f32x4.abs(rest);
-  for (let p = a; p < end; p += 16) most = f32x4.max(most, f32x4.abs(v128.load(p)));
-  const top = largest(most);
+  for (let p = a; p < end; p += 16) {
+    most = f32x4.max(most, f32x4.abs(f32x4.mul(v128.load(p), v128.load(f + p))));
+  }
+  const top = min<f32>(largest(most), f32.MAX_VALUE);
   const isZero = top < <f32>TINY;
   store<f32>(to, isZero ? 0 : top / limit);
   const inverse = f32x4.splat(isZero ? 0 : limit / top);
+  const whole = i32x4.splat(<i32>limit);
   to += HEAD;
   for (; a < end; a += 16) {
-    storeOperands(to, v128.load(a), inverse);
+    storeOperands(to, f32x4.mul(v128.load(a), v128.load(f + a)), inverse, whole);
     to += 8;
   }
-  if (depth & 3) storeOperands(to, rest, inverse);
+  if (depth & 3) storeOperands(to, rest, inverse, whole);
 }
 
 /** A panel, or the first vectors of it, for all rows; its first column is at byte j of N. */
@@ -106,21 +135,23 @@ function panel(
   i: usize,
   c: usize,
 ): void {
-  const together = HAS_DIGITS ? 3 : 2;
+  const isDigits = HAS_DIGITS && byDigits;
+  const together = isDigits ? 3 : 2;
   const tiled = vectors == 4 ? rows - (rows % together) : 0;
   let a = g.operands;
   let r = 0;
   for (; r < tiled; r += together) {
     for (let at = 0; at < 64; at += 32) {
-      if (HAS_DIGITS) int8_3x2(g, words, a, b + at, j + at, i + at, c + at);
-      else int8_2x2(g, words, a, b + at, j + at, i + at, c + at);
+      if (isDigits) int8Digits_3x2(g, words, a, b + at, j + at, i + at, c + at);
+      else int8Words_2x2(g, words, a, b + at, j + at, i + at, c + at);
     }
     a += together * g.operandRow;
     i += together * g.iRow;
     c += together * g.cRow;
   }
   for (; r < rows; r++) {
-    int8_1x4(g, words, a, b, j, vectors, i, c);
+    if (isDigits) int8Digits_1x4(g, words, a, b, j, vectors, i, c);
+    else int8Words_1x4(g, words, a, b, j, vectors, i, c);
     a += g.operandRow;
     i += g.iRow;
     c += g.cRow;
@@ -154,7 +185,8 @@ export function productInt8(
   for (let row = 0; row < rows; row += g.operandRows) {
     const count = min(rows - row, g.operandRows);
     for (let r = 0; r < count; r++) {
-      quantizeRow(g.operands + r * g.operandRow, a + (row + r) * aRow, depth, limit);
+      const to = g.operands + r * g.operandRow;
+      quantizeRow(to, a + (row + r) * aRow, g.factors, depth, limit);
     }
     for (let n = 0; n < panels; n++) {
       const p = fromEnd ? panels - 1 - n : n;
@@ -172,7 +204,7 @@ export function productInt8(
  * loses it.
  */
 export function addsExactly(): bool {
-  const sum = dot(i8x16.splat(-3), i8x16.splat(5), i32x4.splat(1000));
+  const sum = dotDigits(i8x16.splat(-3), i8x16.splat(5), i32x4.splat(1000));
   return !HAS_DIGITS || i32x4.extract_lane(sum, 0) == 1000 - 4 * 3 * 5;
 }
 
@@ -202,26 +234,43 @@ function columnOfRow(m: Int8Panels, row: i32): i32 {
   return columnOf(m.together, m.vectors, row / m.hidden, row % m.hidden, m.padded);
 }
 
+/** The factors of a matrix. */
+// @ts-ignore: decorator
+@inline
+function factorsOf(m: Int8Panels): usize {
+  return panelsOf(m) + m.columns * ((((m.depth + 3) >> 2) + 2) << 2);
+}
+
+/** W[j, k] / f[k] */
+// @ts-ignore: decorator
+@inline
+function quotient(plain: usize, factors: usize, k: i32): f32 {
+  return load<f32>(plain + (k << 2)) / load<f32>(factors + (k << 2));
+}
+
 /**
  * A row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers,
- * become a column of the panels. Gives the scale.
+ * become a column of the panels. Gives the scale. The factors are there already.
  */
 export function packRow(descriptor: usize, row: i32, plain: usize, scale: f32): f32 {
   const m = changetype<Int8Panels>(descriptor);
   const j = columnOfRow(m, row);
   const depth = m.depth;
   const words = (depth + 3) >> 2;
+  const factors = factorsOf(m);
+  const isWhole = scale >= 0;
   let divisor: f32 = 1;
-  if (scale < 0) {
+  if (!isWhole) {
     let top: f32 = 0;
-    for (let k = 0; k < depth; k++) top = max(top, abs(load<f32>(plain + (k << 2))));
+    for (let k = 0; k < depth; k++) top = max(top, abs(quotient(plain, factors, k)));
     scale = top < <f32>TINY ? 0 : top / 127;
     divisor = scale;
   }
   const to = columnAddress(panelsOf(m), j, words);
   let sum = 0;
   for (let k = 0; k < depth; k++) {
-    const w = divisor > 0 ? <i32>nearest(load<f32>(plain + (k << 2)) / divisor) : 0;
+    const given = isWhole ? load<f32>(plain + (k << 2)) : quotient(plain, factors, k);
+    const w = divisor > 0 ? <i32>nearest(given / divisor) : 0;
     store<i8>(to + depthOffset(k), w);
     sum += w;
   }
@@ -238,9 +287,9 @@ export function unpackRow(descriptor: usize, row: i32, plain: usize, scaled: boo
   const words = (m.depth + 3) >> 2;
   const scale = load<f32>(panelsOf(m) + m.columns * (words << 2) + (j << 2));
   const from = columnAddress(panelsOf(m), j, words);
-  const factor: f32 = scaled ? scale : 1;
   for (let k = 0; k < m.depth; k++) {
-    store<f32>(plain + (k << 2), <f32>load<i8>(from + depthOffset(k)) * factor);
+    const f = scaled ? scale * load<f32>(factorsOf(m) + (k << 2)) : 1;
+    store<f32>(plain + (k << 2), <f32>load<i8>(from + depthOffset(k)) * f);
   }
   return scale;
 }

@@ -1,3 +1,4 @@
+import { TINY } from '../../assembly/shared/codes.ts';
 import { isOf } from '../base/arrays.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { part } from './plan.ts';
@@ -19,10 +20,24 @@ export function checkInt8({ run }: Kernels): void {
   throw new GatefoldError('ERR_UNSUPPORTED', message);
 }
 
-/** The name of the scales of a matrix in a file. */
+/** The names of the scales of a matrix in a file, and of the factors of its columns. */
 export function scaleName(name: string): string {
   return `${name}_scale`;
 }
+
+export function factorName(name: string): string {
+  return `${name}_column_scale`;
+}
+
+/** What beside whole numbers says what the weights are; see `assembly/matrix/int8.ts`. */
+export interface Int8Scales {
+  readonly scales: Float32Array;
+  /** Above 0, at most 1. */
+  readonly factors: Float32Array;
+}
+
+/** The least factor: any but 0, which leaves no trace of what is multiplied by it. */
+const LEAST_FACTOR = 2 ** -30;
 
 /** Where the parts of a matrix of 8 bits are. */
 export function int8Fields(
@@ -37,6 +52,7 @@ export function int8Fields(
     weights: at(0),
     scales: at(columns * words),
     corrections: at(columns * (words + 1)),
+    factors: at(columns * (words + 2)),
   };
 }
 
@@ -58,25 +74,44 @@ export function int8Operands(
   return { operandRows, operandRow, length: (operandRows * operandRow) / 4 };
 }
 
+/** The view of the factors of a matrix. */
+function factorsOf(kernels: Kernels, panels: Panels, block: Slot): Float32Array {
+  const { columns, words } = int8Size(panels);
+  return kernels.floats(block, INT8_HEAD + columns * (words + 2), panels.depth);
+}
+
 /**
- * Rows of a matrix in their plain order, quantised; with `scales` they are whole numbers already.
+ * Rows of a matrix in their plain order, quantised; with `saved` they are whole numbers already.
  */
 export function packInt8(
   kernels: Kernels,
   panels: Panels,
   block: Slot,
   row: (index: number) => Slot,
-  scales?: Float32Array,
+  saved?: Int8Scales,
 ): void {
   const { address } = block;
-  for (let index = 0; index < panels.gates * panels.hidden; index++) {
-    const scale = scales ? scales[index]! : -1;
+  const { depth } = panels;
+  const rows = panels.gates * panels.hidden;
+  const factors = factorsOf(kernels, panels, block);
+  if (saved) factors.set(saved.factors);
+  else {
+    const most = new Float32Array(depth);
+    for (let index = 0; index < rows; index++) {
+      const values = kernels.floats(row(index), 0, depth);
+      for (let k = 0; k < depth; k++) most[k] = Math.max(most[k]!, Math.abs(values[k]!));
+    }
+    const top = most.reduce((all, value) => Math.max(all, value), TINY);
+    for (let k = 0; k < depth; k++) factors[k] = Math.max(most[k]! / top, LEAST_FACTOR);
+  }
+  for (let index = 0; index < rows; index++) {
+    const scale = saved ? saved.scales[index]! : -1;
     kernels.run.int8_pack(address, index, row(index).address, scale);
   }
 }
 
 /**
- * The other way: into `data`, whose whole numbers get their scale where it is f32. Gives the
+ * The other way: into `data`, whose whole numbers get their scales where it is f32. Gives the
  * scales.
  */
 export function unpackInt8(
@@ -85,13 +120,14 @@ export function unpackInt8(
   block: Slot,
   staging: Slot,
   data: Float32Array | Int8Array,
-): Float32Array {
+): Int8Scales {
   const { gates, hidden, depth } = panels;
   const { address } = block;
   const isScaled = isOf('Float32Array', data);
-  return Float32Array.from({ length: gates * hidden }, (_, row) => {
+  const scales = Float32Array.from({ length: gates * hidden }, (_, row) => {
     const scale = kernels.run.int8_unpack(address, row, staging.address, isScaled);
     data.set(kernels.floats(staging, 0, depth), row * depth);
     return scale;
   });
+  return { scales, factors: factorsOf(kernels, panels, block).slice() };
 }

@@ -24,11 +24,12 @@ export function int8Size({ gates, padded, depth }: Panels): { columns: number; w
 export const INT8_HEAD: number = ALIGN / 4;
 
 /**
- * Elements that they take: geometry and weights, then a scale and a correction for each column.
+ * Elements that they take: geometry and weights, then a scale and a correction for each column, and
+ * a factor for each of the depth.
  */
 export function int8Length(panels: Panels): number {
   const { columns, words } = int8Size(panels);
-  return INT8_HEAD + columns * (words + 2);
+  return INT8_HEAD + columns * (words + 2) + 4 * words;
 }
 
 /** The panels of a matrix that belongs to no cell. */

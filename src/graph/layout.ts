@@ -1,6 +1,6 @@
 import { roundUp } from '../base/check.ts';
 import type { Tensor } from '../base/tensor.ts';
-import { scaleName } from '../engine/int8.ts';
+import { factorName, scaleName } from '../engine/int8.ts';
 import { int8Length, panelsLength } from '../engine/panels.ts';
 import type { Panels } from '../engine/panels.ts';
 import type { ModelDescription } from '../ops/index.ts';
@@ -79,6 +79,7 @@ export function savedTensors(parameters: readonly Parameter[]): SavedTensor[] {
   return parameters.flatMap(({ name, shape, layout }): SavedTensor[] => {
     const int8 = 'int8' in layout;
     const scales = { name: scaleName(name), shape: [shape[0]!], int8: false };
-    return [{ name, shape, int8 }, ...(int8 ? [scales] : [])];
+    const factors = { name: factorName(name), shape: [shape[1]!], int8: false };
+    return [{ name, shape, int8 }, ...(int8 ? [scales, factors] : [])];
   });
 }

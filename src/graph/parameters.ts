@@ -4,7 +4,14 @@ import { GatefoldError } from '../base/errors.ts';
 import type { Int8Tensor, StateDict, Tensor } from '../base/tensor.ts';
 import { roundUp } from '../engine/arena.ts';
 import type { Block } from '../engine/arena.ts';
-import { describeInt8, int8Fields, packInt8, scaleName, unpackInt8 } from '../engine/int8.ts';
+import {
+  describeInt8,
+  factorName,
+  int8Fields,
+  packInt8,
+  scaleName,
+  unpackInt8,
+} from '../engine/int8.ts';
 import type { Fields, Kernels } from '../engine/kernels.ts';
 import { panelsLength, permuteTaps } from '../engine/panels.ts';
 import { Plan, part } from '../engine/plan.ts';
@@ -171,9 +178,11 @@ export class Store {
         const length = sizeOf(parameter);
         if ('int8' in layout) {
           const data = saved ? new Int8Array(length) : new Float32Array(length);
-          const scales = unpackInt8(this.kernels, layout.int8, inner, staging.slot, data);
+          const own = unpackInt8(this.kernels, layout.int8, inner, staging.slot, data);
           found.set(name, { shape, data } as Tensor | Int8Tensor);
-          if (saved) found.set(scaleName(name), { shape: [shape[0]!], data: scales });
+          if (!saved) continue;
+          found.set(scaleName(name), { shape: [shape[0]!], data: own.scales });
+          found.set(factorName(name), { shape: [shape[1]!], data: own.factors });
         } else {
           const data = new Float32Array(length);
           this.#move(parameter, inner, staging, data, false);
@@ -237,8 +246,11 @@ export class Store {
             this.kernels.floats(staging.slot, 0, depth).set(values);
             return staging.slot;
           };
-          const scales = saved ? tensors.get(scaleName(name))!.data : undefined;
-          packInt8(this.kernels, layout.int8, inner, row, scales);
+          const [scales, factors] = [scaleName(name), factorName(name)].map(
+            (key) => tensors.get(key)?.data,
+          );
+          const own = saved ? { scales: scales!, factors: factors! } : undefined;
+          packInt8(this.kernels, layout.int8, inner, row, own);
         } else {
           this.#move(parameter, inner, staging, data, true);
         }
@@ -396,6 +408,7 @@ interface Staging {
 /** Numbers that 8 bits can stand for, or whole ones with scales. */
 function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved: boolean): void {
   const isScale = (scale: number): boolean => scale >= 0 && scale < Infinity;
+  const isFactor = (factor: number): boolean => factor > 0 && factor <= 1;
   const isWhole = (w: number): boolean => Number.isInteger(w) && Math.abs(w) <= 127;
   const { data } = tensors.get(name)!;
   if (!saved) {
@@ -403,8 +416,11 @@ function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved:
     const message = `"${name}" holds NaN or infinity, which int8 weights cannot say`;
     throw new GatefoldError('ERR_NON_FINITE', message);
   }
-  if (data.every(isWhole) && tensors.get(scaleName(name))!.data.every(isScale)) return;
-  const message = `"${name}" expected whole numbers from -127 to 127 and finite scales`;
+  const [scales, factors] = [scaleName(name), factorName(name)].map(
+    (key) => tensors.get(key)!.data,
+  );
+  if (data.every(isWhole) && scales!.every(isScale) && factors!.every(isFactor)) return;
+  const message = `"${name}" expected whole numbers from -127 to 127 and finite scales, of columns up to 1`;
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 

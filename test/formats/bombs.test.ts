@@ -168,17 +168,19 @@ const BOMBS: Readonly<Record<string, (bytes: number) => Uint8Array>> = {
     const layer = { type: 'linear', inFeatures: 1, outFeatures, bias: false };
     return model({ weights: 'int8', layers: [layer] }, [
       ['linear.weight_scale', 'F32', outFeatures],
+      ['linear.weight_column_scale', 'F32', 1],
       ['linear.weight', 'I8', outFeatures, 1],
     ]);
   },
-  'one row of bytes': (b) =>
-    model(
-      { weights: 'int8', layers: [{ type: 'linear', inFeatures: b, outFeatures: 1, bias: false }] },
-      [
-        ['linear.weight_scale', 'F32', 1],
-        ['linear.weight', 'I8', 1, b],
-      ],
-    ),
+  'one row of bytes': (b) => {
+    const inFeatures = Math.floor(b / 5);
+    const layer = { type: 'linear', inFeatures, outFeatures: 1, bias: false };
+    return model({ weights: 'int8', layers: [layer] }, [
+      ['linear.weight_scale', 'F32', 1],
+      ['linear.weight_column_scale', 'F32', inFeatures],
+      ['linear.weight', 'I8', 1, inFeatures],
+    ]);
+  },
 };
 /** Those that are no model. */
 const ACCEPTED = Object.keys(BOMBS).slice(Object.keys(BOMBS).indexOf('LSTMs of one unit'));

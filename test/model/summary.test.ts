@@ -183,15 +183,15 @@ it.each([...Array(60).keys()])('gives the rows of graph %i as the reference has 
   }
 });
 
-it('counts the bytes of 8 bits with a scale for each row', () => {
+it('counts the bytes of 8 bits with a scale for each row and column', () => {
   const model = make({ type: 'linear', inFeatures: 100, outFeatures: 7 });
   expect(summary(model.quantize())).toBe(`\
 layer    type    output        parameters  bytes
 ------------------------------------------------
-linear   linear  [T, B, 7]            707    756
+linear   linear  [T, B, 7]            707  1,156
   options inFeatures 100, outFeatures 7
 ------------------------------------------------
-1 layer          int8 weights         707    756
+1 layer          int8 weights         707  1,156
 `);
 });
 

@@ -10,18 +10,26 @@ import {
   saveModel,
   writeSafetensors,
 } from '../../src/formats/safetensors.ts';
+import { kernelsOf } from '../../src/engine/engine.ts';
 import { Model, TextBatches, Trainer, Vocabulary, gradientFlow } from '../../src/hosts/default.ts';
 import type {
+  Engine,
   GatefoldError,
   LayerSpec,
   ModelDescription,
   Tensor,
 } from '../../src/hosts/default.ts';
 import type { RecurrentSpec } from '../reference/cell.ts';
-import { roundWeights, quantizeActivations, quantizeWeights } from '../reference/int8.ts';
+import {
+  factorsOf,
+  quantizeActivations,
+  quantizeMatrix,
+  roundWeights,
+  scaleActivations,
+} from '../reference/int8.ts';
 import { forward } from '../reference/network.ts';
 import { cellForms, recurrentLayer } from '../support/cells.ts';
-import { createEngine, variants } from '../support/engines.ts';
+import { createEngine } from '../support/engines.ts';
 import { createProblem } from '../support/problem.ts';
 import {
   largestError,
@@ -36,8 +44,18 @@ import { createRandom } from '../support/random.ts';
 // Node 20 has relaxed SIMD only behind a flag, and a baseline compiler that loses what the dot
 // product adds to.
 const isWrong = Number.parseInt(process.versions.v8) < 12;
-const able = isWrong ? (['baseline'] as const) : variants;
-const engines = Object.fromEntries(able.map((variant) => [variant, createEngine(variant)]));
+/** The kernels: words of 16 bits in both builds, digits of 7 in the relaxed one. */
+const able = isWrong
+  ? (['baseline'] as const)
+  : (['baseline', 'relaxed, words', 'relaxed, digits'] as const);
+
+function create(kind: (typeof able)[number]): Engine {
+  const own = createEngine(kind === 'baseline' ? kind : 'relaxed');
+  kernelsOf(own).run.int8_by_digits.value = kind === 'relaxed, digits' ? 1 : 0;
+  return own;
+}
+
+const engines = Object.fromEntries(able.map((kind) => [kind, create(kind)]));
 afterAll(() => Object.values(engines).forEach((engine) => engine.dispose()));
 const engine = engines[able.at(-1)!]!;
 
@@ -80,9 +98,10 @@ function exactLinear(x: Float32Array, tensors: Map<string, Tensor>): Float32Arra
   const [outputs, inputs] = shape as [number, number];
   const rows = (a: Float32Array): Float32Array[] =>
     Array.from({ length: a.length / inputs }, (_, r) => a.subarray(r * inputs, (r + 1) * inputs));
-  const weights = rows(data).map(quantizeWeights);
+  const weights = quantizeMatrix({ shape, data });
+  const factors = factorsOf({ shape, data });
   const y = rows(x)
-    .map(quantizeActivations)
+    .map((row) => quantizeActivations(scaleActivations(row, factors)))
     .flatMap(({ scale: u, whole: v }) =>
       weights.map(({ scale, whole: w }, j) => {
         const sum = w.reduce((total, value, k) => total + value * v[k]!, 0);
@@ -152,17 +171,22 @@ describe('products', () => {
     }
   });
 
-  it.each([NaN, Infinity, -Infinity])('%f among the inputs is not lost', (value) => {
+  it.each([NaN, Infinity, -Infinity])('%f among the inputs', (value) => {
     const { x, tensors } = linear(9, 5, 3, 1);
     x[9 + 4] = value;
+    // Infinity counts as the largest number that is finite.
+    const expected = Number.isNaN(value)
+      ? exactLinear(x.fill(0, 9, 18), tensors)
+      : exactLinear(x, tensors);
+    x[9 + 4] = value;
+    expect(expected.every(Number.isFinite)).toBe(true);
     for (const variant of able) {
       const layers: LayerSpec[] = [{ type: 'linear', inFeatures: 9, outFeatures: 5 }];
       const model = Model.create(engines[variant]!, { layers, weights: 'int8' });
       model.loadStateDict(tensors);
       const { output } = model.forward(x, { steps: 3 });
-      expect(Array.from(output, Number.isNaN)).toEqual(
-        Array.from({ length: 15 }, (_, k) => k >= 5 && k < 10),
-      );
+      if (Number.isNaN(value)) expected.fill(NaN, 5, 10);
+      expect(output).toEqual(expected);
       model.dispose();
     }
   });
@@ -267,6 +291,18 @@ describe('cells', () => {
   });
 });
 
+it('the kernel is chosen by what the processor does, and stays', () => {
+  const chosen = (): number[] =>
+    ['baseline', 'relaxed'].map((variant) => {
+      const own = createEngine(variant as 'baseline');
+      const { value } = kernelsOf(own).run.int8_by_digits;
+      own.dispose();
+      return value as number;
+    });
+  expect(chosen()[0]).toBe(0);
+  expect(chosen()).toEqual(chosen());
+});
+
 describe.each(able)('use, %s SIMD', (variant) => {
   const own = engines[variant]!;
   const layers: LayerSpec[] = [
@@ -334,12 +370,14 @@ describe.each(able)('use, %s SIMD', (variant) => {
     const { tensors } = readSafetensors(bytes);
     expect(tensors.get('lstm.weight_hh_l1')).toMatchObject({ dtype: 'I8', shape: [80, 20] });
     expect(tensors.get('lstm.weight_hh_l1_scale')).toMatchObject({ dtype: 'F32', shape: [80] });
+    const factors = tensors.get('lstm.weight_hh_l1_column_scale');
+    expect(factors).toMatchObject({ dtype: 'F32', shape: [20] });
     again.dispose();
   });
 
   it('takes about a quarter of the memory and of the file', () => {
     const wide: LayerSpec[] = [{ type: 'lstm', inputSize: 256, hiddenSize: 256 }];
-    const room = createEngine(variant);
+    const room = create(variant);
     const large = Model.create(room, { layers: wide });
     const before = room.bytes;
     const quantised = large.quantize();
@@ -441,7 +479,7 @@ describe('inputs in float32, and what a sample says', () => {
   });
 
   it('refuses what it does not know, and leaves nothing behind', () => {
-    const own = createEngine(able[0]);
+    const own = create(able[0]);
     const wide = Model.create(own, {
       layers: [{ type: 'lstm', inputSize: 4, hiddenSize: 128 }],
     });
@@ -511,6 +549,75 @@ describe('layers without an 8-bit form', () => {
 });
 
 describe('accuracy', () => {
+  /** The errors of a model on inputs, by layer. */
+  const errorsOf = (
+    layers: LayerSpec[],
+    tensors: (all: Map<string, Tensor>) => void,
+    x: Float32Array,
+    steps: number,
+  ): Readonly<Record<string, number>> => {
+    const model = Model.create(engine, { layers }, { seed: 2 });
+    const all = model.stateDict();
+    tensors(all);
+    model.loadStateDict(all);
+    const { errors } = model.quantize({ sample: { x, steps } }).quantization!;
+    model.dispose();
+    return errors;
+  };
+
+  it('inputs of unlike scale, with weights that make up for it, lose no more than others', () => {
+    for (const scales of [
+      [1, 1],
+      [1e3, 0.01],
+      [1e4, 0.1],
+    ]) {
+      const x = Float32Array.from(
+        createRandom(4).vector(400, 1),
+        (value, k) => value * scales[k % 2]!,
+      );
+      const layers: LayerSpec[] = [
+        { type: 'lstm', inputSize: 2, hiddenSize: 32 },
+        { type: 'linear', outFeatures: 1 },
+      ];
+      const divide = (all: Map<string, Tensor>): void => {
+        const { data } = all.get('lstm.weight_ih_l0')!;
+        data.forEach((value, k) => (data[k] = value / scales[k % 2]!));
+      };
+      for (const error of Object.values(errorsOf(layers, divide, x, 200)))
+        expect(error).toBeLessThan(0.005);
+    }
+  });
+
+  it('outliers in one column cost the others nothing, in every row some', () => {
+    const [I, O, rows] = [64, 64, 50];
+    const layers: LayerSpec[] = [{ type: 'linear', inFeatures: I, outFeatures: O, bias: false }];
+    const x = Float32Array.from(createRandom(5).vector(rows * I, 1));
+    // The column of the outliers sees nothing, so that all else is what counts.
+    for (let r = 0; r < rows; r++) x[r * I + 5] = 0;
+    const outliers =
+      (column: (row: number) => number) =>
+      (all: Map<string, Tensor>): void => {
+        const { data } = all.get('linear.weight')!;
+        for (let j = 0; j < O; j++) data[j * I + column(j)] = 12;
+      };
+    expect(
+      errorsOf(
+        layers,
+        outliers(() => 5),
+        x,
+        rows,
+      )['linear'],
+    ).toBeLessThan(0.005);
+    const scattered = errorsOf(
+      layers,
+      outliers((j) => (7 * j) % I),
+      x,
+      rows,
+    )['linear'];
+    expect(scattered).toBeGreaterThan(0.005);
+    expect(scattered).toBeLessThan(0.03);
+  });
+
   it('states of random models stay within 2 % of their largest', () => {
     let worst = 0;
     for (const [k, [, form]] of forms.entries()) {
@@ -616,6 +723,10 @@ describe('refusals', () => {
       expect(refusal(() => loadModel(engine, altered('lstm.weight_ih_l0_scale', value)))).toBe(
         'ERR_FORMAT',
       );
+    for (const value of [0, -1, 1.5, NaN])
+      expect(
+        refusal(() => loadModel(engine, altered('lstm.weight_ih_l0_column_scale', value))),
+      ).toBe('ERR_FORMAT');
     const whole = loadModel(engine, altered('lstm.weight_ih_l0', 12));
     expect(whole.stateDict().get('lstm.weight_ih_l0')!.data[1]).toBeGreaterThan(0);
     const plain = create([{ type: 'lstm', inputSize: 2, hiddenSize: 3 }]);

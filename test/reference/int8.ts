@@ -3,19 +3,27 @@
  * roundings are those of float32 numbers (`Math.fround` after every operation), sums of whole
  * numbers are exact.
  *
- *     s = fround(max |W[j, k]| / 127)     w = round(fround(W[j, k] / s))     W' = s w
- *     u = fround(max |x[k]| / L)          v = round(fround(x[k] * fround(L / max |x[k]|)))     x' = u v
- *     L = min(8191, floor((2^31 - 1) / (128 K)))     halves are rounded to the even neighbour; a row whose largest number is below 1e-30 is 0
+ *     f = fround(max over j of |W[j, k]| / max |W|), at least 2^-30
+ *     Q = fround(W[j, k] / f[k])          y = fround(x[k] f[k])
+ *     s = fround(max |Q[j, k]| / 127)     w = round(fround(Q[j, k] / s))     W' = s f w
+ *     u = fround(max |y[k]| / L)          v = round(fround(y[k] * fround(L / max |y[k]|)))     x' = u v / f
+ *     L = min(8191, floor((2^31 - 1) / (128 K)))     halves are rounded to the even neighbour; a row whose largest number is below 1e-30 is 0; infinite y are v = L beside u of the largest float32
  */
 import type { Vec } from './math.ts';
 
 const TINY = Math.fround(1e-30);
+const MAX_FLOAT = (2 - 2 ** -23) * 2 ** 127;
 
 function roundToEven(x: number): number {
   const below = Math.floor(x);
   const rest = x - below;
   if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
   return below % 2 === 0 ? below : below + 1;
+}
+
+interface Matrix {
+  readonly shape: readonly number[];
+  readonly data: ArrayLike<number>;
 }
 
 export interface Quantized {
@@ -40,29 +48,56 @@ export function quantizeWeights(row: ArrayLike<number>): Quantized {
 export function quantizeActivations(row: ArrayLike<number>): Quantized {
   const x = Array.from(row, Math.fround);
   const limit = Math.min(8191, Math.floor((2 ** 31 - 1) / (128 * x.length)));
-  const top = largest(x);
+  const top = Math.min(largest(x), MAX_FLOAT);
   if (top < TINY) return { scale: 0, whole: x.map(() => 0) };
   const inverse = Math.fround(limit / top);
-  const whole = x.map((value) => roundToEven(Math.fround(value * inverse)));
+  const whole = x.map((value) =>
+    roundToEven(Math.max(-limit, Math.min(Math.fround(value * inverse), limit))),
+  );
   return { scale: Math.fround(top / limit), whole };
 }
 
-/** x' */
-export function roundActivations(x: Vec): Vec {
-  const { scale, whole } = quantizeActivations(x);
-  return Float64Array.from(whole, (v) => scale * v);
+/** The factor of every column of W. */
+export function factorsOf({ shape, data }: Matrix): number[] {
+  const columns = shape[1]!;
+  const most = new Array<number>(columns).fill(0);
+  for (let at = 0; at < data.length; at++) {
+    most[at % columns] = Math.max(most[at % columns]!, Math.abs(data[at]!));
+  }
+  const top = Math.max(largest(most), 1e-30);
+  return most.map((value) => Math.fround(Math.max(value / top, 2 ** -30)));
+}
+
+/** The rows of W, each in its factors. */
+export function quantizeMatrix(tensor: Matrix): Quantized[] {
+  const factors = factorsOf(tensor);
+  const columns = factors.length;
+  return Array.from({ length: tensor.data.length / columns }, (_, j) =>
+    quantizeWeights(
+      factors.map((factor, k) => Math.fround(tensor.data[j * columns + k]! / factor)),
+    ),
+  );
+}
+
+/** x f */
+export const scaleActivations = (x: ArrayLike<number>, factors: readonly number[]): number[] =>
+  factors.map((factor, k) => Math.fround(Math.fround(x[k]!) * factor));
+
+/** How a matrix sees its inputs: x'. */
+export function roundActivations(tensor: Matrix): (x: Vec) => Vec {
+  const factors = factorsOf(tensor);
+  return (x) => {
+    const { scale, whole } = quantizeActivations(scaleActivations(x, factors));
+    return Float64Array.from(whole, (v, k) => (scale * v) / factors[k]!);
+  };
 }
 
 /** W' of W */
-export function roundWeights({ shape, data }: { shape: readonly number[]; data: Vec }): Vec {
-  const rounded = new Float64Array(data.length);
-  const columns = shape[1]!;
-  for (let at = 0; at < data.length; at += columns) {
-    const { scale, whole } = quantizeWeights(data.subarray(at, at + columns));
-    rounded.set(
-      whole.map((w) => scale * w),
-      at,
-    );
-  }
-  return rounded;
+export function roundWeights(tensor: Matrix): Vec {
+  const factors = factorsOf(tensor);
+  return Float64Array.from(
+    quantizeMatrix(tensor).flatMap(({ scale, whole }) =>
+      whole.map((w, k) => w * Math.fround(scale * factors[k]!)),
+    ),
+  );
 }

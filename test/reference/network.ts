@@ -128,7 +128,7 @@ function weightsOf(
     const gamma = data(`layer_norm_${kind}`);
     const tensor = parameters.get(`${name}.weight_${kind}_l${depth}${suffix}`)!;
     if (!int8 || tensor.shape.length < 2) return { matrix: tensor.data, gamma };
-    return { matrix: roundWeights(tensor), gamma, round: roundActivations };
+    return { matrix: roundWeights(tensor), gamma, round: roundActivations(tensor) };
   };
   return {
     input: factor('ih'),
@@ -182,7 +182,7 @@ function linearWeights(
   const tensor = parameters.get(`${weight}.weight`)!;
   const bias = parameters.get(`${name}.bias`)?.data;
   if (!int8) return { weight: tensor.data, bias };
-  return { weight: roundWeights(tensor), bias, round: roundActivations };
+  return { weight: roundWeights(tensor), bias, round: roundActivations(tensor) };
 }
 
 /**

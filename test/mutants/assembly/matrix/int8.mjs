@@ -6,7 +6,10 @@ export const mutants = {
     ['count == 2 ? two : v128.load_lane<f32>(a + 8, two, 2)', 'two'],
   ],
   'int8: what is not a number is not seen': [
-    ['f32x4.max(most, f32x4.abs(v128.load(p)))', 'f32x4.pmax(most, f32x4.abs(v128.load(p)))'],
+    [
+      'f32x4.max(most, f32x4.abs(f32x4.mul(v128.load(p)',
+      'f32x4.pmax(most, f32x4.abs(f32x4.mul(v128.load(p)',
+    ],
   ],
   'int8: activations are cut off': [
     ['f32x4.nearest(f32x4.mul(x, inverse))', 'f32x4.mul(x, inverse)'],
@@ -14,12 +17,24 @@ export const mutants = {
   'int8: all rows are those of the first gate': [
     ['row / m.hidden, row % m.hidden', '0, row % m.hidden'],
   ],
-  'int8: weights are cut off': [['<i32>nearest(load<f32>', '<i32>(load<f32>']],
+  'int8: weights are cut off': [['<i32>nearest(given / divisor)', '<i32>(given / divisor)']],
   'int8: the largest weight of 128 wraps': [['top / 127', 'top / 128']],
   'int8: rows behind the first 96 repeat them': [
-    [
-      'quantizeRow(g.operands + r * g.operandRow, a + (row + r) * aRow',
-      'quantizeRow(g.operands + r * g.operandRow, a + r * aRow',
-    ],
+    ['quantizeRow(to, a + (row + r) * aRow', 'quantizeRow(to, a + r * aRow'],
+  ],
+  'int8: infinity is not held to the largest number': [
+    ['min<f32>(largest(most), f32.MAX_VALUE)', 'largest(most)'],
+  ],
+  'int8: infinity is one more than its digits hold': [
+    ['i32x4.max_s(i32x4.min_s(whole, most), i32x4.neg(most))', 'whole'],
+  ],
+  'int8: activations without their factors': [
+    ['f32x4.mul(v128.load(a), v128.load(f + a)), inverse', 'v128.load(a), inverse'],
+  ],
+  'int8: the rest of a row without its factors': [
+    ['depth & 3 ? f32x4.mul(last, v128.load(f + end)) : last', 'last'],
+  ],
+  'int8: weights without their factors': [
+    ['load<f32>(plain + (k << 2)) / load<f32>(factors + (k << 2))', 'load<f32>(plain + (k << 2))'],
   ],
 };
