@@ -844,7 +844,8 @@ class Model extends HostDisposable {
   readonly float32Layers: readonly string[];
   private constructor();
   static create(engine: Engine, description: ModelDescription, options?: ModelOptions): Model;
-  quantize(): Model;
+  quantize(options?: QuantizeOptions): Model;
+  get quantization(): Quantization | undefined;
   stateDict(): StateDict;
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void;
   forward(x: Inputs, options?: ForwardOptions): SequenceResult;
@@ -861,6 +862,7 @@ interface ModelDescription {
   readonly outputs?: readonly string[];
   readonly steps?: number;
   readonly weights?: 'float32' | 'int8';
+  readonly inputWeights?: 'float32' | 'int8';
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -973,6 +975,23 @@ interface PreluSpec {
 
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Quantization {
+  readonly errors: Readonly<Record<string, number>>;
+  readonly warning?: string;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface QuantizeOptions {
+  readonly inputs?: 'int8' | 'float32';
+  readonly sample?: QuantizeSample;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface QuantizeSample extends Omit<SequenceOptions, 'padding'> {
+  readonly x: Inputs;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface RankedClass {

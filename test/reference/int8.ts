@@ -60,7 +60,7 @@ export function quantizeActivations(row: ArrayLike<number>): Quantized {
 /** The factor of every column of W. */
 export function factorsOf({ shape, data }: Matrix): number[] {
   const columns = shape[1]!;
-  const most = new Array<number>(columns).fill(0);
+  const most = Array.from({ length: columns }, () => 0);
   for (let at = 0; at < data.length; at++) {
     most[at % columns] = Math.max(most[at % columns]!, Math.abs(data[at]!));
   }

@@ -64,6 +64,9 @@ ofModel('summary', 0.09, (model) => ({
   run: ({ face, of }) => [false, true].map((svg) => face.main.summary(of(model), { svg })),
 }));
 ofModel('Model.stateDict', 0.6, (model) => ({ run: (side) => side.of(model).stateDict() }));
+ofModel('Model.quantization', 0.15, (model) => ({
+  run: (side) => JSON.stringify(side.of(model).quantization),
+}));
 ofModel('Model.loadStateDict', 1.5, (model, random) => {
   const tensors = new Map();
   for (const [name, { shape, data }] of model.sides[0].stateDict()) {
