@@ -59,6 +59,7 @@ beforeAll(async () => {
   await run('npm', ['init', '-y']);
   const output = await run('npm', ['pack', '--pack-destination', folder], root);
   packed = output.trim().split('\n').at(-1)!;
+  writeFileSync(join(folder, 'notes.txt'), read('CHANGELOG.md').slice(0, 1000));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -156,7 +157,6 @@ describe('the README', () => {
 
 // Python is not there to be run: the block after it writes such a file.
 test.concurrent.each(pages)('%s: every block runs, in its order', async (page) => {
-  writeFileSync(join(folder, 'notes.txt'), read('CHANGELOG.md').slice(0, 1000));
   for (const block of blocksOf(page).filter(({ language }) => language !== 'python')) {
     const output = await tryBlock(block);
     if (block.code.includes('console.log')) expect(output, block.title).not.toBe('');
