@@ -73,6 +73,13 @@ export class Kernels {
     for (let i = 0; i < length; i++) to[toIndex + i] = floats[start + i]!;
   }
 
+  /** Copies `length` numbers of a caller's array to a slot without a view. */
+  put(to: Slot, toIndex: number, from: Float32Array, fromIndex: number, length: number): void {
+    const { floats } = this.arena;
+    const start = (to.address >>> 2) + toIndex;
+    for (let i = 0; i < length; i++) floats[start + i] = from[fromIndex + i]!;
+  }
+
   zero(slot: Slot, from = 0, length: number = slot.length - from): void {
     const start = (slot.address >>> 2) + from;
     this.arena.floats.fill(0, start, start + length);

@@ -181,12 +181,8 @@ export function writeRow(
     const { count, row, width } = spec;
     const values = state[node.layer]![spec.role]!;
     for (let k = 0; k < count; k++) {
-      const view = kernels.arena.floats;
-      const [to, from] = [
-        slot.address / 4 + (k * batch + b) * row,
-        ((place + k) * batch + b) * width,
-      ];
-      for (let j = 0; j < width; j++) view[to + j] = values[from + j]!;
+      const target = (k * batch + b) * row;
+      kernels.put(slot, target, values, ((place + k) * batch + b) * width, width);
     }
   }
 }
