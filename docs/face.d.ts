@@ -600,6 +600,7 @@ interface InputGradients {
   readonly inputs: Readonly<Record<string, Float32Array>>;
   readonly state: ModelState;
   readonly loss?: number;
+  readonly infiniteRows?: number;
   readonly flow?: GradientFlow;
 }
 
@@ -613,7 +614,7 @@ interface InputSpec {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-type Inputs = Input | Readonly<Record<string, Input>>;
+type Inputs = Numbers | Readonly<Record<string, Numbers>>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Int8Tensor {
@@ -700,8 +701,8 @@ class Kernels {
 
 // gatefold/data
 interface LabelledSequence {
-  readonly input: Float32Array | Int32Array;
-  readonly target: number | Int32Array | Float32Array;
+  readonly input: ArrayLike<number>;
+  readonly target: number | ArrayLike<number>;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -843,7 +844,8 @@ class Model extends HostDisposable {
   readonly float32Layers: readonly string[];
   private constructor();
   static create(engine: Engine, description: ModelDescription, options?: ModelOptions): Model;
-  quantize(): Model;
+  quantize(options?: QuantizeOptions): Model;
+  get quantization(): Quantization | undefined;
   stateDict(): StateDict;
   loadStateDict(tensors: ReadonlyMap<string, Tensor>): void;
   forward(x: Inputs, options?: ForwardOptions): SequenceResult;
@@ -860,6 +862,7 @@ interface ModelDescription {
   readonly outputs?: readonly string[];
   readonly steps?: number;
   readonly weights?: 'float32' | 'int8';
+  readonly inputWeights?: 'float32' | 'int8';
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -889,15 +892,21 @@ type ModelState = Readonly<Record<string, LayerState>>;
 // no entry, but others name it
 type Named = Readonly<Record<string, Float32Array>>;
 
+// no entry, but others name it
+type NonFinite = 'propagate' | 'throw' | 'reset';
+
 // gatefold/data
 class Normalizer {
   readonly mean: readonly number[];
   readonly deviation: readonly number[];
   constructor(values: { readonly mean: readonly number[]; readonly deviation: readonly number[] });
-  static fit(rows: Float32Array, features?: number): Normalizer;
-  apply(rows: Float32Array): Float32Array;
-  undo(rows: Float32Array, columns?: readonly number[]): Float32Array;
+  static fit(rows: ArrayLike<number>, features?: number): Normalizer;
+  apply(rows: ArrayLike<number>): Float32Array;
+  undo(rows: ArrayLike<number>, columns?: readonly number[]): Float32Array;
 }
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Numbers = ArrayLike<number>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
@@ -938,6 +947,17 @@ interface ParameterGroup {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface PlateauOptions {
+  readonly factor?: number;
+  readonly patience?: number;
+  readonly threshold?: number;
+  readonly thresholdMode?: 'rel' | 'abs';
+  readonly cooldown?: number;
+  readonly minLr?: number;
+  readonly eps?: number;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface PoolSpec {
   readonly type: 'pool';
   readonly name?: string;
@@ -955,6 +975,23 @@ interface PreluSpec {
 
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface Quantization {
+  readonly errors: Readonly<Record<string, number>>;
+  readonly warning?: string;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface QuantizeOptions {
+  readonly inputs?: 'int8' | 'float32';
+  readonly sample?: QuantizeSample;
+}
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+interface QuantizeSample extends Omit<SequenceOptions, 'padding'> {
+  readonly x: Inputs;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface RankedClass {
@@ -999,14 +1036,9 @@ interface RecurrentSpec {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 class ReduceOnPlateau {
   rate: number;
-  constructor(
-    rate: number,
-    options?: {
-      factor?: number;
-      patience?: number;
-    },
-  );
+  constructor(rate: number, options?: PlateauOptions);
   report(loss: number): number;
+  reset(): void;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1184,7 +1216,7 @@ class SeriesWindows {
   readonly steps: number;
   readonly length: number;
   readonly targetSize: number;
-  constructor(series: Float32Array, options: SeriesOptions);
+  constructor(given: ArrayLike<number>, options: SeriesOptions);
   window(index: number, epoch?: number): SeriesWindow;
 }
 
@@ -1246,6 +1278,8 @@ type StateDict = Map<string, Tensor>;
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface StepReport extends UpdateReport {
   readonly loss: number;
+  readonly skipped: boolean;
+  readonly infiniteRows: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1254,7 +1288,10 @@ class Stream extends HostDisposable {
   private constructor();
   step(x: Inputs, out: Outputs): void;
   run(x: Inputs, out: Outputs, steps: number): void;
-  reset(): void;
+  reset(row?: number): void;
+  state(row: number): ModelState;
+  copyFrom(other: Stream): void;
+  warmUp(): void;
   clone(): Stream;
   save(into?: ModelState): ModelState;
   restore(state: ModelState): void;
@@ -1265,9 +1302,10 @@ class Stream extends HostDisposable {
 interface StreamOptions {
   readonly batch?: number;
   readonly state?: ModelState;
-  readonly given?: Readonly<Record<string, Input>>;
+  readonly given?: Readonly<Record<string, Numbers>>;
   readonly steps?: Readonly<Record<string, number>>;
   readonly lengths?: Readonly<Record<string, ArrayLike<number>>>;
+  readonly onNonFinite?: NonFinite;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1276,7 +1314,7 @@ interface SummaryOptions {
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
-type TargetArrays = Float32Array | Int32Array | Readonly<Record<string, Float32Array | Int32Array>>;
+type TargetArrays = Numbers | Readonly<Record<string, Numbers>>;
 
 // no entry, but others name it
 class TeamEngine extends Engine {
@@ -1297,7 +1335,7 @@ class TextBatches {
   readonly steps: number;
   readonly length: number;
   constructor(
-    tokens: Int32Array,
+    tokens: ArrayLike<number>,
     options: {
       batch: number;
       steps: number;
@@ -1348,6 +1386,7 @@ class Trainer extends HostDisposable {
   private constructor();
   static create(model: Model, options: TrainerOptions): Trainer;
   get updates(): number;
+  get skipped(): number;
   get learningRate(): number;
   set learningRate(rate: number);
   forward(x: Inputs, options?: TrainingSequenceOptions): SequenceResult;
@@ -1590,7 +1629,7 @@ function splitByPosition<T>(
 function splitSequences<T>(sequences: readonly T[], options?: SequenceSplitOptions<T>): Split<T[]>;
 
 // gatefold/data
-function splitSeries(series: Float32Array, options: SeriesSplitOptions): Split<Float32Array>;
+function splitSeries(given: ArrayLike<number>, options: SeriesSplitOptions): Split<Float32Array>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function stepDecay(

@@ -1,4 +1,4 @@
-import { TINY } from '../../assembly/shared/codes.ts';
+import { OUTLIER_DEPTH, TINY } from '../../assembly/shared/codes.ts';
 import { isOf } from '../base/arrays.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { part } from './plan.ts';
@@ -29,12 +29,22 @@ export function factorName(name: string): string {
   return `${name}_column_scale`;
 }
 
+/** The name of the outliers of a matrix, which one of less depth has not. */
+export function outlierName(name: string): string {
+  return `${name}_outlier`;
+}
+
 /** What beside whole numbers says what the weights are; see `assembly/matrix/int8.ts`. */
 export interface Int8Scales {
   readonly scales: Float32Array;
-  /** Above 0, at most 1. */
+  /** From 0 to 1. */
   readonly factors: Float32Array;
+  /** For each row the place of its outlier, or -1, and its value; absent where none may be. */
+  readonly outliers?: Float32Array;
 }
+
+/** An outlier is so many times as large as the next weight of its row. */
+const OUTLIER_RATIO = 4;
 
 /** The least factor: any but 0, which leaves no trace of what is multiplied by it. */
 const LEAST_FACTOR = 2 ** -30;
@@ -53,6 +63,7 @@ export function int8Fields(
     scales: at(columns * words),
     corrections: at(columns * (words + 1)),
     factors: at(columns * (words + 2)),
+    ...(panels.depth >= OUTLIER_DEPTH && { outliers: at(columns * (words + 2) + 4 * words) }),
   };
 }
 
@@ -93,21 +104,52 @@ export function packInt8(
   const { address } = block;
   const { depth } = panels;
   const rows = panels.gates * panels.hidden;
-  const factors = factorsOf(kernels, panels, block);
-  if (saved) factors.set(saved.factors);
-  else {
-    const most = new Float32Array(depth);
-    for (let index = 0; index < rows; index++) {
-      const values = kernels.floats(row(index), 0, depth);
-      for (let k = 0; k < depth; k++) most[k] = Math.max(most[k]!, Math.abs(values[k]!));
-    }
-    const top = most.reduce((all, value) => Math.max(all, value), TINY);
-    for (let k = 0; k < depth; k++) factors[k] = Math.max(most[k]! / top, LEAST_FACTOR);
-  }
+  const read = (index: number): Float32Array => kernels.floats(row(index), 0, depth);
+  const { factors, outliers, scales } = saved ?? measure(rows, depth, read);
+  factorsOf(kernels, panels, block).set(factors);
+  let hasOutliers = 0;
   for (let index = 0; index < rows; index++) {
-    const scale = saved ? saved.scales[index]! : -1;
-    kernels.run.int8_pack(address, index, row(index).address, scale);
+    const [place = -1, value = 0] = outliers?.subarray(2 * index, 2 * index + 2) ?? [];
+    if (place >= 0) hasOutliers = 1;
+    const scale = scales ? scales[index]! : -1;
+    kernels.run.int8_pack(address, index, row(index).address, scale, place, value);
   }
+  kernels.write({ struct: 'Int8Panels', address }, { hasOutliers });
+}
+
+/** The factors of the columns of a matrix, and the outliers of its rows. */
+function measure(
+  rows: number,
+  depth: number,
+  read: (row: number) => Float32Array,
+): Omit<Int8Scales, 'scales'> & Partial<Int8Scales> {
+  const outliers = depth < OUTLIER_DEPTH ? undefined : new Float32Array(2 * rows);
+  // What is large in a whole column is no outlier, and a few outliers leave the sum as it is.
+  const sums = new Float64Array(depth);
+  for (let row = 0; outliers && row < rows; row++) {
+    const values = read(row);
+    for (let k = 0; k < depth; k++) sums[k]! += Math.abs(values[k]!);
+  }
+  const most = new Float32Array(depth);
+  for (let row = 0; row < rows; row++) {
+    const values = read(row);
+    let [place, first, second] = [-1, 0, 0];
+    for (let k = 0; outliers && k < depth; k++) {
+      const size = Math.abs(values[k]!) / (sums[k]! || 1);
+      if (size > first) [place, first, second] = [k, size, first];
+      else if (size > second) second = size;
+    }
+    if (first <= OUTLIER_RATIO * second) place = -1;
+    outliers?.set([place, place < 0 ? 0 : values[place]!], 2 * row);
+    for (let k = 0; k < depth; k++) {
+      if (k !== place) most[k] = Math.max(most[k]!, Math.abs(values[k]!));
+    }
+  }
+  const top = most.reduce((all, value) => Math.max(all, value), TINY);
+  return {
+    factors: most.map((value) => Math.max(value / top, LEAST_FACTOR)),
+    ...(outliers && { outliers }),
+  };
 }
 
 /**
@@ -124,10 +166,13 @@ export function unpackInt8(
   const { gates, hidden, depth } = panels;
   const { address } = block;
   const isScaled = isOf('Float32Array', data);
+  const outliers = depth < OUTLIER_DEPTH ? undefined : new Float32Array(2 * gates * hidden);
   const scales = Float32Array.from({ length: gates * hidden }, (_, row) => {
     const scale = kernels.run.int8_unpack(address, row, staging.address, isScaled);
     data.set(kernels.floats(staging, 0, depth), row * depth);
+    outliers?.set(kernels.floats(staging, depth, 2), 2 * row);
     return scale;
   });
-  return { scales, factors: factorsOf(kernels, panels, block).slice() };
+  const factors = factorsOf(kernels, panels, block).slice();
+  return { scales, factors, ...(outliers && { outliers }) };
 }

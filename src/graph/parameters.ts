@@ -8,10 +8,12 @@ import {
   describeInt8,
   factorName,
   int8Fields,
+  outlierName,
   packInt8,
   scaleName,
   unpackInt8,
 } from '../engine/int8.ts';
+import type { Int8Scales } from '../engine/int8.ts';
 import type { Fields, Kernels } from '../engine/kernels.ts';
 import { panelsLength, permuteTaps } from '../engine/panels.ts';
 import { Plan, part } from '../engine/plan.ts';
@@ -172,6 +174,8 @@ export class Store {
           if (!saved) continue;
           found.set(scaleName(name), { shape: [shape[0]!], data: own.scales });
           found.set(factorName(name), { shape: [shape[1]!], data: own.factors });
+          if (!own.outliers) continue;
+          found.set(outlierName(name), { shape: [shape[0]!, 2], data: own.outliers });
         } else {
           this.#move(parameter, inner, staging, false);
           found.set(name, { shape, data: this.kernels.floats(staging.slot, 0, length).slice() });
@@ -234,11 +238,13 @@ export class Store {
             this.kernels.floats(staging.slot, 0, depth).set(values);
             return staging.slot;
           };
-          const [scales, factors] = [scaleName(name), factorName(name)].map(
-            (key) => tensors.get(key)?.data,
+          packInt8(
+            this.kernels,
+            layout.int8,
+            inner,
+            row,
+            saved ? scalesOf(name, tensors) : undefined,
           );
-          const own = saved ? { scales: scales!, factors: factors! } : undefined;
-          packInt8(this.kernels, layout.int8, inner, row, own);
         } else {
           this.kernels.floats(staging.slot, 0, sizeOf(parameter)).set(data);
           this.#move(parameter, inner, staging, true);
@@ -255,7 +261,7 @@ export class Store {
     const plan = new Plan();
     const slot = plan.reserve(
       this.parameters.reduce((most, { layout, shape }) => {
-        return Math.max(most, 'int8' in layout ? layout.int8.depth : sizeOf({ shape }));
+        return Math.max(most, 'int8' in layout ? layout.int8.depth + 2 : sizeOf({ shape }));
       }, 0),
     );
     const [panels, rows] = [plan.descriptor('Panels'), plan.descriptor('Rows')];
@@ -365,10 +371,20 @@ interface Staging {
   free(): void;
 }
 
+/** What a file keeps beside the whole numbers of a matrix. */
+function scalesOf(name: string, tensors: ReadonlyMap<string, Tensor>): Int8Scales {
+  const outliers = tensors.get(outlierName(name))?.data;
+  return {
+    scales: tensors.get(scaleName(name))!.data,
+    factors: tensors.get(factorName(name))!.data,
+    ...(outliers && { outliers }),
+  };
+}
+
 /** Numbers that 8 bits can stand for, or whole ones with scales. */
 function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved: boolean): void {
   const isScale = (scale: number): boolean => scale >= 0 && scale < Infinity;
-  const isFactor = (factor: number): boolean => factor > 0 && factor <= 1;
+  const isFactor = (factor: number): boolean => factor >= 0 && factor <= 1;
   const isWhole = (w: number): boolean => Number.isInteger(w) && Math.abs(w) <= 127;
   const { data } = tensors.get(name)!;
   if (!saved) {
@@ -376,11 +392,13 @@ function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved:
     const message = `"${name}" holds NaN or infinity, which int8 weights cannot say`;
     throw new GatefoldError('ERR_NON_FINITE', message);
   }
-  const [scales, factors] = [scaleName(name), factorName(name)].map(
-    (key) => tensors.get(key)!.data,
-  );
-  if (data.every(isWhole) && scales!.every(isScale) && factors!.every(isFactor)) return;
-  const message = `"${name}" expected whole numbers from -127 to 127 and finite scales, of columns up to 1`;
+  const { scales, factors, outliers = new Float32Array(0) } = scalesOf(name, tensors);
+  const depth = factors.length;
+  const isOutlier = (x: number, k: number): boolean =>
+    k % 2 ? Number.isFinite(x) : Number.isInteger(x) && x >= -1 && x < depth;
+  const isFit = scales.every(isScale) && factors.every(isFactor) && outliers.every(isOutlier);
+  if (isFit && data.every(isWhole)) return;
+  const message = `"${name}" expected whole numbers from -127 to 127, finite scales, of columns up to 1, and outliers in its columns`;
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 

@@ -37,4 +37,15 @@ export const mutants = {
   'int8: weights without their factors': [
     ['load<f32>(plain + (k << 2)) / load<f32>(factors + (k << 2))', 'load<f32>(plain + (k << 2))'],
   ],
+  'int8: an outlier is in the whole numbers too': [['return k == outlier ? 0 : ', 'return ']],
+  'int8: outliers of the first row for all': [['from += aRow, to += g.cRow', 'to += g.cRow']],
+  'int8: an outlier of infinity times 0': [
+    [
+      'x = clamp(v128.load_lane<f32>(from + p3, x, 3), f32.MAX_VALUE)',
+      'x = v128.load_lane<f32>(from + p3, x, 3)',
+    ],
+  ],
+  'int8: outliers beyond the first panel are those of its start': [
+    ['addOutliers(g, first << 6', 'addOutliers(g, 0'],
+  ],
 };
