@@ -178,7 +178,7 @@ describe('products', () => {
       const file = readSafetensors(bytes);
       const outlier = file.tensors.get('linear.weight_outlier')!;
       expect(outlier.shape).toEqual([O, 2]);
-      expect([...outlier.data.filter((_, k) => k % 2 === 0)]).toEqual(places);
+      expect(Array.from(places.keys(), (j) => outlier.data[2 * j])).toEqual(places);
       // Infinity where rows without an outlier look.
       const infinite = x.slice();
       infinite[I] = Infinity;

@@ -88,7 +88,7 @@ function withoutOutliers(tensor: Matrix): Matrix {
 export function factorsOf(tensor: Matrix): number[] {
   const { shape, data } = withoutOutliers(tensor);
   const columns = shape[1]!;
-  const most = new Array<number>(columns).fill(0);
+  const most = Array.from({ length: columns }, () => 0);
   for (let at = 0; at < data.length; at++) {
     most[at % columns] = Math.max(most[at % columns]!, Math.abs(data[at]!));
   }
