@@ -69,6 +69,8 @@ export class Int8Product {
   corrections: usize;
   /** [K] f32 in: what the numbers of a row of activations are multiplied by first. */
   factors: usize;
+  /** [N] i32 in: in bytes, where in a row of activations the outlier of a column goes; [N] f32. */
+  outliers: usize;
   /** scratch: that many rows of activations as whole numbers. */
   operands: usize;
   operandRows: i32;

@@ -13,6 +13,9 @@
  * The factor f[k] is in proportion to the largest |W[j, k]| of all j: what the weights of some k
  * have more than those of others, v takes over, which has bits to spare.
  *
+ * Where one weight of a row of W is far larger than the others, at k = p[j], w is 0 there, and
+ * W[j, k] A[r, k] is added to C in float32, in two roundings.
+ *
  * There are two kernels, with the same bits. One multiplies words: 16 bits by 16. The other one
  * multiplies digits: signed bytes by 7 bits, which is all that the relaxed dot product says of its
  * second operand. So v + 8192 is split into digits d, e from 0 to 127.
@@ -34,14 +37,14 @@
 import { int8Digits_1x4, int8Digits_3x2, int8Words_1x4, int8Words_2x2 } from './gen/tiles';
 import { Int8Product } from '../base/structs';
 import { columnOf } from './panels';
-import { ALIGN, TINY } from '../shared/codes';
-import { HAS_DIGITS, dotDigits, largest } from '../base/simd';
+import { ALIGN, OUTLIER_DEPTH, TINY } from '../shared/codes';
+import { HAS_DIGITS, clamp, dotDigits, largest } from '../base/simd';
 import { ZEROS } from '../base/tables';
 
 /**
  * The geometry of a matrix of 8 bits. It lies on a cache line of its own in front of the panels
- * [K, N], N scales, N corrections and K factors. It holds no address: parameters are the same bits
- * wherever they lie.
+ * [K, N], N scales, N corrections, K factors, and N places and values of outliers. It holds no
+ * address: parameters are the same bits wherever they lie.
  */
 @unmanaged
 export class Int8Panels {
@@ -55,6 +58,8 @@ export class Int8Panels {
   depth: i32;
   /** N */
   columns: i32;
+  /** Whether some column has an outlier. */
+  hasOutliers: i32;
 }
 
 /** Bytes of the scale of a row of operands, and what lies before its numbers. */
@@ -158,6 +163,44 @@ function panel(
   }
 }
 
+/** Adds what outliers contribute to all rows, in columns from byte n on. */
+function addOutliers(
+  g: Int8Product,
+  n: i32,
+  rows: i32,
+  a: usize,
+  aRow: i32,
+  vectors: i32,
+  c: usize,
+): void {
+  const end = n + (vectors << 4);
+  for (; n < end; n += 16, c += 16) {
+    const at = g.outliers + n;
+    const value = v128.load(at + (panelsAt(g).columns << 2));
+    if (!v128.any_true(value)) continue;
+    const p0 = load<i32>(at);
+    const p1 = load<i32>(at, 4);
+    const p2 = load<i32>(at, 8);
+    const p3 = load<i32>(at, 12);
+    let from = a;
+    let to = c;
+    for (let r = 0; r < rows; r++, from += aRow, to += g.cRow) {
+      let x = v128.load32_zero(from + p0);
+      x = v128.load_lane<f32>(from + p1, x, 1);
+      x = v128.load_lane<f32>(from + p2, x, 2);
+      x = clamp(v128.load_lane<f32>(from + p3, x, 3), f32.MAX_VALUE);
+      v128.store(to, f32x4.add(v128.load(to), f32x4.mul(value, x)));
+    }
+  }
+}
+
+/** The geometry of the weights of a product. */
+// @ts-ignore: decorator
+@inline
+function panelsAt(g: Int8Product): Int8Panels {
+  return changetype<Int8Panels>(g.weights - ALIGN);
+}
+
 /**
  * C = I + A W^T for `vectors` vectors of columns from panel `first` on. `i` may be C, or a row for
  * all (iRow 0), or ZEROS.
@@ -195,6 +238,9 @@ export function productInt8(
       const start = i + row * iRow + p * iPanel;
       const to = c + row * cRow + (p << 6);
       panel(g, words, count, b, j, min(4, vectors - (p << 2)), start, to);
+    }
+    if (panelsAt(g).hasOutliers) {
+      addOutliers(g, first << 6, count, a + row * aRow, aRow, vectors, c + row * cRow);
     }
   }
 }
@@ -241,55 +287,54 @@ function factorsOf(m: Int8Panels): usize {
   return panelsOf(m) + m.columns * ((((m.depth + 3) >> 2) + 2) << 2);
 }
 
-/** W[j, k] / f[k] */
+/** Where the outlier of column j is said, and how far from it its value; 0 where none may be. */
 // @ts-ignore: decorator
 @inline
-function quotient(plain: usize, factors: usize, k: i32): f32 {
-  return load<f32>(plain + (k << 2)) / load<f32>(factors + (k << 2));
+function outlierOf(m: Int8Panels, j: i32): usize {
+  const words = (m.depth + 3) >> 2;
+  return m.depth < OUTLIER_DEPTH ? 0 : factorsOf(m) + (words << 4) + (j << 2);
 }
 
 /**
- * A row of W in plain order: [K] f32 numbers, or with a scale from 0 up [K] f32 whole numbers,
- * become a column of the panels. Gives the scale. The factors are there already.
+ * A row of W in plain order by its scale, [K] f32, becomes a column of the panels, each number
+ * rounded; in bytes the place of its outlier, and the value of that, 0 for none, follow it. The
+ * factors are there already.
  */
-export function packRow(descriptor: usize, row: i32, plain: usize, scale: f32): f32 {
+export function packRow(descriptor: usize, row: i32, plain: usize, scale: f32): void {
   const m = changetype<Int8Panels>(descriptor);
   const j = columnOfRow(m, row);
   const depth = m.depth;
   const words = (depth + 3) >> 2;
-  const factors = factorsOf(m);
-  const isWhole = scale >= 0;
-  let divisor: f32 = 1;
-  if (!isWhole) {
-    let top: f32 = 0;
-    for (let k = 0; k < depth; k++) top = max(top, abs(quotient(plain, factors, k)));
-    scale = top < <f32>TINY ? 0 : top / 127;
-    divisor = scale;
-  }
   const to = columnAddress(panelsOf(m), j, words);
   let sum = 0;
-  for (let k = 0; k < depth; k++) {
-    const given = isWhole ? load<f32>(plain + (k << 2)) : quotient(plain, factors, k);
-    const w = divisor > 0 ? <i32>nearest(given / divisor) : 0;
+  for (let k = 0; k < depth; k++, plain += 4) {
+    const w = <i32>nearest(load<f32>(plain));
     store<i8>(to + depthOffset(k), w);
     sum += w;
+  }
+  const out = outlierOf(m, j);
+  if (out) {
+    store<i32>(out, load<i32>(plain));
+    store<i32>(out + (m.columns << 2), load<i32>(plain, 4));
   }
   const scales = panelsOf(m) + m.columns * (words << 2) + (j << 2);
   store<f32>(scales, scale);
   store<i32>(scales + (m.columns << 2), -64 * sum);
-  return scale;
 }
 
-/** The other way, in whole numbers, or `scaled`. Gives the scale. */
-export function unpackRow(descriptor: usize, row: i32, plain: usize, scaled: bool): f32 {
+/** The other way, in whole numbers. Gives the scale. */
+export function unpackRow(descriptor: usize, row: i32, plain: usize): f32 {
   const m = changetype<Int8Panels>(descriptor);
   const j = columnOfRow(m, row);
   const words = (m.depth + 3) >> 2;
-  const scale = load<f32>(panelsOf(m) + m.columns * (words << 2) + (j << 2));
   const from = columnAddress(panelsOf(m), j, words);
-  for (let k = 0; k < m.depth; k++) {
-    const f = scaled ? scale * load<f32>(factorsOf(m) + (k << 2)) : 1;
-    store<f32>(plain + (k << 2), <f32>load<i8>(from + depthOffset(k)) * f);
+  for (let k = 0; k < m.depth; k++, plain += 4) {
+    store<f32>(plain, <f32>load<i8>(from + depthOffset(k)));
   }
-  return scale;
+  const out = outlierOf(m, j);
+  if (out) {
+    store<i32>(plain, load<i32>(out));
+    store<i32>(plain, load<i32>(out + (m.columns << 2)), 4);
+  }
+  return load<f32>(panelsOf(m) + m.columns * (words << 2) + (j << 2));
 }

@@ -115,3 +115,6 @@ export const PART_UPDATE = 6;
 export const PART_GATHER = 7;
 export const PART_ADD = 8;
 export const PART_LOSS = 9;
+
+/** From this depth on a row of 8-bit weights may have one in float32, in 5 % of the time. */
+export const OUTLIER_DEPTH = 512;

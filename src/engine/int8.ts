@@ -1,4 +1,4 @@
-import { TINY } from '../../assembly/shared/codes.ts';
+import { OUTLIER_DEPTH, TINY } from '../../assembly/shared/codes.ts';
 import { isOf } from '../base/arrays.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { part } from './plan.ts';
@@ -29,12 +29,22 @@ export function factorName(name: string): string {
   return `${name}_column_scale`;
 }
 
+/** The name of the outliers of a matrix, which one of less depth has not. */
+export function outlierName(name: string): string {
+  return `${name}_outlier`;
+}
+
 /** What beside whole numbers says what the weights are; see `assembly/matrix/int8.ts`. */
 export interface Int8Scales {
   readonly scales: Float32Array;
-  /** Above 0, at most 1. */
+  /** From 0 to 1. */
   readonly factors: Float32Array;
+  /** For each row the place of its outlier, or -1, and its value; absent where none may be. */
+  readonly outliers?: Float32Array;
 }
+
+/** An outlier is so many times as large as the next weight of its row. */
+const OUTLIER_RATIO = 4;
 
 /** The least factor: any but 0, which leaves no trace of what is multiplied by it. */
 const LEAST_FACTOR = 2 ** -30;
@@ -53,6 +63,7 @@ export function int8Fields(
     scales: at(columns * words),
     corrections: at(columns * (words + 1)),
     factors: at(columns * (words + 2)),
+    ...(panels.depth >= OUTLIER_DEPTH && { outliers: at(columns * (words + 2) + 4 * words) }),
   };
 }
 
@@ -82,32 +93,82 @@ function factorsOf(kernels: Kernels, panels: Panels, block: Slot): Float32Array 
 
 /**
  * Rows of a matrix in their plain order, quantised; with `saved` they are whole numbers already.
+ *
+ * @param staging room for a row and two numbers more.
  */
 export function packInt8(
   kernels: Kernels,
   panels: Panels,
   block: Slot,
-  row: (index: number) => Slot,
+  staging: Slot,
+  row: (index: number) => Float32Array,
   saved?: Int8Scales,
 ): void {
   const { address } = block;
   const { depth } = panels;
   const rows = panels.gates * panels.hidden;
-  const factors = factorsOf(kernels, panels, block);
-  if (saved) factors.set(saved.factors);
-  else {
-    const most = new Float32Array(depth);
-    for (let index = 0; index < rows; index++) {
-      const values = kernels.floats(row(index), 0, depth);
-      for (let k = 0; k < depth; k++) most[k] = Math.max(most[k]!, Math.abs(values[k]!));
-    }
-    const top = most.reduce((all, value) => Math.max(all, value), TINY);
-    for (let k = 0; k < depth; k++) factors[k] = Math.max(most[k]! / top, LEAST_FACTOR);
-  }
+  const { factors, outliers, scales } = saved ?? measure(rows, depth, row);
+  factorsOf(kernels, panels, block).set(factors);
+  let hasOutliers = 0;
   for (let index = 0; index < rows; index++) {
-    const scale = saved ? saved.scales[index]! : -1;
-    kernels.run.int8_pack(address, index, row(index).address, scale);
+    const [place = -1, value = 0] = outliers?.subarray(2 * index, 2 * index + 2) ?? [];
+    if (place >= 0) hasOutliers = 1;
+    const values = kernels.floats(staging, 0, depth + 2);
+    values.set(row(index));
+    kernels.integers(staging, depth, 1)[0] = 4 * Math.max(place, 0);
+    values[depth + 1] = value;
+    const scale = scales ? scales[index]! : divide(values, factors, place);
+    kernels.run.int8_pack(address, index, staging.address, scale);
   }
+  kernels.write({ struct: 'Int8Panels', address }, { hasOutliers });
+}
+
+/** Divides a row of weights by its factors and its scale, but for its outlier. Gives the scale. */
+function divide(values: Float32Array, factors: Float32Array, place: number): number {
+  const depth = factors.length;
+  let top = 0;
+  for (let k = 0; k < depth; k++) {
+    values[k] = k === place ? 0 : values[k]! / factors[k]!;
+    top = Math.max(top, Math.abs(values[k]!));
+  }
+  const scale = top < TINY ? 0 : Math.fround(top / 127);
+  for (let k = 0; k < depth; k++) values[k] = scale > 0 ? values[k]! / scale : 0;
+  return scale;
+}
+
+/** The factors of the columns of a matrix, and the outliers of its rows. */
+function measure(
+  rows: number,
+  depth: number,
+  read: (row: number) => Float32Array,
+): Omit<Int8Scales, 'scales'> & Partial<Int8Scales> {
+  const outliers = depth < OUTLIER_DEPTH ? undefined : new Float32Array(2 * rows);
+  // What is large in a whole column is no outlier, and a few outliers leave the sum as it is.
+  const sums = new Float64Array(depth);
+  for (let row = 0; outliers && row < rows; row++) {
+    const values = read(row);
+    for (let k = 0; k < depth; k++) sums[k]! += Math.abs(values[k]!);
+  }
+  const most = new Float32Array(depth);
+  for (let row = 0; row < rows; row++) {
+    const values = read(row);
+    let [place, first, second] = [-1, 0, 0];
+    for (let k = 0; outliers && k < depth; k++) {
+      const size = Math.abs(values[k]!) / (sums[k]! || 1);
+      if (size > first) [place, first, second] = [k, size, first];
+      else if (size > second) second = size;
+    }
+    if (first <= OUTLIER_RATIO * second) place = -1;
+    outliers?.set([place, place < 0 ? 0 : values[place]!], 2 * row);
+    for (let k = 0; k < depth; k++) {
+      if (k !== place) most[k] = Math.max(most[k]!, Math.abs(values[k]!));
+    }
+  }
+  const top = most.reduce((all, value) => Math.max(all, value), TINY);
+  return {
+    factors: most.map((value) => Math.max(value / top, LEAST_FACTOR)),
+    ...(outliers && { outliers }),
+  };
 }
 
 /**
@@ -124,10 +185,20 @@ export function unpackInt8(
   const { gates, hidden, depth } = panels;
   const { address } = block;
   const isScaled = isOf('Float32Array', data);
+  const outliers = depth < OUTLIER_DEPTH ? undefined : new Float32Array(2 * gates * hidden);
+  const factors = factorsOf(kernels, panels, block).slice();
   const scales = Float32Array.from({ length: gates * hidden }, (_, row) => {
-    const scale = kernels.run.int8_unpack(address, row, staging.address, isScaled);
-    data.set(kernels.floats(staging, 0, depth), row * depth);
+    const scale = kernels.run.int8_unpack(address, row, staging.address);
+    const values = kernels.floats(staging, 0, depth);
+    const value = outliers ? kernels.floats(staging, depth + 1, 1)[0]! : 0;
+    const place = value === 0 ? -1 : kernels.integers(staging, depth, 1)[0]! / 4;
+    outliers?.set([place, value], 2 * row);
+    if (isScaled) {
+      for (let k = 0; k < depth; k++) values[k]! *= Math.fround(scale * factors[k]!);
+      if (place >= 0) values[place] = value;
+    }
+    data.set(values, row * depth);
     return scale;
   });
-  return { scales, factors: factorsOf(kernels, panels, block).slice() };
+  return { scales, factors, ...(outliers && { outliers }) };
 }

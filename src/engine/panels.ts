@@ -1,4 +1,4 @@
-import { ALIGN } from '../../assembly/shared/codes.ts';
+import { ALIGN, OUTLIER_DEPTH } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
 
 /** How the numbers of a parameter lie in the engine; see `assembly/matrix/panels.ts`. */
@@ -25,11 +25,12 @@ export const INT8_HEAD: number = ALIGN / 4;
 
 /**
  * Elements that they take: geometry and weights, then a scale and a correction for each column, and
- * a factor for each of the depth.
+ * a factor for each of the depth, and where they may be the places and values of outliers.
  */
 export function int8Length(panels: Panels): number {
   const { columns, words } = int8Size(panels);
-  return INT8_HEAD + columns * (words + 2) + 4 * words;
+  const outliers = panels.depth < OUTLIER_DEPTH ? 0 : 2 * columns;
+  return INT8_HEAD + columns * (words + 2) + 4 * words + outliers;
 }
 
 /** The panels of a matrix that belongs to no cell. */

@@ -101,7 +101,7 @@ function parseOwn(text: string | undefined, key: string, fix: string): unknown {
 /**
  * A model as a safetensors file: parameters by PyTorch's names, the description as JSON in the
  * metadata. Matrices with int8 weights are I8, the scales of their rows and columns F32 under the
- * same name with `_scale` and `_column_scale` behind it.
+ * same name with `_scale` and `_column_scale` behind it; `_outlier` has places and values.
  */
 export function saveModel(
   model: Model,

@@ -1,6 +1,7 @@
+import { OUTLIER_DEPTH } from '../../assembly/shared/codes.ts';
 import { roundUp } from '../base/check.ts';
 import type { Tensor } from '../base/tensor.ts';
-import { factorName, scaleName } from '../engine/int8.ts';
+import { factorName, outlierName, scaleName } from '../engine/int8.ts';
 import { int8Length, panelsLength } from '../engine/panels.ts';
 import type { Panels } from '../engine/panels.ts';
 import type { ModelDescription } from '../ops/index.ts';
@@ -80,6 +81,8 @@ export function savedTensors(parameters: readonly Parameter[]): SavedTensor[] {
     const int8 = 'int8' in layout;
     const scales = { name: scaleName(name), shape: [shape[0]!], int8: false };
     const factors = { name: factorName(name), shape: [shape[1]!], int8: false };
-    return [{ name, shape, int8 }, ...(int8 ? [scales, factors] : [])];
+    const outliers = { name: outlierName(name), shape: [shape[0]!, 2], int8: false };
+    const extra = shape[1]! < OUTLIER_DEPTH ? [scales, factors] : [scales, factors, outliers];
+    return [{ name, shape, int8 }, ...(int8 ? extra : [])];
   });
 }

@@ -8,10 +8,12 @@ import {
   describeInt8,
   factorName,
   int8Fields,
+  outlierName,
   packInt8,
   scaleName,
   unpackInt8,
 } from '../engine/int8.ts';
+import type { Int8Scales } from '../engine/int8.ts';
 import type { Fields, Kernels } from '../engine/kernels.ts';
 import { panelsLength, permuteTaps } from '../engine/panels.ts';
 import { Plan, part } from '../engine/plan.ts';
@@ -183,6 +185,8 @@ export class Store {
           if (!saved) continue;
           found.set(scaleName(name), { shape: [shape[0]!], data: own.scales });
           found.set(factorName(name), { shape: [shape[1]!], data: own.factors });
+          if (!own.outliers) continue;
+          found.set(outlierName(name), { shape: [shape[0]!, 2], data: own.outliers });
         } else {
           const data = new Float32Array(length);
           this.#move(parameter, inner, staging, data, false);
@@ -241,16 +245,10 @@ export class Store {
         const inner = part(vector, offset);
         if ('int8' in layout) {
           const { depth } = layout.int8;
-          const row = (index: number): Slot => {
-            const values = data.subarray(index * depth, (index + 1) * depth);
-            this.kernels.floats(staging.slot, 0, depth).set(values);
-            return staging.slot;
-          };
-          const [scales, factors] = [scaleName(name), factorName(name)].map(
-            (key) => tensors.get(key)?.data,
-          );
-          const own = saved ? { scales: scales!, factors: factors! } : undefined;
-          packInt8(this.kernels, layout.int8, inner, row, own);
+          const row = (index: number): Float32Array =>
+            data.subarray(index * depth, (index + 1) * depth);
+          const scales = saved ? scalesOf(name, tensors) : undefined;
+          packInt8(this.kernels, layout.int8, inner, staging.slot, row, scales);
         } else {
           this.#move(parameter, inner, staging, data, true);
         }
@@ -266,6 +264,7 @@ export class Store {
     const plan = new Plan();
     const slot = plan.reserve(
       this.parameters.reduce((most, parameter) => {
+        if ('int8' in parameter.layout) return Math.max(most, parameter.layout.int8.depth + 2);
         const { row, rows } = rowsOf(parameter);
         return Math.max(most, Math.min(row * rows, Math.max(row, MAX_STAGED)));
       }, 0),
@@ -405,10 +404,20 @@ interface Staging {
   free(): void;
 }
 
+/** What a file keeps beside the whole numbers of a matrix. */
+function scalesOf(name: string, tensors: ReadonlyMap<string, Tensor>): Int8Scales {
+  const outliers = tensors.get(outlierName(name))?.data;
+  return {
+    scales: tensors.get(scaleName(name))!.data,
+    factors: tensors.get(factorName(name))!.data,
+    ...(outliers && { outliers }),
+  };
+}
+
 /** Numbers that 8 bits can stand for, or whole ones with scales. */
 function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved: boolean): void {
   const isScale = (scale: number): boolean => scale >= 0 && scale < Infinity;
-  const isFactor = (factor: number): boolean => factor > 0 && factor <= 1;
+  const isFactor = (factor: number): boolean => factor >= 0 && factor <= 1;
   const isWhole = (w: number): boolean => Number.isInteger(w) && Math.abs(w) <= 127;
   const { data } = tensors.get(name)!;
   if (!saved) {
@@ -416,11 +425,13 @@ function checkWeights(name: string, tensors: ReadonlyMap<string, Tensor>, saved:
     const message = `"${name}" holds NaN or infinity, which int8 weights cannot say`;
     throw new GatefoldError('ERR_NON_FINITE', message);
   }
-  const [scales, factors] = [scaleName(name), factorName(name)].map(
-    (key) => tensors.get(key)!.data,
-  );
-  if (data.every(isWhole) && scales!.every(isScale) && factors!.every(isFactor)) return;
-  const message = `"${name}" expected whole numbers from -127 to 127 and finite scales, of columns up to 1`;
+  const { scales, factors, outliers = new Float32Array(0) } = scalesOf(name, tensors);
+  const depth = factors.length;
+  const isOutlier = (x: number, k: number): boolean =>
+    k % 2 ? Number.isFinite(x) : Number.isInteger(x) && x >= -1 && x < depth;
+  const isFit = scales.every(isScale) && factors.every(isFactor) && outliers.every(isOutlier);
+  if (isFit && data.every(isWhole)) return;
+  const message = `"${name}" expected whole numbers from -127 to 127, finite scales, of columns up to 1, and outliers in its columns`;
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 

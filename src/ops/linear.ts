@@ -3,7 +3,7 @@ import { GatefoldError } from '../base/errors.ts';
 import { describeInt8, int8Fields, packInt8 } from '../engine/int8.ts';
 import { int8Length, panelsLength, plainPanels } from '../engine/panels.ts';
 import type { Panels } from '../engine/panels.ts';
-import { NONE, part } from '../engine/plan.ts';
+import { NONE } from '../engine/plan.ts';
 import type { Plan, Slot } from '../engine/plan.ts';
 import { lowerActivation } from './activation.ts';
 import { checkActivation } from './activations.ts';
@@ -110,8 +110,11 @@ class LinearNode implements Node {
     const table = (): Slot => at.of(tied, 'table');
     if (at.isInt8) {
       const slot = plan.reserve(int8Length(panels));
-      const row = (index: number): Slot => part(table(), index * tied.rowLength);
-      const pack = (): void => packInt8(kernels, panels, slot, row);
+      const { depth } = panels;
+      const staging = plan.reserve(depth + 2);
+      const row = (index: number): Float32Array =>
+        kernels.floats(table(), index * tied.rowLength, depth);
+      const pack = (): void => packInt8(kernels, panels, slot, staging, row);
       return {
         slot,
         describe: () => describeInt8(kernels, panels, slot),

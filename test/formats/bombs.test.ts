@@ -178,6 +178,7 @@ const BOMBS: Readonly<Record<string, (bytes: number) => Uint8Array>> = {
     return model({ weights: 'int8', layers: [layer] }, [
       ['linear.weight_scale', 'F32', 1],
       ['linear.weight_column_scale', 'F32', inFeatures],
+      ['linear.weight_outlier', 'F32', 1, 2],
       ['linear.weight', 'I8', 1, inFeatures],
     ]);
   },

@@ -3,6 +3,8 @@
  * roundings are those of float32 numbers (`Math.fround` after every operation), sums of whole
  * numbers are exact.
  *
+ *     an outlier, from K = 512 on: where the largest |W[j, k]| / sum over j of |W[j, k]| of a row is
+ *     more than 4 times the next, W is 0 for all that follows, and fround(W x) is added at the end
  *     f = fround(max over j of |W[j, k]| / max |W|), at least 2^-30
  *     Q = fround(W[j, k] / f[k])          y = fround(x[k] f[k])
  *     s = fround(max |Q[j, k]| / 127)     w = round(fround(Q[j, k] / s))     W' = s f w
@@ -57,8 +59,34 @@ export function quantizeActivations(row: ArrayLike<number>): Quantized {
   return { scale: Math.fround(top / limit), whole };
 }
 
+/** The place of the outlier of every row, or -1. */
+export function outliersOf({ shape, data }: Matrix): number[] {
+  const columns = shape[1]!;
+  const rows = Array.from({ length: data.length / columns }, (_, j) =>
+    Array.from({ length: columns }, (__, k) => Math.abs(data[j * columns + k]!)),
+  );
+  const sums = Array.from({ length: columns }, (_, k) =>
+    rows.reduce((sum, row) => sum + row[k]!, 0),
+  );
+  return rows.map((row) => {
+    const sizes = row.map((value, k) => value / (sums[k]! || 1));
+    const [first = 0, second = 0] = [...sizes].sort((a, b) => b - a);
+    return columns >= 512 && first > 4 * second ? sizes.indexOf(first) : -1;
+  });
+}
+
+function withoutOutliers(tensor: Matrix): Matrix {
+  const places = outliersOf(tensor);
+  const columns = tensor.shape[1]!;
+  const data = Array.from(tensor.data, (value, at) =>
+    places[Math.floor(at / columns)] === at % columns ? 0 : value,
+  );
+  return { shape: tensor.shape, data };
+}
+
 /** The factor of every column of W. */
-export function factorsOf({ shape, data }: Matrix): number[] {
+export function factorsOf(tensor: Matrix): number[] {
+  const { shape, data } = withoutOutliers(tensor);
   const columns = shape[1]!;
   const most = Array.from({ length: columns }, () => 0);
   for (let at = 0; at < data.length; at++) {
@@ -72,10 +100,9 @@ export function factorsOf({ shape, data }: Matrix): number[] {
 export function quantizeMatrix(tensor: Matrix): Quantized[] {
   const factors = factorsOf(tensor);
   const columns = factors.length;
-  return Array.from({ length: tensor.data.length / columns }, (_, j) =>
-    quantizeWeights(
-      factors.map((factor, k) => Math.fround(tensor.data[j * columns + k]! / factor)),
-    ),
+  const { data } = withoutOutliers(tensor);
+  return Array.from({ length: data.length / columns }, (_, j) =>
+    quantizeWeights(factors.map((factor, k) => Math.fround(data[j * columns + k]! / factor))),
   );
 }
 
@@ -95,9 +122,13 @@ export function roundActivations(tensor: Matrix): (x: Vec) => Vec {
 /** W' of W */
 export function roundWeights(tensor: Matrix): Vec {
   const factors = factorsOf(tensor);
+  const places = outliersOf(tensor);
+  const columns = factors.length;
   return Float64Array.from(
-    quantizeMatrix(tensor).flatMap(({ scale, whole }) =>
-      whole.map((w, k) => w * Math.fround(scale * factors[k]!)),
+    quantizeMatrix(tensor).flatMap(({ scale, whole }, j) =>
+      whole.map((w, k) =>
+        places[j] === k ? tensor.data[j * columns + k]! : w * Math.fround(scale * factors[k]!),
+      ),
     ),
   );
 }

@@ -33,4 +33,7 @@ export const mutants = {
   'threads: recurrent vectors are summed by all at once': [
     [' || (q.dr && !hasMatrix(q))) return true;', ') return true;'],
   ],
+  'threads: a recurrent product of 8 bits is shared': [
+    ['changetype<usize>(q.inputInt8) | changetype<usize>(q.recurrentInt8)', 'q.inputInt8'],
+  ],
 };

@@ -17,8 +17,7 @@ export const mutants = {
   'int8: all rows are those of the first gate': [
     ['row / m.hidden, row % m.hidden', '0, row % m.hidden'],
   ],
-  'int8: weights are cut off': [['<i32>nearest(given / divisor)', '<i32>(given / divisor)']],
-  'int8: the largest weight of 128 wraps': [['top / 127', 'top / 128']],
+  'int8: weights are cut off': [['<i32>nearest(load<f32>(plain))', '<i32>load<f32>(plain)']],
   'int8: rows behind the first 96 repeat them': [
     ['quantizeRow(to, a + (row + r) * aRow', 'quantizeRow(to, a + r * aRow'],
   ],
@@ -34,7 +33,14 @@ export const mutants = {
   'int8: the rest of a row without its factors': [
     ['depth & 3 ? f32x4.mul(last, v128.load(f + end)) : last', 'last'],
   ],
-  'int8: weights without their factors': [
-    ['load<f32>(plain + (k << 2)) / load<f32>(factors + (k << 2))', 'load<f32>(plain + (k << 2))'],
+  'int8: outliers of the first row for all': [['from += aRow, to += g.cRow', 'to += g.cRow']],
+  'int8: an outlier of infinity times 0': [
+    [
+      'x = clamp(v128.load_lane<f32>(from + p3, x, 3), f32.MAX_VALUE)',
+      'x = v128.load_lane<f32>(from + p3, x, 3)',
+    ],
+  ],
+  'int8: outliers beyond the first panel are those of its start': [
+    ['addOutliers(g, first << 6', 'addOutliers(g, 0'],
   ],
 };
