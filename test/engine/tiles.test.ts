@@ -58,8 +58,8 @@ describe.each(variants)('tiles, %s SIMD', (variant) => {
   });
 
   it.each(Object.entries(cellForms))('%s', (_, form) => {
-    check(cellConfiguration(form), 4);
-    check(optionConfiguration(form), 4);
+    check(cellConfiguration(form), 2);
+    check(optionConfiguration(form), 2);
     requireSame(largeConfigurations(form, variant)[2]!);
   });
 

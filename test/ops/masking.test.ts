@@ -53,16 +53,16 @@ describe('kernels and reference agree on masked steps', () => {
     );
     for (const engine of engines.values()) engine.dispose();
   });
-  it.each(Object.entries(cellForms))('%s: 60 random models', { timeout: 60_000 }, (_, form) => {
+  it.each(Object.entries(cellForms))('%s: 30 random models', { timeout: 60_000 }, (_, form) => {
     fc.assert(
       fc.property(maskedConfiguration(form), (configuration) =>
         checkConfiguration(campaign, engines.get(configuration.variant)!, configuration),
       ),
-      { seed: Number(process.env['GATEFOLD_SEED'] ?? 5), numRuns: 60 },
+      { seed: Number(process.env['GATEFOLD_SEED'] ?? 5), numRuns: 30 },
     );
   });
   it('in enough models', () => {
-    expect(campaign.configurations).toBeGreaterThan(50 * Object.keys(cellForms).length);
+    expect(campaign.configurations).toBeGreaterThan(25 * Object.keys(cellForms).length);
   });
 });
 

@@ -20,7 +20,7 @@ import {
 import { missingInTfjs } from './tfjs-layer.ts';
 import { differentiateInTfjs, prepareTfjs, trainInTfjs, type TfjsTraining } from './tfjs.ts';
 
-const CASES_PER_FORM = 20;
+const CASES_PER_FORM = 12;
 /**
  * TensorFlow.js 4.22 cannot differentiate a sequence of one step: the gradient of its `unstack`
  * wants several.

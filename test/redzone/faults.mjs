@@ -45,8 +45,9 @@ export const faults = [
   {
     name: 'int8: one element after an unpacked row',
     file: 'assembly/matrix/int8.ts',
-    from: 'store<f32>(plain + (k << 2), <f32>load<i8>',
-    to: 'store<f32>(plain + (k << 2) + 4, <f32>load<i8>',
+    from: 'store<f32>(plain, <f32>load<i8>',
+    // Behind the row there is room for its outlier.
+    to: 'store<f32>(plain + 12, <f32>load<i8>',
   },
   {
     name: 'states: memory for one element less',

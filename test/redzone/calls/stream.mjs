@@ -121,7 +121,7 @@ ofStream('Stream.copyFrom', 0.3, (stream, random, world) => {
     run: (side) => side.of(stream).copyFrom(side.of(other)),
   };
 });
-ofStream('Stream.warmUp', 0.05, (stream) => ({
+ofStream('Stream.warmUp', 0.15, (stream) => ({
   touches: [stream],
   run: (side) => side.of(stream).warmUp(),
 }));
