@@ -21,7 +21,7 @@ import { createRandom } from '../support/random.ts';
  */
 const ATOL_DIRECTION = 1e-7;
 
-describeGradcheck(30, 2);
+describeGradcheck(30, 3);
 
 describe('gradcheck of stacks', () => {
   it('embedding, two recurrent layers of different cells, linear', () => {
