@@ -190,6 +190,11 @@ export function ownTokens(
   return tokens;
 }
 
+/** Whole numbers of a caller, of any length, whose values have yet to be checked. */
+export function anyTokens(name: string, value: unknown, shape = 'any length'): Int32Array {
+  return checkIntegers(name, toTokens(name, value), 0, shape, true);
+}
+
 /** Refuses tokens that are read outside of 0 to `limit` - 1 but that one other. */
 export function checkTokens(
   name: string,

@@ -40,10 +40,7 @@ export class Normalizer {
     const mean: number[] = [];
     const deviation: number[] = [];
     for (let k = 0; k < features; k++) {
-      const first = own[k]!;
-      const isSame = own.every((value, i) => i % features !== k || value === first);
-      // The sums of equal numbers are rounded: their spread would be that of the rounding.
-      const [center, spread] = isSame ? [first, 1] : momentsOf(own, k, features);
+      const [center, spread] = momentsOf(own, k, features);
       mean.push(center);
       deviation.push(spread);
     }
@@ -84,11 +81,18 @@ function checkRows(name: string, rows: ArrayLike<number>, features: number): Flo
   );
 }
 
-/** Mean and deviation of one feature. */
+/** Mean and deviation of one feature; of one that never changes its value and 1. */
 function momentsOf(rows: Float32Array, column: number, features: number): [number, number] {
   const count = rows.length / features;
+  const first = rows[column]!;
   let sum = 0;
-  for (let i = column; i < rows.length; i += features) sum += rows[i]!;
+  let isSame = true;
+  for (let i = column; i < rows.length; i += features) {
+    sum += rows[i]!;
+    isSame &&= rows[i] === first;
+  }
+  // The sum of equal numbers is rounded: their spread would be that of the rounding.
+  if (isSame) return [first, 1];
   const mean = sum / count;
   let squares = 0;
   for (let i = column; i < rows.length; i += features) squares += (rows[i]! - mean) ** 2;

@@ -1,15 +1,14 @@
 import { isOf, kindOf } from '../base/arrays.ts';
 import {
+  anyTokens,
   checkChoice,
   checkFloats,
   checkInteger,
-  checkIntegers,
   checkKeys,
   checkList,
   checkObject,
   show,
   toFloats,
-  toTokens,
 } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
@@ -222,12 +221,8 @@ function isWhole(list: unknown): boolean {
 }
 
 function ownList(name: string, list: unknown, whole: boolean): Float32Array | Int32Array {
-  const isFloat = isOf('Float32Array', list);
-  return whole && !isFloat
-    ? checkIntegers(name, toTokens(name, list), 0, 'any length', true)
-    : isOf('Int32Array', list)
-      ? list
-      : checkFloats(name, toFloats(name, list), 0, 'any length', true);
+  if (whole || isOf('Int32Array', list)) return anyTokens(name, list);
+  return checkFloats(name, toFloats(name, list), 0, 'any length', true);
 }
 
 /** Lengths in steps of inputs that are all of one kind. */

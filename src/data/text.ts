@@ -1,12 +1,11 @@
 import {
+  anyTokens,
   checkInteger,
-  checkIntegers,
   checkKeys,
   checkList,
   checkNumber,
   checkText,
   show,
-  toTokens,
 } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 
@@ -40,7 +39,7 @@ export class TextBatches {
    * text stay unused.
    */
   constructor(tokens: ArrayLike<number>, options: { batch: number; steps: number }) {
-    const own = checkIntegers('tokens', toTokens('tokens', tokens), 0, 'any length', true);
+    const own = anyTokens('tokens', tokens);
     checkKeys('options', options, ['batch', 'steps']);
     const batch = checkInteger('batch', options.batch, 1);
     const steps = checkInteger('steps', options.steps, 1);

@@ -38,7 +38,7 @@ import { Store } from '../graph/parameters.ts';
 import type { SharedParameters } from '../graph/parameters.ts';
 import { quantizationOf } from './quantization.ts';
 import type { Outputs, Quantization, QuantizeOptions } from './quantization.ts';
-import { Stream } from './stream.ts';
+import { Stream, WARM_WORK } from './stream.ts';
 import type { StreamOptions } from './stream.ts';
 import type { Inputs, SequenceOptions, SequenceResult, StateDict, Tensor } from '../base/tensor.ts';
 import { lower } from '../graph/graph.ts';
@@ -63,9 +63,6 @@ export interface ForwardOptions extends SequenceOptions {
 }
 
 type Named = Readonly<Record<string, Float32Array>>;
-
-/** Products after which V8 has compiled what runs again and again for the second time. */
-const WARM_WORK = 1e8;
 
 /** Most calls to warm up with: some microseconds each, however small the model. */
 const MAX_WARM_CALLS = 5000;

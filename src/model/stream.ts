@@ -85,7 +85,7 @@ function blockOf(batch: number): number {
 /** Calls that are enough for V8 to have compiled the way of a stream for the second time. */
 const WARM_CALLS = 2000;
 /** Products after which the same holds of the kernels. */
-const WARM_WORK = 1e8;
+export const WARM_WORK = 1e8;
 
 /** Elements that are copied one by one as fast as by a call. */
 const FEW = 32;

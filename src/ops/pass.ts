@@ -80,6 +80,11 @@ export function raggedExtent(
   return part[0] ? { ...packed(part), order } : undefined;
 }
 
+/** Whether a sequence has no valid step in any row. */
+export function isEmpty(lengths: readonly (Int32Array | undefined)[]): boolean {
+  return lengths.some((own) => own?.every((length) => length === 0));
+}
+
 export function noRows(): GatefoldError {
   return new GatefoldError(
     'ERR_ARGUMENT',

@@ -79,7 +79,8 @@ export function checkData(
   data: TrainingData,
   { batch, steps }: TrainerOptions,
 ): void {
-  const { length, window, ...own } = readData(name, data);
+  const own = checkObject(name, data) as TrainingData & { batch?: unknown; steps?: unknown };
+  const { length, window } = own;
   if (typeof window !== 'function') {
     const message = `"${name}" expected an object with "length" and a function "window", got ${show(data)}`;
     throw new GatefoldError('ERR_ARGUMENT', message);
@@ -93,14 +94,6 @@ export function checkData(
     const message = `"${name}" has windows of ${own.steps} steps, and the trainer takes up to ${steps}: create the trainer with steps: ${own.steps}, or cut the data into shorter windows`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
-}
-
-/** What data says of itself; `batch` and `steps` where it is of this package. */
-function readData(
-  name: string,
-  data: TrainingData,
-): TrainingData & { batch?: unknown; steps?: unknown } {
-  return checkObject(name, data) as ReturnType<typeof readData>;
 }
 
 /** A window of some data, or an error that says which one is none. */

@@ -1,5 +1,5 @@
 import { frozenCopy, readOptions } from '../base/check.ts';
-import { noRows } from '../ops/pass.ts';
+import { isEmpty, noRows } from '../ops/pass.ts';
 import { storeOf } from '../model/model.ts';
 import type { Model } from '../model/model.ts';
 import { Plan } from '../engine/plan.ts';
@@ -94,8 +94,7 @@ export function gradientFlow(model: Model, given: FlowBatch): GradientFlow {
   const target = losses.check(wanted, sequence, undefined);
   // Whatever the caller's getters have done by now.
   storeOf(model);
-  const isEmpty = lengths.some((own) => own?.every((length) => length === 0));
-  if (isEmpty) throw noRows();
+  if (isEmpty(lengths)) throw noRows();
   const gradients = plan.reserve(store.values.length);
   const total = totals.at(-1)!;
   const purpose = `the gradient flow of batch ${batch} and ${total} steps`;

@@ -23,7 +23,7 @@ import type { Measures, Metric } from './metrics.ts';
 import { storeOf } from '../model/model.ts';
 import type { Model } from '../model/model.ts';
 import type { Draw } from '../ops/masks.ts';
-import { noRows, uniformExtent } from '../ops/pass.ts';
+import { isEmpty, noRows, uniformExtent } from '../ops/pass.ts';
 import {
   addRows,
   checkAllLengths,
@@ -86,8 +86,6 @@ interface Window {
   /** Of every sequence of inputs. */
   readonly totals: readonly number[];
   readonly lengths: readonly (Int32Array | undefined)[];
-  /** Whether a sequence has no valid step in any row. */
-  readonly isEmpty: boolean;
 }
 
 const FORWARD_KEYS = ['steps', 'batchFirst', 'state', 'lengths', 'padding'] as const;
@@ -294,7 +292,7 @@ export class Trainer extends HostDisposable {
   /** Refuses a batch without a valid step, where outputs are of steps. */
   #checkRows(lengths: readonly (Int32Array | undefined)[]): void {
     if (this.#store.graph.pools) return;
-    if (lengths.some((own) => own?.every((length) => length === 0))) throw noRows();
+    if (isEmpty(lengths)) throw noRows();
   }
 
   #nextDraw(): Pick<Draw, 'seed' | 'pass'> {
@@ -455,7 +453,7 @@ export class Trainer extends HostDisposable {
     const { bptt } = this.options;
     const most = bptt ? [bptt.every] : this.#most;
     const window = this.#checkWindow(this.#training, x, target, options, most);
-    if (window.isEmpty) return this.#skip();
+    if (isEmpty(window.lengths)) return this.#skip();
     const steps = window.totals.at(-1)!;
     const carry = this.#training;
     const isLong = steps > this.#workspace.steps;
@@ -499,7 +497,7 @@ export class Trainer extends HostDisposable {
   evaluateWindow(x: Inputs, target: TargetArrays, options: WindowOptions = {}): number {
     this.#checkAlive();
     const window = this.#checkWindow(this.#evaluation, x, target, options, this.#most);
-    if (window.isEmpty) return 0;
+    if (isEmpty(window.lengths)) return 0;
     const loss = this.#runWindow(this.#evaluation, window);
     this.#keep(this.#evaluation, window.totals.at(-1)!);
     return loss;
@@ -541,7 +539,6 @@ export class Trainer extends HostDisposable {
         '"lengths" cannot be combined with a "bptt" that replays steps',
       );
     }
-    const isEmpty = lengths.some((own) => own?.every((length) => length === 0));
     const places = { totals, batch, batchFirst: false, lengths };
     const wanted = this.#requireLoss().check(target, places, given.targetLengths);
     const window = {
@@ -549,7 +546,6 @@ export class Trainer extends HostDisposable {
       target: wanted,
       totals,
       lengths,
-      isEmpty,
     };
     // Whatever the caller's getters have done by now.
     this.#checkAlive();

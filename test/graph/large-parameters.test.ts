@@ -1,4 +1,4 @@
-/** Parameters that are copied in pieces: each value comes to where the kernels read it, and back. */
+/** Parameters copied in pieces: each value comes to where the kernels read it, and back. */
 import { afterAll, describe, expect, it } from 'vitest';
 import { Model } from '../../src/hosts/default.ts';
 import type { LayerSpec, StateDict } from '../../src/hosts/default.ts';

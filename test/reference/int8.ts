@@ -3,13 +3,16 @@
  * roundings are those of float32 numbers (`Math.fround` after every operation), sums of whole
  * numbers are exact.
  *
- *     an outlier, from K = 512 on: where the largest |W[j, k]| / sum over j of |W[j, k]| of a row is
+ *     an outlier, from K = 512 on: where the most |W[j, k]| / sum over j of |W[j, k]| of a row is
  *     more than 4 times the next, W is 0 for all that follows, and fround(W x) is added at the end
  *     f = fround(max over j of |W[j, k]| / max |W|), at least 2^-30
  *     Q = fround(W[j, k] / f[k])          y = fround(x[k] f[k])
  *     s = fround(max |Q[j, k]| / 127)     w = round(fround(Q[j, k] / s))     W' = s f w
- *     u = fround(max |y[k]| / L)          v = round(fround(y[k] * fround(L / max |y[k]|)))     x' = u v / f
- *     L = min(8191, floor((2^31 - 1) / (128 K)))     halves are rounded to the even neighbour; a row whose largest number is below 1e-30 is 0; infinite y are v = L beside u of the largest float32
+ *     u = fround(max |y[k]| / L)     v = round(fround(y[k] * fround(L / max |y[k]|)))
+ *     x' = u v / f
+ *     L = min(8191, floor((2^31 - 1) / (128 K)))     halves are rounded to the even neighbour;
+ *     a row whose largest number is below 1e-30 is 0; infinite y are v = L beside u of the largest
+ *     float32
  */
 import type { Vec } from './math.ts';
 

@@ -1,5 +1,5 @@
 import { owned } from '../../base/arrays.ts';
-import { checkFlag, checkInteger, checkIntegers, checkKeys, toTokens } from '../../base/check.ts';
+import { anyTokens, checkFlag, checkInteger, checkKeys } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Kernels } from '../../engine/kernels.ts';
 import type { Descriptor, Slot } from '../../engine/plan.ts';
@@ -99,10 +99,7 @@ class Ctc implements Loss {
       throw new GatefoldError(lengths ? 'ERR_SHAPE' : 'ERR_ARGUMENT', message);
     }
     const counts = Array.from({ length: batch }, (_, b) => lengths[b]!);
-    const labels = owned(
-      'Int32Array',
-      checkIntegers('target', toTokens('target', target), 0, SHAPE, true),
-    );
+    const labels = owned('Int32Array', anyTokens('target', target, SHAPE));
     if (labels.length % batch > 0) {
       const message = `"target" expected Int32Array ${SHAPE} for a batch of ${batch}, got length ${labels.length}`;
       throw new GatefoldError('ERR_SHAPE', message);

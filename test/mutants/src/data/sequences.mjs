@@ -1,3 +1,3 @@
 export const mutants = {
-  'a sequence of another kind is taken': [['toTokens(name, list)', 'list']],
+  'a sequence of another kind is taken': [['toFloats(name, list)', 'list']],
 };
