@@ -821,6 +821,9 @@ type Measures = {
 };
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
+type Metadata = Readonly<Record<string, unknown>>;
+
+// gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -841,6 +844,7 @@ class Model extends HostDisposable {
   readonly takesTokens: boolean;
   readonly pooled: boolean;
   readonly parameterCount: number;
+  readonly metadata: Metadata;
   readonly float32Layers: readonly string[];
   private constructor();
   static create(engine: Engine, description: ModelDescription, options?: ModelOptions): Model;
@@ -877,6 +881,7 @@ interface ModelInput {
 interface ModelOptions {
   readonly init?: Preset | 'zeros';
   readonly seed?: number;
+  readonly metadata?: Metadata;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node

@@ -3,6 +3,7 @@ import type { Engine } from '../engine/engine.ts';
 import { checkObject, checkText, readOptions, show } from '../base/check.ts';
 import { GatefoldError, shorten } from '../base/errors.ts';
 import { Model, storeOf } from '../model/model.ts';
+import type { Metadata } from '../model/model.ts';
 import { below } from '../graph/parameters.ts';
 import type { Trainer } from '../training/trainer.ts';
 import { BEST } from '../training/options.ts';
@@ -23,6 +24,7 @@ const DESCRIPTION = 'gatefold.model';
 const TRAINER = 'gatefold.trainer';
 const CHECKSUM = 'gatefold.checksum';
 const FORMAT = 'gatefold.format';
+const METADATA = 'gatefold.metadata';
 /**
  * Prefixes of a trainer's file: of the model's parameters (`Trainer.snapshot` gives it), and of
  * what the caller adds.
@@ -30,6 +32,8 @@ const FORMAT = 'gatefold.format';
 const PARAMETERS = 'model.';
 const EXTRA = 'extra.';
 const MAX_JSON_DEPTH = 64;
+/** Most characters of the JSON under one key. */
+const MAX_JSON = 2 ** 20;
 /** Names to show of a list that may be long. */
 const NAMES_SHOWN = 6;
 
@@ -88,7 +92,7 @@ function checkFormat(metadata: Readonly<Record<string, string>>): void {
 
 function parseOwn(text: string | undefined, key: string, fix: string): unknown {
   if (text === undefined) foreign(`its metadata has no "${key}"`, fix);
-  if (text.length > 2 ** 20 || scanJson(text, MAX_JSON_DEPTH, isPlain) !== undefined) {
+  if (text.length > MAX_JSON || scanJson(text, MAX_JSON_DEPTH, isPlain) !== undefined) {
     foreign(`its "${key}" is damaged`, fix);
   }
   try {
@@ -111,9 +115,28 @@ export function saveModel(
   checkMetadata(metadata);
   return writeSafetensors(store.readSaved(), {
     [FORMAT]: FORMAT_NUMBER,
-    [DESCRIPTION]: JSON.stringify(model.description),
+    ...describing(model),
     ...metadata,
   });
+}
+
+/** What a file says of the model itself. */
+function describing({ description, metadata }: Model): Record<string, string> {
+  const own = { [DESCRIPTION]: JSON.stringify(description) };
+  if (Object.keys(metadata).length === 0) return own;
+  const text = JSON.stringify(metadata);
+  if (text.length > MAX_JSON) {
+    const message = `the metadata of the model takes ${text.length} characters, of which a file keeps at most ${MAX_JSON}; keep the rest in a file of its own`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  return { ...own, [METADATA]: text };
+}
+
+function readMetadata(text: string | undefined): Metadata {
+  const fix = 'save the model again';
+  const told = parseOwn(text ?? '{}', METADATA, fix);
+  if (typeof told === 'object' && told !== null && !Array.isArray(told)) return told as Metadata;
+  return foreign(`its "${METADATA}" is damaged`, fix);
 }
 
 /**
@@ -121,18 +144,19 @@ export function saveModel(
  * parameters, with those.
  */
 export function loadModel(engine: Engine, source: Source): Model {
-  const { tensors, metadata } = open(source);
-  checkFormat(metadata);
+  const { tensors, metadata: texts } = open(source);
+  checkFormat(texts);
   const fix =
     'name one that saveModel or saveTrainer wrote, or build the model and call loadPytorch';
-  const description = parseOwn(metadata[DESCRIPTION], DESCRIPTION, fix) as ModelDescription;
+  const description = parseOwn(texts[DESCRIPTION], DESCRIPTION, fix) as ModelDescription;
   let kept = tensors;
-  if (metadata[TRAINER] !== undefined) {
+  if (texts[TRAINER] !== undefined) {
     const best = below(tensors, BEST);
     kept = best.size > 0 ? best : below(tensors, PARAMETERS);
   }
   checkTensors(description, kept);
-  const model = Model.create(engine, description, { init: 'zeros' });
+  const metadata = readMetadata(texts[METADATA]);
+  const model = Model.create(engine, description, { init: 'zeros', metadata });
   try {
     const store = storeOf(model);
     store.write(store.values, store.check(kept, true));
@@ -212,7 +236,7 @@ export function saveTrainer(trainer: Trainer, extras: TrainerExtras = {}): Uint8
   for (const [name, tensor] of own ?? []) tensors.set(EXTRA + name, tensor);
   const texts = {
     [FORMAT]: FORMAT_NUMBER,
-    [DESCRIPTION]: JSON.stringify(trainer.model.description),
+    ...describing(trainer.model),
     [TRAINER]: JSON.stringify(snapshot.metadata),
     ...metadata,
   };

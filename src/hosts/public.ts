@@ -27,7 +27,13 @@ export type {
 export type { LossChoices, TargetArrays } from '../training/losses/losses.ts';
 export type { Measures, Metric } from '../training/metrics.ts';
 export { Model } from '../model/model.ts';
-export type { ForwardOptions, ModelInput, ModelOptions, ModelOutput } from '../model/model.ts';
+export type {
+  ForwardOptions,
+  Metadata,
+  ModelInput,
+  ModelOptions,
+  ModelOutput,
+} from '../model/model.ts';
 export type { Quantization, QuantizeOptions, QuantizeSample } from '../model/quantization.ts';
 export type {
   AdagradOptions,

@@ -3,6 +3,7 @@ import { overlaps } from '../base/arrays.ts';
 import {
   checkChoice,
   checkInteger,
+  checkObject,
   frozenCopy,
   hasNamed,
   readNamed,
@@ -52,7 +53,15 @@ export interface ModelOptions {
   readonly init?: Preset | 'zeros';
   /** Seed of the fresh parameters; default 0. */
   readonly seed?: number;
+  /**
+   * Plain data to keep with the model, such as the names of its classes. `saveModel` writes it, and
+   * `loadModel` gives it back.
+   */
+  readonly metadata?: Metadata;
 }
+
+/** Plain data that a model keeps: what JSON can say. */
+export type Metadata = Readonly<Record<string, unknown>>;
 
 export interface ForwardOptions extends SequenceOptions {
   /**
@@ -90,6 +99,8 @@ export interface ModelOutput {
   readonly pooled: boolean;
 }
 
+const NO_METADATA: Metadata = Object.freeze({});
+
 const stores = new WeakMap<Model, Store>();
 
 /** The parameters of a model that is still in use. Not part of the package's public face. */
@@ -122,6 +133,8 @@ export class Model extends HostDisposable {
   /** Whether the first output is [B, O], one row a sequence: after a `pool` layer. */
   readonly pooled: boolean;
   readonly parameterCount: number;
+  /** What `create` was given, or the file of the model said; empty where neither did. */
+  readonly metadata: Metadata;
   /**
    * Names of the layers with parameters, none of which has 8 bits: after `quantize()` those that
    * have no such form.
@@ -130,7 +143,12 @@ export class Model extends HostDisposable {
   #workspace: Workspace | undefined;
   #quantization: Quantization | undefined;
 
-  private constructor(engine: Engine, given: ModelDescription, shared?: SharedParameters) {
+  private constructor(
+    engine: Engine,
+    given: ModelDescription,
+    metadata: Metadata,
+    shared?: SharedParameters,
+  ) {
     super();
     const completed = complete(given);
     const { layers } = completed;
@@ -142,6 +160,7 @@ export class Model extends HostDisposable {
     const store = new Store(kernels, graph, this, given, shared);
     stores.set(this, store);
     this.engine = engine;
+    this.metadata = metadata;
     Object.freeze(layers);
     const { inputs, outputs, steps } = given;
     this.description = Object.freeze({
@@ -180,11 +199,13 @@ export class Model extends HostDisposable {
    * not fit together.
    */
   static create(engine: Engine, description: ModelDescription, options: ModelOptions = {}): Model {
-    const given = readOptions('options', options, ['init', 'seed']);
+    const given = readOptions('options', options, ['init', 'seed', 'metadata']);
     const init = checkChoice('init', given.init ?? 'pytorch', [...PRESETS, 'zeros']);
     const seed = checkInteger('seed', given.seed ?? 0, 0, MAX_SEED);
     const own = frozenCopy('description', description);
-    const model = new Model(engine, own);
+    const told = checkObject('metadata', given.metadata ?? NO_METADATA) as Metadata;
+    const metadata = frozenCopy('metadata', told);
+    const model = new Model(engine, own, metadata);
     try {
       const store = storeOf(model);
       if (init !== 'zeros') initialise(store, init, seed);
@@ -198,7 +219,7 @@ export class Model extends HostDisposable {
 
   /** @internal A model over the parameters of another one, whose engine has the same memory. */
   static over(engine: Engine, description: ModelDescription, shared: SharedParameters): Model {
-    return new Model(engine, description, shared);
+    return new Model(engine, description, NO_METADATA, shared);
   }
 
   /**
@@ -219,7 +240,8 @@ export class Model extends HostDisposable {
       throw new GatefoldError('ERR_UNSUPPORTED', 'the weights are int8 already');
     }
     const description = { ...this.description, weights: 'int8', inputWeights } as const;
-    const model = Model.create(this.engine, description, { init: 'zeros' });
+    const { metadata } = this;
+    const model = Model.create(this.engine, description, { init: 'zeros', metadata });
     try {
       model.loadStateDict(this.stateDict());
       if (given.sample === undefined) return model;

@@ -69,6 +69,19 @@ function altered(
 }
 
 describe('saveModel and loadModel', () => {
+  it('keep the metadata of a model, and refuse more than a file holds', () => {
+    const metadata = { classes: ['up', 'down'], sampleRate: 48000, nested: { of: [1, null] } };
+    const description = { layers: [{ type: 'lstm', inputSize: 3, hiddenSize: 2 }] } as const;
+    const model = Model.create(engine, description, { metadata });
+    expect(loadModel(engine, saveModel(model)).metadata).toEqual(metadata);
+    expect(model.quantize().metadata).toEqual(metadata);
+    expect(lstm().metadata).toEqual({});
+    const large = Model.create(engine, description, { metadata: { text: 'x'.repeat(2 ** 20) } });
+    expect(refusal(() => saveModel(large)).code).toBe('ERR_ARGUMENT');
+    const broken = altered(saveModel(model), { 'gatefold.metadata': '[1]' });
+    expect(refusal(() => loadModel(engine, broken)).code).toBe('ERR_FORMAT');
+  });
+
   it.each(STACKS)('give back a model to the bit: $type', (stack) => {
     const model = textModel(stack);
     const back = loadModel(engine, saveModel(model, { note: 'mine' }));
