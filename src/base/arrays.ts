@@ -57,6 +57,15 @@ export function isOf<K extends Kind>(kind: K, value: unknown): value is Kinds[K]
   return kindOf(value) === kind;
 }
 
+/** The same of a certain length. */
+export function isExactly<K extends Kind>(
+  kind: K,
+  value: unknown,
+  length: number,
+): value is Kinds[K] {
+  return kindOf(value) === kind && lengthOf(value) === length;
+}
+
 type Class<K extends Kind> = new (
   buffer?: ArrayBufferLike,
   at?: number,

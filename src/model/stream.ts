@@ -1,5 +1,6 @@
 import {
   copyInto,
+  isExactly,
   isOf,
   isShared,
   kindOf,
@@ -153,10 +154,12 @@ export class Stream extends HostDisposable {
         width,
         row: width,
         tokens,
+        kind: tokens === undefined ? ('Float32Array' as const) : ('Int32Array' as const),
         given: NOTHING,
       }));
     this.#outputs = outputs.map(({ name, slot, width, row }) => {
-      return { name, slot, width, row, tokens: undefined, given: NOTHING };
+      const kind = 'Float32Array' as const;
+      return { name, slot, width, row, tokens: undefined, kind, given: NOTHING };
     });
     this.#views = { memory: this.#kernels.arena.floats, blocks: [] };
     this.#begin(whole);
@@ -218,20 +221,15 @@ export class Stream extends HostDisposable {
     const [inputs, outputs] = [this.#inputs, this.#outputs];
     for (let k = 0; k < inputs.length; k++) {
       const port = inputs[k]!;
-      const title = inputs.length > 1 ? port.name : 'x';
-      const own = pick(x, port.name, inputs.length, 'x');
       const length = rows * port.width;
-      port.given =
-        port.tokens === undefined
-          ? checkFloats(title, toFloats(title, own), length, 'steps x batch x features', orLonger)
-          : checkIntegers(title, toTokens(title, own), length, 'steps x batch', orLonger);
+      const isPlain = inputs.length === 1 && isExactly(port.kind, x, length);
+      port.given = isPlain ? x : readInput(port, x, inputs.length, length, orLonger);
     }
     for (let k = 0; k < outputs.length; k++) {
       const port = outputs[k]!;
-      const title = outputs.length > 1 ? port.name : 'out';
-      const own = pick(out, port.name, outputs.length, 'out');
       const length = rows * port.width;
-      port.given = checkFloats(title, own, length, 'steps x batch x outputs', orLonger);
+      const isPlain = outputs.length === 1 && isExactly('Float32Array', out, length);
+      port.given = isPlain ? out : readOutput(port, out, outputs.length, length, orLonger);
     }
     for (let k = 0; k < inputs.length; k++) this.#protect(inputs[k]!, steps);
     if (this.#onNonFinite !== 'propagate' && !this.#isFinite(rows)) this.#restart(steps);
@@ -292,7 +290,8 @@ export class Stream extends HostDisposable {
    */
   #protect(input: StreamPort, steps: number): void {
     const length = steps * this.batch * input.width;
-    let mayChange = isShared(input.given);
+    const isChecked = input.tokens !== undefined || this.#onNonFinite !== 'propagate';
+    let mayChange = isChecked && isShared(input.given);
     for (let k = 0; k < this.#outputs.length && !mayChange; k++) {
       const { given, width } = this.#outputs[k]!;
       const written = steps * this.batch * width;
@@ -335,7 +334,8 @@ export class Stream extends HostDisposable {
   ): void {
     const to = first * this.batch * width;
     if (row === width) {
-      if (to === 0 && output.length === lengthOf(given)) copyInto(given, output);
+      const isWhole = output.length > FEW && to === 0 && output.length === lengthOf(given);
+      if (isWhole) copyInto(given, output);
       else for (let i = 0; i < output.length; i++) given[to + i] = output[i]!;
       return;
     }
@@ -517,6 +517,7 @@ interface StreamPort {
   /** Elements from row to row in the engine. */
   readonly row: number;
   readonly tokens: number | undefined;
+  readonly kind: 'Float32Array' | 'Int32Array';
   /** The caller's array during a call. */
   given: Input;
 }
@@ -536,6 +537,33 @@ function pick(given: unknown, name: string, count: number, title: string): unkno
     'ERR_ARGUMENT',
     `"${title}" expected an object with an array for '${name}', got ${show(given)}`,
   );
+}
+
+/** An input of a call where it is not just an array of the right kind and length. */
+function readInput(
+  { name, tokens }: StreamPort,
+  x: unknown,
+  count: number,
+  length: number,
+  orLonger: boolean,
+): Input {
+  const title = count > 1 ? name : 'x';
+  const own = pick(x, name, count, 'x');
+  return tokens === undefined
+    ? checkFloats(title, toFloats(title, own), length, 'steps x batch x features', orLonger)
+    : checkIntegers(title, toTokens(title, own), length, 'steps x batch', orLonger);
+}
+
+/** The same of an output. */
+function readOutput(
+  { name }: StreamPort,
+  out: unknown,
+  count: number,
+  length: number,
+  orLonger: boolean,
+): Float32Array {
+  const own = pick(out, name, count, 'out');
+  return checkFloats(count > 1 ? name : 'out', own, length, 'steps x batch x outputs', orLonger);
 }
 
 /** Inputs that a stream is given whole; none where its steps bring all. */
