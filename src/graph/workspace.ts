@@ -433,6 +433,7 @@ export class Workspace {
   readonly #runs: readonly number[];
   #pass: Pass;
   /** Passes of whole batches by their steps, the last few: a stream goes back and forth. */
+  readonly #states = new Map<number, readonly StatePlace[]>();
   readonly #uniform = new Map<number, Pass>();
 
   constructor(store: Store, options: WorkspaceOptions, purpose: string, owner: object) {
@@ -601,8 +602,16 @@ export class Workspace {
     return extent !== undefined;
   }
 
-  /** The same for whole sequences; `lengths` where not all rows have all steps. */
+  /**
+   * The same for whole sequences; `lengths` where not all rows have all steps. Does nothing while
+   * all rows have the same steps as before.
+   */
   arrangeWhole(totals: readonly number[], lengths: readonly (Int32Array | undefined)[]): void {
+    const isAsBefore = totals.every((steps, k) => {
+      const extent = this.extentOf(k);
+      return !lengths[k] && !extent.order && extent.steps === steps;
+    });
+    if (isAsBefore) return;
     const extents = totals.map((steps, k) => {
       const own = lengths[k];
       if (!own) return uniformExtent(steps, this.batch);
@@ -650,7 +659,16 @@ export class Workspace {
   }
 
   /** Where the states after `step` steps of all rows are; step 0 is the initial state. */
-  states(step: number): StatePlace[] {
+  states(step: number): readonly StatePlace[] {
+    const known = this.#states.get(step);
+    if (known) return known;
+    if (this.#states.size === MAX_EXTENTS) this.#states.clear();
+    const places = this.#statesAfter(step);
+    this.#states.set(step, places);
+    return places;
+  }
+
+  #statesAfter(step: number): StatePlace[] {
     const initials: (Slot | undefined)[] = [];
     const places = statePlaces(this.#graph, (spec, k, index) => {
       const { values, initial } = this.#bound[index]!.states![k]!;
@@ -671,8 +689,12 @@ export class Workspace {
   }
 
   /** Where the last state of every row is, after a pass. */
-  lastStates(): StatePlace[] {
+  lastStates(): readonly StatePlace[] {
     const { batch } = this;
+    const { grids } = this.#pass;
+    // Without strides and lengths they stand after as many steps in every layer.
+    const { steps } = this.extent;
+    if (grids.every((grid) => !grid.order && grid.steps === steps)) return this.states(steps);
     return statePlaces(this.#graph, ({ count, row }, k, index) => {
       const { values, last, rowOf } = this.#bound[index]!.states![k]!;
       const extent = this.#inputsOf(index);
