@@ -19,7 +19,6 @@ export {
 } from './base/vectors';
 export { product as product_f32 } from './matrix/gemm';
 export {
-  addsExactly as int8_exact,
   byDigits as int8_by_digits,
   packRow as int8_pack,
   unpackRow as int8_unpack,

@@ -54,6 +54,7 @@ const SUITES = [
   'kernels/layer-kernels',
   'ops/layer-contract',
   'ops/layers',
+  'ops/large-biases',
   'ops/mathematics',
   'ops/norms',
   'ops/batch-norm',

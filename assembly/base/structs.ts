@@ -190,7 +190,7 @@ export class Step {
    * with reset before.
    */
   hiddenBytes: i32;
-  /** [N] in: bias of the recurrent product, which that of the GRU with reset after starts from. */
+  /** [N] in: bias of the recurrent product of the GRU with reset after; 0 for none. */
   biasHidden: usize;
   /** [3, Hp] in: input, forget, output; [2, Hp] input, output with coupled gates. */
   peephole: usize;
@@ -290,8 +290,8 @@ export class Sequence extends Step {
   w: usize;
   biasInput: usize;
   /**
-   * [N] what the input product starts from: derived, the sum of both biases, or `biasInput` where
-   * they may not be summed.
+   * [N] what is added to the products: derived, the sum of both biases, or `biasInput` where they
+   * may not be summed.
    */
   bias: usize;
   /** Panels [N, I] and [N, H] derived: the transposes that the backward pass multiplies by. */

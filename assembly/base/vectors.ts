@@ -33,6 +33,19 @@ export function clampValues(values: usize, n: i32, limit: f32): void {
   }
 }
 
+/**
+ * to [rows, vectors] += a row, or nothing where that is 0. A bias is added to finished sums: where
+ * the rest of a sum cancels a large one, no sum of both has rounded on the way.
+ */
+export function addToRows(to: usize, toRow: i32, rows: i32, vectors: i32, row: usize): void {
+  for (; row && rows > 0; rows--) {
+    for (let k: usize = 0; k < (<usize>vectors) << 4; k += 16) {
+      v128.store(to + k, f32x4.add(v128.load(to + k), v128.load(row + k)));
+    }
+    to += toRow;
+  }
+}
+
 /** sums [4] f64 += x */
 // @ts-ignore: decorator
 @inline
@@ -58,9 +71,8 @@ export function takeSums(values: usize, sums: usize, n: i32): void {
     const from = sums + (k << 3);
     const x = narrow(v128.load(from), v128.load(from, 16));
     v128.store(to, f32x4.add(v128.load(to), x));
-    v128.store(from, f64x2.splat(0));
-    v128.store(from, f64x2.splat(0), 16);
   }
+  memory.fill(sums, 0, n << 3);
 }
 
 /** What rounding has taken from a sum of a and b (Knuth). */
@@ -87,8 +99,6 @@ export function putAside(sums: usize, rest: usize, n: i32): void {
 
 /** values += rest, which becomes zero. */
 export function takeRest(values: usize, rest: usize, n: i32): void {
-  for (let k: usize = 0; k < (<usize>n) << 2; k += 16) {
-    v128.store(values + k, f32x4.add(v128.load(values + k), v128.load(rest + k)));
-    v128.store(rest + k, f32x4.splat(0));
-  }
+  addToRows(values, 0, 1, n >> 2, rest);
+  memory.fill(rest, 0, n << 2);
 }

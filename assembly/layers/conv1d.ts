@@ -15,7 +15,7 @@ import { columnSums, endsBlock, productOfPanels, productOverRows } from '../matr
 import { madd } from '../base/simd';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
-import { putAside } from '../base/vectors';
+import { addToRows, putAside } from '../base/vectors';
 import { beginGradients, copyTap, rowAt, validSteps } from './rows';
 
 /**
@@ -279,14 +279,10 @@ function addWindows(d: Conv1d, group: i32, first: i32, rows: i32): void {
 // @ts-ignore: decorator
 @inline
 function addTo(to: usize, from: usize, n: i32): void {
-  const end = to + (n << 2);
-  for (; to + 16 <= end; to += 16) {
-    v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
-    from += 16;
-  }
-  for (; to < end; to += 4) {
-    store<f32>(to, load<f32>(to) + load<f32>(from));
-    from += 4;
+  addToRows(to, 0, 1, n >> 2, from);
+  for (let k = n & ~3; k < n; k++) {
+    const at = to + (k << 2);
+    store<f32>(at, load<f32>(at) + load<f32>(from + (k << 2)));
   }
 }
 
@@ -300,9 +296,8 @@ function groupForward(d: Conv1d, group: i32, first: i32, rows: i32): void {
   const y = d.y + first * d.yRow;
   const aRow = windowsOf(d, group, first, rows);
   if (d.groups == 1) {
-    const bias = d.bias ? d.bias : ZEROS;
-    productOfPanels(d.product, rows, a, aRow, depth, w, depth, vectors, 4, bias, y, d.yRow);
-    return;
+    productOfPanels(d.product, rows, a, aRow, depth, w, depth, vectors, 4, ZEROS, y, d.yRow);
+    return addToRows(y, d.yRow, rows, vectors, d.bias);
   }
   // Columns of a group need not begin at a vector: they have rows of their own meanwhile.
   const at = (group * outputs) << 2;
@@ -376,7 +371,7 @@ function depthwiseForward(d: Conv1d): void {
       for (let v = 0; v < vectors; v++) {
         const at = v << 4;
         let w = tapsOf(d, d.w, v);
-        let sum = d.bias ? v128.load(d.bias + at) : zero;
+        let sum = zero;
         for (let k = 0; k < d.taps; k++) {
           const x = load<usize>(rows + (k << 2));
           sum = madd(x ? v128.load(x + at) : zero, v128.load(w), sum);
@@ -384,6 +379,7 @@ function depthwiseForward(d: Conv1d): void {
         }
         v128.store(y + at, sum);
       }
+      addToRows(y, 0, 1, vectors, d.bias);
       y += d.yRow;
     }
   }

@@ -9,6 +9,7 @@ import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { productInt8 } from '../matrix/int8';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
+import { addToRows } from '../base/vectors';
 
 /** y = x W^T + b over M rows. */
 @unmanaged
@@ -45,11 +46,14 @@ export class Dense {
 /** y of `rows` rows from row `first` on. */
 export function denseOutputs(d: Dense, first: i32, rows: i32): void {
   const y = d.y + first * d.yRow;
-  const bias = d.bias ? d.bias : ZEROS;
   const x = d.x + first * d.xRow;
   const wide = d.outputs >> 2;
-  if (d.int8) return productInt8(d.int8, rows, x, d.xRow, 0, wide, bias, 0, y, d.yRow, false);
-  productOfPanels(d.product, rows, x, d.xRow, d.inputs, d.w, d.inputs, wide, 4, bias, y, d.yRow);
+  if (d.int8) {
+    const bias = d.bias ? d.bias : ZEROS;
+    return productInt8(d.int8, rows, x, d.xRow, 0, wide, bias, 0, y, d.yRow, false);
+  }
+  productOfPanels(d.product, rows, x, d.xRow, d.inputs, d.w, d.inputs, wide, 4, ZEROS, y, d.yRow);
+  addToRows(y, d.yRow, rows, wide, d.bias);
 }
 
 /** dW and db in the columns of panels `panel` to `end`. */

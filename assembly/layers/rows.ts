@@ -1,5 +1,7 @@
 /** Rows on their way between layers. */
 
+import { addToRows } from '../base/vectors';
+
 /**
  * Rows on their way between buffers: `to` [M, W] = rows of `from`, or += them; in their order, or
  * those that `index` names.
@@ -96,11 +98,7 @@ export function gatherRows(d: Rows, first: i32, end: i32): void {
 /** Rows `first` to `end` of `to` += those of `from`. */
 export function addRows(d: Rows, first: i32, end: i32): void {
   for (let row = first; row < end; row++) {
-    const to = d.to + row * d.toRow;
-    const from = source(d, row);
-    for (let k = 0; k < d.width; k += 16) {
-      v128.store(to + k, f32x4.add(v128.load(to + k), v128.load(from + k)));
-    }
+    addToRows(d.to + row * d.toRow, 0, 1, (d.width + 15) >> 4, source(d, row));
   }
 }
 

@@ -126,13 +126,3 @@ export function transposePanels(
     }
   }
 }
-
-/** sum = a + b */
-export function addBiases(sum: usize, a: usize, b: usize, vectors: i32): void {
-  for (let v = 0; v < vectors; v++) {
-    v128.store(sum, f32x4.add(v128.load(a), v128.load(b)));
-    sum += 16;
-    a += 16;
-    b += 16;
-  }
-}

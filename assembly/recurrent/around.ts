@@ -16,6 +16,7 @@ import { recurrentProduct } from './products';
 import * as codes from '../shared/codes';
 import { clamp, flush, madd } from '../base/simd';
 import { ZEROS } from '../base/tables';
+import { addToRows } from '../base/vectors';
 
 // @ts-ignore: decorator
 @inline
@@ -79,9 +80,7 @@ export function normalisedProduct(q: Sequence): void {
   const beta = isApart ? q.biasHidden : 0;
   stretch(q.products, hat, q.gateRow, q.active, q.columns << 2, o.gammaHidden, beta);
   if (isApart) return;
-  for (let k = 0; k < q.active * q.gateRow; k += 16) {
-    v128.store(q.gates + k, f32x4.add(v128.load(q.gates + k), v128.load(q.products + k)));
-  }
+  addToRows(q.gates, 0, 1, (q.active * q.gateRow) >> 4, q.products);
 }
 
 /** The states of the step, which a projection and zoneout leave. */
@@ -184,10 +183,7 @@ export function startBack(q: Sequence): void {
 
 /** dh += what the cell's pass has left of its share. */
 export function finishBack(q: Sequence): void {
-  const left = q.options.dUnprojected;
-  for (let k = 0; k < q.active * q.stateRow; k += 16) {
-    v128.store(q.dh + k, f32x4.add(v128.load(q.dh + k), v128.load(left + k)));
-  }
+  addToRows(q.dh, 0, 1, (q.active * q.stateRow) >> 4, q.options.dUnprojected);
 }
 
 /** The gradients of the recurrent sums, back through their normalisation, to the products. */

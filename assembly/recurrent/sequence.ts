@@ -7,7 +7,7 @@
 import { columnSums, productOfPanels, productOverRows } from '../matrix/gemm';
 import { productInt8 } from '../matrix/int8';
 import { Sequence } from '../base/structs';
-import { sumOfSquares } from '../base/vectors';
+import { addToRows, sumOfSquares } from '../base/vectors';
 import {
   finishBack,
   finishSequence,
@@ -24,7 +24,7 @@ import {
   startBack,
 } from './around';
 import { bringBack, keepStates, setAside } from './masked';
-import { addBiases, transposePanels } from '../matrix/panels';
+import { transposePanels } from '../matrix/panels';
 import { pointwise } from '../cells/index';
 import { hasMatrix, recurrentProduct, throughRecurrent } from './products';
 import * as codes from '../shared/codes';
@@ -94,14 +94,17 @@ function step(q: Sequence, first: i32, end: i32): void {
   if (isOptional && q.options.gammaHidden) {
     normalisedProduct(q);
   } else if (q.cell == codes.CELL_GRU_AFTER) {
-    recurrentProduct(q, q.a, q.stateRow, from, columns, q.biasHidden + at, q.products + at);
+    recurrentProduct(q, q.a, q.stateRow, from, columns, ZEROS, q.products + at);
+    addBias(q, q.products + at, at, columns, q.biasHidden);
   } else if (hasMatrix(q)) {
     recurrentProduct(q, q.a, q.stateRow, from, columns, z, z);
+    if (isBefore) addBias(q, z, at, columns, q.bias);
   }
   pointwise(q, first, end, /* candidate */ false, /* back */ false);
   if (isBefore) {
     const n = z + 2 * q.hiddenBytes;
     recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
+    addBias(q, n, 2 * q.hiddenBytes, q.padded, q.bias);
     pointwise(q, first, end, /* candidate */ true, /* back */ false);
   }
   if (isOptional) finishState(q);
@@ -128,9 +131,19 @@ export function unitsForward(q: Sequence, t: i32, first: i32, end: i32): void {
   step(q, first, end);
 }
 
-/** W x + b of `rows` rows of the sequence, from row `first` on. */
+/** sums [active, columns] of the step += the bias from byte `at` on. */
+function addBias(q: Sequence, sums: usize, at: i32, columns: i32, bias: usize): void {
+  if (bias) addToRows(sums, q.gateRow, q.active, columns >> 2, bias + at);
+}
+
+/**
+ * W x + b of `rows` rows of the sequence, from row `first` on. An LSTM and an Elman network sum up
+ * from b on, a GRU adds it at the end; one with reset before does so after the recurrent product.
+ */
 export function inputProducts(q: Sequence, first: i32, rows: i32): void {
-  const initial = q.bias && !isNormalised(q) ? q.bias : ZEROS;
+  const isAfter = q.cell == codes.CELL_GRU_AFTER;
+  const isLate = isAfter || q.cell == codes.CELL_GRU_BEFORE || isNormalised(q);
+  const initial = q.bias && !isLate ? q.bias : ZEROS;
   const x = q.x + first * q.xRow;
   const gates = q.gatesAll + first * q.gateRow;
   const vectors = q.columns >> 2;
@@ -153,6 +166,7 @@ export function inputProducts(q: Sequence, first: i32, rows: i32): void {
     );
   }
   if (isNormalised(q)) normaliseInputs(q, first, rows);
+  else if (isAfter) addToRows(gates, q.gateRow, rows, vectors, q.bias);
 }
 
 /** Steps `first` to `end`, forward. */
@@ -416,7 +430,8 @@ export function sequencePrepare(descriptor: usize): void {
   const vectors = q.panelVectors;
   const columnVectors = q.columns >> 2;
   if (q.bias != q.biasInput) {
-    addBiases(q.bias, q.biasInput, q.biasHidden, columnVectors);
+    memory.copy(q.bias, q.biasInput, columnVectors << 4);
+    addToRows(q.bias, 0, 1, columnVectors, q.biasHidden);
   }
   if (q.rTransposed) transposePanels(q.rTransposed, q.r, q.depth, q.columns, vectors);
   if (!q.wTransposed) return;

@@ -1,6 +1,5 @@
 import { OUTLIER_DEPTH, TINY } from '../../assembly/shared/codes.ts';
 import { isOf } from '../base/arrays.ts';
-import { GatefoldError } from '../base/errors.ts';
 import { part } from './plan.ts';
 import type { Fields, Kernels } from './kernels.ts';
 import type { Slot } from './plan.ts';
@@ -12,13 +11,6 @@ import type { Panels } from './panels.ts';
  * second-level cache.
  */
 const ROWS = 96;
-
-/** Refuses a host that would get wrong numbers. */
-export function checkInt8({ run }: Kernels): void {
-  if (run.int8_exact()) return;
-  const message = `this host multiplies int8 wrongly with relaxed SIMD: create the engine with simd: 'deterministic'`;
-  throw new GatefoldError('ERR_UNSUPPORTED', message);
-}
 
 /** The names of the scales of a matrix in a file, and of the factors of its columns. */
 export function scaleName(name: string): string {

@@ -34,7 +34,6 @@ import {
 import type { Sequence } from '../graph/rows.ts';
 import { copyState, readState, writeState } from '../graph/states.ts';
 import type { StatePlace } from '../graph/states.ts';
-import { checkInt8 } from '../engine/int8.ts';
 import { Store } from '../graph/parameters.ts';
 import type { SharedParameters } from '../graph/parameters.ts';
 import { quantizationOf } from './quantization.ts';
@@ -156,7 +155,6 @@ export class Model extends HostDisposable {
     const int8 = weights === 'int8';
     const graph = lower(completed);
     const kernels = kernelsOf(engine);
-    if (int8) checkInt8(kernels);
     const store = new Store(kernels, graph, this, given, shared);
     stores.set(this, store);
     this.engine = engine;

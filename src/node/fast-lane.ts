@@ -22,9 +22,9 @@ function given(flags: readonly string[]): readonly string[] {
   return flags;
 }
 
-/** Lets the V8 of Node 20 take relaxed SIMD. Returns the flags that it was given. */
-export function allowRelaxed(): readonly string[] {
-  return Number.parseInt(process.versions.v8 ?? '', 10) === V8_OF_NODE_20 ? given(RELAXED) : [];
+/** Lets the V8 of Node 20 take relaxed SIMD, before the first engine asks for it. */
+export function allowRelaxed(): void {
+  if (Number.parseInt(process.versions.v8 ?? '', 10) === V8_OF_NODE_20) given(RELAXED);
 }
 
 /** What `enableFastLane` got. */
@@ -47,16 +47,16 @@ export interface FastLane {
  * of the process, other modules of WebAssembly among them. V8 calls the first of these flags
  * experimental. Results of `simd: 'deterministic'` stay the same bits.
  *
- * Node 20 has no fast lane, but relaxed SIMD behind a flag, which it is given: engines of `simd:
- * 'auto'` have it then. It multiplies weights of 8 bits wrongly: they need `simd: 'deterministic'`.
- * Where the host has no such flags nothing is changed, and nothing is thrown.
+ * Node 20 has no fast lane, but relaxed SIMD behind a flag, which this entry has given it: engines
+ * of `simd: 'auto'` have that. Where the host has no such flags nothing is changed, and nothing is
+ * thrown.
  */
 export function enableFastLane(): FastLane {
   const { node = '', v8 = '' } = process.versions;
   const host = { enabled: false, flags: [], node, v8 };
   if (!(Number.parseInt(v8, 10) >= 13)) {
     const reason = `needs V8 13, as Node 24 has it; this is ${v8 || 'no V8'}`;
-    return { ...host, flags: allowRelaxed(), reason };
+    return { ...host, reason };
   }
   if (process.arch !== 'x64')
     return { ...host, reason: `needs an x64 processor, not ${process.arch}` };

@@ -4,11 +4,14 @@
  */
 
 import type { Engine } from '../engine/engine.ts';
+import { allowRelaxed } from './fast-lane.ts';
 import { naming, readWhole, writeWhole } from './files.ts';
 import { loadModel, loadTrainer, saveModel, saveTrainer } from '../formats/gatefold.ts';
 import type { Extras, TrainerExtras } from '../formats/gatefold.ts';
 import type { Model } from '../model/model.ts';
 import type { Trainer } from '../training/trainer.ts';
+
+allowRelaxed();
 
 export { enableFastLane } from './fast-lane.ts';
 export type { FastLane } from './fast-lane.ts';

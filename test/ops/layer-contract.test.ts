@@ -13,9 +13,6 @@ import { swapTimeAndBatch } from '../support/product.ts';
 import { createRandom } from '../support/random.ts';
 import { lossError, LOSS_TOLERANCE, trainBoth } from '../support/training.ts';
 
-// Early relaxed SIMD multiplies int8 wrongly: see test/ops/int8.test.ts.
-const isWrong = Number.parseInt(process.versions.v8) < 12;
-
 type Conv1d = Extract<LayerSpec, { type: 'conv1d' }>;
 
 const CONV: Conv1d = {
@@ -310,31 +307,28 @@ describe.each(variants)('layers with states, %s SIMD', (variant) => {
     [model, loaded].forEach((each) => each.dispose());
   });
 
-  it.skipIf(isWrong && variant === 'relaxed')(
-    'quantised, a model keeps convolutions and normalisations in float32',
-    () => {
-      const model = create(CAUSAL);
-      const quantised = model.quantize();
-      for (const [name, { data }] of model.stateDict()) {
-        const own = quantised.stateDict().get(name)!.data;
-        const isMatrix = /^(lstm\.weight|linear\.weight)/.test(name);
-        expect(sameBits(own, data), name).toBe(!isMatrix);
-      }
-      const [steps, batch] = [20, 2];
-      const x = numbers(6, steps * batch * 3);
-      const whole = quantised.forward(x, { steps, batch });
-      const exact = model.forward(x, { steps, batch });
-      const error = whole.output.map((y, k) => Math.abs(y - exact.output[k]!));
-      expect(Math.max(...error)).toBeGreaterThan(0);
-      expect(Math.max(...error)).toBeLessThan(0.02);
-      const out = new Float32Array(whole.output.length);
-      quantised.stream({ batch }).run(x, out, steps);
-      requireSame(out, whole.output, 'stream');
-      const loaded = loadModel(engine, saveModel(quantised));
-      requireSame(loaded.forward(x, { steps, batch }).output, whole.output, 'file');
-      [model, quantised, loaded].forEach((each) => each.dispose());
-    },
-  );
+  it('quantised, a model keeps convolutions and normalisations in float32', () => {
+    const model = create(CAUSAL);
+    const quantised = model.quantize();
+    for (const [name, { data }] of model.stateDict()) {
+      const own = quantised.stateDict().get(name)!.data;
+      const isMatrix = /^(lstm\.weight|linear\.weight)/.test(name);
+      expect(sameBits(own, data), name).toBe(!isMatrix);
+    }
+    const [steps, batch] = [20, 2];
+    const x = numbers(6, steps * batch * 3);
+    const whole = quantised.forward(x, { steps, batch });
+    const exact = model.forward(x, { steps, batch });
+    const error = whole.output.map((y, k) => Math.abs(y - exact.output[k]!));
+    expect(Math.max(...error)).toBeGreaterThan(0);
+    expect(Math.max(...error)).toBeLessThan(0.02);
+    const out = new Float32Array(whole.output.length);
+    quantised.stream({ batch }).run(x, out, steps);
+    requireSame(out, whole.output, 'stream');
+    const loaded = loadModel(engine, saveModel(quantised));
+    requireSame(loaded.forward(x, { steps, batch }).output, whole.output, 'file');
+    [model, quantised, loaded].forEach((each) => each.dispose());
+  });
 
   it.each([
     ['a state', CONV],

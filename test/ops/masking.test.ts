@@ -85,8 +85,6 @@ describe.each(variants)('masked steps, %s SIMD', (variant) => {
   const requireSame = (got: Float32Array, wanted: Float32Array, what: string): void =>
     expect(sameBits(got, wanted), what).toBe(true);
 
-  // Early relaxed SIMD multiplies int8 wrongly: see test/ops/int8.test.ts.
-  const isWrong = variant === 'relaxed' && Number.parseInt(process.versions.v8) < 12;
   it.each(Object.entries(cellForms))(
     '%s: a row has the bits of the row without its masked steps',
     (_, form) => {
@@ -105,7 +103,7 @@ describe.each(variants)('masked steps, %s SIMD', (variant) => {
           [...taken].sort((a, b) => a - b),
           inputSize,
         );
-        for (const int8 of isWrong ? [false] : [false, true]) {
+        for (const int8 of [false, true]) {
           const [a, b] = int8 ? [masking.quantize(), plain.quantize()] : [masking, plain];
           const got = a.forward(x, { steps });
           const wanted = b.forward(own, { steps: taken.length });

@@ -255,7 +255,6 @@ export class RecurrentNode implements Node {
     const [dh, dc] = [forTraining(step), forTraining(step)];
     const [dhSeen, dcSeen] = [forTraining(step), forTraining(cell * step)];
     const norms = forTraining(4 * steps);
-    const noBias = this.#bias === true ? NONE : plan.reserve(columns);
     const wTransposed = forTraining(columns * roundUp(inputs, 16));
     const hasMatrix = this.#hasRecurrence && !this.#isVector;
     // Its sums, in float64, are of no use.
@@ -295,15 +294,13 @@ export class RecurrentNode implements Node {
     const measured = { dhSeen, dcSeen, norms };
 
     const describe = (): void => {
-      const bias =
-        this.#bias === false
-          ? { biasHidden: noBias }
-          : {
-              bias: derived ? derived.slot : at.parameter('biasInput'),
-              biasInput: at.parameter('biasInput'),
-              biasHidden: this.#bias === 'single' ? noBias : at.parameter('biasHidden'),
-            };
-      kernels.write(sequence, bias);
+      if (this.#bias !== false) {
+        kernels.write(sequence, {
+          bias: derived ? derived.slot : at.parameter('biasInput'),
+          biasInput: at.parameter('biasInput'),
+          biasHidden: this.#bias === true ? at.parameter('biasHidden') : NONE,
+        });
+      }
       kernels.write(sequence, {
         x: x.slot,
         xRow: x.row * 4,

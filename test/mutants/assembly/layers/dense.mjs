@@ -1,5 +1,11 @@
 export const mutants = {
-  'bias dropped': [['const bias = d.bias ? d.bias : ZEROS;', 'const bias = ZEROS;']],
+  'bias dropped': [['addToRows(y, d.yRow, rows, wide, d.bias);', '']],
+  'sums start from the bias': [
+    [
+      'wide, 4, ZEROS, y, d.yRow);\n  addToRows(y, d.yRow, rows, wide, d.bias);',
+      'wide, 4, d.bias ? d.bias : ZEROS, y, d.yRow);',
+    ],
+  ],
   'gradient of the bias dropped': [
     ['if (d.bias) columnSums(d.dBias + 2 * at, y, d.yRow, d.rows, vectors);', ''],
   ],

@@ -1,6 +1,9 @@
 export const mutants = {
   'share of the backward direction overwrites that of the forward one': [
-    ['f32x4.add(v128.load(to + k), v128.load(from + k))', 'v128.load(from + k)'],
+    [
+      'addToRows(d.to + row * d.toRow, 0, 1, (d.width + 15) >> 4, source(d, row));',
+      'memory.copy(d.to + row * d.toRow, source(d, row), d.width);',
+    ],
   ],
   'rows are gathered without their index': [
     ['(d.index ? load<i32>(d.index + (row << 2)) : row)', 'row'],

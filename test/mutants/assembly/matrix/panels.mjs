@@ -6,7 +6,6 @@ export const mutants = {
       'store<f32>(outer, load<f32>(inner));',
     ],
   ],
-  'the second bias is dropped': [['f32x4.add(v128.load(a), v128.load(b))', 'v128.load(a)']],
   'the last rows are not transposed': [
     ['const padded = (depth + 3) & ~3;', 'const padded = depth & ~3;'],
   ],

@@ -15,7 +15,7 @@ export const mutants = {
     ['const beta = isApart ? q.biasHidden : 0;', 'const beta = 0;'],
   ],
   'what the cell leaves of its share of dh is lost': [
-    ['f32x4.add(v128.load(q.dh + k), v128.load(left + k))', 'v128.load(q.dh + k)'],
+    ['addToRows(q.dh, 0, 1, (q.active * q.stateRow) >> 4, q.options.dUnprojected);', ''],
   ],
   'layer norm of the state per gate': [
     [

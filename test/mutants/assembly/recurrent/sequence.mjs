@@ -1,4 +1,15 @@
 export const mutants = {
+  'the second bias is dropped': [['addToRows(q.bias, 0, 1, columnVectors, q.biasHidden);', '']],
+  'sums of a gated unit with reset after start from the bias': [
+    ['const isLate = isAfter || ', 'const isLate = '],
+    ['  else if (isAfter) addToRows(gates, q.gateRow, rows, vectors, q.bias);', ''],
+  ],
+  'gates of a gated unit with reset before get no bias': [
+    ['if (isBefore) addBias(q, z, at, columns, q.bias);', ''],
+  ],
+  'the candidate of a gated unit with reset before gets no bias': [
+    ['addBias(q, n, 2 * q.hiddenBytes, q.padded, q.bias);', ''],
+  ],
   'a masked state: its gradient starts from that of the step after': [
     ['    memory.fill(q.da, 0, q.active * q.stateRow);\n', ''],
   ],
@@ -22,7 +33,7 @@ export const mutants = {
     ['? q.productsAll : q.gatesAll;', '? q.gatesAll : q.gatesAll;'],
   ],
   'recurrent bias of a gated unit dropped': [
-    ['columns, q.biasHidden + at, q.products', 'columns, ZEROS, q.products'],
+    ['addBias(q, q.products + at, at, columns, q.biasHidden);', ''],
   ],
   'gradient of the input bias dropped': [
     ['columnSums(q.dBiasInput +', 'if (false) columnSums(q.dBiasInput +'],
@@ -47,7 +58,7 @@ export const mutants = {
   ],
   'loss on the outputs ignored': [['q.dy = q.dyAll ?', 'q.dy = false ?']],
   'biases ignored': [
-    ['const initial = q.bias && !isNormalised(q) ? q.bias : ZEROS;', 'const initial = ZEROS;'],
+    ['const initial = q.bias && !isLate ? q.bias : ZEROS;', 'const initial = ZEROS;'],
   ],
   'second chunk of steps reads the inputs of the first': [['q.x + first * q.xRow', 'q.x']],
   'backward stops before the first step': [

@@ -5,7 +5,7 @@ export const mutants = {
   'what reads backwards reads its inputs forwards': [['        turn?.before();\n', '']],
   'a single bias is added twice': [
     [
-      "this.#bias === 'single' ? noBias : at.parameter('biasHidden')",
+      "this.#bias === true ? at.parameter('biasHidden') : NONE",
       "at.parameter(this.#bias === 'single' ? 'biasInput' : 'biasHidden')",
     ],
   ],
