@@ -95,16 +95,15 @@ function step(q: Sequence, first: i32, end: i32): void {
     normalisedProduct(q);
   } else if (q.cell == codes.CELL_GRU_AFTER) {
     recurrentProduct(q, q.a, q.stateRow, from, columns, ZEROS, q.products + at);
-    addBias(q, q.products + at, at, columns, q.biasHidden);
+    const bias = q.biasHidden ? q.biasHidden + at : 0;
+    addToRows(q.products + at, q.gateRow, q.active, columns >> 2, bias);
   } else if (hasMatrix(q)) {
     recurrentProduct(q, q.a, q.stateRow, from, columns, z, z);
-    if (isBefore) addBias(q, z, at, columns, q.bias);
   }
   pointwise(q, first, end, /* candidate */ false, /* back */ false);
   if (isBefore) {
     const n = z + 2 * q.hiddenBytes;
     recurrentProduct(q, q.products, q.productRow, 2 * q.padded, q.padded, n, n);
-    addBias(q, n, 2 * q.hiddenBytes, q.padded, q.bias);
     pointwise(q, first, end, /* candidate */ true, /* back */ false);
   }
   if (isOptional) finishState(q);
@@ -131,18 +130,13 @@ export function unitsForward(q: Sequence, t: i32, first: i32, end: i32): void {
   step(q, first, end);
 }
 
-/** sums [active, columns] of the step += the bias from byte `at` on. */
-function addBias(q: Sequence, sums: usize, at: i32, columns: i32, bias: usize): void {
-  if (bias) addToRows(sums, q.gateRow, q.active, columns >> 2, bias + at);
-}
-
 /**
  * W x + b of `rows` rows of the sequence, from row `first` on. An LSTM and an Elman network sum up
- * from b on, a GRU adds it at the end; one with reset before does so after the recurrent product.
+ * from b on, a GRU adds it at the end.
  */
 export function inputProducts(q: Sequence, first: i32, rows: i32): void {
-  const isAfter = q.cell == codes.CELL_GRU_AFTER;
-  const isLate = isAfter || q.cell == codes.CELL_GRU_BEFORE || isNormalised(q);
+  const isGru = q.cell == codes.CELL_GRU_AFTER || q.cell == codes.CELL_GRU_BEFORE;
+  const isLate = isGru || isNormalised(q);
   const initial = q.bias && !isLate ? q.bias : ZEROS;
   const x = q.x + first * q.xRow;
   const gates = q.gatesAll + first * q.gateRow;
@@ -166,7 +160,7 @@ export function inputProducts(q: Sequence, first: i32, rows: i32): void {
     );
   }
   if (isNormalised(q)) normaliseInputs(q, first, rows);
-  else if (isAfter) addToRows(gates, q.gateRow, rows, vectors, q.bias);
+  else if (isGru) addToRows(gates, q.gateRow, rows, vectors, q.bias);
 }
 
 /** Steps `first` to `end`, forward. */

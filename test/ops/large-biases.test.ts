@@ -28,13 +28,15 @@ function cancelling(rows: number, seed: number): { weight: Float32Array; bias: F
   const weight = noise(rows * INPUTS, seed).map((value) => value * 0.1);
   const signs = noise(rows, seed + 1);
   const bias = signs.map((sign) => (sign < 0 ? -BIAS : BIAS) + sign);
-  for (let row = 0; row < rows; row++) weight[row * INPUTS] = -bias[row]!;
+  for (let row = 0; row < rows; row++) weight[(row + 1) * INPUTS - 1] = -bias[row]!;
   return { weight, bias };
 }
 
-/** Inputs whose first feature is nearly 1. */
+/** Inputs whose last feature is nearly 1. */
 function inputs(rows: number): Float32Array {
-  return noise(rows * INPUTS, 7).map((value, k) => (k % INPUTS === 0 ? 1 + value * 1e-3 : value));
+  return noise(rows * INPUTS, 7).map((value, k) =>
+    (k + 1) % INPUTS === 0 ? 1 + value * 1e-3 : value,
+  );
 }
 
 type Rounding = (value: number) => number;

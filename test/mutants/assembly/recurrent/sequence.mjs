@@ -1,14 +1,8 @@
 export const mutants = {
   'the second bias is dropped': [['addToRows(q.bias, 0, 1, columnVectors, q.biasHidden);', '']],
-  'sums of a gated unit with reset after start from the bias': [
-    ['const isLate = isAfter || ', 'const isLate = '],
-    ['  else if (isAfter) addToRows(gates, q.gateRow, rows, vectors, q.bias);', ''],
-  ],
-  'gates of a gated unit with reset before get no bias': [
-    ['if (isBefore) addBias(q, z, at, columns, q.bias);', ''],
-  ],
-  'the candidate of a gated unit with reset before gets no bias': [
-    ['addBias(q, n, 2 * q.hiddenBytes, q.padded, q.bias);', ''],
+  'sums of a gated unit start from the bias': [
+    ['const isLate = isGru || ', 'const isLate = '],
+    ['  else if (isGru) addToRows(gates, q.gateRow, rows, vectors, q.bias);', ''],
   ],
   'a masked state: its gradient starts from that of the step after': [
     ['    memory.fill(q.da, 0, q.active * q.stateRow);\n', ''],
@@ -33,7 +27,7 @@ export const mutants = {
     ['? q.productsAll : q.gatesAll;', '? q.gatesAll : q.gatesAll;'],
   ],
   'recurrent bias of a gated unit dropped': [
-    ['addBias(q, q.products + at, at, columns, q.biasHidden);', ''],
+    ['addToRows(q.products + at, q.gateRow, q.active, columns >> 2, bias);', ''],
   ],
   'gradient of the input bias dropped': [
     ['columnSums(q.dBiasInput +', 'if (false) columnSums(q.dBiasInput +'],
