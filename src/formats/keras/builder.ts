@@ -181,6 +181,13 @@ export class Builder {
     return there;
   }
 
+  /** The output of a layer: an input goes through one that does nothing. */
+  layered(flow: Flow): Flow {
+    if (!this.inputs.some(({ name }) => name === flow.source)) return flow;
+    const options = { type: 'activation', activation: 'identity' };
+    return this.add(`${flow.source}/identity`, options, [flow], flow);
+  }
+
   /** All dimensions but the last as steps. */
   rows(flow: Flow, at: string): Flow {
     return this.hold(flow, flow.dims.length - 1, at);

@@ -106,8 +106,9 @@ function overTime(call: Call): { flow: Flow; width: number } {
 }
 
 /** One row a sequence, or as Keras may keep it a sequence of one step. */
-function pooled(call: Call, name: string, flow: Flow, mode: string, isKept = false): Flow {
+function pooled(call: Call, name: string, read: Flow, mode: string, isKept = false): Flow {
   const { lead, build } = call;
+  const flow = build.layered(read);
   const features = flow.dims.slice(lead + 1);
   const dims = [...flow.dims.slice(0, lead), ...(isKept ? [1] : []), ...features];
   const sequence = lead ? flow.sequence : undefined;
@@ -219,7 +220,10 @@ function recurrentOutputs(call: Call, { type, options, takers }: Ways, isLast = 
   const isTurned = options['direction'] === 'backward';
   const output = (): Flow => {
     if (!isSequence) return pooled(call, `${name}/last`, made, 'last');
-    // Keras gives the steps in the order in which they were read.
+    // Keras gives the steps in the order in which they were read, but not what masks them.
+    if (isTurned && isLast && flow.masked) {
+      unsupported(name, 'go_backwards with return_sequences of masked steps is not supported');
+    }
     return isTurned && isLast
       ? build.add(`${name}/reverse`, { type: 'reverse' }, [made], { dims, held: made.held })
       : made;
@@ -260,11 +264,9 @@ function recurrentLayer(call: Call): Outputs {
     const direction = isBackward ? { direction: 'backward' } : {};
     const options = { ...cellOf(inner, type), ...direction };
     const name = cells.length > 1 ? `${call.name}/${k}` : call.name;
-    const part =
-      cells.length > 1
-        ? [`cell/cells/${type === 'rnn' ? 'simple_rnn' : type}_cell${k ? `_${k}` : ''}`]
-        : [];
-    const taker = part.length ? call.taker.within(part[0]!) : call.taker;
+    const earlier = cells.slice(0, k).filter((cell) => cell.type === type).length;
+    const written = `${type === 'rnn' ? 'simple_rnn' : type}_cell${earlier ? `_${earlier}` : ''}`;
+    const taker = cells.length > 1 ? call.taker.at(`cell/cells/${written}`) : call.taker;
     const one = { ...call, name, inputs };
     outputs = recurrentOutputs(one, { type, options, takers: [taker] }, isLast);
     if (!isLast) inputs = [outputs[0]!()];

@@ -167,10 +167,10 @@ export class Network {
   #named(given: Flow): string {
     const { build } = this;
     const flow = build.read(given, 'the output');
+    // The outputs of a model are layers: neither inputs nor parts of others.
     const isLayer = build.layers.some(({ name }) => name === flow.source);
-    if (isLayer && flow.held < 2) return flow.source;
-    const closed = build.hold(flow, Math.min(flow.held, 1), 'the output');
-    if (closed !== flow) return closed.source;
+    const made = build.hold(flow, Math.min(flow.held, 1), 'the output');
+    if (made !== flow || isLayer) return made.source;
     const options = { type: 'activation', activation: 'identity' };
     return build.add(`${flow.source}/output`, options, [flow], flow).source;
   }

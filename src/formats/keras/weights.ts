@@ -232,11 +232,24 @@ export class Taker {
   readonly #layer: string;
   readonly #weights: LayerWeights;
   readonly #taken: (length: number) => void;
+  readonly #part: string | undefined;
 
-  constructor(layer: string, weights: LayerWeights, taken: (length: number) => void) {
+  /** @param part the object that has the arrays, whatever is asked for. */
+  constructor(
+    layer: string,
+    weights: LayerWeights,
+    taken: (length: number) => void,
+    part?: string,
+  ) {
     this.#layer = layer;
     this.#weights = weights;
     this.#taken = taken;
+    this.#part = part;
+  }
+
+  /** Takes all arrays of one object of the layer. */
+  at(part: string): Taker {
+    return new Taker(this.#layer, this.#weights, this.#taken, part);
   }
 
   get leaves(): readonly string[] {
@@ -249,7 +262,7 @@ export class Taker {
 
   /** The next array of the layer; a dimension of 0 is any. */
   take(part: string, role: string, shape: readonly number[]): Tensor {
-    const weight = this.#weights.next(part, role);
+    const weight = this.#weights.next(this.#part ?? part, role);
     if (!weight) {
       const needs = `needs ${quoted(role)} ${list(shape)}`;
       damaged(`${quoted(this.#layer)} ${needs}, which the file does not have`);
