@@ -24,6 +24,7 @@ export const BUDGETS = [
   { file: 'workerd.js', gzip: 69 * KB },
   { file: 'data.js', gzip: 6 * KB },
   { file: 'kernels.js', gzip: 12 * KB },
+  { file: 'formats/layouts.js', gzip: 7 * KB },
   { file: 'formats/safetensors.js', gzip: 55 * KB },
   { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 76 * KB },
 ];
@@ -58,6 +59,7 @@ export const PROGRAMS = {
     threads: ['ThreadedEngine', 'shareModel', 'attachModel', 'releaseModel'],
   },
   'the primitives alone': { core: ['Engine'], kernels: ['Kernels'] },
+  'layouts alone': { 'formats/layouts': ['layouts'] },
   'safetensors alone': { 'formats/safetensors': ['readSafetensors', 'writeSafetensors'] },
 };
 

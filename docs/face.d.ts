@@ -8,6 +8,7 @@
 //   gatefold/kernels
 //   gatefold/threads
 //   gatefold/threads/worker
+//   gatefold/formats/layouts
 //   gatefold/formats/safetensors
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
@@ -162,6 +163,23 @@ interface BucketOptions {
   readonly per?: 'sequence' | 'step';
   readonly pool?: number;
   readonly seed?: number;
+}
+
+// gatefold/formats/layouts
+interface CellParameters {
+  readonly weight_ih: Tensor;
+  readonly weight_hh: Tensor;
+  readonly bias_ih?: Tensor;
+  readonly bias_hh?: Tensor;
+  readonly weight_peephole?: Tensor;
+  readonly h0?: Tensor;
+  readonly c0?: Tensor;
+}
+
+// gatefold/formats/layouts
+interface CellPlace {
+  readonly subLayer?: number;
+  readonly reverse?: boolean;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -559,6 +577,11 @@ interface GruCellResult {
   readonly gates: Float32Array;
 }
 
+// gatefold/formats/layouts
+interface GruLayout {
+  readonly resetAfter?: boolean;
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface GruSpec extends RecurrentSpec {
   readonly type: 'gru';
@@ -631,6 +654,16 @@ interface JoinSpec {
 
 // no entry, but others name it
 type JoinType = 'add' | 'subtract' | 'multiply' | 'divide' | 'average';
+
+// gatefold/formats/layouts
+type Keras1Cell = Readonly<Record<string, Tensor>>;
+
+// gatefold/formats/layouts
+interface KerasCell {
+  readonly kernel: Tensor;
+  readonly recurrent: Tensor;
+  readonly bias?: Tensor;
+}
 
 // gatefold/kernels
 class Kernels {
@@ -894,6 +927,14 @@ interface ModelOutput {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type ModelState = Readonly<Record<string, LayerState>>;
 
+// gatefold/formats/layouts
+interface NamCell {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly h0: Tensor;
+  readonly c0: Tensor;
+}
+
 // no entry, but others name it
 type Named = Readonly<Record<string, Float32Array>>;
 
@@ -912,6 +953,20 @@ class Normalizer {
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type Numbers = ArrayLike<number>;
+
+// gatefold/formats/layouts
+interface OnnxCell {
+  readonly W: Tensor;
+  readonly R: Tensor;
+  readonly B?: Tensor;
+  readonly P?: Tensor;
+}
+
+// gatefold/formats/layouts
+interface OnnxLayout {
+  readonly direction?: 0 | 1;
+  readonly inputForget?: boolean;
+}
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
@@ -1357,6 +1412,17 @@ interface TextWindow {
   readonly steps: number;
 }
 
+// gatefold/formats/layouts
+interface Tf1Cell {
+  readonly kernel: Tensor;
+  readonly bias: Tensor;
+}
+
+// gatefold/formats/layouts
+interface Tf1LstmLayout {
+  readonly forgetBias?: number;
+}
+
 // gatefold/threads
 interface ThreadWorker {
   postMessage(message: unknown): void;
@@ -1537,6 +1603,13 @@ function cosineDecay(
 // gatefold/node
 function enableFastLane(): FastLane;
 
+// no entry, but others name it
+function fromStateDict(
+  state: ReadonlyMap<string, Tensor>,
+  layer: string,
+  place?: CellPlace,
+): CellParameters;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function gradientFlow(model: Model, given: FlowBatch): GradientFlow;
 
@@ -1552,11 +1625,44 @@ function greedyCtc(
   },
 ): number[][];
 
+// no entry, but others name it
+const keras: {
+  lstm: (kernel: Tensor, recurrent: Tensor, bias?: Tensor) => CellParameters;
+  toLstm: (parameters: CellParameters) => KerasCell;
+  gru: (kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout) => CellParameters;
+  toGru: (parameters: CellParameters, options?: GruLayout) => KerasCell;
+  rnn: (kernel: Tensor, recurrent: Tensor, bias?: Tensor) => CellParameters;
+  toRnn: (parameters: CellParameters) => KerasCell;
+  dense: (kernel: Tensor) => Tensor;
+  conv1d: (kernel: Tensor) => Tensor;
+};
+
+// no entry, but others name it
+const keras1: {
+  lstm: (arrays: Keras1Cell) => CellParameters;
+  toLstm: (parameters: CellParameters) => Keras1Cell;
+  gru: (arrays: Keras1Cell) => CellParameters;
+  toGru: (parameters: CellParameters) => Keras1Cell;
+  rnn: (arrays: Keras1Cell) => CellParameters;
+  toRnn: (parameters: CellParameters) => Keras1Cell;
+};
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function labelErrorRate(
   found: readonly (readonly number[])[],
   wanted: readonly (readonly number[])[],
 ): number;
+
+// gatefold/formats/layouts
+const layouts: {
+  readonly keras: typeof keras;
+  readonly keras1: typeof keras1;
+  readonly onnx: typeof onnx;
+  readonly tf1: typeof tf1;
+  readonly nam: typeof nam;
+  readonly toStateDict: typeof toStateDict;
+  readonly fromStateDict: typeof fromStateDict;
+};
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function linearDecay(rate: number): Schedule;
@@ -1581,6 +1687,22 @@ function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
 // gatefold/node
 function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>>;
+
+// no entry, but others name it
+const nam: {
+  lstm: (weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor) => CellParameters;
+  toLstm: (given: CellParameters) => NamCell;
+};
+
+// no entry, but others name it
+const onnx: {
+  lstm: (W: Tensor, R: Tensor, B?: Tensor, P?: Tensor, options?: OnnxLayout) => CellParameters;
+  toLstm: (...directions: readonly CellParameters[]) => OnnxCell;
+  gru: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout) => CellParameters;
+  toGru: (...directions: readonly CellParameters[]) => OnnxCell;
+  rnn: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout) => CellParameters;
+  toRnn: (...directions: readonly CellParameters[]) => OnnxCell;
+};
 
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
@@ -1647,6 +1769,22 @@ function stepDecay(
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function summary(model: Model, options?: SummaryOptions): string;
+
+// no entry, but others name it
+const tf1: {
+  lstm: (kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout) => CellParameters;
+  toLstm: (parameters: CellParameters, options?: Tf1LstmLayout) => Tf1Cell;
+  gru: (gates: Tf1Cell, candidate: Tf1Cell) => CellParameters;
+  toGru: (parameters: CellParameters) => {
+    gates: Tf1Cell;
+    candidate: Tf1Cell;
+  };
+  rnn: (kernel: Tensor, bias: Tensor) => CellParameters;
+  toRnn: (parameters: CellParameters) => Tf1Cell;
+};
+
+// no entry, but others name it
+function toStateDict(layer: string, parameters: CellParameters, place?: CellPlace): StateDict;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function topK(row: Float32Array, k: number): RankedClass[];
