@@ -58,6 +58,7 @@ const ENTRIES = {
   kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
+  'formats/pytorch': 'src/formats/pytorch.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   cli: 'src/cli/index.ts',
 };
