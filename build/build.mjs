@@ -59,6 +59,7 @@ const ENTRIES = {
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
   'formats/layouts': 'src/formats/layouts.ts',
+  'formats/pytorch': 'src/formats/pytorch.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   cli: 'src/cli/index.ts',
 };

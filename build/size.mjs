@@ -25,6 +25,7 @@ export const BUDGETS = [
   { file: 'data.js', gzip: 6 * KB },
   { file: 'kernels.js', gzip: 12 * KB },
   { file: 'formats/layouts.js', gzip: 7 * KB },
+  { file: 'formats/pytorch.js', gzip: 65 * KB },
   { file: 'formats/safetensors.js', gzip: 55 * KB },
   { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 76 * KB },
 ];
@@ -37,6 +38,7 @@ export const PROGRAMS = {
   inference: { core: ['Engine', 'Model'] },
   'inference, kernels inlined': { '.': ['Engine', 'Model'] },
   'reading models': { on: 'inference', 'formats/safetensors': ['loadModel'] },
+  'reading models of PyTorch': { on: 'inference', 'formats/pytorch': ['loadPytorch'] },
   training: { on: 'inference', core: ['Trainer'] },
   'saving and resuming': {
     on: 'training',

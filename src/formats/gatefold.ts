@@ -1,7 +1,7 @@
 import { complete } from '../ops/description.ts';
 import type { Engine } from '../engine/engine.ts';
-import { checkObject, checkText, readOptions, show } from '../base/check.ts';
-import { GatefoldError, shorten } from '../base/errors.ts';
+import { checkObject, readOptions, show } from '../base/check.ts';
+import { GatefoldError } from '../base/errors.ts';
 import { Model, storeOf } from '../model/model.ts';
 import type { Metadata } from '../model/model.ts';
 import { below } from '../graph/parameters.ts';
@@ -34,9 +34,6 @@ const EXTRA = 'extra.';
 const MAX_JSON_DEPTH = 64;
 /** Most characters of the JSON under one key. */
 const MAX_JSON = 2 ** 20;
-/** Names to show of a list that may be long. */
-const NAMES_SHOWN = 6;
-
 /** What a caller keeps in the file beside the model. */
 export interface Extras {
   readonly tensors?: ReadonlyMap<string, Tensor>;
@@ -56,7 +53,10 @@ export type Source = Uint8Array | ArrayBuffer | SafetensorsFile;
 /** `isOwn` of what outlives the call: else its tensors may be views of the source. */
 function open(source: Source, isOwn = false): SafetensorsFile {
   const isOpen = typeof source === 'object' && source !== null && 'tensors' in source;
-  return isOpen ? source : viewSafetensors(source, {}, isOwn);
+  const file = isOpen ? source : viewSafetensors(source, {}, isOwn);
+  // This package writes none.
+  if (DESCRIPTION in file.metadata && file.skipped.length > 0) misfit();
+  return file;
 }
 
 function foreign(problem: string, fix: string): never {
@@ -147,7 +147,7 @@ export function loadModel(engine: Engine, source: Source): Model {
   const { tensors, metadata: texts } = open(source);
   checkFormat(texts);
   const fix =
-    'name one that saveModel or saveTrainer wrote, or build the model and call loadPytorch';
+    'name one that saveModel or saveTrainer wrote; loadPytorch of gatefold/formats/pytorch takes others';
   const description = parseOwn(texts[DESCRIPTION], DESCRIPTION, fix) as ModelDescription;
   let kept = tensors;
   if (texts[TRAINER] !== undefined) {
@@ -194,12 +194,6 @@ function checkTensors(description: ModelDescription, tensors: SafetensorsFile['t
 
 const isSame = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((size, k) => size === b[k]);
-
-/** Whole numbers without their scales are no weights. */
-function refuseInt8(tensors: SafetensorsFile['tensors']): void {
-  if (![...tensors.values()].some(({ dtype }) => dtype === 'I8')) return;
-  foreign('it has int8 tensors where float32 ones belong', 'save the model without quantising it');
-}
 
 /**
  * FNV-1a over words of 32 bits: of everything in a trainer's file, since a bit that flips in a
@@ -291,89 +285,4 @@ export function loadTrainer(trainer: Trainer, source: Source): Required<Extras> 
     foreign(`it is of another trainer: ${(error as Error).message}`, OF_ANOTHER);
   }
   return extras;
-}
-
-/** The first of names that may be many and long. */
-function list(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).map(shorten);
-  const more = names.length - shown.length;
-  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
-}
-
-/** What a name tells about layers that this package cannot build. */
-function hintFor(unexpected: readonly string[], missing: readonly string[]): string {
-  if (unexpected.some((name) => name.endsWith('_reverse')))
-    return 'describe the layers with bidirectional: true';
-  if (unexpected.some((name) => name.includes('weight_hr_')))
-    return 'describe the layers with projSize';
-  if (missing.length > 0 && missing.every((name) => name.includes('bias'))) {
-    return 'describe the layers with bias: false';
-  }
-  if (unexpected.length > 0 && unexpected.every((name) => name.includes('bias'))) {
-    return 'describe the layers with bias: true';
-  }
-  return 'name the layers as the modules of the state_dict, and pass { prefix } for a part of it';
-}
-
-/**
- * A module that is itself the one layer of the model has entries without a layer's name: they get
- * it.
- */
-function nameBare(found: StateDict, model: Model): StateDict {
-  const { layers } = model.description;
-  const own = `${layers[0]!.name}.`;
-  if (layers.length > 1 || [...found.keys()].some((name) => name.startsWith(own))) return found;
-  return new Map([...found].map(([name, tensor]) => [own + name, tensor]));
-}
-
-/**
- * A tied weight has two names in PyTorch; a file has it under both or one of them. It is kept under
- * that of the table.
- */
-function untie(found: StateDict, model: Model): StateDict {
-  const kept = new Map(found);
-  for (const layer of model.description.layers) {
-    if (!('tied' in layer)) continue;
-    const [name, table] = [`${layer.name}.weight`, `${layer.tied}.weight`];
-    const copy = found.get(name);
-    if (!copy) continue;
-    const { data } = found.get(table) ?? copy;
-    if (data.length !== copy.data.length || data.some((value, k) => value !== copy.data[k])) {
-      foreign(`"${name}" and "${table}" differ`, 'describe the layers without "tied"');
-    }
-    kept.delete(name);
-    kept.set(table, found.get(table) ?? copy);
-  }
-  return kept;
-}
-
-/**
- * Loads the `state_dict` of a PyTorch module whose `nn.RNN`, `nn.LSTM`, `nn.GRU`, `nn.Linear` and
- * `nn.Embedding` bear the names of the model's layers (written with `safetensors.torch.save_file`).
- * With `prefix`, only the entries whose names begin with it, without it.
- */
-export function loadPytorch(model: Model, source: Source, options: { prefix?: string } = {}): void {
-  const store = storeOf(model);
-  const { prefix = '' } = readOptions('options', options, ['prefix']);
-  const { tensors } = open(source);
-  refuseInt8(tensors);
-  const found = untie(nameBare(below(tensors, checkText('options.prefix', prefix)), model), model);
-  const wanted = new Map(store.parameters.map(({ name, shape }) => [name, shape]));
-  const missing = [...wanted.keys()].filter((name) => !found.has(name));
-  const unexpected = [...found.keys()].filter((name) => !wanted.has(name));
-  if (missing.length > 0 || unexpected.length > 0) {
-    const parts = ['the state_dict does not fit the model'];
-    if (missing.length > 0) parts.push(`missing: ${list(missing)}`);
-    if (unexpected.length > 0) parts.push(`unexpected: ${list(unexpected)}`);
-    throw new GatefoldError('ERR_FORMAT', [...parts, hintFor(unexpected, missing)].join('; '));
-  }
-  const differ = [...wanted].filter(([name, shape]) => !isSame(found.get(name)!.shape, shape));
-  if (differ.length > 0) {
-    const shapes = differ.map(([name, shape]) => {
-      return `${name} [${found.get(name)!.shape.join(', ')}] for [${shape.join(', ')}]`;
-    });
-    const message = `the state_dict has other sizes than the model: ${list(shapes)}; describe the sizes it was trained with`;
-    throw new GatefoldError('ERR_FORMAT', message);
-  }
-  model.loadStateDict(found);
 }

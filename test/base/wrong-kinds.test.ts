@@ -5,6 +5,7 @@
  */
 import { afterAll, describe, expect, it } from 'vitest';
 import * as data from '../../src/data/index.ts';
+import * as pytorch from '../../src/formats/pytorch.ts';
 import * as safetensors from '../../src/formats/safetensors.ts';
 import * as core from '../../src/hosts/core.ts';
 import * as main from '../../src/hosts/default.ts';
@@ -346,7 +347,9 @@ const CALLS: Record<string, Call> = {
   'reduceOnPlateau.report': call([1], (loss) => new main.ReduceOnPlateau(0.1).report(loss)),
   saveModel: call([model, { note: 'text' }], safetensors.saveModel),
   loadModel: call([engine, bytes], safetensors.loadModel),
-  loadPytorch: call([model, bytes, {}], safetensors.loadPytorch),
+  loadPytorch: call([engine, bytes, { description }], pytorch.loadPytorch),
+  readPytorch: call([bytes, { description }], pytorch.readPytorch),
+  describeModule: call([pytorch.readPytorch(bytes), 'gru', 'linear'], pytorch.describeModule),
   saveTrainer: call([makeTrainer(), {}], safetensors.saveTrainer),
   loadTrainer: call([makeTrainer(), run], safetensors.loadTrainer),
   readSafetensors: call([bytes, {}], safetensors.readSafetensors),
@@ -392,7 +395,7 @@ it('mismatches of data and trainer are named before the first update', async () 
 });
 
 it('the calls are of all functions that the entries export', () => {
-  const entries = [main, core, worklet, data, kernelsEntry, safetensors, threads];
+  const entries = [main, core, worklet, data, kernelsEntry, pytorch, safetensors, threads];
   const names = entries.flatMap((entry) =>
     Object.entries(entry).flatMap(([name, value]) =>
       OTHER.includes(name) || !value ? [] : [name],
@@ -403,7 +406,7 @@ it('the calls are of all functions that the entries export', () => {
 });
 
 it('and of all their methods that take something', () => {
-  const faces = { main, core, data, kernels: kernelsEntry, safetensors, threads };
+  const faces = { main, core, data, kernels: kernelsEntry, pytorch, safetensors, threads };
   const covered = new Set(Object.keys(CALLS).map((name) => name.split(',')[0]!.toLowerCase()));
   const methods = (publicFunctions(faces as never) as readonly string[]).filter((name) => {
     const [type, method] = name.split('.');

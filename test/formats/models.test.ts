@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   loadModel,
-  loadPytorch,
   loadTrainer,
   readSafetensors,
   saveModel,
   saveTrainer,
   writeSafetensors,
 } from '../../src/formats/safetensors.ts';
+import { loadPytorch, readPytorch } from '../../src/formats/pytorch.ts';
 import { Engine, GatefoldError, Model, Trainer } from '../../src/hosts/default.ts';
 import type { LayerSpec, StateDict, Tensor } from '../../src/hosts/default.ts';
 
@@ -222,10 +222,12 @@ describe('loadPytorch', () => {
       [stateDict('', bare)],
       [stateDict('encoder.rnn.', bare), 'encoder.rnn.'],
     ];
+    const { description } = lstm();
     for (const [bytes, prefix] of files) {
-      const model = lstm();
-      loadPytorch(model, bytes, { prefix });
-      expect(model.stateDict()).toEqual(expected);
+      for (const given of new Set([prefix, undefined])) {
+        const model = loadPytorch(engine, bytes, { description, prefix: given });
+        expect(model.stateDict()).toEqual(expected);
+      }
     }
   });
 
@@ -245,12 +247,21 @@ describe('loadPytorch', () => {
     ['names without end', addMany, /unexpected: lstm.x0, .*lstm.x5 and 94 more/],
     ['a name that paints a terminal', add('lstm.\x1b[31m'), /unexpected: lstm.\\u001b\[31m/],
     ['another size', add('lstm.bias_hh_l0'), /lstm.bias_hh_l0 \[1\] for \[8\]/],
-  ])('refuses %s, and changes nothing', (_, edit, message) => {
-    const model = lstm();
-    const before = model.stateDict();
+  ])('refuses %s, and takes no memory', (_, edit, message) => {
+    const { description } = lstm();
+    const before = engine.bytes;
     const bytes = altered(stateDict(''), {}, edit);
-    expect(refusal(() => loadPytorch(model, bytes)).message).toMatch(message);
-    expect(model.stateDict()).toEqual(before);
+    expect(refusal(() => loadPytorch(engine, bytes, { description })).message).toMatch(message);
+    expect(engine.bytes).toBe(before);
+  });
+
+  it('gives an existing model what it reads', () => {
+    const model = lstm();
+    const bytes = stateDict('net.');
+    model.loadStateDict(readPytorch(bytes, { description: model.description }).tensors);
+    expect(model.stateDict()).toEqual(
+      loadPytorch(engine, bytes, { description: model.description }).stateDict(),
+    );
   });
 
   function add(name: string): (all: Map<string, Tensor>) => void {

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadPytorch, readSafetensors } from '../../src/formats/safetensors.ts';
-import { Model, Trainer } from '../../src/hosts/default.ts';
-import type { Engine, TrainerOptions } from '../../src/hosts/default.ts';
+import { loadPytorch } from '../../src/formats/pytorch.ts';
+import { readSafetensors } from '../../src/formats/safetensors.ts';
+import { Trainer } from '../../src/hosts/default.ts';
+import type { Engine, Model, TrainerOptions } from '../../src/hosts/default.ts';
 import type { LayerState, StateDict } from '../../src/base/tensor.ts';
 import type { LayerSpec } from '../../src/ops/index.ts';
 import { createEngine, variants } from '../support/engines.ts';
@@ -69,8 +70,8 @@ describe.each(variants)('PyTorch and %s SIMD', (variant) => {
     const [, , inputSize] = tensor(`${prefix}.x`).shape;
     const [, , hiddenSize] = tensor(`${prefix}.output`).shape;
     const spec = { ...LAYERS[name]!(layers, hiddenSize!), inputSize } as LayerSpec;
-    const model = Model.create(engine, { layers: [spec] });
-    loadPytorch(model, golden, { prefix: `${prefix}.param.` });
+    const options = { description: { layers: [spec] }, prefix: `${prefix}.param.` };
+    const model = loadPytorch(engine, golden, options);
     return { model, layer: `${model.description.layers[0]!.name}.` };
   }
 
@@ -131,14 +132,12 @@ describe.each(variants)('PyTorch and %s SIMD', (variant) => {
   it('embedding, LSTM and linear layer: losses and parameters of three steps', () => {
     const [numEmbeddings, embeddingDim] = tensor('text.param.embedding.weight').shape;
     const [, hiddenSize] = tensor('text.param.lstm.weight_hh_l0').shape;
-    const model = Model.create(engine, {
-      layers: [
-        { type: 'embedding', numEmbeddings: numEmbeddings!, embeddingDim: embeddingDim! },
-        { type: 'lstm', hiddenSize: hiddenSize! },
-        { type: 'linear', outFeatures: numEmbeddings! },
-      ],
-    });
-    loadPytorch(model, golden, { prefix: 'text.param.' });
+    const layers: LayerSpec[] = [
+      { type: 'embedding', numEmbeddings: numEmbeddings!, embeddingDim: embeddingDim! },
+      { type: 'lstm', hiddenSize: hiddenSize! },
+      { type: 'linear', outFeatures: numEmbeddings! },
+    ];
+    const model = loadPytorch(engine, golden, { description: { layers }, prefix: 'text.param.' });
     const [steps, batch] = tensor('text.x').shape as [number, number];
     const trainer = Trainer.create(model, {
       batch,

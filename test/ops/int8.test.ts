@@ -5,11 +5,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   loadModel,
-  loadPytorch,
   readSafetensors,
   saveModel,
   writeSafetensors,
 } from '../../src/formats/safetensors.ts';
+import { loadPytorch } from '../../src/formats/pytorch.ts';
 import { kernelsOf } from '../../src/engine/engine.ts';
 import { Model, TextBatches, Trainer, Vocabulary, gradientFlow } from '../../src/hosts/default.ts';
 import type {
@@ -809,7 +809,10 @@ describe('refusals', () => {
     const whole = loadModel(engine, altered('lstm.weight_ih_l0', 12));
     expect(whole.stateDict().get('lstm.weight_ih_l0')!.data[1]).toBeGreaterThan(0);
     const plain = create([{ type: 'lstm', inputSize: 2, hiddenSize: 3 }]);
-    expect(refusal(() => loadPytorch(plain, saveModel(small)))).toBe('ERR_FORMAT');
+    const { description } = plain;
+    expect(refusal(() => loadPytorch(engine, saveModel(small), { description }))).toBe(
+      'ERR_FORMAT',
+    );
     const { tensors, metadata } = readSafetensors(saveModel(small));
     const claim = JSON.stringify(plain.description);
     const disguised = writeSafetensors(

@@ -3,12 +3,8 @@
  * and against float64.
  */
 import { afterAll, describe, expect, it } from 'vitest';
-import {
-  loadModel,
-  loadPytorch,
-  saveModel,
-  writeSafetensors,
-} from '../../src/formats/safetensors.ts';
+import { loadModel, saveModel, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { loadPytorch } from '../../src/formats/pytorch.ts';
 import { Model, Trainer } from '../../src/hosts/default.ts';
 import type { StateDict } from '../../src/base/tensor.ts';
 import type { LayerSpec, ModelDescription } from '../../src/ops/index.ts';
@@ -139,9 +135,8 @@ describe.each(variants)('tied weights, %s SIMD', (variant) => {
     const load = (change: (tensors: StateDict) => void): StateDict => {
       const tensors = new Map(own);
       change(tensors);
-      const model = Model.create(engine, { layers });
-      loadPytorch(model, writeSafetensors(tensors));
-      return model.stateDict();
+      const description = { layers };
+      return loadPytorch(engine, writeSafetensors(tensors), { description }).stateDict();
     };
     expect(load((tensors) => tensors.set('head.weight', weight))).toEqual(own);
     const other = load((tensors) => {

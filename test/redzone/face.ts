@@ -3,6 +3,7 @@ export * as core from '../../src/hosts/core.ts';
 export * as data from '../../src/data/index.ts';
 export * as kernels from '../../src/kernels/index.ts';
 export * as main from '../../src/hosts/default.ts';
+export * as pytorch from '../../src/formats/pytorch.ts';
 export * as safetensors from '../../src/formats/safetensors.ts';
 export * as threads from '../../src/threads/index.ts';
 export { kernelsOf } from '../../src/engine/engine.ts';

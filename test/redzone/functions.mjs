@@ -24,8 +24,8 @@ function ofClass(name, type) {
 }
 
 /** The names of all that a user can call. */
-export function publicFunctions({ core, data, kernels, main, safetensors, threads }) {
-  const names = [core, data, kernels, main, safetensors, threads].flatMap((entry) =>
+export function publicFunctions({ core, data, kernels, main, pytorch, safetensors, threads }) {
+  const names = [core, data, kernels, main, pytorch, safetensors, threads].flatMap((entry) =>
     Object.entries(entry)
       .filter(([, value]) => typeof value === 'function')
       .flatMap(([name, value]) => (isClass(value) ? ofClass(name, value) : [name])),

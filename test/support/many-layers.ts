@@ -1,13 +1,9 @@
 /**
  * What models of very many small layers cost: every call on the way must be linear in their number.
  */
-import {
-  loadModel,
-  loadPytorch,
-  loadTrainer,
-  readSafetensors,
-} from '../../src/formats/safetensors.ts';
+import { loadModel, loadTrainer, readSafetensors } from '../../src/formats/safetensors.ts';
 import { saveModel, saveTrainer, writeSafetensors } from '../../src/formats/safetensors.ts';
+import { readPytorch } from '../../src/formats/pytorch.ts';
 import { Model, Trainer, gradientFlow } from '../../src/hosts/default.ts';
 import type { Engine, LayerSpec, ModelDescription } from '../../src/hosts/default.ts';
 import { cpuMs } from './cpu.ts';
@@ -87,7 +83,7 @@ export function costsOf(engine: Engine, description: ModelDescription): Map<stri
   const bytes = timed('saveModel', () => saveModel(model));
   timed('loadModel', () => loadModel(engine, readSafetensors(bytes, READ))).dispose();
   const file = readSafetensors(writeSafetensors(parameters), READ);
-  timed('loadPytorch', () => loadPytorch(model, file));
+  timed('readPytorch', () => readPytorch(file, { description }));
   const names = [...new Set([...parameters.keys()].map((name) => name.split('.')[0]!))];
   const trainer = timed('Trainer.create', () =>
     Trainer.create(model, {

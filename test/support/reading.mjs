@@ -6,6 +6,7 @@ import process from 'node:process';
 const [what, path] = process.argv.slice(2);
 const { Engine, Model, loadModelFile } = await import('../../dist/node.js');
 const formats = await import('../../dist/formats/safetensors.js');
+const { loadPytorch } = await import('../../dist/formats/pytorch.js');
 
 const memory = (kind) =>
   1024 * Number(new RegExp(`${kind}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status'))[1]);
@@ -15,7 +16,6 @@ const LAYERS = [
 ];
 
 const engine = await Engine.create({ simd: 'deterministic' });
-const create = () => Model.create(engine, { layers: LAYERS }, { init: 'zeros' });
 const work = {
   read: () => {
     const bytes = readFileSync(path);
@@ -27,7 +27,7 @@ const work = {
     return { size, held, seconds: (user + system) / 1e6 };
   },
   file: () => loadModelFile(engine, path),
-  pytorch: () => formats.loadPytorch(create(), readFileSync(path)),
+  pytorch: () => loadPytorch(engine, readFileSync(path), { description: { layers: LAYERS } }),
 };
 // Code that has been compiled is no part of it.
 formats

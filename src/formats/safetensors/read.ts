@@ -52,9 +52,18 @@ export interface SafetensorsTensor extends Tensor {
   readonly dtype: string;
 }
 
+/** A tensor of a dtype without a float32 form here: its data are not read. */
+export interface SkippedTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
 export interface SafetensorsFile {
   /** In the order of the file's data. */
   readonly tensors: Map<string, SafetensorsTensor>;
+  /** Tensors of all dtypes but F32, F64, F16, BF16 and I8. */
+  readonly skipped: readonly SkippedTensor[];
   /** Has no prototype: any name may be a key. */
   readonly metadata: Record<string, string>;
 }
@@ -190,19 +199,12 @@ function checkLayout(entries: readonly Entry[], dataBytes: number): void {
   if (expected < dataBytes) refuse('bytes follow its last tensor', SAVE_AGAIN);
 }
 
-function checkConvertible(entries: readonly Entry[], maxBytes: number): void {
+function checkSize(entries: readonly Entry[], maxBytes: number): void {
   let total = 0;
-  for (const { number, dtype, shape } of entries) {
-    if (!CONVERT.has(dtype)) {
-      const message = `tensor ${number} of the file is ${dtype}; gatefold reads F32, F64, F16, BF16 and I8: convert it before saving`;
-      throw new GatefoldError('ERR_UNSUPPORTED', message);
-    }
-    total += 4 * shape.reduce((product, size) => product * size, 1);
-  }
-  if (total > maxBytes) {
-    const message = `the file's tensors take ${total} bytes as f32, above the limit of ${maxBytes}; pass { maxBytes: ${total} } if you trust it`;
-    throw new GatefoldError('ERR_MEMORY', message);
-  }
+  for (const { shape } of entries) total += 4 * shape.reduce((product, size) => product * size, 1);
+  if (total <= maxBytes) return;
+  const message = `the file's tensors take ${total} bytes as f32, above the limit of ${maxBytes}; pass { maxBytes: ${total} } if you trust it`;
+  throw new GatefoldError('ERR_MEMORY', message);
 }
 
 /** The difference of a number with itself is 0, that of NaN or an infinity is none. */
@@ -248,17 +250,23 @@ export function viewSafetensors(
   const entries = names.map((name, i) => readEntry(name, i + 1, header[name]));
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkLayout(entries, bytes.length - dataStart);
-  checkConvertible(entries, maxBytes);
+  const converts = ({ dtype }: Entry): boolean => CONVERT.has(dtype);
+  checkSize(entries.filter(converts), maxBytes);
 
   const tensors = new Map<string, SafetensorsTensor>();
+  const skipped: SkippedTensor[] = [];
   for (const { name, number, dtype, shape, begin, end } of entries) {
-    const view = bytes.subarray(dataStart + begin, dataStart + end);
-    const converted = CONVERT.get(dtype)!(view);
+    const convert = CONVERT.get(dtype);
+    if (!convert) {
+      skipped.push({ name, dtype, shape });
+      continue;
+    }
+    const converted = convert(bytes.subarray(dataStart + begin, dataStart + end));
     const data = isOwn && converted.buffer === bytes.buffer ? converted.slice() : converted;
     if (options.checkFinite && !areFinite(data)) {
       refuse(`tensor ${number} of its header holds NaN or infinity`, 'it comes from a failed run');
     }
     tensors.set(name, { dtype, shape, data });
   }
-  return { tensors, metadata };
+  return { tensors, skipped, metadata };
 }

@@ -26,13 +26,14 @@ ofModel('loadPytorch', 0.8, (model, random, world) => {
     tensors.set(prefix + name, { shape, data: problem.parameter(random, name, data) });
   }
   const file = safetensors.writeSafetensors(tensors);
+  const { description } = model.sides[0];
   const spots = [
     [[0], wrong.bytes],
     [[1, 'prefix'], () => ({ value: 'other.', expect: 'bad' })],
   ];
-  return call(random, [file, { prefix }], spots, {
-    touches: [model],
-    run: (side, ...given) => side.face.safetensors.loadPytorch(side.of(model), ...given),
+  return call(random, [file, { prefix, description }], spots, {
+    run: (side, ...given) => side.face.pytorch.loadPytorch(side.of(world.all.engine[0]), ...given),
+    keep: keepModel(world),
   });
 });
 ofTrainer('saveTrainer', 0.5, (trainer) => ({
