@@ -611,7 +611,7 @@ export const tf1 = {
   toRnn: (parameters: CellParameters): Tf1Cell => toTf1(parameters, OWN.rnn, [TF1.rnn])[0]!,
 };
 
-/** A layer of a NAM file: a matrix for x and h side by side, a bias, and what h and c begin with. */
+/** A layer of a NAM file: a matrix for x and h side by side, a bias, the initial states. */
 export interface NamCell {
   /** [4H, I + H]. */
   readonly weight: Tensor;
