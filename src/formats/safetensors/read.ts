@@ -10,11 +10,11 @@
  * (huggingface/safetensors, `tensor.rs`) and those that JavaScript adds, all of them before it
  * allocates. No message repeats what the file says.
  */
-import { isBuffer, isOf, owned } from '../../base/arrays.ts';
 import { checkInteger, checkKeys } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Tensor } from '../../base/tensor.ts';
 import { CONVERT, DTYPE_BITS } from './dtypes.ts';
+import { asBytes } from '../shared/bytes.ts';
 import { scanJson } from '../shared/json-scan.ts';
 import { decodeUtf8, hasLoneSurrogate } from '../../base/utf8.ts';
 
@@ -203,22 +203,6 @@ function checkConvertible(entries: readonly Entry[], maxBytes: number): void {
     const message = `the file's tensors take ${total} bytes as f32, above the limit of ${maxBytes}; pass { maxBytes: ${total} } if you trust it`;
     throw new GatefoldError('ERR_MEMORY', message);
   }
-}
-
-/**
- * The bytes through a plain view: `slice` of Node's Buffer does not copy. Nobody changes them while
- * they are read.
- */
-function asBytes(source: unknown): Uint8Array {
-  if (isOf('Uint8Array', source)) return owned('Uint8Array', source);
-  try {
-    if (isBuffer(source)) return new Uint8Array(source);
-  } catch {
-    // A buffer that has been transferred away takes no view.
-  }
-  const message =
-    '"bytes" expected the file as a Uint8Array or an ArrayBuffer that has not been transferred';
-  throw new GatefoldError('ERR_ARGUMENT', message);
 }
 
 /** The difference of a number with itself is 0, that of NaN or an infinity is none. */
