@@ -8,7 +8,9 @@
 //   gatefold/kernels
 //   gatefold/threads
 //   gatefold/threads/worker
+//   gatefold/formats/audio
 //   gatefold/formats/layouts
+//   gatefold/formats/npz
 //   gatefold/formats/safetensors
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
@@ -136,6 +138,14 @@ interface AttentionSpec {
   readonly causal?: boolean;
   readonly inputSizes?: readonly number[];
 }
+
+// gatefold/formats/audio
+interface AudioOptions {
+  readonly description?: ModelDescription;
+}
+
+// gatefold/formats/audio
+type AudioSource = Uint8Array | ArrayBuffer | string | object;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
@@ -599,6 +609,13 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
+// gatefold/formats/audio
+interface ImportedModel {
+  readonly description: ModelDescription;
+  readonly tensors: StateDict;
+  readonly metadata: Metadata;
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
   readonly type: 'indrnn';
@@ -949,6 +966,37 @@ class Normalizer {
   static fit(rows: ArrayLike<number>, features?: number): Normalizer;
   apply(rows: ArrayLike<number>): Float32Array;
   undo(rows: ArrayLike<number>, columns?: readonly number[]): Float32Array;
+}
+
+// gatefold/formats/npz
+interface NpyArray {
+  readonly shape: readonly number[];
+  readonly data: NpyData;
+  readonly dtype: string;
+}
+
+// gatefold/formats/npz
+type NpyData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
+
+// gatefold/formats/npz
+interface NpySource {
+  readonly shape: readonly number[];
+  readonly data: NpyData;
+}
+
+// gatefold/formats/npz
+interface NpzOptions {
+  readonly maxBytes?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1667,6 +1715,9 @@ const layouts: {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function linearDecay(rate: number): Schedule;
 
+// gatefold/formats/audio
+function loadAudio(engine: Engine, source: AudioSource, options?: AudioOptions): Model;
+
 // gatefold/worklet, gatefold/formats/safetensors
 function loadModel(engine: Engine, source: Source): Model;
 
@@ -1703,6 +1754,15 @@ const onnx: {
   rnn: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout) => CellParameters;
   toRnn: (...directions: readonly CellParameters[]) => OnnxCell;
 };
+
+// gatefold/formats/audio
+function readAudio(source: AudioSource, options?: AudioOptions): ImportedModel;
+
+// gatefold/formats/npz
+function readNpy(bytes: Uint8Array | ArrayBuffer): NpyArray;
+
+// gatefold/formats/npz
+function readNpz(bytes: Uint8Array | ArrayBuffer, options?: NpzOptions): Map<string, NpyArray>;
 
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
@@ -1791,6 +1851,15 @@ function topK(row: Float32Array, k: number): RankedClass[];
 
 // gatefold, gatefold/node
 function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
+
+// gatefold/formats/npz
+function writeNpy(array: NpySource): Uint8Array;
+
+// gatefold/formats/npz
+function writeNpz(arrays: ReadonlyMap<string, NpySource>): Uint8Array;
+
+// gatefold/formats/audio
+function writeRtneural(model: Model): Uint8Array;
 
 // gatefold/formats/safetensors
 function writeSafetensors(

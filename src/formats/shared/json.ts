@@ -1,7 +1,7 @@
 /**
  * JSON of model files: few names, and millions of numbers in lists within lists. `JSON.parse` makes
- * a value of each list and number, tens of bytes for two of the text. This parser keeps numbers side
- * by side in one array and makes a value only of what is none; it walks without recursion.
+ * a value of each list and number, tens of bytes for two of the text. This parser keeps numbers
+ * side by side in one array and makes a value only of what is none; it walks without recursion.
  */
 import { GatefoldError } from '../../base/errors.ts';
 import { decodeUtf8 } from '../../base/utf8.ts';
