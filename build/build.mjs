@@ -62,6 +62,7 @@ const ENTRIES = {
   'formats/layouts': 'src/formats/layouts.ts',
   'formats/npz': 'src/formats/npz.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
+  'formats/tf1': 'src/formats/tf1.ts',
   cli: 'src/cli/index.ts',
 };
 

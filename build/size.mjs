@@ -28,6 +28,7 @@ export const BUDGETS = [
   { file: 'formats/npz.js', gzip: 10 * KB },
   { file: 'formats/layouts.js', gzip: 7 * KB },
   { file: 'formats/safetensors.js', gzip: 55 * KB },
+  { file: 'formats/tf1.js', gzip: 64 * KB },
   { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 76 * KB },
 ];
 
@@ -63,6 +64,7 @@ export const PROGRAMS = {
   'the primitives alone': { core: ['Engine'], kernels: ['Kernels'] },
   'reading audio models': { on: 'inference', 'formats/audio': ['loadAudio'] },
   'writing audio models': { on: 'reading audio models', 'formats/audio': ['writeRtneural'] },
+  'reading TensorFlow 1': { on: 'inference', 'formats/tf1': ['loadTf1'] },
   'arrays of NumPy alone': { 'formats/npz': ['readNpz', 'writeNpz'] },
   'layouts alone': { 'formats/layouts': ['layouts'] },
   'safetensors alone': { 'formats/safetensors': ['readSafetensors', 'writeSafetensors'] },

@@ -676,10 +676,32 @@ type JoinType = 'add' | 'subtract' | 'multiply' | 'divide' | 'average';
 type Keras1Cell = Readonly<Record<string, Tensor>>;
 
 // gatefold/formats/layouts
+interface Keras1Layouts {
+  lstm(arrays: Keras1Cell): CellParameters;
+  toLstm(parameters: CellParameters): Keras1Cell;
+  gru(arrays: Keras1Cell): CellParameters;
+  toGru(parameters: CellParameters): Keras1Cell;
+  rnn(arrays: Keras1Cell): CellParameters;
+  toRnn(parameters: CellParameters): Keras1Cell;
+}
+
+// gatefold/formats/layouts
 interface KerasCell {
   readonly kernel: Tensor;
   readonly recurrent: Tensor;
   readonly bias?: Tensor;
+}
+
+// gatefold/formats/layouts
+interface KerasLayouts {
+  lstm(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  toLstm(parameters: CellParameters): KerasCell;
+  gru(kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout): CellParameters;
+  toGru(parameters: CellParameters, options?: GruLayout): KerasCell;
+  rnn(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  toRnn(parameters: CellParameters): KerasCell;
+  dense(kernel: Tensor): Tensor;
+  conv1d(kernel: Tensor): Tensor;
 }
 
 // gatefold/kernels
@@ -785,6 +807,21 @@ type LayerSpec = Reads & AnySpec;
 interface LayerState {
   readonly h: Float32Array;
   readonly c?: Float32Array;
+}
+
+// gatefold/formats/layouts
+interface Layouts {
+  readonly keras: KerasLayouts;
+  readonly keras1: Keras1Layouts;
+  readonly onnx: OnnxLayouts;
+  readonly tf1: Tf1Layouts;
+  readonly nam: NamLayouts;
+  toStateDict(layer: string, parameters: CellParameters, place?: CellPlace): StateDict;
+  fromStateDict(
+    state: ReadonlyMap<string, Tensor>,
+    layer: string,
+    place?: CellPlace,
+  ): CellParameters;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -952,6 +989,12 @@ interface NamCell {
   readonly c0: Tensor;
 }
 
+// gatefold/formats/layouts
+interface NamLayouts {
+  lstm(weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor): CellParameters;
+  toLstm(given: CellParameters): NamCell;
+}
+
 // no entry, but others name it
 type Named = Readonly<Record<string, Float32Array>>;
 
@@ -1014,6 +1057,16 @@ interface OnnxCell {
 interface OnnxLayout {
   readonly direction?: 0 | 1;
   readonly inputForget?: boolean;
+}
+
+// gatefold/formats/layouts
+interface OnnxLayouts {
+  lstm(W: Tensor, R: Tensor, B?: Tensor, P?: Tensor, options?: OnnxLayout): CellParameters;
+  toLstm(...directions: readonly CellParameters[]): OnnxCell;
+  gru(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  toGru(...directions: readonly CellParameters[]): OnnxCell;
+  rnn(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  toRnn(...directions: readonly CellParameters[]): OnnxCell;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1467,6 +1520,19 @@ interface Tf1Cell {
 }
 
 // gatefold/formats/layouts
+interface Tf1Layouts {
+  lstm(kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout): CellParameters;
+  toLstm(parameters: CellParameters, options?: Tf1LstmLayout): Tf1Cell;
+  gru(gates: Tf1Cell, candidate: Tf1Cell): CellParameters;
+  toGru(parameters: CellParameters): {
+    gates: Tf1Cell;
+    candidate: Tf1Cell;
+  };
+  rnn(kernel: Tensor, bias: Tensor): CellParameters;
+  toRnn(parameters: CellParameters): Tf1Cell;
+}
+
+// gatefold/formats/layouts
 interface Tf1LstmLayout {
   readonly forgetBias?: number;
 }
@@ -1651,13 +1717,6 @@ function cosineDecay(
 // gatefold/node
 function enableFastLane(): FastLane;
 
-// no entry, but others name it
-function fromStateDict(
-  state: ReadonlyMap<string, Tensor>,
-  layer: string,
-  place?: CellPlace,
-): CellParameters;
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function gradientFlow(model: Model, given: FlowBatch): GradientFlow;
 
@@ -1673,28 +1732,6 @@ function greedyCtc(
   },
 ): number[][];
 
-// no entry, but others name it
-const keras: {
-  lstm: (kernel: Tensor, recurrent: Tensor, bias?: Tensor) => CellParameters;
-  toLstm: (parameters: CellParameters) => KerasCell;
-  gru: (kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout) => CellParameters;
-  toGru: (parameters: CellParameters, options?: GruLayout) => KerasCell;
-  rnn: (kernel: Tensor, recurrent: Tensor, bias?: Tensor) => CellParameters;
-  toRnn: (parameters: CellParameters) => KerasCell;
-  dense: (kernel: Tensor) => Tensor;
-  conv1d: (kernel: Tensor) => Tensor;
-};
-
-// no entry, but others name it
-const keras1: {
-  lstm: (arrays: Keras1Cell) => CellParameters;
-  toLstm: (parameters: CellParameters) => Keras1Cell;
-  gru: (arrays: Keras1Cell) => CellParameters;
-  toGru: (parameters: CellParameters) => Keras1Cell;
-  rnn: (arrays: Keras1Cell) => CellParameters;
-  toRnn: (parameters: CellParameters) => Keras1Cell;
-};
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function labelErrorRate(
   found: readonly (readonly number[])[],
@@ -1702,15 +1739,7 @@ function labelErrorRate(
 ): number;
 
 // gatefold/formats/layouts
-const layouts: {
-  readonly keras: typeof keras;
-  readonly keras1: typeof keras1;
-  readonly onnx: typeof onnx;
-  readonly tf1: typeof tf1;
-  readonly nam: typeof nam;
-  readonly toStateDict: typeof toStateDict;
-  readonly fromStateDict: typeof fromStateDict;
-};
+const layouts: Layouts;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function linearDecay(rate: number): Schedule;
@@ -1738,22 +1767,6 @@ function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
 // gatefold/node
 function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>>;
-
-// no entry, but others name it
-const nam: {
-  lstm: (weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor) => CellParameters;
-  toLstm: (given: CellParameters) => NamCell;
-};
-
-// no entry, but others name it
-const onnx: {
-  lstm: (W: Tensor, R: Tensor, B?: Tensor, P?: Tensor, options?: OnnxLayout) => CellParameters;
-  toLstm: (...directions: readonly CellParameters[]) => OnnxCell;
-  gru: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout) => CellParameters;
-  toGru: (...directions: readonly CellParameters[]) => OnnxCell;
-  rnn: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout) => CellParameters;
-  toRnn: (...directions: readonly CellParameters[]) => OnnxCell;
-};
 
 // gatefold/formats/audio
 function readAudio(source: AudioSource, options?: AudioOptions): ImportedModel;
@@ -1829,22 +1842,6 @@ function stepDecay(
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function summary(model: Model, options?: SummaryOptions): string;
-
-// no entry, but others name it
-const tf1: {
-  lstm: (kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout) => CellParameters;
-  toLstm: (parameters: CellParameters, options?: Tf1LstmLayout) => Tf1Cell;
-  gru: (gates: Tf1Cell, candidate: Tf1Cell) => CellParameters;
-  toGru: (parameters: CellParameters) => {
-    gates: Tf1Cell;
-    candidate: Tf1Cell;
-  };
-  rnn: (kernel: Tensor, bias: Tensor) => CellParameters;
-  toRnn: (parameters: CellParameters) => Tf1Cell;
-};
-
-// no entry, but others name it
-function toStateDict(layer: string, parameters: CellParameters, place?: CellPlace): StateDict;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function topK(row: Float32Array, k: number): RankedClass[];
