@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { modelCommands } from './models/commands.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { STATUS_BAD_INPUT, STATUS_NOT_WRITTEN } from './failure.ts';
 import { flow } from './flow.ts';
@@ -140,6 +141,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(trainCommand(finish))
     .addCommand(sampleCommand(finish))
     .addCommand(flowCommand(finish));
+  for (const command of modelCommands(finish)) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().configureOutput({ outputError: (text) => warn(oneLine(text)) });
   }
