@@ -10,8 +10,10 @@
 //   gatefold/threads/worker
 //   gatefold/formats/audio
 //   gatefold/formats/layouts
+//   gatefold/formats/pytorch
 //   gatefold/formats/npz
 //   gatefold/formats/safetensors
+//   gatefold/formats/tf1
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
 //   gatefold/package.json
@@ -609,7 +611,7 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
-// gatefold/formats/audio
+// gatefold/formats/audio, gatefold/formats/tf1
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
@@ -1137,6 +1139,40 @@ interface PreluSpec {
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
 
+// gatefold/formats/pytorch
+interface PytorchFile {
+  readonly tensors: StateDict;
+  readonly skipped: readonly SkippedTensor[];
+  readonly modules: readonly PytorchModule[];
+  readonly proposal?: ModelDescription;
+  readonly problem?: string;
+  readonly metadata: Metadata;
+  readonly description?: ModelDescription;
+}
+
+// gatefold/formats/pytorch
+interface PytorchModule {
+  readonly name: string;
+  readonly layer?: LayerSpec;
+  readonly table?: LayerSpec;
+  readonly isRecurrent: boolean;
+  readonly type?: string;
+  readonly batchFirst?: boolean;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}
+
+// gatefold/formats/pytorch
+interface PytorchOptions {
+  readonly description?: ModelDescription;
+  readonly prefix?: string;
+  readonly rename?: Rename;
+  readonly strict?: boolean;
+  readonly maxBytes?: number;
+}
+
+// gatefold/formats/pytorch
+type PytorchSource = Uint8Array | ArrayBuffer | SafetensorsFile;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Quantization {
   readonly errors: Readonly<Record<string, number>>;
@@ -1212,6 +1248,9 @@ interface ReduceSpec {
 // no entry, but others name it
 type ReduceType = 'reduceMean' | 'reduceSum' | 'reduceMax';
 
+// gatefold/formats/pytorch
+type Rename = Readonly<Record<string, string | readonly string[]>>;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface RepeatSpec {
   readonly type: 'repeat';
@@ -1271,6 +1310,7 @@ type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
 // gatefold/formats/safetensors
 interface SafetensorsFile {
   readonly tensors: Map<string, SafetensorsTensor>;
+  readonly skipped: readonly SkippedTensor[];
   readonly metadata: Record<string, string>;
 }
 
@@ -1393,6 +1433,13 @@ interface SgdOptions extends CommonOptions {
 interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
   readonly description: Model['description'];
+}
+
+// gatefold/formats/safetensors
+interface SkippedTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1536,6 +1583,15 @@ interface Tf1Layouts {
 interface Tf1LstmLayout {
   readonly forgetBias?: number;
 }
+
+// gatefold/formats/tf1
+interface Tf1Options {
+  readonly description?: ModelDescription;
+  readonly forgetBias?: number;
+}
+
+// gatefold/formats/tf1
+type Tf1Source = ReadonlyMap<string, Uint8Array> | Uint8Array | ArrayBuffer;
 
 // gatefold/threads
 interface ThreadWorker {
@@ -1714,6 +1770,9 @@ function cosineDecay(
   },
 ): Schedule;
 
+// gatefold/formats/pytorch
+function describeModule(file: PytorchFile, name: string, head?: string): ImportedModel;
+
 // gatefold/node
 function enableFastLane(): FastLane;
 
@@ -1753,14 +1812,11 @@ function loadModel(engine: Engine, source: Source): Model;
 // gatefold/node
 function loadModelFile(engine: Engine, path: string): Promise<Model>;
 
-// gatefold/formats/safetensors
-function loadPytorch(
-  model: Model,
-  source: Source,
-  options?: {
-    prefix?: string;
-  },
-): void;
+// gatefold/formats/pytorch
+function loadPytorch(engine: Engine, source: PytorchSource, options?: PytorchOptions): Model;
+
+// gatefold/formats/tf1
+function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
 
 // gatefold/formats/safetensors
 function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
@@ -1777,8 +1833,20 @@ function readNpy(bytes: Uint8Array | ArrayBuffer): NpyArray;
 // gatefold/formats/npz
 function readNpz(bytes: Uint8Array | ArrayBuffer, options?: NpzOptions): Map<string, NpyArray>;
 
+// gatefold/formats/pytorch
+function readPytorch(
+  source: PytorchSource,
+  options: PytorchOptions & {
+    readonly description: ModelDescription;
+  },
+): PytorchFile & ImportedModel;
+function readPytorch(source: PytorchSource, options?: PytorchOptions): PytorchFile;
+
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
+
+// gatefold/formats/tf1
+function readTf1(source: Tf1Source, options?: Tf1Options): ImportedModel;
 
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;

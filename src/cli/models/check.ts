@@ -9,9 +9,10 @@ import { createEngine } from '../engine.ts';
 import { fail } from '../failure.ts';
 import { say } from '../output.ts';
 import { ONLY_INPUT, arrayOf, readArrays } from './arrays.ts';
-import type { NumberArray } from './arrays.ts';
+import type { NumberArray } from './files.ts';
 import { callModel } from './call.ts';
-import { openModel, readJson, readOptions } from './open.ts';
+import { readJson } from './files.ts';
+import { openModel, readOptions } from './open.ts';
 import type { OpenModel } from './open.ts';
 import { tableOf } from './table.ts';
 

@@ -78,10 +78,9 @@ export async function measure(path: string, options: MeasureOptions): Promise<nu
 
 /** Elements of matrices, each of which is multiplied and added once at a step. */
 export function productsOf(model: Model): number {
-  const tables = model.description.layers.filter(({ type }) => type === 'embedding');
   return storeOf(model)
-    .parameters.filter(({ shape, node }) => {
-      return shape.length > 1 && !tables.some(({ name }) => name === node.layer);
+    .parameters.filter(({ shape, layout }) => {
+      return shape.length > 1 && ('panels' in layout || 'int8' in layout);
     })
     .reduce((sum, { shape }) => sum + shape.reduce((all, size) => all * size, 1), 0);
 }

@@ -16,8 +16,9 @@ import { isZip, readZip } from '../../formats/shared/zip.ts';
 import { readTf1 } from '../../formats/tf1.ts';
 import { readTfjs } from '../../formats/tfjs.ts';
 import type { Model } from '../../model/model.ts';
-import { naming, readWhole } from '../../node/files.ts';
+import { naming } from '../../node/files.ts';
 import { fail, reasonOf } from '../failure.ts';
+import { readFile, readJson } from './files.ts';
 
 /** A model file of any format that was read, all but an engine. */
 export interface OpenModel {
@@ -37,7 +38,7 @@ export interface OpenModel {
  */
 export type ReaderOptions = Readonly<Record<string, unknown>>;
 
-/** Most bytes of tensors as float32, however they are packed: what the engine of a command holds. */
+/** Most bytes of tensors as float32: what the engine of a command holds. */
 const MAX_BYTES = 2 ** 30;
 const MAX_FILES = 4096;
 const OPEN_BRACE = 0x7b;
@@ -45,25 +46,6 @@ const SPACES: readonly number[] = [0x20, 0x0a, 0x0d, 0x09];
 /** The first field of an ONNX file, `ir_version`, which all exporters write first. */
 const ONNX_FIRST = 0x08;
 const PICKLE = 0x80;
-
-export async function readFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readWhole(path);
-  } catch (error) {
-    if (error instanceof GatefoldError) throw error;
-    return fail(`cannot read ${path}: ${reasonOf(error)}`);
-  }
-}
-
-/** The JSON of a file. */
-export async function readJson(path: string): Promise<unknown> {
-  const text = decodeUtf8(await readFile(path));
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return fail(`${path} is not JSON`);
-  }
-}
 
 /** What a file says of the wiring; `undefined` without one. */
 export async function readOptions(path: string | undefined): Promise<ReaderOptions | undefined> {

@@ -4,7 +4,7 @@ import { createEngine } from '../engine.ts';
 import { fail } from '../failure.ts';
 import type { Model } from '../../model/model.ts';
 import { readArrays, writeArrays } from './arrays.ts';
-import type { NumberArray } from './arrays.ts';
+import type { NumberArray } from './files.ts';
 import { callModel } from './call.ts';
 import { openModel, readOptions } from './open.ts';
 
