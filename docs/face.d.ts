@@ -12,6 +12,7 @@
 //   gatefold/formats/layouts
 //   gatefold/formats/npz
 //   gatefold/formats/safetensors
+//   gatefold/formats/tf1
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
 //   gatefold/package.json
@@ -609,7 +610,7 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
-// gatefold/formats/audio
+// gatefold/formats/audio, gatefold/formats/tf1
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
@@ -1537,6 +1538,15 @@ interface Tf1LstmLayout {
   readonly forgetBias?: number;
 }
 
+// gatefold/formats/tf1
+interface Tf1Options {
+  readonly description?: ModelDescription;
+  readonly forgetBias?: number;
+}
+
+// gatefold/formats/tf1
+type Tf1Source = ReadonlyMap<string, Uint8Array> | Uint8Array | ArrayBuffer;
+
 // gatefold/threads
 interface ThreadWorker {
   postMessage(message: unknown): void;
@@ -1762,6 +1772,9 @@ function loadPytorch(
   },
 ): void;
 
+// gatefold/formats/tf1
+function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
+
 // gatefold/formats/safetensors
 function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
@@ -1779,6 +1792,9 @@ function readNpz(bytes: Uint8Array | ArrayBuffer, options?: NpzOptions): Map<str
 
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
+
+// gatefold/formats/tf1
+function readTf1(source: Tf1Source, options?: Tf1Options): ImportedModel;
 
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;
