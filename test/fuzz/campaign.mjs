@@ -27,15 +27,19 @@ export async function moduleOf(reader) {
   throw new Error(`no reader "${reader}": there are ${readers().join(', ')}`);
 }
 
-/** What the built package exports: all entries of formats in one object, and each by its name. */
-export async function loadGatefold(dist = at('../../dist/')) {
+/**
+ * What the built package exports: all entries of formats in one object, and each by its name. Where
+ * two export the same name, that of the entry `reader` counts.
+ */
+export async function loadGatefold(reader, dist = at('../../dist/')) {
   const main = await import(`${dist}index.js`);
   const names = readdirSync(`${dist}formats`).filter((file) => file.endsWith('.js'));
   const entries = await Promise.all(
     names.map(async (file) => [file.slice(0, -3), await import(`${dist}formats/${file}`)]),
   );
   const all = entries.map(([, exported]) => exported);
-  return Object.assign({}, main, ...all, { formats: Object.fromEntries(entries) });
+  const formats = Object.fromEntries(entries);
+  return Object.assign({}, main, ...all, formats[reader], { formats });
 }
 
 /** Numbers in [0, 1) that follow from one number (splitmix32). */
@@ -105,7 +109,7 @@ export class Inputs {
 
   static async create(reader) {
     const inputs = new Inputs();
-    inputs.#gatefold = await loadGatefold();
+    inputs.#gatefold = await loadGatefold(reader);
     inputs.#module = await moduleOf(reader);
     inputs.seeds = inputs.#module.seeds(inputs.#gatefold);
     await inputs.#renew();

@@ -11,7 +11,7 @@ const MIB = 2 ** 20;
 const SLACK = 24 * MIB;
 
 const module = await moduleOf(reader);
-const gatefold = await loadGatefold();
+const gatefold = await loadGatefold(reader);
 const engine = await gatefold.Engine.create({ simd: 'deterministic' });
 const read = (bytes) => {
   try {

@@ -133,7 +133,7 @@ function stretch(reader, from, count, replay, total, replayed) {
 async function campaign(reader, from, count) {
   const [total, replayed] = [new Tally(), new Tally()];
   const module = await moduleOf(reader);
-  const seeds = module.seeds(await loadGatefold());
+  const seeds = module.seeds(await loadGatefold(reader));
   const started = Date.now();
   let isFirst = true;
   for (let next = from; next < from + count;) {

@@ -8,6 +8,7 @@ import { GatefoldError, shorten } from '../../base/errors.ts';
 import type { Tensor } from '../../base/tensor.ts';
 import { asBytes } from '../shared/bytes.ts';
 import { isMap, isNumbers, parseJson } from '../shared/json.ts';
+import { isAnyMap } from '../shared/maps.ts';
 import { floatsOf, isNpy, openNpy } from '../shared/npy.ts';
 import { isZip, readZip } from '../shared/zip.ts';
 
@@ -95,8 +96,8 @@ function* ofFiles(files: ReadonlyMap<string, Uint8Array>): Generator<[string, Va
 }
 
 function checkFiles(source: unknown): ReadonlyMap<string, Uint8Array> {
-  if (Object.prototype.toString.call(source) === '[object Map]') {
-    const files = [...(source as ReadonlyMap<unknown, unknown>)];
+  if (isAnyMap(source)) {
+    const files = [...source];
     if (files.every(([name, bytes]) => typeof name === 'string' && isOf('Uint8Array', bytes))) {
       return new Map(files.map(([name, bytes]) => [name as string, asBytes(bytes)]));
     }
@@ -107,8 +108,7 @@ function checkFiles(source: unknown): ReadonlyMap<string, Uint8Array> {
 
 /** The variables of a model, without those of its training. */
 export function variablesOf(source: Tf1Source): Variables {
-  const isOne =
-    Object.prototype.toString.call(source) !== '[object Map]' && typeof source === 'object';
+  const isOne = !isAnyMap(source) && typeof source === 'object';
   const found = isOne ? ofNpz(asBytes(source)) : ofFiles(checkFiles(source));
   const variables = new Map<string, Variable>();
   for (const [name, variable] of found) {
