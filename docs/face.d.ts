@@ -1818,6 +1818,9 @@ function loadPytorch(engine: Engine, source: PytorchSource, options?: PytorchOpt
 // gatefold/formats/tf1
 function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
 
+// gatefold/formats/tf1
+function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
+
 // gatefold/formats/safetensors
 function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
