@@ -58,8 +58,11 @@ const ENTRIES = {
   kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
+  'formats/audio': 'src/formats/audio.ts',
   'formats/layouts': 'src/formats/layouts.ts',
+  'formats/npz': 'src/formats/npz.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
+  'formats/tf1': 'src/formats/tf1.ts',
   cli: 'src/cli/index.ts',
 };
 

@@ -24,8 +24,11 @@ export const BUDGETS = [
   { file: 'workerd.js', gzip: 69 * KB },
   { file: 'data.js', gzip: 6 * KB },
   { file: 'kernels.js', gzip: 12 * KB },
+  { file: 'formats/audio.js', gzip: 60 * KB },
+  { file: 'formats/npz.js', gzip: 10 * KB },
   { file: 'formats/layouts.js', gzip: 7 * KB },
   { file: 'formats/safetensors.js', gzip: 55 * KB },
+  { file: 'formats/tf1.js', gzip: 64 * KB },
   { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 76 * KB },
 ];
 
@@ -59,6 +62,10 @@ export const PROGRAMS = {
     threads: ['ThreadedEngine', 'shareModel', 'attachModel', 'releaseModel'],
   },
   'the primitives alone': { core: ['Engine'], kernels: ['Kernels'] },
+  'reading audio models': { on: 'inference', 'formats/audio': ['loadAudio'] },
+  'writing audio models': { on: 'reading audio models', 'formats/audio': ['writeRtneural'] },
+  'reading TensorFlow 1': { on: 'inference', 'formats/tf1': ['loadTf1'] },
+  'arrays of NumPy alone': { 'formats/npz': ['readNpz', 'writeNpz'] },
   'layouts alone': { 'formats/layouts': ['layouts'] },
   'safetensors alone': { 'formats/safetensors': ['readSafetensors', 'writeSafetensors'] },
 };

@@ -8,8 +8,11 @@
 //   gatefold/kernels
 //   gatefold/threads
 //   gatefold/threads/worker
+//   gatefold/formats/audio
 //   gatefold/formats/layouts
+//   gatefold/formats/npz
 //   gatefold/formats/safetensors
+//   gatefold/formats/tf1
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
 //   gatefold/package.json
@@ -136,6 +139,14 @@ interface AttentionSpec {
   readonly causal?: boolean;
   readonly inputSizes?: readonly number[];
 }
+
+// gatefold/formats/audio
+interface AudioOptions {
+  readonly description?: ModelDescription;
+}
+
+// gatefold/formats/audio
+type AudioSource = Uint8Array | ArrayBuffer | string | object;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
@@ -599,6 +610,13 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
+// gatefold/formats/audio, gatefold/formats/tf1
+interface ImportedModel {
+  readonly description: ModelDescription;
+  readonly tensors: StateDict;
+  readonly metadata: Metadata;
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
   readonly type: 'indrnn';
@@ -659,10 +677,32 @@ type JoinType = 'add' | 'subtract' | 'multiply' | 'divide' | 'average';
 type Keras1Cell = Readonly<Record<string, Tensor>>;
 
 // gatefold/formats/layouts
+interface Keras1Layouts {
+  lstm(arrays: Keras1Cell): CellParameters;
+  toLstm(parameters: CellParameters): Keras1Cell;
+  gru(arrays: Keras1Cell): CellParameters;
+  toGru(parameters: CellParameters): Keras1Cell;
+  rnn(arrays: Keras1Cell): CellParameters;
+  toRnn(parameters: CellParameters): Keras1Cell;
+}
+
+// gatefold/formats/layouts
 interface KerasCell {
   readonly kernel: Tensor;
   readonly recurrent: Tensor;
   readonly bias?: Tensor;
+}
+
+// gatefold/formats/layouts
+interface KerasLayouts {
+  lstm(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  toLstm(parameters: CellParameters): KerasCell;
+  gru(kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout): CellParameters;
+  toGru(parameters: CellParameters, options?: GruLayout): KerasCell;
+  rnn(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  toRnn(parameters: CellParameters): KerasCell;
+  dense(kernel: Tensor): Tensor;
+  conv1d(kernel: Tensor): Tensor;
 }
 
 // gatefold/kernels
@@ -768,6 +808,21 @@ type LayerSpec = Reads & AnySpec;
 interface LayerState {
   readonly h: Float32Array;
   readonly c?: Float32Array;
+}
+
+// gatefold/formats/layouts
+interface Layouts {
+  readonly keras: KerasLayouts;
+  readonly keras1: Keras1Layouts;
+  readonly onnx: OnnxLayouts;
+  readonly tf1: Tf1Layouts;
+  readonly nam: NamLayouts;
+  toStateDict(layer: string, parameters: CellParameters, place?: CellPlace): StateDict;
+  fromStateDict(
+    state: ReadonlyMap<string, Tensor>,
+    layer: string,
+    place?: CellPlace,
+  ): CellParameters;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -935,6 +990,12 @@ interface NamCell {
   readonly c0: Tensor;
 }
 
+// gatefold/formats/layouts
+interface NamLayouts {
+  lstm(weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor): CellParameters;
+  toLstm(given: CellParameters): NamCell;
+}
+
 // no entry, but others name it
 type Named = Readonly<Record<string, Float32Array>>;
 
@@ -949,6 +1010,37 @@ class Normalizer {
   static fit(rows: ArrayLike<number>, features?: number): Normalizer;
   apply(rows: ArrayLike<number>): Float32Array;
   undo(rows: ArrayLike<number>, columns?: readonly number[]): Float32Array;
+}
+
+// gatefold/formats/npz
+interface NpyArray {
+  readonly shape: readonly number[];
+  readonly data: NpyData;
+  readonly dtype: string;
+}
+
+// gatefold/formats/npz
+type NpyData =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
+
+// gatefold/formats/npz
+interface NpySource {
+  readonly shape: readonly number[];
+  readonly data: NpyData;
+}
+
+// gatefold/formats/npz
+interface NpzOptions {
+  readonly maxBytes?: number;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -966,6 +1058,16 @@ interface OnnxCell {
 interface OnnxLayout {
   readonly direction?: 0 | 1;
   readonly inputForget?: boolean;
+}
+
+// gatefold/formats/layouts
+interface OnnxLayouts {
+  lstm(W: Tensor, R: Tensor, B?: Tensor, P?: Tensor, options?: OnnxLayout): CellParameters;
+  toLstm(...directions: readonly CellParameters[]): OnnxCell;
+  gru(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  toGru(...directions: readonly CellParameters[]): OnnxCell;
+  rnn(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  toRnn(...directions: readonly CellParameters[]): OnnxCell;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1419,9 +1521,31 @@ interface Tf1Cell {
 }
 
 // gatefold/formats/layouts
+interface Tf1Layouts {
+  lstm(kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout): CellParameters;
+  toLstm(parameters: CellParameters, options?: Tf1LstmLayout): Tf1Cell;
+  gru(gates: Tf1Cell, candidate: Tf1Cell): CellParameters;
+  toGru(parameters: CellParameters): {
+    gates: Tf1Cell;
+    candidate: Tf1Cell;
+  };
+  rnn(kernel: Tensor, bias: Tensor): CellParameters;
+  toRnn(parameters: CellParameters): Tf1Cell;
+}
+
+// gatefold/formats/layouts
 interface Tf1LstmLayout {
   readonly forgetBias?: number;
 }
+
+// gatefold/formats/tf1
+interface Tf1Options {
+  readonly description?: ModelDescription;
+  readonly forgetBias?: number;
+}
+
+// gatefold/formats/tf1
+type Tf1Source = ReadonlyMap<string, Uint8Array> | Uint8Array | ArrayBuffer;
 
 // gatefold/threads
 interface ThreadWorker {
@@ -1603,13 +1727,6 @@ function cosineDecay(
 // gatefold/node
 function enableFastLane(): FastLane;
 
-// no entry, but others name it
-function fromStateDict(
-  state: ReadonlyMap<string, Tensor>,
-  layer: string,
-  place?: CellPlace,
-): CellParameters;
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function gradientFlow(model: Model, given: FlowBatch): GradientFlow;
 
@@ -1625,28 +1742,6 @@ function greedyCtc(
   },
 ): number[][];
 
-// no entry, but others name it
-const keras: {
-  lstm: (kernel: Tensor, recurrent: Tensor, bias?: Tensor) => CellParameters;
-  toLstm: (parameters: CellParameters) => KerasCell;
-  gru: (kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout) => CellParameters;
-  toGru: (parameters: CellParameters, options?: GruLayout) => KerasCell;
-  rnn: (kernel: Tensor, recurrent: Tensor, bias?: Tensor) => CellParameters;
-  toRnn: (parameters: CellParameters) => KerasCell;
-  dense: (kernel: Tensor) => Tensor;
-  conv1d: (kernel: Tensor) => Tensor;
-};
-
-// no entry, but others name it
-const keras1: {
-  lstm: (arrays: Keras1Cell) => CellParameters;
-  toLstm: (parameters: CellParameters) => Keras1Cell;
-  gru: (arrays: Keras1Cell) => CellParameters;
-  toGru: (parameters: CellParameters) => Keras1Cell;
-  rnn: (arrays: Keras1Cell) => CellParameters;
-  toRnn: (parameters: CellParameters) => Keras1Cell;
-};
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function labelErrorRate(
   found: readonly (readonly number[])[],
@@ -1654,18 +1749,13 @@ function labelErrorRate(
 ): number;
 
 // gatefold/formats/layouts
-const layouts: {
-  readonly keras: typeof keras;
-  readonly keras1: typeof keras1;
-  readonly onnx: typeof onnx;
-  readonly tf1: typeof tf1;
-  readonly nam: typeof nam;
-  readonly toStateDict: typeof toStateDict;
-  readonly fromStateDict: typeof fromStateDict;
-};
+const layouts: Layouts;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function linearDecay(rate: number): Schedule;
+
+// gatefold/formats/audio
+function loadAudio(engine: Engine, source: AudioSource, options?: AudioOptions): Model;
 
 // gatefold/worklet, gatefold/formats/safetensors
 function loadModel(engine: Engine, source: Source): Model;
@@ -1682,30 +1772,29 @@ function loadPytorch(
   },
 ): void;
 
+// gatefold/formats/tf1
+function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
+
 // gatefold/formats/safetensors
 function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
 // gatefold/node
 function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>>;
 
-// no entry, but others name it
-const nam: {
-  lstm: (weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor) => CellParameters;
-  toLstm: (given: CellParameters) => NamCell;
-};
+// gatefold/formats/audio
+function readAudio(source: AudioSource, options?: AudioOptions): ImportedModel;
 
-// no entry, but others name it
-const onnx: {
-  lstm: (W: Tensor, R: Tensor, B?: Tensor, P?: Tensor, options?: OnnxLayout) => CellParameters;
-  toLstm: (...directions: readonly CellParameters[]) => OnnxCell;
-  gru: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout) => CellParameters;
-  toGru: (...directions: readonly CellParameters[]) => OnnxCell;
-  rnn: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout) => CellParameters;
-  toRnn: (...directions: readonly CellParameters[]) => OnnxCell;
-};
+// gatefold/formats/npz
+function readNpy(bytes: Uint8Array | ArrayBuffer): NpyArray;
+
+// gatefold/formats/npz
+function readNpz(bytes: Uint8Array | ArrayBuffer, options?: NpzOptions): Map<string, NpyArray>;
 
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
+
+// gatefold/formats/tf1
+function readTf1(source: Tf1Source, options?: Tf1Options): ImportedModel;
 
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;
@@ -1770,27 +1859,20 @@ function stepDecay(
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function summary(model: Model, options?: SummaryOptions): string;
 
-// no entry, but others name it
-const tf1: {
-  lstm: (kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout) => CellParameters;
-  toLstm: (parameters: CellParameters, options?: Tf1LstmLayout) => Tf1Cell;
-  gru: (gates: Tf1Cell, candidate: Tf1Cell) => CellParameters;
-  toGru: (parameters: CellParameters) => {
-    gates: Tf1Cell;
-    candidate: Tf1Cell;
-  };
-  rnn: (kernel: Tensor, bias: Tensor) => CellParameters;
-  toRnn: (parameters: CellParameters) => Tf1Cell;
-};
-
-// no entry, but others name it
-function toStateDict(layer: string, parameters: CellParameters, place?: CellPlace): StateDict;
-
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function topK(row: Float32Array, k: number): RankedClass[];
 
 // gatefold, gatefold/node
 function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
+
+// gatefold/formats/npz
+function writeNpy(array: NpySource): Uint8Array;
+
+// gatefold/formats/npz
+function writeNpz(arrays: ReadonlyMap<string, NpySource>): Uint8Array;
+
+// gatefold/formats/audio
+function writeRtneural(model: Model): Uint8Array;
 
 // gatefold/formats/safetensors
 function writeSafetensors(

@@ -1,28 +1,51 @@
+import type { StateDict, Tensor } from '../base/tensor.ts';
 import { fromStateDict, keras, keras1, nam, onnx, tf1, toStateDict } from './shared/layouts.ts';
+import type {
+  CellParameters,
+  CellPlace,
+  Keras1Layouts,
+  KerasLayouts,
+  NamLayouts,
+  OnnxLayouts,
+  Tf1Layouts,
+} from './shared/layouts.ts';
 
 export type {
   CellParameters,
   CellPlace,
   GruLayout,
   Keras1Cell,
+  Keras1Layouts,
   KerasCell,
+  KerasLayouts,
   NamCell,
+  NamLayouts,
   OnnxCell,
   OnnxLayout,
+  OnnxLayouts,
   Tf1Cell,
+  Tf1Layouts,
   Tf1LstmLayout,
 } from './shared/layouts.ts';
 
 /**
  * Arrays of a recurrent layer and direction, as frameworks keep them, to gatefold's parameters and
- * back. `toStateDict` names these for `model.loadStateDict`.
+ * back.
  */
-export const layouts: {
-  readonly keras: typeof keras;
-  readonly keras1: typeof keras1;
-  readonly onnx: typeof onnx;
-  readonly tf1: typeof tf1;
-  readonly nam: typeof nam;
-  readonly toStateDict: typeof toStateDict;
-  readonly fromStateDict: typeof fromStateDict;
-} = { keras, keras1, onnx, tf1, nam, toStateDict, fromStateDict };
+export interface Layouts {
+  readonly keras: KerasLayouts;
+  readonly keras1: Keras1Layouts;
+  readonly onnx: OnnxLayouts;
+  readonly tf1: Tf1Layouts;
+  readonly nam: NamLayouts;
+  /** Parameters by the names that a `stateDict()` of a model has for them. */
+  toStateDict(layer: string, parameters: CellParameters, place?: CellPlace): StateDict;
+  /** The parameters of a layer in a `stateDict()`. */
+  fromStateDict(
+    state: ReadonlyMap<string, Tensor>,
+    layer: string,
+    place?: CellPlace,
+  ): CellParameters;
+}
+
+export const layouts: Layouts = { keras, keras1, onnx, tf1, nam, toStateDict, fromStateDict };

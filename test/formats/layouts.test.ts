@@ -50,7 +50,7 @@ function run(step: Step, { h, c }: State = { h: zeros(), c: zeros() }): number[]
   }
   return outputs;
 }
-const zeros = (): number[] => new Array<number>(H).fill(0);
+const zeros = (): number[] => Array.from({ length: H }, () => 0);
 const units = (of: (u: number) => number): number[] => Array.from({ length: H }, (_, u) => of(u));
 
 /** @param places the blocks of input, forget, candidate and output. */

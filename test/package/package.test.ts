@@ -230,6 +230,8 @@ describe('the entries for bare hosts', () => {
     'workerd.js',
     'data.js',
     'kernels.js',
+    'formats/audio.js',
+    'formats/layouts.js',
     'formats/safetensors.js',
   ])('%s names no global that a worklet lacks', async (entry) => {
     expect((await codeOf(entry)).match(/FORBIDDEN_\w+/g)).toBeNull();

@@ -6,9 +6,10 @@
  * `n` new; `h` the only one of an RNN.
  */
 import { newFloats } from '../../base/arrays.ts';
-import { checkObject, ownFloats, readOptions, show } from '../../base/check.ts';
+import { checkObject, checkText, ownFloats, readOptions, show } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { StateDict, Tensor } from '../../base/tensor.ts';
+import { checkMap } from './maps.ts';
 
 /**
  * Parameters of one recurrent layer and direction, by their names in a `stateDict()` without the
@@ -300,25 +301,32 @@ function isAfter(options: GruLayout | undefined): boolean {
 const { own: OWN, keras: KERAS, onnx: ONNX, tf1: TF1, nam: NAM } = GATES;
 
 /** Keras 2 and 3, TensorFlow.js: units in columns, LSTM `i f c o`, GRU `z r h`. */
-export const keras = {
+export interface KerasLayouts {
   /** `kernel` [I, 4H], `recurrent` [H, 4H], `bias` [4H]. */
-  lstm: (kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters =>
-    fromKeras({ kernel, recurrent, bias }, KERAS.lstm, OWN.lstm),
-  toLstm: (parameters: CellParameters): KerasCell => toKeras(parameters, KERAS.lstm, OWN.lstm),
+  lstm(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  toLstm(parameters: CellParameters): KerasCell;
   /** `kernel` [I, 3H], `recurrent` [H, 3H], `bias` [2, 3H], without reset after [3H]. */
-  gru: (kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout): CellParameters =>
-    fromKeras({ kernel, recurrent, bias }, KERAS.gru, OWN.gru, isAfter(options)),
-  toGru: (parameters: CellParameters, options?: GruLayout): KerasCell =>
-    toKeras(parameters, KERAS.gru, OWN.gru, isAfter(options)),
+  gru(kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout): CellParameters;
+  toGru(parameters: CellParameters, options?: GruLayout): KerasCell;
   /** `kernel` [I, H], `recurrent` [H, H], `bias` [H]. */
-  rnn: (kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters =>
-    fromKeras({ kernel, recurrent, bias }, KERAS.rnn, OWN.rnn),
-  toRnn: (parameters: CellParameters): KerasCell => toKeras(parameters, KERAS.rnn, OWN.rnn),
+  rnn(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  toRnn(parameters: CellParameters): KerasCell;
   /** The `weight` [O, I] of a `kernel` [I, O], or the other way round. */
-  dense: (kernel: Tensor): Tensor => reversed(take('kernel', kernel, '[I, O]', ['I', 'O'])),
+  dense(kernel: Tensor): Tensor;
   /** The `weight` [O, I, K] of a `kernel` [K, I, O], or the other way round. */
-  conv1d: (kernel: Tensor): Tensor =>
-    reversed(take('kernel', kernel, '[K, I, O]', ['K', 'I', 'O'])),
+  conv1d(kernel: Tensor): Tensor;
+}
+
+export const keras: KerasLayouts = {
+  lstm: (kernel, recurrent, bias) => fromKeras({ kernel, recurrent, bias }, KERAS.lstm, OWN.lstm),
+  toLstm: (parameters) => toKeras(parameters, KERAS.lstm, OWN.lstm),
+  gru: (kernel, recurrent, bias, options) =>
+    fromKeras({ kernel, recurrent, bias }, KERAS.gru, OWN.gru, isAfter(options)),
+  toGru: (parameters, options) => toKeras(parameters, KERAS.gru, OWN.gru, isAfter(options)),
+  rnn: (kernel, recurrent, bias) => fromKeras({ kernel, recurrent, bias }, KERAS.rnn, OWN.rnn),
+  toRnn: (parameters) => toKeras(parameters, KERAS.rnn, OWN.rnn),
+  dense: (kernel) => reversed(take('kernel', kernel, '[I, O]', ['I', 'O'])),
+  conv1d: (kernel) => reversed(take('kernel', kernel, '[K, I, O]', ['K', 'I', 'O'])),
 };
 
 /** Arrays of Keras 1 by their names without the layer's: `W_i` [I, H], `U_i` [H, H], `b_i` [H]. */
@@ -375,16 +383,25 @@ function toKeras1(given: CellParameters, names: object, ownOrder: string): Keras
 }
 
 /** Keras 1: an array for each gate. Its GRU resets before the product (`resetAfter: false`). */
-export const keras1 = {
+export interface Keras1Layouts {
   /** `{ W_i, U_i, b_i, W_f, ..., W_c, ..., W_o, ... }`. */
-  lstm: (arrays: Keras1Cell): CellParameters => fromKeras1(arrays, KERAS1.lstm, OWN.lstm),
-  toLstm: (parameters: CellParameters): Keras1Cell => toKeras1(parameters, KERAS1.lstm, OWN.lstm),
+  lstm(arrays: Keras1Cell): CellParameters;
+  toLstm(parameters: CellParameters): Keras1Cell;
   /** `{ W_z, U_z, b_z, W_r, ..., W_h, ... }`. */
-  gru: (arrays: Keras1Cell): CellParameters => fromKeras1(arrays, KERAS1.gru, OWN.gru),
-  toGru: (parameters: CellParameters): Keras1Cell => toKeras1(parameters, KERAS1.gru, OWN.gru),
+  gru(arrays: Keras1Cell): CellParameters;
+  toGru(parameters: CellParameters): Keras1Cell;
   /** `{ W, U, b }`. */
-  rnn: (arrays: Keras1Cell): CellParameters => fromKeras1(arrays, KERAS1.rnn, OWN.rnn),
-  toRnn: (parameters: CellParameters): Keras1Cell => toKeras1(parameters, KERAS1.rnn, OWN.rnn),
+  rnn(arrays: Keras1Cell): CellParameters;
+  toRnn(parameters: CellParameters): Keras1Cell;
+}
+
+export const keras1: Keras1Layouts = {
+  lstm: (arrays) => fromKeras1(arrays, KERAS1.lstm, OWN.lstm),
+  toLstm: (parameters) => toKeras1(parameters, KERAS1.lstm, OWN.lstm),
+  gru: (arrays) => fromKeras1(arrays, KERAS1.gru, OWN.gru),
+  toGru: (parameters) => toKeras1(parameters, KERAS1.gru, OWN.gru),
+  rnn: (arrays) => fromKeras1(arrays, KERAS1.rnn, OWN.rnn),
+  toRnn: (parameters) => toKeras1(parameters, KERAS1.rnn, OWN.rnn),
 };
 
 /** The inputs of ONNX' operators, D directions in each. */
@@ -490,26 +507,30 @@ function toOnnx(given: readonly CellParameters[], order: string, ownOrder: strin
 const lstmOrder = (options?: OnnxLayout): string => (options?.inputForget ? OWN.coupled : OWN.lstm);
 
 /** ONNX: a row for each unit, LSTM `i o f c`, GRU `z r h`, both biases in one. */
-export const onnx = {
+export interface OnnxLayouts {
   /** `W` [D, 4H, I], `R` [D, 4H, H], `B` [D, 8H], `P` [D, 3H]. */
-  lstm: (W: Tensor, R: Tensor, B?: Tensor, P?: Tensor, options?: OnnxLayout): CellParameters =>
-    fromOnnx({ W, R, B, P }, ONNX.lstm, lstmOrder(options), options),
+  lstm(W: Tensor, R: Tensor, B?: Tensor, P?: Tensor, options?: OnnxLayout): CellParameters;
   /** Of the only direction, or of both. Coupled gates have three gates each. */
-  toLstm: (...directions: readonly CellParameters[]): OnnxCell => {
+  toLstm(...directions: readonly CellParameters[]): OnnxCell;
+  /** `W` [D, 3H, I], `R` [D, 3H, H], `B` [D, 6H]. */
+  gru(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  toGru(...directions: readonly CellParameters[]): OnnxCell;
+  /** `W` [D, H, I], `R` [D, H, H], `B` [D, 2H]. */
+  rnn(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  toRnn(...directions: readonly CellParameters[]): OnnxCell;
+}
+
+export const onnx: OnnxLayouts = {
+  lstm: (W, R, B, P, options) => fromOnnx({ W, R, B, P }, ONNX.lstm, lstmOrder(options), options),
+  toLstm: (...directions) => {
     const [first] = directions;
     const isCoupled = first?.weight_ih?.shape?.[0] === 3 * (first?.weight_hh?.shape?.[1] ?? 0);
     return toOnnx(directions, ONNX.lstm, isCoupled ? OWN.coupled : OWN.lstm);
   },
-  /** `W` [D, 3H, I], `R` [D, 3H, H], `B` [D, 6H]. */
-  gru: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters =>
-    fromOnnx({ W, R, B }, ONNX.gru, OWN.gru, options),
-  toGru: (...directions: readonly CellParameters[]): OnnxCell =>
-    toOnnx(directions, ONNX.gru, OWN.gru),
-  /** `W` [D, H, I], `R` [D, H, H], `B` [D, 2H]. */
-  rnn: (W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters =>
-    fromOnnx({ W, R, B }, ONNX.rnn, OWN.rnn, options),
-  toRnn: (...directions: readonly CellParameters[]): OnnxCell =>
-    toOnnx(directions, ONNX.rnn, OWN.rnn),
+  gru: (W, R, B, options) => fromOnnx({ W, R, B }, ONNX.gru, OWN.gru, options),
+  toGru: (...directions) => toOnnx(directions, ONNX.gru, OWN.gru),
+  rnn: (W, R, B, options) => fromOnnx({ W, R, B }, ONNX.rnn, OWN.rnn, options),
+  toRnn: (...directions) => toOnnx(directions, ONNX.rnn, OWN.rnn),
 };
 
 /** A kernel [I + H, G H] that multiplies x and h side by side, and its bias [G H]. */
@@ -534,7 +555,8 @@ function tf1Gates(cells: readonly (Tf1Cell & { readonly order: string })[], inpu
 }
 
 /** Arrays of a cell of TensorFlow 1 with `count` gates; `prefix` of their names in errors. */
-function takeTf1(prefix: string, { kernel, bias }: Tf1Cell, order: string, H?: number): Tf1Cell {
+function takeTf1(prefix: string, cell: Tf1Cell, order: string, H?: number): Tf1Cell {
+  const { kernel, bias } = checkObject(prefix.slice(0, -1) || 'cell', cell) as Tf1Cell;
   const [name, count] = [`${prefix}kernel`, order.length];
   const hidden = H ?? Math.floor(sizeAt(name, kernel, 1) / count);
   const letters = count > 1 ? `${count}H` : 'H';
@@ -581,16 +603,26 @@ const forgetOf = (options: Tf1LstmLayout | undefined): number => {
 };
 
 /** TensorFlow 1: one kernel for x and h side by side, LSTM `i j f o`, GRU `r u` and a candidate. */
-export const tf1 = {
+export interface Tf1Layouts {
   /** `BasicLSTMCell`, `LSTMCell`: `kernel` [I + H, 4H], `bias` [4H]. */
-  lstm: (kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout): CellParameters => {
+  lstm(kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout): CellParameters;
+  toLstm(parameters: CellParameters, options?: Tf1LstmLayout): Tf1Cell;
+  /** `GRUCell`: `gates` [I + H, 2H] and `candidate` [I + H, H]; resets before the product. */
+  gru(gates: Tf1Cell, candidate: Tf1Cell): CellParameters;
+  toGru(parameters: CellParameters): { gates: Tf1Cell; candidate: Tf1Cell };
+  /** `BasicRNNCell`: `kernel` [I + H, H], `bias` [H]. */
+  rnn(kernel: Tensor, bias: Tensor): CellParameters;
+  toRnn(parameters: CellParameters): Tf1Cell;
+}
+
+export const tf1: Tf1Layouts = {
+  lstm: (kernel, bias, options) => {
     const cell = withForget(takeTf1('', { kernel, bias }, TF1.lstm), forgetOf(options));
     return fromTf1([{ ...cell, order: TF1.lstm }], OWN.lstm);
   },
-  toLstm: (parameters: CellParameters, options?: Tf1LstmLayout): Tf1Cell =>
+  toLstm: (parameters, options) =>
     withForget(toTf1(parameters, OWN.lstm, [TF1.lstm])[0]!, -forgetOf(options)),
-  /** `GRUCell`: `gates` [I + H, 2H] and `candidate` [I + H, H]; resets before the product. */
-  gru: (gates: Tf1Cell, candidate: Tf1Cell): CellParameters => {
+  gru: (gates, candidate) => {
     const first = takeTf1('gates.', gates, TF1.gates);
     const hidden = first.bias.shape[0]! / 2;
     const second = takeTf1('candidate.', candidate, TF1.candidate, hidden);
@@ -601,17 +633,16 @@ export const tf1 = {
     ];
     return fromTf1(cells, OWN.gru);
   },
-  toGru: (parameters: CellParameters): { gates: Tf1Cell; candidate: Tf1Cell } => {
+  toGru: (parameters) => {
     const [gates, candidate] = toTf1(parameters, OWN.gru, [TF1.gates, TF1.candidate]);
     return { gates: gates!, candidate: candidate! };
   },
-  /** `BasicRNNCell`: `kernel` [I + H, H], `bias` [H]. */
-  rnn: (kernel: Tensor, bias: Tensor): CellParameters =>
+  rnn: (kernel, bias) =>
     fromTf1([{ ...takeTf1('', { kernel, bias }, TF1.rnn), order: TF1.rnn }], OWN.rnn),
-  toRnn: (parameters: CellParameters): Tf1Cell => toTf1(parameters, OWN.rnn, [TF1.rnn])[0]!,
+  toRnn: (parameters) => toTf1(parameters, OWN.rnn, [TF1.rnn])[0]!,
 };
 
-/** A layer of a NAM file: a matrix for x and h side by side, a bias, and what h and c begin with. */
+/** A layer of a NAM file: a matrix for x and h side by side, a bias, the initial states. */
 export interface NamCell {
   /** [4H, I + H]. */
   readonly weight: Tensor;
@@ -632,9 +663,14 @@ const namGates = ({ weight, bias }: NamCell, inputs: number): Cell => {
 };
 
 /** Neural Amp Modeler: [W | R] in one matrix, `i f g o`, one bias, stored initial states. */
-export const nam = {
+export interface NamLayouts {
   /** `weight` [4H, I + H], `bias` [4H], `h0` and `c0` [H]; for `initialState: 'learned'`. */
-  lstm: (weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor): CellParameters => {
+  lstm(weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor): CellParameters;
+  toLstm(given: CellParameters): NamCell;
+}
+
+export const nam: NamLayouts = {
+  lstm: (weight, bias, h0, c0) => {
     const hidden = Math.floor(sizeAt('weight', weight, 0) / 4);
     const matrix = take('weight', weight, '[4H, I + H]', [4 * hidden, 'I + H']);
     const inputs = matrix.shape[1]! - hidden;
@@ -652,7 +688,7 @@ export const nam = {
     const state = { h0: copy(cell.h0), c0: copy(cell.c0) };
     return { ...parametersOf(namGates(cell, inputs), sizes), ...state };
   },
-  toLstm: (given: CellParameters): NamCell => {
+  toLstm: (given) => {
     const { parameters, sizes } = own(given, OWN.lstm);
     refuse(parameters, "NAM's layers", 'weight_peephole');
     const { inputs, hidden } = sizes;
@@ -685,6 +721,7 @@ export function toStateDict(
   parameters: CellParameters,
   place: CellPlace = {},
 ): StateDict {
+  checkText('layer', layer);
   const suffix = suffixOf(place);
   const given = readOptions('parameters', parameters, ROLES);
   const state: StateDict = new Map();
@@ -701,9 +738,11 @@ export function fromStateDict(
   layer: string,
   place: CellPlace = {},
 ): CellParameters {
+  checkText('layer', layer);
   const suffix = suffixOf(place);
+  const given = checkMap('state', state, 'names to { shape, data }');
   const found = ROLES.flatMap((role) => {
-    const tensor = state.get(`${layer}.${role}${suffix}`);
+    const tensor = given.get(`${layer}.${role}${suffix}`);
     return tensor ? [[role, tensor]] : [];
   });
   const parameters = Object.fromEntries(found) as CellParameters;
