@@ -6,7 +6,7 @@ import { activationOf, cellActivation, reluOf, slopeOf } from './activations.ts'
 import type { Version } from './activations.ts';
 import { unsupported, widthOf } from './builder.ts';
 import type { Builder, Dims, Flow, NewLayer } from './builder.ts';
-import { flagOf, isRecord, listOf, numberOf, own, quoted, recordOf, textOf } from './config.ts';
+import { flagOf, listOf, numberOf, own, quoted, recordOf, textOf } from './config.ts';
 import type { Json } from './config.ts';
 import type { Parameter } from './parameters.ts';
 import type { Taker } from './weights.ts';
@@ -965,10 +965,8 @@ function getItem(call: Call): Flow {
   const { flow } = overTime(call);
   const key = own(call.config, 'key') ?? call.options['key'] ?? call.options['slice_spec'];
   const parts = Array.isArray(key) ? (key as unknown[]) : [];
-  const isWhole = (part: unknown): boolean => {
-    const values = isRecord(part) ? Object.values(part) : [part];
-    return values.every((value) => typeof value !== 'number');
-  };
+  // A slice without numbers takes all.
+  const isWhole = (part: unknown): boolean => !/\d/.test(JSON.stringify(part));
   const isLast = parts[1] === -1 && parts.every((part, k) => k === 1 || isWhole(part));
   if (!isLast) unsupported(call.name, 'only [:, -1, :] of a tensor is supported');
   return pooled(call, call.name, flow, 'last');
