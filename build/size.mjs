@@ -24,7 +24,7 @@ export const BUDGETS = [
   { file: 'workerd.js', gzip: 69 * KB },
   { file: 'data.js', gzip: 6 * KB },
   { file: 'kernels.js', gzip: 12 * KB },
-  { file: 'formats/pytorch.js', gzip: 65 * KB },
+  { file: 'formats/pytorch.js', gzip: 67 * KB },
   { file: 'formats/safetensors.js', gzip: 55 * KB },
   { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 76 * KB },
 ];

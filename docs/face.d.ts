@@ -8,6 +8,7 @@
 //   gatefold/kernels
 //   gatefold/threads
 //   gatefold/threads/worker
+//   gatefold/formats/pytorch
 //   gatefold/formats/safetensors
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
@@ -576,6 +577,13 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
+// no entry, but others name it
+interface ImportedModel {
+  readonly description: ModelDescription;
+  readonly tensors: StateDict;
+  readonly metadata: Metadata;
+}
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
   readonly type: 'indrnn';
@@ -981,6 +989,40 @@ interface PreluSpec {
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
 
+// gatefold/formats/pytorch
+interface PytorchFile {
+  readonly tensors: StateDict;
+  readonly skipped: readonly SkippedTensor[];
+  readonly modules: readonly PytorchModule[];
+  readonly proposal?: ModelDescription;
+  readonly problem?: string;
+  readonly metadata: Metadata;
+  readonly description?: ModelDescription;
+}
+
+// gatefold/formats/pytorch
+interface PytorchModule {
+  readonly name: string;
+  readonly layer?: LayerSpec;
+  readonly table?: LayerSpec;
+  readonly isRecurrent: boolean;
+  readonly type?: string;
+  readonly batchFirst?: boolean;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}
+
+// gatefold/formats/pytorch
+interface PytorchOptions {
+  readonly description?: ModelDescription;
+  readonly prefix?: string;
+  readonly rename?: Rename;
+  readonly strict?: boolean;
+  readonly maxBytes?: number;
+}
+
+// gatefold/formats/pytorch
+type PytorchSource = Uint8Array | ArrayBuffer | SafetensorsFile;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Quantization {
   readonly errors: Readonly<Record<string, number>>;
@@ -1056,6 +1098,9 @@ interface ReduceSpec {
 // no entry, but others name it
 type ReduceType = 'reduceMean' | 'reduceSum' | 'reduceMax';
 
+// gatefold/formats/pytorch
+type Rename = Readonly<Record<string, string | readonly string[]>>;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface RepeatSpec {
   readonly type: 'repeat';
@@ -1115,6 +1160,7 @@ type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
 // gatefold/formats/safetensors
 interface SafetensorsFile {
   readonly tensors: Map<string, SafetensorsTensor>;
+  readonly skipped: readonly SkippedTensor[];
   readonly metadata: Record<string, string>;
 }
 
@@ -1237,6 +1283,13 @@ interface SgdOptions extends CommonOptions {
 interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
   readonly description: Model['description'];
+}
+
+// gatefold/formats/safetensors
+interface SkippedTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1534,6 +1587,9 @@ function cosineDecay(
   },
 ): Schedule;
 
+// gatefold/formats/pytorch
+function describeModule(file: PytorchFile, name: string, head?: string): ImportedModel;
+
 // gatefold/node
 function enableFastLane(): FastLane;
 
@@ -1567,20 +1623,23 @@ function loadModel(engine: Engine, source: Source): Model;
 // gatefold/node
 function loadModelFile(engine: Engine, path: string): Promise<Model>;
 
-// gatefold/formats/safetensors
-function loadPytorch(
-  model: Model,
-  source: Source,
-  options?: {
-    prefix?: string;
-  },
-): void;
+// gatefold/formats/pytorch
+function loadPytorch(engine: Engine, source: PytorchSource, options?: PytorchOptions): Model;
 
 // gatefold/formats/safetensors
 function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
 // gatefold/node
 function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extras>>;
+
+// gatefold/formats/pytorch
+function readPytorch(
+  source: PytorchSource,
+  options: PytorchOptions & {
+    readonly description: ModelDescription;
+  },
+): PytorchFile & ImportedModel;
+function readPytorch(source: PytorchSource, options?: PytorchOptions): PytorchFile;
 
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;

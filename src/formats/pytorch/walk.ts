@@ -240,7 +240,8 @@ function plainOf({ heap, root }: Archive): Record<string, unknown> {
   };
   const keyOf = (key: Value): string | undefined => {
     const name = plain(key, MOST.depth);
-    return typeof name === 'string' || typeof name === 'number' ? String(name) : undefined;
+    const isName = typeof name === 'string' || typeof name === 'number';
+    return isName && name !== '__proto__' ? String(name) : undefined;
   };
   const isModule = (state: Value): boolean => heap.get(state, '_parameters') !== undefined;
   const found = new Map<string, unknown>();
