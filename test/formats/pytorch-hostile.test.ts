@@ -195,7 +195,7 @@ describe('sizes', () => {
     ['sizes of 2^60', { size: [2 ** 30, 2 ** 30], stride: [0, 0] }, /impossibly large/],
     ['nine dimensions', { size: Array(9).fill(1), stride: Array(9).fill(1) }, /more than 8 dim/],
     ['other strides than sizes', { stride: [1] }, /other dimensions/],
-    ['storages of an unknown class', { type: 'EvilStorage' }, /unknown class EvilStorage/],
+    ['storages of an unknown class', { type: 'EvilStorage' }, /unknown class torch.EvilStorage/],
     ['a storage of a negative size', { length: -6 }, /size of a storage/],
   ])('%s is refused', (_, more, message) => {
     const { key = '0' } = more as { key?: string };
@@ -334,5 +334,115 @@ describe('what would not end or fit', () => {
       }
     }
     engine.dispose();
+  });
+});
+
+describe('a file of 1 MB', () => {
+  const MB = 2 ** 20 - 8192;
+  /** What is promised, and what a busy machine may take. */
+  const [PROMISED_MS, MOST_MS] = [200, 1000];
+  const repeated = (bytes: number, of: (k: number) => number[], before: Any = []): Uint8Array => {
+    const parts: number[][] = [[0x80, 2], opcodes(before), [0x71, 0, 0x30, 0x5d, 0x28]];
+    for (let k = 0, size = 0; size < bytes; k++) size += parts[parts.push(of(k)) - 1]!.length;
+    return Uint8Array.from([...parts.flat(), 0x65, 0x2e]);
+  };
+  const long = 'n'.repeat(MB / 2);
+  const cells = dict(Object.fromEntries(Array.from({ length: 256 }, (_, k) => [`k${k}`, k])));
+  const memo = [0x68, 0];
+  const bytesOf = (text: string): number[] => [...text].map((letter) => letter.charCodeAt(0));
+  /** A stream of blocks, each with tables of its own and nothing else. */
+  const blocks = (): Uint8Array => {
+    const bits: number[] = [];
+    const put = (value: number, count: number): void => {
+      for (let k = 0; k < count; k++) bits.push((value >> k) & 1);
+    };
+    put(4, 3);
+    put(0, 5);
+    put(0, 5);
+    put(14, 4);
+    // Code lengths: of 18 and 1 one bit each.
+    for (const symbol of [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1]) {
+      put(symbol === 18 || symbol === 1 ? 1 : 0, 3);
+    }
+    for (const zeros of [138, 118]) {
+      put(1, 1);
+      put(zeros - 11, 7);
+    }
+    put(0, 2);
+    put(0, 1);
+    const count = Math.floor((8 * MB) / bits.length);
+    const out = new Uint8Array(MB);
+    for (let k = 0; k < count * bits.length; k++) out[k >> 3]! |= bits[k % bits.length]! << (k & 7);
+    return out;
+  };
+
+  const BOMBS: Record<string, () => Uint8Array> = {
+    'empty dicts': () => repeated(MB / 16, () => [0x7d]),
+    'objects of one state': () => {
+      const object = [...bytesOf('ca\nb\n'), 0x29, 0x81, ...memo, 0x62];
+      return repeated(MB, () => object, cells);
+    },
+    'dicts of one long key': () => repeated(MB / 4, () => [0x7d, ...memo, 0x5d, 0x73], long),
+    'classes of one long name': () => {
+      const call = [...memo, ...memo, 0x93, 0x29, 0x52];
+      return repeated(MB / 4, () => call, long);
+    },
+    'storages of one long key': () => {
+      const storage = [0x28, ...opcodes('storage'), ...bytesOf('ctorch\nFloatStorage\n'), ...memo];
+      return repeated(MB / 4, () => [...storage, ...opcodes('cpu'), 0x4b, 0, 0x74, 0x51], long);
+    },
+    'tensors of nothing': () => {
+      const own = opcodes(tensor('0', [0], { length: 0 }));
+      const one = (k: number): number[] => [...opcodes(`t${k}`), ...own];
+      const list = repeated(MB / 4, one).subarray(8, -2);
+      const start = [0x80, 2, 0x7d, 0x28];
+      return zipped(Uint8Array.from([...start, ...list, 0x75, 0x2e]), { 0: new Uint8Array(0) });
+    },
+    'deep paths': () => {
+      const level = [...opcodes('nnnnnnnn'), 0x7d];
+      const tail = [...opcodes('w'), ...opcodes(weight), 0x73];
+      const path = Array<number[]>(50).fill(level).flat();
+      const one = [0x7d, ...path, ...tail, ...Array<number>(50).fill(0x73)];
+      return repeated(MB / 2, () => one);
+    },
+    'a vocabulary': () => repeated(MB / 3, (k) => [...opcodes(`word ${k}`), 0x4b, k & 255]),
+    'digits and escapes': () => repeated(MB / 8, (k) => bytesOf(`I${k}\nVa\\u0041${k}\n`)),
+    marks: () => new Uint8Array(MB).fill(0x28),
+    'remembered values': () => repeated(MB / 8, (k) => [0x5d, 0x72, k & 255, (k >> 8) & 255, 0, 0]),
+    'lines without end': () => Uint8Array.from([0x63, ...new Uint8Array(MB).fill(0x61)]),
+    'entries of a zip': () =>
+      zipped(
+        dict({}),
+        Object.fromEntries(Array.from({ length: 8000 }, (_, k) => [k, new Uint8Array(0)])),
+      ),
+    'a deflated file of blocks': () => {
+      const bytes = zipped(dict({ w: tensor('0', [MB / 4]) }), { 0: blocks() });
+      const view = new DataView(bytes.buffer);
+      let at = view.getUint32(bytes.length - 6, true);
+      while (view.getUint32(at + 24, true) !== MB) {
+        at += 46 + view.getUint16(at + 28, true) + view.getUint16(at + 30, true);
+      }
+      view.setUint16(at + 10, 8, true);
+      return bytes;
+    },
+  };
+
+  it.each(Object.keys(BOMBS))('%s', (name) => {
+    const bytes = BOMBS[name]!();
+    expect(bytes.length).toBeLessThan(1.2 * 2 ** 20);
+    const read = (): string => {
+      try {
+        readPytorch(bytes);
+        return 'accepted';
+      } catch (error) {
+        expect(error).toBeInstanceOf(GatefoldError);
+        expect((error as GatefoldError).message.length).toBeLessThan(400);
+        return (error as GatefoldError).code;
+      }
+    };
+    const outcome = read();
+    const took = cpuMs(read, 3, PROMISED_MS / 4);
+    console.log(`${took.toFixed(0).padStart(6)} ms  ${name}, ${bytes.length} bytes, ${outcome}`);
+    expect(took).toBeLessThan(MOST_MS);
   });
 });

@@ -90,7 +90,7 @@ function tokensOf(bytes, start) {
     if (FIXED[code]) at += FIXED[code];
     else if (COUNTED[code]) {
       let size = 0;
-      for (let k = COUNTED[code] - 1; k >= 0; k--) size = size * 256 + bytes[at + k];
+      for (let k = COUNTED[code] - 1; k >= 0; k--) size = size * 256 + (bytes[at + k] ?? 0);
       at += COUNTED[code] + size;
     } else {
       for (let k = 0; k < (LINES[code] ?? 0); k++) at = bytes.indexOf(10, at) + 1 || bytes.length;
