@@ -206,8 +206,8 @@ class StateRecord implements ModuleRecord {
   }
 }
 
-/** What a file may say beside its tensors; a key that has more is left out. */
-const MOST = { values: 20_000, text: 200_000, depth: 5, keys: 256 } as const;
+/** What a file may say beside its tensors, so that ours can keep it; a key of more is left out. */
+const MOST = { values: 10_000, text: 100_000, depth: 5, keys: 256 } as const;
 
 /** Numbers, texts and lists of a file's dict, or of the attributes of its object. */
 function plainOf({ heap, root }: Archive): Record<string, unknown> {
