@@ -12,6 +12,7 @@
 //   gatefold/formats/layouts
 //   gatefold/formats/pytorch
 //   gatefold/formats/npz
+//   gatefold/formats/pytorch
 //   gatefold/formats/safetensors
 //   gatefold/formats/tf1
 //   gatefold/wasm/gatefold.wasm
@@ -612,6 +613,7 @@ abstract class HostDisposable {
 const INPUT = 'input';
 
 // gatefold/formats/audio, gatefold/formats/tf1
+// no entry, but others name it
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
