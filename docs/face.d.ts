@@ -12,7 +12,6 @@
 //   gatefold/formats/layouts
 //   gatefold/formats/pytorch
 //   gatefold/formats/npz
-//   gatefold/formats/pytorch
 //   gatefold/formats/safetensors
 //   gatefold/formats/tf1
 //   gatefold/wasm/gatefold.wasm
@@ -613,7 +612,6 @@ abstract class HostDisposable {
 const INPUT = 'input';
 
 // gatefold/formats/audio, gatefold/formats/tf1
-// no entry, but others name it
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
@@ -1816,9 +1814,6 @@ function loadModelFile(engine: Engine, path: string): Promise<Model>;
 
 // gatefold/formats/pytorch
 function loadPytorch(engine: Engine, source: PytorchSource, options?: PytorchOptions): Model;
-
-// gatefold/formats/tf1
-function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
 
 // gatefold/formats/tf1
 function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
