@@ -18,6 +18,7 @@ const DESCRIPTION: ModelDescription = {
     { type: 'linear', name: 'out', outFeatures: 1, activation: 'tanh' },
   ],
 };
+const LSTM: ModelDescription = { layers: [{ type: 'lstm', inputSize: 1, hiddenSize: 3 }] };
 const [BATCH, STEPS] = [2, 6];
 /** The command takes relaxed SIMD where the host has it: the last bits differ. */
 const CLOSE = 1e-5;
@@ -229,6 +230,12 @@ describe('gatefold convert', () => {
     const small = loadModel(engine, readFileSync(path('small.safetensors')));
     expect(small.description.weights).toBe('int8');
     [audio, small].forEach((own) => own.dispose());
+    writeFileSync(path('lstm.safetensors'), saveModel(Model.create(engine, LSTM, { seed: 2 })));
+    gatefold('convert', 'lstm.safetensors', 'pages');
+    expect(readdirSync(path('pages')).sort()).toEqual(['model.json', 'weights.bin']);
+    writeFileSync(path('lstm.json'), JSON.stringify([[0.1], [0.4], [0.2]]));
+    const run = (name: string): string => gatefold('run', name, '--inputs', 'lstm.json');
+    expect(run('pages')).toBe(run('lstm.safetensors'));
     expect(refused('convert', 'model.safetensors', 'model.onnx')).toMatch(/--to gatefold/);
   });
 });

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
 import { writeRtneural } from '../../formats/audio.ts';
 import { saveModel } from '../../formats/gatefold.ts';
+import { writeTfjs } from '../../formats/tfjs.ts';
 import type { Model } from '../../model/model.ts';
 import { writeWhole } from '../../node/files.ts';
 import { createEngine } from '../engine.ts';
@@ -53,5 +54,5 @@ export async function convert(from: string, to: string, options: ConvertOptions)
 function filesOf(model: Model, target: Target, to: string): [string, Uint8Array][] {
   if (target === 'rtneural') return [[to, writeRtneural(model)]];
   if (target === 'gatefold') return [[to, saveModel(model)]];
-  return fail('this version does not write TensorFlow.js models yet');
+  return Object.entries(writeTfjs(model)).map(([name, bytes]) => [join(to, name), bytes]);
 }

@@ -194,7 +194,7 @@ function recurrentOutputs(call: Call, { type, options, takers }: Ways, isLast = 
   const { config, build, name, lead, named, inputs } = call;
   refuseWhen(call, flagOf(config, 'time_major', false), 'time_major');
   const [first, ...states] = [...inputs, ...(named.get('initial_state') ?? [])];
-  const { flow, width } = overTime({ ...call, inputs: [first!] });
+  const { flow, width } = overTime({ ...call, inputs: first ? [first] : [] });
   if (flow.masked && flagOf(config, 'zero_output_for_mask', false)) {
     unsupported(name, 'zero_output_for_mask is not supported: masked steps repeat the last output');
   }
