@@ -1,10 +1,11 @@
 // What will the meter say tomorrow? Windows of a series, many steps ahead at once, against the same
 // hour of last week.
+import { readFileSync } from 'node:fs';
 import asciichart from 'asciichart';
 import { Engine, Model, Trainer, cosineDecay } from 'gatefold';
 import { Normalizer, SeriesWindows, splitSeries } from 'gatefold/data';
+import { generateSeries, readSeries } from '../common/series.mjs';
 import { percent, readOptions, table, train } from '../common/terminal.mjs';
-import { generateSeries, readSeries } from './series.mjs';
 
 const USAGE = `
 Forecasts a series with daily and weekly seasons, and compares with the seasonal-naive forecast: what was one season ago.
@@ -44,7 +45,7 @@ const options = readOptions(USAGE, FULL, QUICK);
 const { season, day, horizon, window: steps, seed } = options;
 const horizons = Array.from({ length: horizon }, (_, i) => i + 1);
 const values = options.csv
-  ? readSeries(options.csv, options.column)
+  ? readSeries(readFileSync(options.csv, 'utf8'), options.column, options.csv)
   : generateSeries({ weeks: options.weeks, seed });
 
 /**

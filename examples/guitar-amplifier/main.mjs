@@ -2,8 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { Engine, Model, Trainer, cosineDecay } from 'gatefold';
 import { loadAudio, writeRtneural } from 'gatefold/formats/audio';
+import { serve } from '../common/serve.mjs';
 import { percent, readOptions, table, train } from '../common/terminal.mjs';
-import { serve } from './page/serve.mjs';
 import { plainAmplifier } from './plain.mjs';
 import { playGuitar, playThroughTube, readWav, writeWav } from './sound.mjs';
 
@@ -87,7 +87,7 @@ if (model.inputSize !== 1 || model.outputSize !== 1) {
 }
 
 if (options.live) {
-  serve(bytes);
+  serve('guitar-amplifier', { 'amplifier.json': bytes }, 'plays the amplifier');
 } else {
   amplify();
 }

@@ -56,7 +56,15 @@ export function importKeras(
   const outputs = network.read(config);
   const description = network.build.describe(outputs);
   const name = textOf(config['config'], 'name');
-  const more = { ...metadata, ...(name !== undefined && { name }) };
+  const shapes = network.build.inputs.map(({ name: input, dims }) => [
+    input,
+    dims.map((size) => size ?? null),
+  ]);
+  const more = {
+    ...metadata,
+    ...(name !== undefined && { name }),
+    shapes: Object.fromEntries(shapes),
+  };
   return checked({ description, tensors: network.build.tensors, metadata: more });
 }
 

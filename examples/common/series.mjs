@@ -1,6 +1,5 @@
-// The series: made up, or a column of a CSV file.
-import { readFileSync } from 'node:fs';
-import { createRandom } from '../common/random.mjs';
+// A series: made up, or a column of a CSV file.
+import { createRandom } from './random.mjs';
 
 /**
  * What a power meter of an office says every hour: days and weeks, less on some days off, a drift,
@@ -26,10 +25,17 @@ export function generateSeries({ weeks, seed }) {
   return values;
 }
 
-/** A column of numbers by its headline or place; default the last. */
-export function readSeries(file, column) {
-  const lines = readFileSync(file, 'utf8').trim().split(/\r?\n/);
-  const cells = lines.map((line) => line.split(/[,;\t]/));
+/**
+ * A column of numbers by its headline or place; default the last. A single line is the series.
+ *
+ * @param {string} text Of a CSV file.
+ * @param {string} column
+ * @param {string} file Its name, for errors.
+ */
+export function readSeries(text, column = '', file = 'the series') {
+  const lines = text.trim().split(/\r?\n/);
+  const rows = lines.map((line) => line.split(/[,;\t]/));
+  const cells = rows.length > 1 ? rows : rows[0].map((cell) => [cell]);
   const names = cells[0].map((name) => name.trim().replace(/^"|"$/g, ''));
   const named = column === '' ? names.length - 1 : names.indexOf(column);
   const place = named === -1 ? Number(column) - 1 : named;
@@ -37,7 +43,7 @@ export function readSeries(file, column) {
     throw new Error(`--column: ${file} has no column ${column}; it has ${names.join(', ')}`);
   }
   const hasHeadline = Number.isNaN(Number(names[place]));
-  const values = cells.slice(hasHeadline ? 1 : 0).map((row) => Number(row[place]));
+  const values = cells.slice(hasHeadline ? 1 : 0).map((row) => Number(row[place] || NaN));
   const wrong = values.findIndex((value) => !Number.isFinite(value));
   if (wrong !== -1) throw new Error(`${file}: value ${wrong + 1} of the column is no number`);
   return Float32Array.from(values);
