@@ -4,21 +4,18 @@ import { Trainer, cosineDecay } from 'gatefold';
 import { Normalizer, SeriesWindows } from 'gatefold/data';
 
 const BATCH = 32;
-/** The share of the series that is learned from; the rest is for measuring. */
-const PAST = 0.8;
 const LEARNING_RATE = 0.005;
 /** Windows of one pass over the series, at most. */
 const MOST_WINDOWS = 4000;
 
-/** What brings values to the range that the model was trained in. */
+/** What brings values to the range that a model was trained in; notebooks like the first. */
 const SCALES = {
-  minmax: (values) => {
+  minmax(values) {
     const low = values.reduce((least, value) => Math.min(least, value));
     const high = values.reduce((most, value) => Math.max(most, value));
     return new Normalizer({ mean: [low], deviation: [high - low || 1] });
   },
   standard: (values) => Normalizer.fit(values),
-  none: () => new Normalizer({ mean: [0], deviation: [1] }),
 };
 
 export class Forecaster {
@@ -28,62 +25,58 @@ export class Forecaster {
   /**
    * @param {import('gatefold').Model} model Reads a window of values, as so many steps or as the
    *   features of one, and gives the next ones.
-   * @param {Float32Array} values The series.
-   * @param {{ window?: number, scale?: string }} options The steps of a model whose file does not
-   *   say them; a name of SCALES.
+   * @param {Float32Array} values The series. Its first 80 % are learned from.
+   * @param {{ window?: number, scale?: keyof SCALES }} options The steps of a model whose file does
+   *   not say them, and how the values were scaled that it has learned from.
    */
   constructor(model, values, { window = 48, scale = 'minmax' } = {}) {
-    const { inputSize: features, outputSize: horizon, pooled } = model;
-    const steps = Object.values(model.metadata.shapes ?? {})[0]?.at(-2) ?? window;
+    const { inputSize: features, outputSize: horizon } = model;
+    const [shape] = Object.values(model.metadata.shapes ?? {});
+    const steps = shape?.at(-2) ?? window;
     if (model.inputs.length > 1 || model.outputs.length > 1 || model.takesTokens) {
       throw new Error('a forecaster has one input, of numbers, and one output');
+    }
+    if (model.description.layers.at(-1).activation === 'softmax') {
+      throw new Error('the model ends in a softmax: it tells classes, and forecasts nothing');
     }
     if (features > 1 && steps > 1) {
       throw new Error(`the model reads ${features} series side by side, and this example has one`);
     }
     if (!SCALES[scale]) throw new Error(`a scale is one of ${Object.keys(SCALES).join(', ')}`);
     const length = steps + features - 1;
-    const cut = Math.floor(PAST * values.length);
-    const least = Math.ceil(Math.max((length + horizon) / PAST, horizon / (1 - PAST)));
+    const least = Math.ceil(Math.max((5 * (length + horizon)) / 4, 5 * horizon));
     if (values.length < least) {
       throw new Error(`${values.length} values are too few: this model wants ${least} or more`);
     }
+    const cut = Math.floor(0.8 * values.length);
     Object.assign(this, { model, values, features, horizon, steps, length, cut });
     this.normalizer = SCALES[scale](values.subarray(0, cut));
     const scaled = this.normalizer.apply(values);
-    // [N, F]: at every step the last values, of which there is one but for windows as features.
+    // [N, F]: one value a step, or a window as the features of each.
+    const rowAt = (t) => [...scaled.subarray(t, t + features)];
     const count = values.length - features + 1;
-    this.#rows = Float32Array.from({ length: count * features }, (_, i) => {
-      return scaled[Math.floor(i / features) + (i % features)];
-    });
-    this.#trainer = Trainer.create(model, {
-      batch: BATCH,
-      steps,
-      loss: 'mae',
-      optimizer: { type: 'adam', learningRate: LEARNING_RATE },
-      gradClip: { norm: 1 },
-    });
-    this.last = pooled;
+    this.#rows = Array.from({ length: count }, (_, t) => rowAt(t)).flat();
+    const options = { batch: BATCH, steps, loss: 'mae', gradClip: { norm: 1 } };
+    this.#trainer = Trainer.create(model, options);
   }
 
   #windows(from, to, stride) {
-    const { features, horizon, steps, last } = this;
-    return new SeriesWindows(this.#rows.subarray(from * features, to * features), {
+    const { features, horizon, steps, model } = this;
+    return new SeriesWindows(this.#rows.slice(from * features, to * features), {
       batch: BATCH,
       steps,
       features,
       horizon: Array.from({ length: horizon }, (_, k) => k + 1),
       targets: [features - 1],
-      last,
+      last: model.pooled,
       order: 'shuffled',
       stride,
     });
   }
 
-  /** Windows whose targets are in the part that is not learned from. */
+  /** Windows whose targets are all in the part that is not learned from. */
   get future() {
-    const { cut, length } = this;
-    return this.#windows(cut - length, Infinity, 1);
+    return this.#windows(this.cut - this.length, Infinity, 1);
   }
 
   /** Mean absolute error over the future, in the units of the series. */
@@ -91,21 +84,19 @@ export class Forecaster {
     return this.#trainer.evaluate(this.future, ['mae']).mae * this.normalizer.deviation[0];
   }
 
-  /** The error of saying the last values again, as many as are forecast. */
+  /** The error of saying as many of the last values again. */
   naiveError() {
-    const { cut, horizon } = this;
-    const future = this.values.subarray(cut);
-    const errors = future.map((value, t) => Math.abs(value - this.values[cut + t - horizon]));
-    return errors.reduce((sum, error) => sum + error, 0) / errors.length;
+    const { values, cut, horizon } = this;
+    const errors = values.subarray(cut).map((value, t) => value - values[cut + t - horizon]);
+    return errors.reduce((sum, error) => sum + Math.abs(error), 0) / errors.length;
   }
 
-  /** The next values after the first `origin`; what is said is read for what comes after it. */
+  /** What follows the first `origin` values; what is said first is read for what comes after it. */
   forecast(origin, count) {
-    const { features, horizon, steps, length, normalizer } = this;
+    const { horizon, steps, length, normalizer } = this;
     const known = [...normalizer.apply(this.values.subarray(origin - length, origin))];
     while (known.length < length + count) {
-      const x = Float32Array.from(known.slice(-length));
-      const { output } = this.model.forward(x, { steps: features > 1 ? 1 : steps });
+      const { output } = this.model.forward(Float32Array.from(known.slice(-length)), { steps });
       known.push(...output.subarray(-horizon));
     }
     return normalizer.undo(known.slice(length, length + count));
@@ -113,14 +104,14 @@ export class Forecaster {
 
   /** Trains on the past: a run of `Trainer.fit`. */
   tune(epochs) {
-    const { cut, steps, length, horizon } = this;
-    const count = cut - length - horizon;
-    const stride = Math.min(steps, Math.ceil(count / MOST_WINDOWS));
-    const data = this.#windows(0, cut - this.features + 1, stride);
-    return this.#trainer.fit(data, { epochs, learningRate: cosineDecay(LEARNING_RATE) });
+    const { cut, steps, features } = this;
+    const stride = Math.min(steps, Math.ceil(cut / MOST_WINDOWS));
+    const past = this.#windows(0, cut - features + 1, stride);
+    return this.#trainer.fit(past, { epochs, learningRate: cosineDecay(LEARNING_RATE) });
   }
 
   dispose() {
     this.#trainer.dispose();
+    this.model.dispose();
   }
 }

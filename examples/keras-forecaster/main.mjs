@@ -23,7 +23,7 @@ Fine-tunes a Keras model (.h5 or .keras) on a series, and writes it for gatefold
   --model FILE   reads a window of values and gives the next ones; default: household.h5, an LSTM that knows a household
   --series FILE  a CSV file, oldest row first; default: a made-up meter of an office, hourly
   --column NAME  its column, by headline or number; default the last
-  --scale NAME   how the model's data was scaled: minmax, standard or none (minmax)
+  --scale NAME   how the model's data was scaled: minmax or standard (minmax)
   --window N     steps that the model looks back on, where its file does not say (48)
   --epochs N     passes over the first 80 % of the series (10)
   --weeks N      of the made-up series (20.5)
@@ -79,7 +79,7 @@ async function run() {
 
   const naive = forecaster.naiveError();
   const rows = [
-    [`the last ${horizon} again`, naive],
+    [`repeating the last ${horizon}`, naive],
     ['as the file has it', before.error],
     ['fine-tuned', after.error],
   ].map(([name, error]) => [name, error.toFixed(3), percent(error / naive)]);
@@ -101,13 +101,7 @@ async function run() {
 
   const { programs, difference } = await compare(forecaster, files);
   const headline = ['', 'ms a forecast', 'ms a window trained', 'KB of code, gzipped'];
-  const printed = programs.map(({ name, forecastMs, trainingMs, bytes: size }) => [
-    name,
-    forecastMs.toFixed(3),
-    trainingMs.toFixed(3),
-    (size / 1024).toFixed(0),
-  ]);
-  console.log(table(headline, printed));
+  console.log(table(headline, programs));
   console.log(`\nlargest difference of their forecasts ${difference.toExponential(1)}`);
 }
 
