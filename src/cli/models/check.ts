@@ -15,7 +15,7 @@ import { callModel } from './call.ts';
 import { readJson } from './files.ts';
 import { openModel, readOptions } from './open.ts';
 import type { OpenModel } from './open.ts';
-import { tableOf } from './table.ts';
+import { tableOf, wrapped } from './table.ts';
 
 export interface CheckOptions {
   readonly description?: string;
@@ -129,7 +129,7 @@ async function checkFolder(folder: string, tolerance: number, engine: Engine): P
       rows.map((row) => row.slice(0, 4)),
     )}\n`,
   );
-  for (const [name, , , , reason] of rows) if (reason) say(`\n${name}: ${reason}\n`);
+  for (const [name, , , , reason] of rows) if (reason) say(`\n${wrapped(`${name}: ${reason}`)}\n`);
   const count = (wanted: Outcome['result']): number =>
     outcomes.filter(({ result }) => result === wanted).length;
   const failed = count('wrong') + count('refused');
@@ -170,7 +170,7 @@ async function outcomeOf(path: string, tolerance: number, engine: Engine): Promi
     return { path, format, worst, result: worst <= tolerance ? 'right' : 'wrong' };
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
-    return { path, format, result: 'refused', reason: error.message };
+    return { path, format, result: 'refused', reason: error.message.replace(`${path}: `, '') };
   }
 }
 
