@@ -9,10 +9,12 @@
 //   gatefold/threads
 //   gatefold/threads/worker
 //   gatefold/formats/audio
+//   gatefold/formats/keras
 //   gatefold/formats/layouts
 //   gatefold/formats/npz
 //   gatefold/formats/safetensors
 //   gatefold/formats/tf1
+//   gatefold/formats/tfjs
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
 //   gatefold/package.json
@@ -610,7 +612,7 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
-// gatefold/formats/audio, gatefold/formats/tf1
+// gatefold/formats/audio, gatefold/formats/keras, gatefold/formats/tf1, gatefold/formats/tfjs
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
@@ -703,6 +705,12 @@ interface KerasLayouts {
   toRnn(parameters: CellParameters): KerasCell;
   dense(kernel: Tensor): Tensor;
   conv1d(kernel: Tensor): Tensor;
+}
+
+// gatefold/formats/keras
+interface KerasOptions {
+  readonly description?: ModelDescription;
+  readonly layers?: OwnLayers;
 }
 
 // gatefold/kernels
@@ -1100,6 +1108,9 @@ interface OutputGradients {
 // no entry, but others name it
 type Outputs = Float32Array | Readonly<Record<string, Float32Array>>;
 
+// gatefold/formats/keras, gatefold/formats/tfjs
+type OwnLayers = Readonly<Record<string, LayerSpec | string>>;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ParameterGroup {
   readonly parameters: readonly string[];
@@ -1390,6 +1401,11 @@ interface SgdOptions extends CommonOptions {
   readonly nesterov?: boolean;
 }
 
+// gatefold/formats/tfjs
+type Shards =
+  | ReadonlyMap<string, Uint8Array | ArrayBuffer>
+  | Readonly<Record<string, Uint8Array | ArrayBuffer>>;
+
 // gatefold/threads
 interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
@@ -1546,6 +1562,17 @@ interface Tf1Options {
 
 // gatefold/formats/tf1
 type Tf1Source = ReadonlyMap<string, Uint8Array> | Uint8Array | ArrayBuffer;
+
+// gatefold/formats/tfjs
+interface TfjsFiles {
+  readonly 'model.json': Uint8Array;
+  readonly 'weights.bin': Uint8Array;
+}
+
+// gatefold/formats/tfjs
+interface TfjsOptions {
+  readonly layers?: OwnLayers;
+}
 
 // gatefold/threads
 interface ThreadWorker {
@@ -1757,6 +1784,9 @@ function linearDecay(rate: number): Schedule;
 // gatefold/formats/audio
 function loadAudio(engine: Engine, source: AudioSource, options?: AudioOptions): Model;
 
+// gatefold/formats/keras
+function loadKeras(engine: Engine, source: Uint8Array | ArrayBuffer, options?: KerasOptions): Model;
+
 // gatefold/worklet, gatefold/formats/safetensors
 function loadModel(engine: Engine, source: Source): Model;
 
@@ -1775,6 +1805,14 @@ function loadPytorch(
 // gatefold/formats/tf1
 function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
 
+// gatefold/formats/tfjs
+function loadTfjs(
+  engine: Engine,
+  model: Uint8Array | ArrayBuffer | object,
+  shards: Shards,
+  options?: TfjsOptions,
+): Model;
+
 // gatefold/formats/safetensors
 function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
 
@@ -1783,6 +1821,9 @@ function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extra
 
 // gatefold/formats/audio
 function readAudio(source: AudioSource, options?: AudioOptions): ImportedModel;
+
+// gatefold/formats/keras
+function readKeras(source: Uint8Array | ArrayBuffer, options?: KerasOptions): ImportedModel;
 
 // gatefold/formats/npz
 function readNpy(bytes: Uint8Array | ArrayBuffer): NpyArray;
@@ -1795,6 +1836,13 @@ function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions
 
 // gatefold/formats/tf1
 function readTf1(source: Tf1Source, options?: Tf1Options): ImportedModel;
+
+// gatefold/formats/tfjs
+function readTfjs(
+  model: Uint8Array | ArrayBuffer | object,
+  shards: Shards,
+  options?: TfjsOptions,
+): ImportedModel;
 
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;
@@ -1879,6 +1927,9 @@ function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor | Int8Tensor>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array;
+
+// gatefold/formats/tfjs
+function writeTfjs(model: Model): TfjsFiles;
 
 // gatefold/node
 function writeWhole(path: string, bytes: Uint8Array): Promise<void>;

@@ -231,7 +231,6 @@ describe('the entries for bare hosts', () => {
     'data.js',
     'kernels.js',
     'formats/audio.js',
-    'formats/keras.js',
     'formats/layouts.js',
     'formats/safetensors.js',
     'formats/tfjs.js',
