@@ -232,7 +232,6 @@ describe('the entries for bare hosts', () => {
     'kernels.js',
     'formats/pytorch.js',
     'formats/audio.js',
-    'formats/keras.js',
     'formats/layouts.js',
     'formats/safetensors.js',
     'formats/tfjs.js',

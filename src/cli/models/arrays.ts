@@ -69,7 +69,7 @@ export function arrayOf(at: string, value: unknown): NumberArray {
   const { shape, data } = (value ?? {}) as { shape?: unknown; data?: unknown };
   const isShape = Array.isArray(shape) && shape.every(Number.isSafeInteger);
   if (!isShape || !Array.isArray(data)) return fail(`${at} expected nested lists of numbers`);
-  return { shape: shape as number[], data: data as number[] };
+  return { shape: shape as number[], data: data.map((number: number | null) => number ?? NaN) };
 }
 
 function nested(at: string, list: readonly unknown[]): NumberArray {

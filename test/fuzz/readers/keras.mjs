@@ -76,6 +76,27 @@ const first = [
     { a: { kernel: floats(1, 6), recurrent_kernel: floats(2, 6), bias: floats(2, 6) } },
     '2.3.0-tf',
   ),
+  legacy(
+    [
+      { class_name: 'Bogus', config: { name: 'o', batch_input_shape: [null, 4, 2] } },
+      { class_name: 'Normalization', config: { name: 'n' } },
+      { class_name: 'AveragePooling1D', config: { name: 'p', pool_size: [2] } },
+      {
+        class_name: 'Conv1DTranspose',
+        config: { name: 't', filters: 2, kernel_size: [1], strides: [2] },
+      },
+      { class_name: 'ThresholdedReLU', config: { name: 'r', theta: 0.5 } },
+      { class_name: 'Permute', config: { name: 'q', dims: [1, 2] } },
+      { class_name: 'Lambda', config: { name: 'l' } },
+      { class_name: 'Dense', config: { name: 'd', units: 1 } },
+    ],
+    {
+      n: { mean: floats(2), variance: floats(2) },
+      t: { kernel: floats(1, 2, 2), bias: floats(2) },
+      d: { kernel: floats(2, 1), bias: floats(1) },
+    },
+    '2.13.1',
+  ),
 ];
 
 export const seeds = () => [...first, ...fixtures];
@@ -156,8 +177,10 @@ const DESCRIPTION = {
   ],
 };
 
+const LAYERS = { Bogus: { type: 'scale', factor: 2 }, Lambda: { type: 'pool', mode: 'max' } };
+
 export function read({ loadKeras }, engine, bytes) {
-  const options = bytes.length % 7 === 0 ? { description: DESCRIPTION } : {};
+  const options = bytes.length % 7 === 0 ? { description: DESCRIPTION } : { layers: LAYERS };
   return loadKeras(engine, bytes, options);
 }
 

@@ -177,12 +177,7 @@ function picklesOf(bytes) {
 }
 
 function mutateZip(bytes, random) {
-  let entries;
-  try {
-    entries = unzipSync(bytes);
-  } catch {
-    return flipped(bytes, random);
-  }
+  const entries = unzipSync(bytes);
   const names = Object.keys(entries);
   if (names.length === 0) return flipped(bytes, random);
   const main = names.find((entry) => entry.endsWith('data.pkl'));
@@ -216,14 +211,14 @@ function flipped(bytes, random) {
 
 export function mutate(bytes, random) {
   let out = bytes;
-  for (let k = pick(random, [1, 1, 1, 2, 4]); k > 0; k--) {
-    const way = random();
-    if (way < 0.15) out = flipped(out, random);
-    else if (way < 0.2) out = out.slice(0, below(random, out.length + 1));
-    else if (out[0] === 0x50) out = mutateZip(out, random);
+  // Archives are taken apart while they are whole.
+  for (let k = pick(random, [0, 1, 1, 1, 2, 4]); k > 0; k--) {
+    if (out[0] === 0x50 && out[1] === 0x4b) out = mutateZip(out, random);
     else out = changed(out, pick(random, picklesOf(out)), random);
   }
-  return out;
+  const way = random();
+  if (out === bytes || way < 0.1) return flipped(out, random);
+  return way < 0.15 ? out.slice(0, below(random, out.length + 1)) : out;
 }
 
 /** Above it a file is read and no model made: what reading takes is to be seen. */

@@ -5,7 +5,7 @@ import { WORDS } from '../keras-words.mjs';
 
 export const name = 'tfjs';
 /** Configurations are those of Keras, which has a module of its own. */
-export const sources = [/^src\/formats\/tfjs\//];
+export const sources = [/^src\/formats\/tfjs\/read/];
 /** JSON may take more than 2.2 times its bytes. */
 export const memoryLimit = 12;
 
