@@ -90,14 +90,21 @@ async function run() {
     `\nfine-tuned in ${seconds.toFixed(1)} s\n\n${chart(drawn, after.said, before.said)}`,
   );
 
-  const files = writeTfjs(model);
   const normalizer = JSON.stringify(forecaster.normalizer);
   writeFileSync('forecaster.safetensors', saveModel(model, { normalizer }));
+  console.log('\nwritten: forecaster.safetensors');
+  let files;
+  try {
+    files = writeTfjs(model);
+  } catch (error) {
+    console.log(`not written for TensorFlow.js: ${error.message}`);
+    return;
+  }
   mkdirSync('forecaster-tfjs', { recursive: true });
   for (const [name, content] of Object.entries(files)) {
     writeFileSync(`forecaster-tfjs/${name}`, content);
   }
-  console.log('\nwritten: forecaster.safetensors, forecaster-tfjs/model.json and weights.bin\n');
+  console.log('written: forecaster-tfjs/model.json and weights.bin\n');
 
   const { programs, difference } = await compare(forecaster, files);
   const headline = ['', 'ms a forecast', 'ms a window trained', 'KB of code, gzipped'];

@@ -137,12 +137,33 @@ describe('on small settings', () => {
     expect(again).toContain('again.wav: 2.0 s, ');
     expect(readFileSync(join(scratch, 'again.wav')).length).toBe(44 + 2 * 96_000);
   });
+
+  it('keras-forecaster fine-tunes a file of Keras, and TensorFlow.js gives the same', () => {
+    const text = output('keras-forecaster', '--quick');
+    const [[before], [after]] = [figures(text, 'as the file has it'), figures(text, 'fine-tuned')];
+    expect(after).toBeLessThan(0.7 * before!);
+    expect(text).toMatch(/┤.*╭/);
+    expect(Number(/largest difference of their forecasts (\S+)/.exec(text)![1])).toBeLessThan(1e-5);
+    expect(figures(text, 'gatefold')[0]).toBeLessThan(figures(text, 'TensorFlow.js, cpu')[0]!);
+    const written = ['forecaster.safetensors', 'forecaster-tfjs/model.json'];
+    for (const file of written) expect(existsSync(join(scratch, file)), file).toBe(true);
+  });
+
+  it('keras-forecaster says what TensorFlow.js has not, and refuses too short a series', () => {
+    const gru = ['--model', join(root, 'test/fixtures/keras/household-gru.h5')];
+    expect(output('keras-forecaster', '--quick', ...gru)).toContain('no GRU with resetAfter');
+    writeFileSync(join(scratch, 'short.csv'), '1,2,3\n');
+    const { status, stderr } = run('keras-forecaster', '--series', 'short.csv');
+    expect(status).toBe(1);
+    expect(stderr).toContain('this model wants 120 or more');
+  });
 });
 
 it('every example has a folder of its own, with a README', () => {
   expect(examples.sort()).toEqual([
     'forecast',
     'guitar-amplifier',
+    'keras-forecaster',
     'next-word',
     'spelling',
     'spoken-digits',
