@@ -10,7 +10,7 @@ import { draw } from './chart.mjs';
 const at = (id) => document.getElementById(id);
 const engine = await Engine.create();
 const given = {
-  model: { name: 'household.h5', bytes: await (await fetch('model.h5')).arrayBuffer() },
+  model: { name: 'model.h5', bytes: await (await fetch('model.h5')).arrayBuffer() },
   series: { name: 'made-up meter of an office', values: generateSeries({ weeks: 20.5, seed: 1 }) },
 };
 let forecaster;
