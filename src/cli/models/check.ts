@@ -14,11 +14,11 @@ import type { NumberArray } from './files.ts';
 import { callModel } from './call.ts';
 import { readJson } from './files.ts';
 import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 import type { OpenModel } from './open.ts';
 import { tableOf, wrapped } from './table.ts';
 
-export interface CheckOptions {
-  readonly description?: string;
+export interface CheckOptions extends WiringOptions {
   readonly against?: readonly string[];
   readonly tolerance: number;
 }
@@ -73,7 +73,7 @@ export async function check(path: string, options: CheckOptions): Promise<number
   try {
     if (!against) return await checkFolder(path, tolerance, engine);
     const [inputs, outputs] = against as [string, string];
-    const opened = await openModel(path, await readOptions(options.description));
+    const opened = await openModel(path, await readOptions(options));
     const given = await readArrays(inputs);
     const wanted = await readArrays(outputs, 'y');
     const model = opened.load(engine);
@@ -163,7 +163,10 @@ async function outcomeOf(path: string, tolerance: number, engine: Engine): Promi
     const beside = `${path}.description.json`;
     const short = path.replace(/\.\w+$/, '.description.json');
     const wiring = (await isThere(beside)) ? beside : (await isThere(short)) ? short : undefined;
-    const opened = await openModel(path, await readOptions(wiring));
+    const opened = await openModel(
+      path,
+      await readOptions(wiring === undefined ? {} : { description: wiring }),
+    );
     ({ format } = opened);
     const worst = await worstOf(path, opened, engine);
     if (worst === undefined) return { path, format, result: 'no reference' };

@@ -9,13 +9,13 @@ import { createEngine } from '../engine.ts';
 import { fail } from '../failure.ts';
 import { say } from '../output.ts';
 import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 import { inBytes } from './table.ts';
 
 export const TARGETS = ['gatefold', 'tfjs', 'rtneural'] as const;
 type Target = (typeof TARGETS)[number];
 
-export interface ConvertOptions {
-  readonly description?: string;
+export interface ConvertOptions extends WiringOptions {
   readonly to?: Target;
   readonly quantize?: 'int8';
 }
@@ -32,7 +32,7 @@ function targetOf(path: string): Target {
 /** The command `gatefold convert`; gives the exit status. */
 export async function convert(from: string, to: string, options: ConvertOptions): Promise<number> {
   const target = options.to ?? targetOf(to);
-  const opened = await openModel(from, await readOptions(options.description));
+  const opened = await openModel(from, await readOptions(options));
   const engine = await createEngine('deterministic');
   try {
     const read = opened.load(engine);

@@ -5,10 +5,10 @@ import { storeOf } from '../../model/model.ts';
 import { createEngine } from '../engine.ts';
 import { say } from '../output.ts';
 import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 import { inBytes, inTime, tableOf } from './table.ts';
 
-export interface MeasureOptions {
-  readonly description?: string;
+export interface MeasureOptions extends WiringOptions {
   readonly steps: number;
   readonly batch: number;
 }
@@ -47,7 +47,7 @@ function peakOf(engine: Engine): number {
 
 /** The command `gatefold bench`; gives the exit status. */
 export async function measure(path: string, options: MeasureOptions): Promise<number> {
-  const opened = await openModel(path, await readOptions(options.description));
+  const opened = await openModel(path, await readOptions(options));
   const engine = await createEngine('auto');
   try {
     const model = opened.load(engine);

@@ -1,0 +1,4 @@
+/** Models of ONNX. */
+export { loadOnnx, readOnnx } from './onnx/read.ts';
+export type { OnnxOptions, OnnxValue } from './onnx/read.ts';
+export type { ImportedModel } from './shared/imported.ts';

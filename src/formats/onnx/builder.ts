@@ -1,0 +1,319 @@
+/** The layers that nodes become, and their parameters. */
+import { GatefoldError } from '../../base/errors.ts';
+import type { Tensor } from '../../base/tensor.ts';
+import type { RowActivation } from '../../ops/activations.ts';
+import { Atom, Rows, asFeatures, axisOf, isFeature, widthOf } from './flow.ts';
+import type { Axis, Flow } from './flow.ts';
+import type { Node } from './node.ts';
+
+/** A layer in the making. */
+export interface Layer {
+  readonly name: string;
+  type: string;
+  inputs: string[];
+  readonly options: Record<string, unknown>;
+  /** The rows that an `unfold` reads: of one row a sequence it is a `reshape`. */
+  readonly spreads?: Rows;
+  readonly tensors: Map<string, Tensor>;
+  /** The tensor of ONNX that alone is what it gives, while no other may see it. */
+  owner: string;
+}
+
+/** Pieces of features that are copied one by one; more are copied by a matrix of ones. */
+const MOST_PIECES = 32;
+const MOST_WEIGHTS = 2 ** 22;
+
+const NO_INPUT = { input: undefined, pad: undefined } as unknown as object;
+
+export class Builder {
+  readonly layers: Map<string, Layer> = new Map();
+  readonly #names: Set<string>;
+  /** Counts elements that are made, and refuses too many. */
+  readonly #take: (elements: number) => void;
+
+  constructor(names: Iterable<string>, take: (elements: number) => void) {
+    this.#names = new Set(names);
+    this.#take = take;
+  }
+
+  /** A name like this one that nothing has yet. */
+  #name(like: string): string {
+    const short = like.slice(0, 200).replaceAll(/\p{Surrogate}/gu, '?') || 'node';
+    let name = short === '__proto__' ? 'node' : short;
+    for (let k = 1; this.#names.has(name); k++) name = `${short}.${k}`;
+    this.#names.add(name);
+    return name;
+  }
+
+  /** Adds a layer; `owner` is the tensor of ONNX that it is. */
+  add(
+    node: Node,
+    type: string,
+    options: Record<string, unknown>,
+    reads: readonly Flow[],
+    parameters: Readonly<Record<string, Tensor | undefined>> = {},
+    more: Partial<Pick<Layer, 'owner' | 'spreads'>> = {},
+  ): Layer {
+    const inputs = reads.map((flow) => {
+      if (flow.input) {
+        if (flow.input.isTokens !== (type === 'embedding')) {
+          node.refuse(
+            'it reads as numbers what an embedding reads as tokens, or the other way round',
+          );
+        }
+      }
+      return flow.source;
+    });
+    const name = this.#name(node.name);
+    const tensors = new Map(
+      Object.entries(parameters).flatMap(([role, tensor]) => (tensor ? [[role, tensor]] : [])),
+    );
+    const layer: Layer = { name, type, inputs, options, tensors, owner: '', ...more };
+    this.layers.set(name, layer);
+    return layer;
+  }
+
+  /** Puts a layer after all others: those that it reads have come since. */
+  toEnd(layer: Layer): void {
+    this.layers.delete(layer.name);
+    this.layers.set(layer.name, layer);
+  }
+
+  /** A layer that changes features alone, of one flow. */
+  map(
+    node: Node,
+    type: string,
+    options: Record<string, unknown>,
+    given: Flow,
+    parameters?: Readonly<Record<string, Tensor | undefined>>,
+  ): Flow {
+    const flow = this.ready(given, node);
+    const { name } = this.add(node, type, options, [flow], parameters);
+    return { ...flow, ...NO_INPUT, source: name };
+  }
+
+  activation(node: Node, activation: RowActivation, flow: Flow): Flow {
+    return this.map(node, 'activation', { activation }, flow);
+  }
+
+  /** A flow whose zeros in front and behind are there. */
+  ready(flow: Flow, node: Node): Flow {
+    const { pad, ...plain } = flow;
+    if (!pad) return flow;
+    return this.#taps(plain, pad, 1, 0, node);
+  }
+
+  /** Steps as they are, with others in front and behind, by a convolution with a single one. */
+  #taps(
+    flow: Flow,
+    padding: readonly [number, number],
+    size: number,
+    tap: number,
+    node: Node,
+  ): Flow {
+    const channels = widthOf(flow, node);
+    this.#take(channels * size);
+    const data = new Float32Array(channels * size).map((_, k) => +(k % size === tap));
+    const options = {
+      outChannels: channels,
+      kernelSize: size,
+      groups: channels,
+      bias: false,
+      padding,
+    };
+    const weight = { shape: [channels, 1, size], data };
+    const { name } = this.add(node, 'conv1d', options, [flow], { weight });
+    return { ...flow, ...NO_INPUT, source: name };
+  }
+
+  /** Steps from number `from` on, and without the last `without`. */
+  cut(given: Flow, from: number, without: number, node: Node): Flow {
+    const flow = this.ready(given, node);
+    const size = from + without + 1;
+    if (size > 4096) node.refuse(`it leaves out ${size - 1} steps, more than are supported`);
+    return this.#taps(flow, [0, 0], size, from, node);
+  }
+
+  /**
+   * Features in another order, several times or not at all: `map` has for each the one that it is,
+   * below 0 for zeros.
+   */
+  features(given: Flow, map: readonly number[], held: readonly Atom[], node: Node): Flow {
+    const flow = this.ready(given, node);
+    const width = widthOf(flow, node);
+    const made = { ...flow, ...NO_INPUT, held };
+    if (map.length === width && map.every((index, k) => index === k)) return { ...flow, held };
+    const pieces: { from: number; to: number }[] = [];
+    for (const index of map) {
+      const last = pieces.at(-1);
+      if (last?.to === index && index > 0) last.to++;
+      else pieces.push({ from: index, to: index + 1 });
+    }
+    if (pieces.length <= MOST_PIECES && pieces.every(({ from }) => from >= 0)) {
+      const slices = pieces.map((piece) => this.add(node, 'slice', piece, [flow]));
+      const [only] = slices as [Layer];
+      const inputs = slices.map(({ name }) => ({ ...made, source: name }));
+      const { name } = slices.length === 1 ? only : this.add(node, 'concat', {}, inputs);
+      return { ...made, source: name };
+    }
+    const count = width * map.length;
+    if (count > MOST_WEIGHTS) {
+      node.refuse(`it reorders ${map.length} features at run time, which is not supported`);
+    }
+    this.#take(count);
+    const data = new Float32Array(count);
+    for (const [k, index] of map.entries()) if (index >= 0) data[k * width + index] = 1;
+    const options = { outFeatures: map.length, bias: false };
+    const weight = { shape: [map.length, width], data };
+    const { name } = this.add(node, 'linear', options, [flow], { weight });
+    return { ...made, source: name };
+  }
+
+  /** The places in a row of the features in the order of the axes. */
+  order(flow: Flow, node: Node): number[] {
+    const own = flow.held.filter(isFeature);
+    const wanted = flow.axes.flat().filter(isFeature);
+    const width = widthOf(flow, node);
+    const strides = new Map<Atom, number>();
+    let stride = 1;
+    for (const atom of [...own].reverse()) {
+      strides.set(atom, stride);
+      stride *= atom.size as number;
+    }
+    this.#take(width);
+    let places = [0];
+    for (const atom of wanted) {
+      const step = strides.get(atom)!;
+      const next: number[] = [];
+      for (const place of places) {
+        for (let k = 0; k < (atom.size as number); k++) next.push(place + k * step);
+      }
+      places = next;
+    }
+    return places;
+  }
+
+  /** A flow that holds its features in the order of its axes. */
+  natural(given: Flow, node: Node): Flow {
+    const flow = this.ready(given, node);
+    const wanted = flow.axes.flat().filter(isFeature);
+    const own = flow.held.filter(isFeature);
+    if (own.every((atom, k) => atom === wanted[k])) return flow;
+    return this.features(flow, this.order(flow, node), wanted, node);
+  }
+
+  /** The last step, or the mean or maximum of all, as one row. */
+  pool(given: Flow, mode: string, node: Node): Flow {
+    const flow = this.ready(given, node);
+    const { kind, outer, input } = flow.rows.first;
+    if (kind === undefined) flow.rows.become('step');
+    const { name } = this.add(node, 'pool', { mode }, [flow]);
+    const rows = outer ?? new Rows('row', input);
+    const axes = flow.axes.map((axis) => axis.filter(({ role }) => role !== 'time'));
+    const held = flow.held.filter(({ role }) => role !== 'time');
+    return { ...flow, ...NO_INPUT, source: name, rows, axes, held };
+  }
+
+  /** A flow without steps within a step where there is but one of them. */
+  closed(given: Flow, node: Node): Flow {
+    let flow = given;
+    while (flow.rows.kind === 'inner' && !flow.axes.flat().some(({ role }) => role === 'time')) {
+      flow = this.pool(flow, 'last', node);
+    }
+    return flow;
+  }
+
+  /** All steps side by side as features of one row. */
+  flattened(given: Flow, node: Node): Flow {
+    const flow = this.natural(given, node);
+    const time = flow.axes.flat().find(({ role }) => role === 'time');
+    if (!time) return flow;
+    if (typeof time.size !== 'number') {
+      node.refuse(
+        `it reads all steps as one row, so that it needs to know how many "${time.size}" are: pass { dims: { NAME: size } }`,
+      );
+    }
+    const { outer, input } = flow.rows.first;
+    if (!outer && input) input.isFixed = true;
+    const { name } = this.add(node, 'flatten', {}, [flow]);
+    const steps = new Atom(time.size, 'features');
+    const held = [steps, ...flow.held.filter(isFeature)];
+    const axes = flow.axes.map((axis) => axis.map((atom) => (atom === time ? steps : atom)));
+    return {
+      ...flow,
+      ...NO_INPUT,
+      source: name,
+      rows: outer ?? new Rows('row', input),
+      axes,
+      held,
+    };
+  }
+
+  /** Features that an operator reads as steps, so that they are. */
+  unfolded(given: Flow, atoms: Axis, node: Node): Flow {
+    let flow = this.closed(this.ready(given, node), node);
+    asFeatures(atoms, node);
+    if (flow.axes.flat().some(({ role }) => role === 'time')) {
+      node.refuse('it works on steps and on features as if they were other steps');
+    }
+    const own = flow.held.filter(isFeature);
+    const isFront = atoms.every((atom, k) => atom === own[k]);
+    if (!isFront) {
+      const rest = own.filter((atom) => !atoms.includes(atom));
+      const axes = [atoms, rest];
+      const { axes: _, ...others } = flow;
+      flow = { ...this.natural({ ...others, axes }, node), axes: flow.axes };
+    }
+    const steps = atoms.reduce((product, { size }) => product * (size as number), 1);
+    const { rows } = flow;
+    rows.first.isSpread = true;
+    const { name } = this.add(
+      node,
+      'unfold',
+      { steps, inputSize: widthOf(flow, node) },
+      [flow],
+      {},
+      { spreads: rows },
+    );
+    const [time] = axisOf(steps, 'time');
+    const made = time ? [time] : [];
+    const axes = flow.axes.map((axis) =>
+      atoms.length && axis.includes(atoms[0]!)
+        ? [...made, ...axis.filter((atom) => !atoms.includes(atom))]
+        : axis,
+    );
+    const held = flow.held.filter((atom) => !atoms.includes(atom));
+    const inside = new Rows('inner', rows.first.input, rows);
+    return { ...flow, ...NO_INPUT, source: name, rows: inside, axes, held: [...made, ...held] };
+  }
+
+  /** Brings flows that are joined to the same rows. */
+  together(flows: readonly Flow[], node: Node): Flow[] {
+    const joined = flows.map((flow) => this.closed(this.ready(flow, node), node));
+    const kinds = (): Set<unknown> => new Set(joined.map(({ rows }) => rows.kind));
+    const open = joined.filter(({ rows }) => rows.kind === undefined);
+    const known = joined.find(({ rows }) => rows.kind !== undefined && rows.kind !== 'inner');
+    for (const flow of open) (known ?? open[0]!).rows.join(flow.rows);
+    if (kinds().size > 1) {
+      for (const [k, flow] of joined.entries()) {
+        const hasTime = flow.axes.flat().some(({ role }) => role === 'time');
+        if (flow.rows.kind === 'step' && !hasTime) joined[k] = this.pool(flow, 'last', node);
+      }
+    }
+    if (kinds().size > 1) {
+      node.refuse('it joins rows of each step and rows of whole sequences, which is not supported');
+    }
+    return joined;
+  }
+}
+
+/** A matrix of zeros and ones, or other parameters, within what a file may stand for. */
+export function counter(bytes: number): (elements: number) => void {
+  let left = 2 * bytes + 2 ** 20;
+  return (elements) => {
+    left -= elements;
+    if (left >= 0) return;
+    const message = 'folding the graph makes tensors that are many times as large as the file';
+    throw new GatefoldError('ERR_MEMORY', message);
+  };
+}

@@ -1,0 +1,154 @@
+/** A node with its inputs, and what an operator may ask of them. */
+import type { Builder, Layer } from './builder.ts';
+import type { Constant } from './constants.ts';
+import type { Dim } from './dims.ts';
+import { dimsOf } from './flow.ts';
+import type { Flow, GraphInput } from './flow.ts';
+import type { Folding } from './fold.ts';
+import type { Node } from './node.ts';
+import type { TensorProto } from './proto.ts';
+
+/** A constant that is the same along axes whose sizes are only known when the model runs. */
+export interface Spread {
+  /** Its axes that differ from `dims` have size 1. */
+  readonly base: Constant;
+  readonly dims: readonly Dim[];
+}
+
+/** What a name of the graph stands for. */
+export type Value =
+  | { readonly constant: Constant }
+  | { readonly spread: Spread }
+  | { readonly flow: Flow }
+  /** Something that could not be read, or what follows from it. */
+  | { readonly unknown: true };
+
+/** How ONNX' last states are called, and where they come from. */
+export interface StateUse {
+  readonly layer: string;
+  readonly state: 'h' | 'c';
+  /** Rows of the first axis of the input that are the state. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What nodes share while a graph is read. */
+export interface Context extends Folding {
+  readonly build: Builder;
+  /** Inputs that are initial states, and of which layers. */
+  readonly states: Map<string, StateUse[]>;
+  /** Valid steps of every row: the input that has them, or what they are. */
+  lengths: string | readonly number[] | undefined;
+  /** Whether only one node reads a tensor. */
+  isReadOnce(name: string): boolean;
+  /** A tensor of the file. */
+  constantOf(tensor: TensorProto): Constant;
+  /** The input that a flow is, or is a slice of: `width` features, or from where to where. */
+  originOf(
+    flow: Flow,
+    width: number,
+  ): { readonly input: GraphInput; readonly from: number; readonly to: number } | undefined;
+}
+
+/** A node with what it reads. */
+export interface Call {
+  readonly node: Node;
+  readonly inputs: readonly (Value | undefined)[];
+  readonly graph: Context;
+}
+
+export type Operator = (call: Call) => readonly (Value | undefined)[];
+
+/** The constant that an input is; `undefined` where it is left out. */
+export function constantAt({ node, inputs }: Call, k: number, what: string): Constant | undefined {
+  const value = inputs[k];
+  if (!value) return undefined;
+  if ('constant' in value) return value.constant;
+  if ('spread' in value && value.spread.base.data.length === 1) return value.spread.base;
+  return node.refuse(
+    `${what} must be a constant: pass { dims } or { set } to fix what it follows from`,
+  );
+}
+
+/** Whole numbers of an input or, as in earlier versions, of an attribute. */
+export function integersOf(call: Call, k: number, name: string): readonly Dim[] | undefined {
+  const constant = constantAt(call, k, `its "${name}"`);
+  return constant ? Array.from<Dim>(constant.data as readonly Dim[]) : call.node.ints(name);
+}
+
+/** The same where no size may have a name. */
+export function numbersAt(call: Call, k: number, name: string): readonly number[] | undefined {
+  return integersOf(call, k, name)?.map((item) =>
+    typeof item === 'number' ? item : unknownSize(call.node, item),
+  );
+}
+
+export function unknownSize(node: Node, name: Dim): never {
+  return node.refuse(`it needs to know how large "${name}" is: pass { dims: { NAME: size } }`);
+}
+
+export function flowAt({ node, inputs }: Call, k: number): Flow {
+  const value = inputs[k];
+  if (value && 'flow' in value) return value.flow;
+  return node.refuse(
+    `its input ${k} is ${value ? 'a constant' : 'missing'}, which is not supported`,
+  );
+}
+
+export const isConstant = (value: Value | undefined): boolean => !value || 'constant' in value;
+
+/** Sizes of a value; some may have names. */
+export function dimsOfValue(value: Value): readonly Dim[] {
+  if ('constant' in value) return value.constant.dims;
+  if ('spread' in value) return value.spread.dims;
+  return 'flow' in value ? dimsOf(value.flow) : [];
+}
+
+/** One value for each kind that it may be of. */
+interface Cases {
+  constant(constant: Constant): Constant;
+  flow(flow: Flow): Flow;
+  /** Sizes of a spread, beside those of its base, which `constant` changes. */
+  dims?(dims: readonly Dim[]): readonly Dim[];
+}
+
+export function byKind({ node, inputs }: Call, cases: Cases): Value[] {
+  const [value] = inputs;
+  if (!value) return node.refuse('it has no input');
+  if ('constant' in value) return [{ constant: cases.constant(value.constant) }];
+  if ('flow' in value) return [{ flow: cases.flow(value.flow) }];
+  if ('spread' in value && cases.dims) {
+    const { base, dims } = value.spread;
+    return [{ spread: { base: cases.constant(base), dims: cases.dims(dims) } }];
+  }
+  return node.refuse('it works on a constant of unknown size, which is not supported');
+}
+
+/** A tensor that goes on as it is: layers may still take in what follows. */
+export function owned(graph: Context, node: Node, flow: Flow): Flow {
+  const layer = graph.build.layers.get(flow.source);
+  const [input = ''] = node.inputs;
+  const [output = ''] = node.outputs;
+  if (layer && layer.owner === input && graph.isReadOnce(input)) layer.owner = output;
+  return flow;
+}
+
+/** The layer that gives a flow and that nothing else reads, so that it may take in what follows. */
+export function fusable({ graph, node }: Call, k: number, flow: Flow): Layer | undefined {
+  const layer = graph.build.layers.get(flow.source);
+  const input = node.inputs[k] ?? '';
+  return layer && !flow.pad && layer.owner === input && graph.isReadOnce(input) ? layer : undefined;
+}
+
+/** Marks a layer as what a node gives, and nothing but that. */
+export function giving({ graph, node }: Call, flow: Flow): Value[] {
+  const layer = graph.build.layers.get(flow.source);
+  if (layer) layer.owner = node.outputs[0] ?? '';
+  return [{ flow }];
+}
+
+export const pass: Operator = (call) => {
+  const [value] = call.inputs;
+  if (value && 'flow' in value) owned(call.graph, call.node, value.flow);
+  return [value];
+};

@@ -1,0 +1,288 @@
+/** A graph node by node: what is known is folded, the rest becomes layers. */
+import { GatefoldError, shorten } from '../../base/errors.ts';
+import { Builder } from './builder.ts';
+import type { Context, StateUse, Value } from './call.ts';
+import { constantOf, isFloatType, numbersOf, scalar } from './constants.ts';
+import type { Constant, ExternalData } from './constants.ts';
+import { Names } from './dims.ts';
+import { GraphInput, axisOf } from './flow.ts';
+import type { Flow } from './flow.ts';
+import { Node, Refusal } from './node.ts';
+import { OPERATORS } from './operators.ts';
+import { readGraphProto } from './proto.ts';
+import type { GraphProto, NodeProto, TensorProto, ValueProto } from './proto.ts';
+import { Allowance, damaged } from './protobuf.ts';
+
+const UNKNOWN: Value = { unknown: true };
+
+/** Deepest nesting of `If`. */
+const MAX_DEPTH = 16;
+/** Problems that an error lists. */
+const MAX_PROBLEMS = 24;
+
+/** What the caller says of a graph. */
+export interface Given {
+  readonly dims: ReadonlyMap<string, number>;
+  readonly set: ReadonlyMap<string, Constant>;
+  readonly data: ExternalData;
+  readonly allowance: Allowance;
+  /** Of the file. */
+  readonly bytes: number;
+  /** Version of the operators. */
+  readonly opset: number;
+}
+
+export class Graph implements Context {
+  readonly names: Names = new Names();
+  readonly build: Builder;
+  readonly given: Given;
+  readonly values: Map<string, Value> = new Map();
+  readonly inputs: Map<string, GraphInput> = new Map();
+  readonly problems: Map<string, string[]> = new Map();
+  /** Inputs that are initial states, and of which layers. */
+  readonly states: Map<string, StateUse[]> = new Map();
+  /** Valid steps of every row: the input that has them, or what they are. */
+  lengths: string | readonly number[] | undefined;
+  /** Nodes of the file, those of all branches too. */
+  before = 0;
+  readonly #take: (elements: number) => void;
+  readonly #uses = new Map<string, number>();
+
+  constructor(graph: GraphProto, given: Given, take: (elements: number) => void) {
+    this.given = given;
+    this.#take = take;
+    const inputs = graph.inputs.map(({ name = '' }) => name);
+    const outputs = graph.outputs.map(({ name = '' }) => name);
+    this.build = new Builder([...inputs, ...outputs], take);
+    if (graph.sparse.length) damaged('sparse tensors are not supported');
+    const known = new Set(graph.initializers.map(({ name = '' }) => name));
+    for (const input of graph.inputs) {
+      if (!known.has(input.name ?? '')) this.#input(input);
+    }
+    this.#countUses(graph);
+    this.run(graph, this.values, 0);
+  }
+
+  constantOf(tensor: TensorProto): Constant {
+    return constantOf(tensor, this.given.data);
+  }
+
+  /** The input that a flow is, or is a slice of: `width` features, or from where to where. */
+  originOf(flow: Flow, width: number): { input: GraphInput; from: number; to: number } | undefined {
+    let [{ source }, from, to] = [flow, 0, width];
+    for (;;) {
+      const input = this.inputs.get(source);
+      if (input) return input.isFloat ? { input, from, to } : undefined;
+      const layer = this.build.layers.get(source);
+      if (layer?.type !== 'slice') return undefined;
+      from += layer.options['from'] as number;
+      to += layer.options['from'] as number;
+      source = layer.inputs[0]!;
+    }
+  }
+
+  take(elements: number): void {
+    this.#take(elements);
+  }
+
+  #use(name: string): void {
+    this.#uses.set(name, (this.#uses.get(name) ?? 0) + 1);
+  }
+
+  /** Counts readers, those in branches too: a tensor that others read stays as it is. */
+  #countUses(first: GraphProto): void {
+    const allowance = new Allowance(this.given.bytes);
+    const graphs: { graph: GraphProto; depth: number }[] = [{ graph: first, depth: 0 }];
+    for (const { graph, depth } of graphs) {
+      for (const { name = '' } of graph.outputs) this.#use(name);
+      this.before += graph.nodes.length;
+      for (const { inputs, attributes } of graph.nodes) {
+        for (const name of inputs) this.#use(name);
+        for (const { graph: branch } of attributes) {
+          if (!branch) continue;
+          if (depth >= MAX_DEPTH) damaged(`graphs are nested more than ${MAX_DEPTH} deep`);
+          graphs.push({ graph: readGraphProto(branch, allowance), depth: depth + 1 });
+        }
+      }
+    }
+  }
+
+  /** Whether only one node reads a tensor. */
+  isReadOnce(name: string): boolean {
+    return this.#uses.get(name) === 1;
+  }
+
+  #input({ name = '', type }: ValueProto): void {
+    const { set, dims: known } = this.given;
+    const fixed = set.get(name);
+    if (fixed) {
+      this.values.set(name, { constant: fixed });
+      return;
+    }
+    const { element = 1, shape } = type?.tensor ?? {};
+    if (!shape) {
+      this.problems.set(name, [`the input "${shorten(name)}": the file says no shape of it`]);
+      this.values.set(name, UNKNOWN);
+      return;
+    }
+    if (shape.dims.length > 8) damaged(`the input "${shorten(name)}" has too many dimensions`);
+    const axes = shape.dims.map(({ value, name: symbol }, axis): ReturnType<typeof axisOf> => {
+      const plain = symbol ? this.names.of(symbol) : `${this.names.of(name)}.${axis}`;
+      const size = value !== undefined && value > 0 ? value : (known.get(symbol ?? '') ?? plain);
+      return axisOf(size);
+    });
+    const input = new GraphInput(name, axes, isFloatType(element));
+    this.inputs.set(name, input);
+    const flow = { source: name, rows: input.rows, axes, held: axes.flat(), input };
+    this.values.set(name, { flow });
+  }
+
+  /** Runs the nodes of a graph; `scope` has what they may read. */
+  run(graph: GraphProto, scope: Map<string, Value>, depth: number): void {
+    const lazy = new Map(graph.initializers.map((tensor) => [tensor.name ?? '', tensor]));
+    const valueOf = (name: string): Value | undefined => {
+      const known = scope.get(name);
+      if (known) return known;
+      const tensor = lazy.get(name);
+      if (!tensor) return undefined;
+      const value = { constant: constantOf(tensor, this.given.data) };
+      scope.set(name, value);
+      return value;
+    };
+    for (const proto of graph.nodes) {
+      this.#runNode(proto, scope, valueOf, depth);
+    }
+    for (const { name = '' } of graph.outputs) {
+      if (!valueOf(name)) damaged(`no node gives the output "${shorten(name)}"`);
+    }
+  }
+
+  #runNode(
+    proto: NodeProto,
+    scope: Map<string, Value>,
+    valueOf: (name: string) => Value | undefined,
+    depth: number,
+  ): void {
+    const node = new Node(proto, this.given.opset);
+    const inputs = node.inputs.map((name) => {
+      if (name === '') return undefined;
+      return (
+        valueOf(name) ??
+        damaged(`"${shorten(node.name)}" reads "${shorten(name)}" before it is there`)
+      );
+    });
+    while (inputs.length && inputs.at(-1) === undefined) inputs.pop();
+    let made: readonly (Value | undefined)[] = [];
+    if (inputs.some((value) => value && 'unknown' in value)) {
+      made = node.outputs.map(() => UNKNOWN);
+    } else {
+      try {
+        made = this.#results(proto, node, inputs, scope, depth);
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        this.problems.set(node.outputs.find((name) => name !== '') ?? '', [error.message]);
+        made = node.outputs.map(() => UNKNOWN);
+      }
+    }
+    for (const [k, name] of node.outputs.entries()) {
+      if (name === '') continue;
+      if (scope.has(name)) damaged(`"${shorten(name)}" is there twice`);
+      scope.set(name, made[k] ?? UNKNOWN);
+    }
+  }
+
+  #results(
+    proto: NodeProto,
+    node: Node,
+    inputs: readonly (Value | undefined)[],
+    scope: Map<string, Value>,
+    depth: number,
+  ): readonly (Value | undefined)[] {
+    const { domain = '' } = proto;
+    if (domain !== '' && domain !== 'ai.onnx') {
+      node.refuse(`operators of "${shorten(domain)}" are not supported`);
+    }
+    if (node.type === 'If') return this.#branch(node, inputs, scope, depth);
+    if (node.type === 'Constant') return [{ constant: this.#constant(node) }];
+    const operator = Object.hasOwn(OPERATORS, node.type) ? OPERATORS[node.type] : undefined;
+    if (!operator) {
+      const advice =
+        node.type === 'Loop' || node.type === 'Scan'
+          ? '; tf2onnx writes layers of Keras this way: give the Keras file to gatefold/formats/keras'
+          : '';
+      node.refuse(`the operator is not supported${advice}`);
+    }
+    return operator({ node, inputs, graph: this });
+  }
+
+  /** A branch whose condition is known takes the place of its `If`. */
+  #branch(
+    node: Node,
+    [condition]: readonly (Value | undefined)[],
+    scope: Map<string, Value>,
+    depth: number,
+  ): Value[] {
+    const number = condition && 'constant' in condition && numbersOf(condition.constant)?.[0];
+    if (typeof number !== 'number') {
+      node.refuse(
+        'its condition depends on the inputs or on unknown sizes: pass { dims } or { set } to fix them',
+      );
+    }
+    if (depth >= MAX_DEPTH) node.refuse(`branches are nested more than ${MAX_DEPTH} deep`);
+    const bytes = node.get(number ? 'then_branch' : 'else_branch')?.graph;
+    if (!bytes) node.refuse('it has no branch');
+    const graph = readGraphProto(bytes, this.given.allowance);
+    const inner = new Scope(scope);
+    this.run(graph, inner, depth + 1);
+    return graph.outputs.map(({ name = '' }) => inner.get(name)!);
+  }
+
+  #constant(node: Node): Constant {
+    const tensor = node.get('value')?.tensor;
+    if (tensor) return constantOf(tensor, this.given.data);
+    const list = node.get('value_floats')?.floats ?? node.get('value_ints')?.ints;
+    if (list) {
+      const isFloat = node.has('value_floats');
+      const data = isFloat ? Float32Array.from(list) : Float64Array.from(list);
+      return { dims: [list.length], data, isFloat };
+    }
+    if (node.has('value_float')) return scalar(node.float('value_float', 0), true);
+    if (node.has('value_int')) return scalar(node.int('value_int', 0));
+    return node.refuse('it has no value that is supported');
+  }
+}
+
+/** Names of a branch, which sees those around it. */
+class Scope extends Map<string, Value> {
+  readonly #outer: Map<string, Value>;
+
+  constructor(outer: Map<string, Value>) {
+    super();
+    this.#outer = outer;
+  }
+
+  override get(name: string): Value | undefined {
+    return super.get(name) ?? this.#outer.get(name);
+  }
+}
+
+/** Throws all problems of the nodes that outputs depend on. */
+export function refuseProblems(graph: GraphProto, problems: ReadonlyMap<string, string[]>): void {
+  if (!problems.size) return;
+  const makers = new Map<string, NodeProto>();
+  for (const node of graph.nodes) for (const name of node.outputs) makers.set(name, node);
+  const seen = new Set(graph.outputs.map(({ name = '' }) => name));
+  // A set gives those too that are added while it is read.
+  for (const name of seen) {
+    for (const input of makers.get(name)?.inputs ?? []) if (input !== '') seen.add(input);
+  }
+  const inner = [...problems].filter(([name]) => !makers.has(name) && !seen.has(name));
+  const list = [...problems]
+    .filter(([name]) => seen.has(name))
+    .concat(inner)
+    .flatMap(([, all]) => all);
+  if (!list.length) return;
+  const shown = list.slice(0, MAX_PROBLEMS).join('; ');
+  const more = list.length > MAX_PROBLEMS ? `; and ${list.length - MAX_PROBLEMS} more` : '';
+  throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be read: ${shown}${more}`);
+}

@@ -1,0 +1,330 @@
+/** Models of ONNX: graphs as exporters write them. */
+import { isOf, kindOf, viewOf } from '../../base/arrays.ts';
+import { checkInteger, checkObject, readOptions, toFloats } from '../../base/check.ts';
+import { GatefoldError, shorten } from '../../base/errors.ts';
+import type { StateDict } from '../../base/tensor.ts';
+import type { Engine } from '../../engine/engine.ts';
+import type { Model } from '../../model/model.ts';
+import type { InputSpec, LayerSpec, ModelDescription } from '../../ops/index.ts';
+import { asBytes } from '../shared/bytes.ts';
+import { checkImported } from '../shared/check-imported.ts';
+import { build } from '../shared/imported.ts';
+import type { ImportedModel } from '../shared/imported.ts';
+import { settle } from './axes.ts';
+import { counter } from './builder.ts';
+import type { Layer } from './builder.ts';
+import { countOf } from './constants.ts';
+import type { Constant } from './constants.ts';
+import { productOfDims } from './dims.ts';
+import { isFeature } from './flow.ts';
+import type { Axis, Flow, GraphInput } from './flow.ts';
+import { Graph, refuseProblems } from './graph.ts';
+import { Node, Refusal } from './node.ts';
+
+import { readModelProto } from './proto.ts';
+import type { GraphProto, ModelProto } from './proto.ts';
+import { Allowance, damaged } from './protobuf.ts';
+
+/** A value of an input: a number, numbers as the file shapes them, or an array with its shape. */
+export type OnnxValue =
+  | number
+  | ArrayLike<number>
+  | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };
+
+export interface OnnxOptions {
+  /**
+   * Sizes of axes that have a name in the file, such as `{ batch: 1, time: 512 }`; an axis without
+   * one is called by its input and number, `x.1`.
+   */
+  readonly dims?: Readonly<Record<string, number>>;
+  /** Inputs that are always the same, such as `{ sr: 16000 }`. */
+  readonly set?: Readonly<Record<string, OnnxValue>>;
+  /** Files beside the model that have some of its tensors, by the names that it has for them. */
+  readonly data?: ReadonlyMap<string, Uint8Array | ArrayBuffer>;
+}
+
+const [OLDEST, NEWEST] = [6, 22];
+
+/** Reads a `.onnx` file: what the model is, and its parameters. */
+export function readOnnx(
+  source: Uint8Array | ArrayBuffer,
+  options: OnnxOptions = {},
+): ImportedModel {
+  const bytes = asBytes(source);
+  const given = readOptions('options', options, ['dims', 'set', 'data']);
+  const allowance = new Allowance(bytes.length);
+  const model = readModelProto(bytes, allowance);
+  const opset = opsetOf(model);
+  const dims = dimsOf(given.dims, model.graph);
+  const set = setOf(given.set, model.graph);
+  const data = new Map<string, Uint8Array>();
+  let size = bytes.length;
+  for (const [name, file] of given.data ?? []) {
+    data.set(name, asBytes(file));
+    size += data.get(name)!.length;
+  }
+  const take = counter(size);
+  const all = { dims, set, data, allowance, bytes: bytes.length, opset };
+  const graph = new Graph(model.graph, all, take);
+  const imported = assembled(model, graph, opset);
+  try {
+    checkImported(imported);
+  } catch (error) {
+    if (!(error instanceof GatefoldError)) throw error;
+    throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be built: ${error.message}`);
+  }
+  return imported;
+}
+
+/** The model of a `.onnx` file. */
+export function loadOnnx(
+  engine: Engine,
+  source: Uint8Array | ArrayBuffer,
+  options: OnnxOptions = {},
+): Model {
+  return build(engine, readOnnx(source, options));
+}
+
+function opsetOf({ opsets }: ModelProto): number {
+  const own = opsets.find(({ domain = '' }) => domain === '' || domain === 'ai.onnx');
+  const version = own?.version ?? damaged('it does not say the version of its operators');
+  if (version >= OLDEST && version <= NEWEST) return version;
+  const message = `the file has operators of version ${version}: ${OLDEST + 1} to ${NEWEST} are supported`;
+  throw new GatefoldError('ERR_UNSUPPORTED', message);
+}
+
+/** Refuses names of a caller that the file does not have. */
+function checkNames(option: string, given: object, known: ReadonlySet<string>): void {
+  for (const name of Object.keys(given)) {
+    if (known.has(name)) continue;
+    const list = [...known].map((one) => `"${shorten(one)}"`).join(', ');
+    const message = `"${option}" names "${shorten(name)}", and the file has ${list || 'none'}`;
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+}
+
+function dimsOf(given: OnnxOptions['dims'], { inputs }: GraphProto): Map<string, number> {
+  const names = inputs.flatMap(({ name = '', type }) =>
+    (type?.tensor?.shape?.dims ?? []).flatMap(({ value, name: symbol }, axis) =>
+      value !== undefined && value > 0 ? [] : [symbol || `${name}.${axis}`],
+    ),
+  );
+  if (given === undefined) return new Map();
+  checkNames('dims', checkObject('dims', given), new Set(names));
+  return new Map(
+    Object.entries(given).map(([name, size]) => [
+      name,
+      checkInteger(`dims.${shorten(name)}`, size, 1),
+    ]),
+  );
+}
+
+function setOf(given: OnnxOptions['set'], { inputs }: GraphProto): Map<string, Constant> {
+  if (given === undefined) return new Map();
+  checkNames('set', checkObject('set', given), new Set(inputs.map(({ name = '' }) => name)));
+  return new Map(
+    Object.entries(given).map(([name, value]) => {
+      const type = inputs.find((input) => input.name === name)!.type?.tensor;
+      const own = type?.shape?.dims.map(({ value: size = -1 }) => size) ?? [];
+      const at = `set.${shorten(name)}`;
+      const isPlain = typeof value === 'number';
+      const isList = Array.isArray(value) || kindOf(value) !== undefined;
+      const tensor = value as { shape: readonly number[]; data: ArrayLike<number> };
+      const list = isPlain ? [value] : isList ? (value as ArrayLike<number>) : tensor.data;
+      const floats = toFloats(at, list);
+      if (!isOf('Float32Array', floats)) {
+        throw new GatefoldError('ERR_ARGUMENT', `"${at}" expected a number or an array of numbers`);
+      }
+      const data = viewOf('Float32Array', floats).slice();
+      const shape = isPlain || isList ? own : [...tensor.shape];
+      const fits = countOf(shape) === data.length && shape.every((size) => size >= 0);
+      const dims = fits ? shape : isPlain ? [] : [data.length];
+      const isFloat = [1, 10, 11, 16].includes(type?.element ?? 1);
+      return [name, { dims, data: isFloat ? data : Float64Array.from(data), isFloat }];
+    }),
+  );
+}
+
+/** What is in a layer's way of being an output, as a node would be. */
+const place = (name: string, type = 'output'): Node =>
+  new Node({ type, name, inputs: [], outputs: [name], attributes: [] }, NEWEST);
+
+/** Axes in words: `batch`, `time`, `features`, 1, and several of them with `*`. */
+function wordsOf(axes: readonly Axis[]): string[] {
+  return axes.map((axis) => {
+    const words = axis.map(({ role }) => role ?? 'features');
+    const once = words.filter((word, k) => word !== words[k - 1]);
+    return once.join('*') || '1';
+  });
+}
+
+function assembled(
+  { graph: proto, producer }: ModelProto,
+  graph: Graph,
+  opset: number,
+): ImportedModel {
+  const outputs = new Map<string, Flow>();
+  for (const { name = '' } of proto.outputs) {
+    const value = graph.values.get(name);
+    if (!value || 'unknown' in value) continue;
+    if ('flow' in value) outputs.set(name, value.flow);
+    else graph.problems.set(name, [`output "${shorten(name)}": it depends on no input`]);
+  }
+  refuseProblems(proto, graph.problems);
+  const { build: builder } = graph;
+  try {
+    for (const input of graph.inputs.values()) settleInput(input);
+    for (const [name, flow] of outputs) outputs.set(name, finished(graph, name, flow));
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be read: ${error.message}`);
+  }
+  const kept = reachable(
+    builder.layers,
+    [...outputs.values()].map(({ source }) => source),
+  );
+  const renamed = new Map<string, string>();
+  for (const [name, flow] of outputs) {
+    let layer = kept.get(flow.source);
+    if (!layer || renamed.has(layer.name)) {
+      layer = builder.add(place(name, 'identity'), 'activation', { activation: 'identity' }, [
+        flow,
+      ]);
+      kept.set(layer.name, layer);
+    }
+    renamed.set(layer.name, name);
+  }
+  const nameOf = (source: string): string => {
+    const whole = renamed.get(source);
+    if (whole !== undefined) return whole;
+    const dot = source.lastIndexOf('.');
+    const part = kept.has(source) ? undefined : renamed.get(source.slice(0, Math.max(dot, 0)));
+    return part === undefined ? source : part + source.slice(dot);
+  };
+  const tensors: StateDict = new Map();
+  const layers = [...kept.values()].map((layer) => {
+    const { type, inputs, options, spreads } = layer;
+    const name = nameOf(layer.name);
+    for (const [role, tensor] of layer.tensors) tensors.set(`${name}.${role}`, tensor);
+    const initial = options['initialState'];
+    const named = typeof initial === 'object';
+    return {
+      type: spreads && isOfRows(spreads.kind) ? 'reshape' : type,
+      name,
+      inputs: inputs.map(nameOf),
+      ...options,
+      ...(named && {
+        initialState: Object.fromEntries(
+          Object.entries(initial as Record<string, string>).map(([k, from]) => [k, nameOf(from)]),
+        ),
+      }),
+    } as unknown as LayerSpec;
+  });
+  const read = new Set([...kept.values()].flatMap(readsOf));
+  const inputs = [...graph.inputs.values()].filter(({ name }) => read.has(name));
+  const states = [...graph.states].flatMap(([name, uses]) => {
+    const own = uses.filter(({ layer }) => kept.has(layer));
+    if (own.length && read.has(name)) {
+      const problem = `the input "${shorten(name)}" is an initial state and is read by other nodes too`;
+      throw new GatefoldError('ERR_UNSUPPORTED', problem);
+    }
+    return own.map((use) => ({ input: name, ...use, layer: nameOf(use.layer) }));
+  });
+  const description: ModelDescription = {
+    inputs: inputSpecs(inputs),
+    layers,
+    outputs: [...outputs.keys()],
+  };
+  const used = [
+    ...inputs,
+    ...[...graph.inputs.values()].filter(({ name }) => graph.states.has(name)),
+  ];
+  return {
+    description,
+    tensors,
+    metadata: {
+      format: 'onnx',
+      opset,
+      ...(producer && { producer: shorten(producer) }),
+      nodes: { before: graph.before, after: layers.length },
+      inputs: Object.fromEntries(used.map(({ name, axes }) => [name, wordsOf(axes)])),
+      outputs: Object.fromEntries([...outputs].map(([name, { axes }]) => [name, wordsOf(axes)])),
+      ...(states.length && { states }),
+      ...(graph.lengths !== undefined && { lengths: graph.lengths }),
+    },
+  };
+}
+
+const isOfRows = (kind: string | undefined): boolean => kind === 'row';
+
+/** What an input is that no operator has told. */
+function settleInput(input: GraphInput): void {
+  const { name, rows, axes } = input;
+  if (!input.isTokens)
+    settle({ source: name, rows, axes, held: axes.flat() }, place(name, 'input'));
+  else {
+    for (const role of ['batch', 'time'] as const) {
+      if (input.atoms.some((atom) => atom.role === role)) continue;
+      input.atoms.find((atom) => atom.role === undefined)?.become(role);
+    }
+  }
+  if (rows.kind !== undefined) return;
+  const isRow = !input.time && !input.isTokens && !rows.first.isSpread;
+  rows.become(isRow ? 'row' : 'step');
+}
+
+/** An output whose features are in the order of its axes, and that has no steps within a step. */
+function finished(graph: Graph, name: string, flow: Flow): Flow {
+  const node = place(name);
+  const { build: builder } = graph;
+  const closed = builder.natural(builder.closed(flow, node), node);
+  if (closed.rows.kind === 'inner') return builder.flattened(closed, node);
+  return closed;
+}
+
+const readsOf = ({ inputs, options }: Layer): string[] => {
+  const initial = options['initialState'];
+  const more = initial && typeof initial === 'object' ? Object.values(initial as object) : [];
+  return [...inputs, ...(more as string[])];
+};
+
+/** The layers that outputs depend on, in their order. */
+function reachable(
+  layers: ReadonlyMap<string, Layer>,
+  outputs: readonly string[],
+): Map<string, Layer> {
+  const seen = new Set<Layer>();
+  const queue = [...outputs];
+  const layerOf = (source: string): Layer | undefined =>
+    layers.get(source) ?? layers.get(source.slice(0, Math.max(source.lastIndexOf('.'), 0)));
+  for (let source = queue.pop(); source !== undefined; source = queue.pop()) {
+    const layer = layerOf(source);
+    if (!layer || seen.has(layer)) continue;
+    seen.add(layer);
+    queue.push(...readsOf(layer));
+  }
+  return new Map([...layers].filter(([, layer]) => seen.has(layer)));
+}
+
+function inputSpecs(inputs: readonly GraphInput[]): InputSpec[] {
+  const sequences = inputs.filter(({ rows }) => rows.kind === 'step');
+  const leaders = new Map<unknown, string>();
+  const fixed = new Set<unknown>();
+  for (const { rows, name, isFixed } of sequences) {
+    if (!leaders.has(rows.first)) leaders.set(rows.first, name);
+    if (isFixed) fixed.add(rows.first);
+  }
+  return inputs.map(({ name, rows, atoms, isTokens, time }): InputSpec => {
+    const size = productOfDims(atoms.filter(isFeature).map((atom) => atom.size));
+    const known = isTokens || typeof size !== 'number' ? undefined : { size };
+    if (rows.kind === 'row') return { name, ...known, each: 'sequence' };
+    const leader = leaders.get(rows.first)!;
+    const steps = time?.size ?? 1;
+    return {
+      name,
+      ...known,
+      ...(leader !== sequences[0]!.name && { stepsOf: leader }),
+      ...(fixed.has(rows.first) && typeof steps === 'number' && { steps }),
+    };
+  });
+}

@@ -1,0 +1,370 @@
+/** Operators that take parts of axes, or join them. */
+import { aligned, isTime, picked, retimed, settle } from './axes.ts';
+import {
+  byKind,
+  constantAt,
+  dimsOfValue,
+  flowAt,
+  giving,
+  integersOf,
+  numbersAt,
+  pass,
+  unknownSize,
+} from './call.ts';
+import type { Call, Operator, Value } from './call.ts';
+import { floatsOf, numbersOf } from './constants.ts';
+import type { Constant } from './constants.ts';
+import { productOfDims } from './dims.ts';
+import type { Dim } from './dims.ts';
+import { Atom, asFeatures, asRows, axisOf, isFeature, sizeOf } from './flow.ts';
+import type { Axis, Flow } from './flow.ts';
+import { joined, rangeOf, sliced, taken } from './fold.ts';
+import type { Range } from './fold.ts';
+import type { Node } from './node.ts';
+
+/** Steps of a sequence that are cut out. */
+function cutSteps(flow: Flow, { from, count, step }: Range, size: number, call: Call): Flow {
+  const { node, graph } = call;
+  const { build } = graph;
+  if (step !== 1) node.refuse('it cuts steps in a way that is not supported');
+  const cut = build.cut(flow, from, size - from - count, node);
+  return { ...cut, ...retimed(cut, axisOf(count, 'time')) };
+}
+
+/** One step of a sequence as a row: the last ones by a delay, the first ones from behind. */
+function stepAt(flow: Flow, index: number, { node, graph }: Call): Flow {
+  const { build } = graph;
+  flow.rows.become('step');
+  const turned = index < 0 ? flow : build.map(node, 'reverse', {}, flow);
+  const back = index < 0 ? -1 - index : index;
+  const moved = back ? build.map(node, 'delay', { steps: back }, turned) : turned;
+  return build.pool(moved, 'last', node);
+}
+
+/** A part of an axis of a flow. */
+function sliceFlow(
+  flow: Flow,
+  axis: number,
+  start: number,
+  end: number,
+  step: number,
+  call: Call,
+): Flow {
+  const { node, graph } = call;
+  const atoms = flow.axes[axis]!;
+  const size = sizeOf(atoms);
+  if (typeof size === 'number') {
+    const range = rangeOf(start, end, step, size);
+    if (range.count === size && step === 1) return flow;
+    if (range.count < 1) node.refuse('it leaves nothing');
+    if (atoms.some((atom) => atom.role === undefined)) settleSlice(flow, atoms, node);
+    if (!atoms.some(isTime)) {
+      const places = Array.from({ length: range.count }, (_, k) => range.from + k * step);
+      return picked(flow, axis, places, call);
+    }
+    if (atoms.length > 1) node.refuse('it cuts an axis that has steps and more');
+    if (range.count === 1) {
+      const isLast = range.from - size >= -1 - range.from;
+      return stepAt(flow, isLast ? range.from - size : range.from, call);
+    }
+    if (step === -1 && range.count === size) return graph.build.map(node, 'reverse', {}, flow);
+    return cutSteps(flow, range, size, call);
+  }
+  if (start === 0 && end >= 2 ** 31 - 1 && step === 1) return flow;
+  if (atoms.length > 1) unknownSize(node, size);
+  if (!atoms[0]!.become('time')) node.refuse('it cuts the batch, or features of unknown size');
+  const isToEnd = end >= 2 ** 31 - 1;
+  if (step === -1 && start === -1 && end < -(2 ** 31) + 2)
+    return graph.build.map(node, 'reverse', {}, flow);
+  if (step !== 1) node.refuse(`it takes every step number ${step}, which is not supported`);
+  if (start < 0 && (isToEnd ? start === -1 : end === start + 1)) return stepAt(flow, start, call);
+  if (start >= 0 && end === start + 1) return stepAt(flow, start, call);
+  if (start < 0 || (end >= 0 && !isToEnd)) unknownSize(node, size);
+  const without = isToEnd ? 0 : -end;
+  const cut = graph.build.cut(flow, start, without, node);
+  const [name] = [graph.names.of(`${size}-${start + without}`)];
+  return { ...cut, ...retimed(cut, axisOf(name, 'time')) };
+}
+
+/** What an axis is that is cut before any operator has told: the last one has features. */
+function settleSlice(flow: Flow, atoms: Axis, node: Node): void {
+  const isLast = flow.axes.at(-1) === atoms || flow.axes.length < 3;
+  if (isLast || flow.input) asFeatures(atoms, node);
+  else settle(flow, node);
+}
+
+export const slice: Operator = (call) => {
+  const { node, graph } = call;
+  const rank = dimsOfValue(call.inputs[0]!).length;
+  const starts = integersOf(call, 1, 'starts') ?? node.refuse('it has no starts');
+  const ends = integersOf(call, 2, 'ends') ?? node.refuse('it has no ends');
+  const axes = numbersAt(call, 3, 'axes') ?? starts.map((_, k) => k);
+  const steps = numbersAt(call, 4, 'steps') ?? starts.map(() => 1);
+  const of = (axis: number, k: number, dims: readonly Dim[]): [number, number, number] => {
+    // An end that is the size of the axis, whatever that is.
+    const bound = (item: Dim): number =>
+      typeof item === 'number' ? item : item === dims[axis] ? 2 ** 31 : unknownSize(node, item);
+    return [bound(starts[k]!), bound(ends[k]!), steps[k] ?? 1];
+  };
+  if (steps.includes(0)) node.refuse('it has steps of 0');
+  let value = call.inputs[0]!;
+  for (const [k, given] of axes.entries()) {
+    const axis = node.axis(given, rank);
+    const dims = dimsOfValue(value);
+    const [start, end, step] = of(axis, k, dims);
+    if ('constant' in value) {
+      const range = rangeOf(start, end, step, value.constant.dims[axis]!);
+      value = { constant: sliced(value.constant, axis, range, graph) };
+    } else if ('flow' in value) {
+      const flow = sliceFlow(value.flow, axis, start, end, step, call);
+      const isSame = flow.axes.length === dims.length;
+      value = { flow: isSame ? flow : node.refuse('it cuts what it cannot') };
+    } else if ('spread' in value) {
+      const { spread } = value;
+      const size = spread.dims[axis]!;
+      if (typeof size === 'string') unknownSize(node, size);
+      const range = rangeOf(start, end, step, size);
+      const isSame = spread.base.dims[axis] === 1;
+      const base = isSame ? spread.base : sliced(spread.base, axis, range, graph);
+      value = { spread: { base, dims: spread.dims.map((n, j) => (j === axis ? range.count : n)) } };
+    }
+  }
+  if ('flow' in value)
+    return 'flow' in call.inputs[0]! && value.flow === call.inputs[0].flow
+      ? pass(call)
+      : giving(call, value.flow);
+  return [value];
+};
+
+/** An axis of one that goes away. */
+const without = (flow: Flow, axis: number): Flow => {
+  return { ...flow, axes: flow.axes.filter((_, k) => k !== axis) };
+};
+
+export const gather: Operator = (call) => {
+  const { node, graph } = call;
+  const [value, index] = call.inputs;
+  if (value && 'constant' in value && index && 'flow' in index)
+    return embedding(call, value.constant, index.flow);
+  const rank = dimsOfValue(value!).length;
+  const axis = node.axis(node.int('axis', 0), rank);
+  const which = constantAt(call, 1, 'its indices')!;
+  return byKind(call, {
+    constant: (c) => taken(c, axis, which, node, graph),
+    dims: (dims) => {
+      if (typeof dims[axis] === 'string') unknownSize(node, dims[axis]);
+      return [...dims.slice(0, axis), ...which.dims, ...dims.slice(axis + 1)];
+    },
+    flow: (flow) => {
+      const size = sizeOf(flow.axes[axis]!);
+      const places = numbersOf(which) ?? node.refuse('its indices are unknown sizes');
+      if (which.dims.length > 1) node.refuse('its indices have several axes');
+      const isOne = which.dims.length === 0;
+      const last = typeof size === 'number' && places[0] === size - 1 ? -1 : places[0]!;
+      let made: Flow;
+      if (places.length === 1)
+        made = sliceFlow(flow, axis, last, last === -1 ? 2 ** 31 : last + 1, 1, call);
+      else {
+        if (typeof size === 'string') unknownSize(node, size);
+        const held = places.map((place) => (place < 0 ? place + size : place));
+        if (held.some((place) => !(place >= 0 && place < size)))
+          node.refuse('an index is too large');
+        made = picked(flow, axis, held, call);
+      }
+      return isOne ? without(made, axis) : made;
+    },
+  });
+};
+
+/** Rows of a table by tokens. */
+function embedding(call: Call, table: Constant, tokens: Flow): Value[] {
+  const { node, graph } = call;
+  const [count, width] = table.dims;
+  if (node.int('axis', 0) !== 0 || table.dims.length !== 2)
+    node.refuse('its table is no matrix of rows');
+  const input = tokens.input ?? node.refuse('its indices are computed when the model runs');
+  asRows(tokens.axes.flat(), node);
+  input.isTokens = true;
+  const options = { numEmbeddings: count, embeddingDim: width };
+  const weight = { shape: [count!, width!], data: floatsOf(table) };
+  const { name } = graph.build.add(node, 'embedding', options, [tokens], { weight });
+  const made = axisOf(width!, 'features');
+  const axes = [...tokens.axes, made];
+  return giving(call, { source: name, rows: tokens.rows, axes, held: [...tokens.held, ...made] });
+}
+
+export const split: Operator = (call) => {
+  const { node, graph } = call;
+  const [value] = call.inputs;
+  const dims = dimsOfValue(value!);
+  const axis = node.axis(node.int('axis', 0), dims.length);
+  const size = dims[axis]!;
+  if (typeof size === 'string') unknownSize(node, size);
+  const count = node.int('num_outputs', node.outputs.length);
+  const even = Math.ceil(size / count);
+  const equal = Array.from({ length: count }, (_, k) => Math.min(even, size - k * even));
+  const pieces = numbersAt(call, 1, 'split') ?? equal;
+  if (pieces.reduce((a, b) => a + b, 0) !== size) node.refuse('its pieces do not fit');
+  let from = 0;
+  return pieces.map((piece) => {
+    from += piece;
+    const range = [from - piece, from] as const;
+    const { constant } = value as { constant?: Constant };
+    if (constant)
+      return { constant: sliced(constant, axis, { from: range[0], count: piece, step: 1 }, graph) };
+    return { flow: sliceFlow(flowAt(call, 0), axis, ...range, 1, call) };
+  });
+};
+
+export const concat: Operator = (call) => {
+  const { node, graph } = call;
+  const { build } = graph;
+  const rank = dimsOfValue(call.inputs[0]!).length;
+  const axis = node.axis(node.int('axis', 0), rank);
+  const constants = call.inputs.flatMap((value) =>
+    value && 'constant' in value ? [value.constant] : [],
+  );
+  if (constants.length === call.inputs.length) {
+    const full = constants.filter(({ dims }) => dims[axis] !== 0);
+    return [{ constant: full.length > 1 ? joined(full, axis, graph) : (full[0] ?? constants[0]!) }];
+  }
+  if (constants.length) return padded(call, axis, rank);
+  const flows = call.inputs.map((_, k) => flowAt(call, k));
+  if (flows.length === 1) return pass(call);
+  for (const flow of flows) asFeatures(flow.axes[axis]!, node);
+  const others = aligned(
+    flows.map((flow) => ({ ...flow, axes: flow.axes.map((each, k) => (k === axis ? [] : each)) })),
+    node,
+    true,
+  );
+  void others;
+  const ready = build.together(
+    flows.map((flow) => build.natural(flow, node)),
+    node,
+  );
+  const { name } = build.add(node, 'concat', {}, ready);
+  const lengths = ready.map((flow) => sizeOf(flow.axes[axis]!) as number);
+  const total = lengths.reduce((a, b) => a + b, 0);
+  const [first] = ready as [Flow];
+  const before = first.axes.slice(0, axis).flat().filter(isFeature);
+  const after = first.axes
+    .slice(axis + 1)
+    .flat()
+    .filter(isFeature);
+  const outer = productOfDims(before.map(({ size }) => size)) as number;
+  const inner = productOfDims(after.map(({ size }) => size)) as number;
+  const made = axisOf(total, 'features');
+  const axes = first.axes.map((each, k) => (k === axis ? made : each));
+  const rowAtoms = first.held.filter((atom) => !isFeature(atom));
+  const flow = {
+    source: name,
+    rows: first.rows,
+    axes,
+    held: [...rowAtoms, ...before, ...made, ...after],
+  };
+  if (outer === 1) return giving(call, flow);
+  // One flow after the other, while ONNX has their rows side by side.
+  graph.take(outer * total * inner);
+  const map: number[] = [];
+  for (let o = 0; o < outer; o++) {
+    let base = 0;
+    for (const length of lengths) {
+      for (let k = 0; k < length * inner; k++) map.push(base + o * length * inner + k);
+      base += outer * length * inner;
+    }
+  }
+  const width = map.length;
+  const whole = { ...flow, axes: [axisOf(width, 'features')], held: [] as Atom[] };
+  const joinedFlow = { ...whole, held: whole.axes[0]! };
+  const { source } = build.features(joinedFlow, map, flow.held, node);
+  return giving(call, { ...flow, source });
+};
+
+/** Zeros before or behind steps, which a convolution adds, or constants beside features. */
+function padded(call: Call, axis: number, rank: number): Value[] {
+  const { node, graph } = call;
+  const at = call.inputs.findIndex((value) => value && 'flow' in value);
+  const isOne = call.inputs.filter((value) => value && 'flow' in value).length === 1;
+  const flow = flowAt(call, at);
+  const atoms = flow.axes[axis]!;
+  const sizesAt = call.inputs.map((value) => dimsOfValue(value!)[axis] as number);
+  const zero = call.inputs.every(
+    (value) => !value || !('constant' in value) || floatsOf(value.constant).every((x) => x === 0),
+  );
+  void rank;
+  if (!isOne || !zero)
+    node.refuse('it joins constants and what is computed, which is supported for zeros alone');
+  const front = sizesAt.slice(0, at).reduce((a, b) => a + b, 0);
+  const back = sizesAt.slice(at + 1).reduce((a, b) => a + b, 0);
+  const own = sizeOf(atoms);
+  if (
+    atoms.length === 1 &&
+    (isTime(atoms[0]!) || typeof own === 'string') &&
+    atoms[0]!.become('time')
+  ) {
+    return [{ flow: padSteps(flow, front, back, call) }];
+  }
+  if (typeof own === 'string') unknownSize(node, own);
+  const map = [
+    ...Array<number>(front).fill(-1),
+    ...Array.from({ length: own }, (_, k) => k),
+    ...Array<number>(back).fill(-1),
+  ];
+  graph.take(map.length);
+  return giving(call, picked(flow, axis, map, call));
+}
+
+/** Zeros in front of a sequence and behind it, which the next convolution may take in. */
+function padSteps(flow: Flow, front: number, back: number, { graph, node }: Call): Flow {
+  if (front < 0 || back < 0) {
+    return node.refuse('it cuts steps by padding less than none');
+  }
+  if (front > 65_536 || back > 65_536) node.refuse('it pads more steps than are supported');
+  flow.rows.become('step');
+  const time = flow.axes.flat().find(isTime)!;
+  const size =
+    typeof time.size === 'number'
+      ? time.size + front + back
+      : graph.names.of(`${time.size}+${front + back}`);
+  const [a, b] = flow.pad ?? [0, 0];
+  return { ...flow, ...retimed(flow, axisOf(size, 'time')), pad: [a + front, b + back] };
+}
+
+export const pad: Operator = (call) => {
+  const { node, graph } = call;
+  const rank = dimsOfValue(call.inputs[0]!).length;
+  const pads = numbersAt(call, 1, 'pads') ?? node.refuse('it has no pads');
+  const axes =
+    numbersAt(call, 3, 'axes')?.map((axis) => node.axis(axis, rank)) ??
+    Array.from({ length: rank }, (_, k) => k);
+  const mode = node.text('mode', 'constant');
+  const given = constantAt(call, 2, 'its value');
+  const value = given?.data.length ? numbersOf(given)![0]! : node.float('value', 0);
+  if (pads.length !== 2 * axes.length) node.refuse('its pads do not fit');
+  let flow = flowAt(call, 0);
+  for (const [k, axis] of axes.entries()) {
+    const [front, back] = [pads[k]!, pads[k + axes.length]!];
+    if (front === 0 && back === 0) continue;
+    const atoms = flow.axes[axis]!;
+    const size = sizeOf(atoms);
+    const isSteps =
+      atoms.length === 1 &&
+      (isTime(atoms[0]!) || typeof size === 'string' || (atoms[0]!.role === undefined && rank > 2));
+    if (isSteps && mode === 'constant' && value === 0 && atoms[0]!.become('time')) {
+      flow = padSteps(flow, front, back, call);
+      continue;
+    }
+    if (typeof size === 'string') unknownSize(node, size);
+    if (mode === 'constant' && value !== 0) node.refuse(`it pads with ${value}, not with 0`);
+    const map = Array.from({ length: size + front + back }, (_, j) => {
+      const place = j - front;
+      if (place >= 0 && place < size) return place;
+      if (mode === 'edge') return place < 0 ? 0 : size - 1;
+      if (mode === 'reflect') return place < 0 ? -place : 2 * (size - 1) - place;
+      return mode === 'constant' ? -1 : node.refuse(`its mode "${mode}" is not supported`);
+    });
+    graph.take(map.length);
+    flow = picked(flow, axis, map, call);
+  }
+  return giving(call, flow);
+};
