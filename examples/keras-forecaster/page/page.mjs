@@ -32,7 +32,7 @@ const trying =
     }
   };
 
-/** The error of the model as it is, and what it says of the end of the series and of what follows. */
+/** The error of the model as it is, and what it says of the end of the series and of the future. */
 function show(name) {
   const { values, horizon } = forecaster;
   const count = Math.max(horizon, 24);
