@@ -54,6 +54,7 @@ const ENTRIES = {
   workerd: 'src/hosts/workerd.ts',
   worklet: 'src/hosts/worklet.ts',
   node: 'src/node/index.ts',
+  'node/score-worker': 'src/node/score/worker.ts',
   data: 'src/data/index.ts',
   kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',

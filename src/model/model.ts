@@ -114,6 +114,12 @@ export function storeOf(model: Model): Store {
   return store;
 }
 
+/** Steps that `forward` works through at once, where it need not have all. */
+export function chunkSteps({ graph }: Store, batch: number): number {
+  const fitting = Math.floor(CHUNK_BYTES / (4 * batch * graph.rowLength));
+  return Math.min(256, Math.max(CHUNK_STEPS, fitting));
+}
+
 /** Layers with their parameters in an engine's memory. */
 export class Model extends HostDisposable {
   readonly engine: Engine;
@@ -451,9 +457,7 @@ export class Model extends HostDisposable {
     if (kept?.batch === batch && hasRoom) return kept;
     this.#workspace?.dispose();
     this.#workspace = undefined;
-    const fitting = Math.floor(CHUNK_BYTES / (4 * batch * store.graph.rowLength));
-    const chunk = Math.min(256, Math.max(CHUNK_STEPS, fitting));
-    const steps = inChunks ? chunk : totals;
+    const steps = inChunks ? chunkSteps(store, batch) : totals;
     this.#workspace = new Workspace(
       store,
       { batch, steps },

@@ -164,6 +164,7 @@ describe('every entry', () => {
     ['kernels', ['Kernels']],
     ['threads', ['attachModel', 'ThreadedEngine', 'releaseModel', 'shareModel']],
     ['threads/worker', []],
+    ['node/score-worker', []],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);
     expect(exports.sort()).toEqual([...names].sort());
