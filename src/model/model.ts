@@ -79,6 +79,8 @@ const MAX_WARM_CALLS = 5000;
 interface RunningSequence extends Sequence {
   readonly workspace: Workspace;
   readonly initial: readonly StatePlace[];
+  /** The caller's rows of each sequence, longest first, where lengths differ. */
+  readonly orders: readonly (Int32Array | undefined)[];
 }
 
 /** An input of a model: see `InputSpec` of the description. */
@@ -419,7 +421,7 @@ export class Model extends HostDisposable {
     const initial = workspace.states(0);
     const orders = lengths.map((own) => own && raggedOrder(own));
     writeState(store.kernels, initial, state, batch, ({ sequence: own }) => orders[own]);
-    return { ...sequence, workspace, initial };
+    return { ...sequence, orders, workspace, initial };
   }
 
   /**
@@ -428,7 +430,7 @@ export class Model extends HostDisposable {
    */
   *#chunks(running: RunningSequence): Generator<Stretch> {
     const { kernels } = storeOf(this);
-    const { x, totals, batch, batchFirst, lengths, workspace, initial } = running;
+    const { x, totals, batch, batchFirst, lengths, orders, workspace, initial } = running;
     const total = totals.at(-1)!;
     const others = totals.slice(0, -1);
     const isSeveral = others.length > 0;
@@ -437,7 +439,7 @@ export class Model extends HostDisposable {
       const [own] = lengths;
       if (isSeveral) workspace.arrangeWhole(totals, lengths);
       else if (!own) workspace.arrangeSteps(steps);
-      else if (!workspace.arrangeLengths(own, first, steps)) return;
+      else if (!workspace.arrangeLengths(own, first, steps, orders[0])) return;
       const stretch = { first, total, batchFirst, extent: workspace.extent, others };
       putInputs(kernels, workspace, x, stretch);
       workspace.forward();
