@@ -56,6 +56,7 @@ const ENTRIES = {
   node: 'src/node/index.ts',
   'node/score-worker': 'src/node/score/worker.ts',
   data: 'src/data/index.ts',
+  sessions: 'src/model/session-pool.ts',
   kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',

@@ -21,8 +21,16 @@ export { enableFastLane } from './fast-lane.ts';
 export type { FastLane } from './fast-lane.ts';
 export { checkpointFile, writeWhole } from './files.ts';
 export type { CheckpointFile } from './files.ts';
-export type { BadRecord, ScoreOptions, ScoreProgress, ScoreResult } from './score/score.ts';
+export type {
+  BadRecord,
+  ScoreOptions,
+  ScoreProgress,
+  ScoreResult,
+  ScoreSignal,
+} from './score/score.ts';
 export type { PoolWorker } from './score/pool.ts';
+export { SessionPool } from '../model/session-pool.ts';
+export type { Session, SessionPoolOptions } from '../model/session-pool.ts';
 export * from '../hosts/default.ts';
 
 /**

@@ -28,6 +28,14 @@ export interface ScoreProgress {
   readonly seconds: number;
 }
 
+/** An `AbortSignal`, of any host's types. */
+export interface ScoreSignal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 export interface ScoreOptions<R> {
   /** The model: this or `modelBytes`. */
   readonly model?: Model;
@@ -47,7 +55,7 @@ export interface ScoreOptions<R> {
   /** Whether results come in the order of the records; default true. */
   readonly ordered?: boolean;
   /** Ends the run, with its reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: ScoreSignal;
   /** Is called after every batch. */
   readonly onProgress?: (progress: ScoreProgress) => void;
   /** Is called with a record that has no result, which is then skipped; without it the run ends. */
@@ -234,7 +242,7 @@ class Scoring<R> {
 
   async *results(): AsyncGenerator<ScoreResult<R>, void, undefined> {
     const { signal } = this.#settings;
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw signal.reason;
     const abort = (): void => this.#fail(signal!.reason);
     this.#runner = await runnerOf(this.#settings);
     signal?.addEventListener('abort', abort);
