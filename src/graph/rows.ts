@@ -133,7 +133,7 @@ export function ownInputs(
 ): readonly Input[] {
   return eachInput(graph.inputs, x).map((given, k) => {
     const title = graph.inputs.length > 1 ? `x.${graph.inputs[k]!.name}` : 'x';
-    return ownRows(graph, title, given, k, places);
+    return widths(graph, title, given, k, places);
   });
 }
 
@@ -148,13 +148,13 @@ export function ownGiven(
   const values = readNamed('given', given, names);
   const owned: (Input | undefined)[] = graph.inputs.map(() => undefined);
   for (const [place, k] of whole.entries()) {
-    owned[k] = ownRows(graph, `given.${names[place]}`, values[place], k, places);
+    owned[k] = widths(graph, `given.${names[place]}`, values[place], k, places);
   }
   return owned;
 }
 
 /** All rows of an input. */
-function ownRows(
+function widths(
   { inputs, sequences, grids }: Graph,
   title: string,
   given: unknown,
@@ -222,9 +222,46 @@ export function putRows(
     view.set(x.subarray(from, from + length));
     return;
   }
-  eachRow(stretch, batch, (place, from) => {
-    for (let k = 0; k < width; k++) view[place * row + k] = x[from * width + k]!;
-  });
+  moveRows(view, row, x, width, /* isPut */ true, stretch, batch);
+}
+
+/** Elements from which on a row is copied by a call rather than one by one. */
+const MANY = 48;
+
+/**
+ * Copies every row of the extent from the caller's array to its place in the engine, or back. It
+ * has the loops of `eachRow`, without a call for each row: rows are short.
+ */
+function moveRows(
+  view: Input,
+  viewRow: number,
+  own: Input,
+  width: number,
+  isPut: boolean,
+  { first, total, batchFirst, extent }: Stretch,
+  batch: number,
+): void {
+  const { offsets, order, lengths, steps } = extent;
+  const [to, from] = isPut ? [view, own] : [own, view];
+  const isLong = width >= MANY;
+  // One sequence after the other, or one step after the other: as the caller's array lies.
+  const outer = batchFirst ? lengths.length : steps;
+  for (let i = 0; i < outer; i++) {
+    const b = batchFirst && order ? order[i]! : i;
+    const end = batchFirst ? lengths[i]! : offsets[i + 1]! - offsets[i]!;
+    for (let j = 0; j < end; j++) {
+      const place = batchFirst ? offsets[j]! + i : offsets[i]! + j;
+      const row = batchFirst
+        ? b * total + first + j
+        : (first + i) * batch + (order ? order[j]! : j);
+      const at = place * viewRow;
+      const ownAt = row * width;
+      const target = isPut ? at : ownAt;
+      const source = isPut ? ownAt : at;
+      if (isLong) to.set(from.subarray(source, source + width), target);
+      else for (let k = 0; k < width; k++) to[target + k] = from[source + k]!;
+    }
+  }
 }
 
 /** Adds rows of a caller's array to those in the engine. */
@@ -260,10 +297,7 @@ export function takeRows(
     out.set(kernels.floats(dense, 0, extent.rows * width), first * batch * width);
     return;
   }
-  const view = kernels.floats(slot);
-  eachRow(stretch, batch, (place, to) => {
-    for (let k = 0; k < width; k++) out[to * width + k] = view[place * row + k]!;
-  });
+  moveRows(kernels.floats(slot), row, out, width, /* isPut */ false, stretch, batch);
 }
 
 /** Every row of the extent: its place, and its row in the caller's array. */

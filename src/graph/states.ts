@@ -194,15 +194,16 @@ export function readRow(
   batch: number,
   b: number,
 ): ModelState {
-  const all = readState(kernels, places, batch);
   const layers = [...byLayer(places)].map(([layer, roles]) => {
     const arrays = [...roles].map(([role, stack]) => {
-      const { width } = stack[0]!.spec;
-      const rows = Array.from({ length: countOf(stack) }, (_, k) => {
-        const from = (k * batch + b) * width;
-        return [...all[layer]![role]!.subarray(from, from + width)];
-      });
-      return [role, Float32Array.from(rows.flat())];
+      const values = new Float32Array(countOf(stack) * stack[0]!.spec.width);
+      for (const { spec, place, slot } of stack) {
+        const { count, row, width } = spec;
+        for (let k = 0; k < count; k++) {
+          kernels.take(values, (place + k) * width, slot, (k * batch + b) * row, width);
+        }
+      }
+      return [role, values];
     });
     return [layer, Object.fromEntries(arrays) as LayerState];
   });

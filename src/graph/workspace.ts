@@ -596,8 +596,8 @@ export class Workspace {
    * The same for steps `first` to `first + steps` of rows of these lengths; false where there is no
    * row.
    */
-  arrangeLengths(lengths: Int32Array, first: number, steps: number): boolean {
-    const extent = raggedExtent(lengths, first, steps) ?? this.#emptyExtent;
+  arrangeLengths(lengths: Int32Array, first: number, steps: number, order?: Int32Array): boolean {
+    const extent = raggedExtent(lengths, first, steps, order) ?? this.#emptyExtent;
     if (extent) this.arrange([extent]);
     return extent !== undefined;
   }

@@ -79,6 +79,8 @@ const MAX_WARM_CALLS = 5000;
 interface RunningSequence extends Sequence {
   readonly workspace: Workspace;
   readonly initial: readonly StatePlace[];
+  /** The caller's rows of each sequence, longest first, where lengths differ. */
+  readonly orders: readonly (Int32Array | undefined)[];
 }
 
 /** An input of a model: see `InputSpec` of the description. */
@@ -112,6 +114,12 @@ export function storeOf(model: Model): Store {
   store.checkAlive();
   kernelsOf(model.engine);
   return store;
+}
+
+/** Steps that `forward` works through at once, where it need not have all. */
+export function chunkSteps({ graph }: Store, batch: number): number {
+  const fitting = Math.floor(CHUNK_BYTES / (4 * batch * graph.rowLength));
+  return Math.min(256, Math.max(CHUNK_STEPS, fitting));
 }
 
 /** Layers with their parameters in an engine's memory. */
@@ -413,7 +421,7 @@ export class Model extends HostDisposable {
     const initial = workspace.states(0);
     const orders = lengths.map((own) => own && raggedOrder(own));
     writeState(store.kernels, initial, state, batch, ({ sequence: own }) => orders[own]);
-    return { ...sequence, workspace, initial };
+    return { ...sequence, orders, workspace, initial };
   }
 
   /**
@@ -422,7 +430,7 @@ export class Model extends HostDisposable {
    */
   *#chunks(running: RunningSequence): Generator<Stretch> {
     const { kernels } = storeOf(this);
-    const { x, totals, batch, batchFirst, lengths, workspace, initial } = running;
+    const { x, totals, batch, batchFirst, lengths, orders, workspace, initial } = running;
     const total = totals.at(-1)!;
     const others = totals.slice(0, -1);
     const isSeveral = others.length > 0;
@@ -431,7 +439,7 @@ export class Model extends HostDisposable {
       const [own] = lengths;
       if (isSeveral) workspace.arrangeWhole(totals, lengths);
       else if (!own) workspace.arrangeSteps(steps);
-      else if (!workspace.arrangeLengths(own, first, steps)) return;
+      else if (!workspace.arrangeLengths(own, first, steps, orders[0])) return;
       const stretch = { first, total, batchFirst, extent: workspace.extent, others };
       putInputs(kernels, workspace, x, stretch);
       workspace.forward();
@@ -451,9 +459,7 @@ export class Model extends HostDisposable {
     if (kept?.batch === batch && hasRoom) return kept;
     this.#workspace?.dispose();
     this.#workspace = undefined;
-    const fitting = Math.floor(CHUNK_BYTES / (4 * batch * store.graph.rowLength));
-    const chunk = Math.min(256, Math.max(CHUNK_STEPS, fitting));
-    const steps = inChunks ? chunk : totals;
+    const steps = inChunks ? chunkSteps(store, batch) : totals;
     this.#workspace = new Workspace(
       store,
       { batch, steps },

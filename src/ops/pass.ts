@@ -74,8 +74,8 @@ export function raggedExtent(
   lengths: Int32Array,
   first: number,
   steps: number,
+  order: Int32Array = raggedOrder(lengths),
 ): Extent | undefined {
-  const order = raggedOrder(lengths);
   const part = order.map((row) => Math.min(Math.max(lengths[row]! - first, 0), steps));
   return part[0] ? { ...packed(part), order } : undefined;
 }

@@ -144,6 +144,8 @@ describe('every entry', () => {
         'loadTrainerFile',
         'saveModelFile',
         'saveTrainerFile',
+        'scoreSequences',
+        'SessionPool',
         'writeWhole',
       ],
     ],
@@ -164,6 +166,8 @@ describe('every entry', () => {
     ['kernels', ['Kernels']],
     ['threads', ['attachModel', 'ThreadedEngine', 'releaseModel', 'shareModel']],
     ['threads/worker', []],
+    ['sessions', ['Session', 'SessionPool']],
+    ['node/score-worker', []],
   ])('%s exports what it promises', async (entry, names) => {
     const { exports } = await bundle(`dist/${entry}.js`);
     expect(exports.sort()).toEqual([...names].sort());

@@ -1,0 +1,197 @@
+/** Many sequences over several threads: what each gives is what the model gives it alone. */
+import { Worker } from 'node:worker_threads';
+import { afterAll, describe, expect, it } from 'vitest';
+import { scoreSequences as score } from '../../src/node/score/score.ts';
+import type { ScoreOptions, ScoreResult } from '../../src/node/score/score.ts';
+import { saveModel } from '../../src/formats/safetensors.ts';
+import { Model } from '../../src/hosts/default.ts';
+import type { ModelDescription } from '../../src/hosts/default.ts';
+import { createEngine } from '../support/engines.ts';
+
+/** The worker as the package has it: Node cannot run its source. */
+const packaged = new URL('../../dist/node/score-worker.js', import.meta.url);
+const start = (): Worker => new Worker(packaged);
+const scoreSequences = <R>(records: Iterable<R> | AsyncIterable<R>, options: ScoreOptions<R>) =>
+  score(records, options, start);
+
+const POOLED: ModelDescription = {
+  layers: [
+    { type: 'lstm', inputSize: 2, hiddenSize: 6 },
+    { type: 'pool', mode: 'last' },
+    { type: 'linear', outFeatures: 3 },
+  ],
+};
+const STEPS: ModelDescription = { layers: [{ type: 'gru', inputSize: 2, hiddenSize: 3 }] };
+const TOKENS: ModelDescription = {
+  layers: [
+    { type: 'embedding', numEmbeddings: 7, embeddingDim: 3 },
+    { type: 'rnn', hiddenSize: 4 },
+  ],
+};
+
+const engine = createEngine('baseline');
+const model = Model.create(engine, POOLED, { seed: 1 });
+afterAll(() => engine.dispose());
+
+const lengthOf = (k: number): number => 1 + ((k * 37) % 50);
+const record = (k: number): Float32Array =>
+  Float32Array.from({ length: 2 * lengthOf(k) }, (_, i) => Math.sin(k + i));
+const records = (count: number): Float32Array[] =>
+  Array.from({ length: count }, (_, k) => record(k));
+const alone = (own: Model, x: Float32Array | Int32Array, width: number): Float32Array =>
+  own.forward(x, { steps: x.length / width }).output;
+
+async function all<R>(results: AsyncIterable<ScoreResult<R>>): Promise<ScoreResult<R>[]> {
+  const list: ScoreResult<R>[] = [];
+  for await (const result of results) list.push(result);
+  return list;
+}
+
+describe('scoreSequences', () => {
+  it.each([0, 1, 2])('gives what the model gives each alone, with %i workers', async (workers) => {
+    const given = records(300);
+    const reports: number[] = [];
+    const onProgress = (progress: { records: number }): void => void reports.push(progress.records);
+    const results = await all(scoreSequences(given, { model, workers, batch: 8, onProgress }));
+    expect(results.map(({ index }) => index)).toEqual([...given.keys()]);
+    for (const { record: own, output } of results) expect(output).toEqual(alone(model, own, 2));
+    expect(reports.at(-1)).toBe(300);
+  });
+
+  it('runs the bytes of a model, any output, in any order', async () => {
+    const own = Model.create(engine, STEPS, { seed: 2 });
+    const options = { modelBytes: saveModel(own), workers: 2, batch: 4, ordered: false };
+    const given = records(70);
+    const results = await all(scoreSequences(given, { ...options, simd: 'deterministic' }));
+    expect(results.map(({ index }) => index).sort((a, b) => a - b)).toEqual([...given.keys()]);
+    for (const { record: x, output, outputs } of results) {
+      expect(output).toEqual(alone(own, x, 2));
+      expect(Object.values(outputs)).toEqual([output]);
+    }
+  });
+
+  it('takes tokens, lists and the inputs of what carries them', async () => {
+    const own = Model.create(engine, TOKENS, { seed: 2 });
+    const given = [[1, 2, 6], [0], [5, 5, 5, 5, 5]].map((tokens, id) => ({ id: `r${id}`, tokens }));
+    const input = (row: { tokens: number[] }): number[] => row.tokens;
+    const results = await all(scoreSequences(given, { model: own, workers: 0, input }));
+    expect(results.map(({ record: { id } }) => id)).toEqual(['r0', 'r1', 'r2']);
+    for (const { record: row, output } of results)
+      expect(output).toEqual(alone(own, Int32Array.from(row.tokens), 1));
+    const nested = [
+      [
+        [0.5, 0.25],
+        [1, 2],
+      ],
+    ];
+    const [one] = await all(
+      scoreSequences<unknown>(nested, { model, workers: 0, input: (row) => row as never }),
+    );
+    expect(one!.output).toEqual(alone(model, Float32Array.of(0.5, 0.25, 1, 2), 2));
+  });
+
+  it('reads no further than results are taken', async () => {
+    let read = 0;
+    function* source(): Generator<Float32Array> {
+      for (;;) yield record(read++ % 10);
+    }
+    const results = scoreSequences(source(), { model, workers: 1, batch: 2 });
+    for (let k = 0; k < 3; k++) await results.next();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(read).toBeLessThanOrEqual(2 * 4 * 16 + 3);
+    await results.return();
+    const before = read;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(read).toBe(before);
+  });
+
+  it('lets nothing wait for longer than it may', async () => {
+    const source = async function* (): AsyncGenerator<Float32Array> {
+      yield record(1);
+      yield record(2);
+      await new Promise(() => {});
+    };
+    const results = scoreSequences(source(), { model, workers: 0, maxLatency: 5 });
+    expect((await results.next()).value!.output).toEqual(alone(model, record(1), 2));
+    expect((await results.next()).value!.index).toBe(1);
+    await results.return();
+  });
+
+  it('replaces workers that die, and runs their batches again', async () => {
+    const started: Worker[] = [];
+    const worker = (): Worker => {
+      started.push(start());
+      return started.at(-1)!;
+    };
+    let killed = 0;
+    const source = function* (): Generator<Float32Array> {
+      for (let k = 0; k < 1200; k++) yield record(k);
+    };
+    const onProgress = (): void => {
+      if (killed < 3 && Math.random() < 0.3) {
+        killed++;
+        void started.at(-1)!.terminate();
+      }
+    };
+    const options = { model, workers: 2, batch: 4, worker, onProgress };
+    const results = await all(scoreSequences(source(), options));
+    expect(results).toHaveLength(1200);
+    for (const { record: x, output } of results) expect(output).toEqual(alone(model, x, 2));
+    expect(killed).toBe(3);
+    expect(started.length).toBeGreaterThanOrEqual(4);
+  });
+
+  it('ends where no worker begins', async () => {
+    const worker = (): Worker => new Worker('process.exit(3)', { eval: true });
+    await expect(all(scoreSequences(records(3), { model, workers: 1, worker }))).rejects.toThrow(
+      /workers end before they begin/,
+    );
+  });
+
+  it('names bad records, and skips them or ends', async () => {
+    const given = [...records(3), new Float32Array(3), record(4)];
+    await expect(all(scoreSequences(given, { model, workers: 0 }))).rejects.toThrow(
+      /record 3: "x" expected steps of 2 numbers, got 3 numbers/,
+    );
+    const bad: number[] = [];
+    const onBadRecord = ({ index }: { index: number }): void => void bad.push(index);
+    const results = await all(scoreSequences(given, { model, workers: 1, onBadRecord }));
+    expect(results.map(({ index }) => index)).toEqual([0, 1, 2, 4]);
+    expect(bad).toEqual([3]);
+  });
+
+  it('skips what is too long for its memory, and nothing else', async () => {
+    const long = new Float32Array(2 * 40_000);
+    const bad: number[] = [];
+    const onBadRecord = ({ index }: { index: number }): void => void bad.push(index);
+    const options = { model, workers: 1, maxBytes: 2 ** 22, onBadRecord };
+    const results = await all(scoreSequences([record(0), long, record(2)], options));
+    expect(results.map(({ index }) => index)).toEqual([0, 2]);
+    expect(bad).toEqual([1]);
+  });
+
+  it('ends by a signal, and by an error of the source', async () => {
+    const control = new AbortController();
+    const results = scoreSequences(records(200), {
+      model,
+      workers: 0,
+      batch: 2,
+      signal: control.signal,
+    });
+    await results.next();
+    control.abort(new Error('enough'));
+    await expect(all(results)).rejects.toThrow('enough');
+    const source = function* (): Generator<Float32Array> {
+      yield record(0);
+      throw new Error('no more');
+    };
+    await expect(all(scoreSequences(source(), { model, workers: 0 }))).rejects.toThrow('no more');
+  });
+
+  it('refuses options that are none', () => {
+    expect(() => scoreSequences([], {})).toThrow(/either "model" or "modelBytes"/);
+    expect(() => scoreSequences([], { model, batch: 0 })).toThrow(/"batch"/);
+    expect(() => scoreSequences(3 as never, { model })).toThrow(/"records" expected an iterable/);
+    expect(() => scoreSequences([], { model, wrokers: 1 } as never)).toThrow(/no option "wrokers"/);
+  });
+});
