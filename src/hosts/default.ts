@@ -41,7 +41,6 @@ export class Engine extends CoreEngine {
 export function wasmBytes(options: Pick<EngineOptions, 'simd'> = {}): Uint8Array<ArrayBuffer> {
   const module: CoreEngineOptions['module'] = kernelsFor(options);
   if (ArrayBuffer.isView(module)) return module as Uint8Array<ArrayBuffer>;
-  const message =
-    'this host has the kernels as compiled modules: import gatefold/wasm/gatefold.wasm for one';
+  const message = 'this host has modules: import gatefold/wasm/gatefold.wasm';
   throw new GatefoldError('ERR_UNSUPPORTED', message);
 }

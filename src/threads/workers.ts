@@ -17,10 +17,10 @@ export const WORKERS: readonly WorkerSource[] = [
   {
     from: 'its file',
     create: async () => {
-      // Bundlers look for this very form of a call.
+      // Bundlers look for this very form of a call. It is in one of the chunks of dist/.
       if (typeof Worker === 'function')
-        return new Worker(new URL('./threads/worker.js', import.meta.url), { type: 'module' });
-      return nodeWorker(new URL('./threads/worker.js', import.meta.url), {});
+        return new Worker(new URL('../threads/worker.js', import.meta.url), { type: 'module' });
+      return nodeWorker(new URL('../threads/worker.js', import.meta.url), { eval: false });
     },
   },
   {
@@ -34,7 +34,10 @@ export const WORKERS: readonly WorkerSource[] = [
 ];
 
 /** Options of the process (a loader, a program as text) are nothing to it. */
-async function nodeWorker(program: string | URL, options: { eval?: true }): Promise<ThreadWorker> {
+async function nodeWorker(
+  program: string | URL,
+  options: { eval: boolean },
+): Promise<ThreadWorker> {
   const node = await importBuiltin('node:worker_threads');
   if (!node) throw 'this host has no workers';
   return new node.Worker(program, { ...options, execArgv: [] });
