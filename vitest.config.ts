@@ -37,6 +37,7 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
       include: special ? [`test/**/*.${mode}.test.{ts,mjs}`] : ['test/**/*.test.ts'],
       exclude: special ? [] : ['test/**/*.{slow,hosts}.test.ts'],
       testTimeout: special ? 600_000 : 60_000,
+      hookTimeout: special ? 600_000 : 10_000,
       // Every core: the default leaves one free.
       maxWorkers: '100%',
       sequence: { sequencer: HeavyFirst },

@@ -1,13 +1,15 @@
 // From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and
 // declarations -> dist/. `--wasm` stops before dist/, which the tests of the sources do not need.
 import { readFile, rm } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { declarations } from './declarations.mjs';
-import { printBytes, printExports } from './embed.mjs';
+import { printBaseline, printBytes, printExports, printFlags } from './embed.mjs';
+import { ON_HOSTS, hosts } from './hosts.mjs';
 import { printEntry, printLayout, structsOf } from './layout.mjs';
 import { printLicences } from './licences.mjs';
+import { finish } from './maps.mjs';
 import { assemble, mixed } from './mix.mjs';
 import { filesOf, replace, step, tool } from './steps.mjs';
 
@@ -43,6 +45,8 @@ async function buildWasm() {
   const [baseline, relaxed] = [await out('baseline.wasm'), await out('relaxed.wasm')];
   await replace(`${GENERATED}/layout.ts`, printLayout(structs, await out('layout.wasm')));
   await replace(`${GENERATED}/wasm-bytes.ts`, printBytes({ baseline, relaxed }));
+  await replace(`${GENERATED}/baseline-bytes.ts`, printBaseline({ baseline }));
+  await replace(`${GENERATED}/wasm-flags.ts`, printFlags({ baseline, relaxed }));
   await replace(`${GENERATED}/exports.ts`, printExports(String(await out('baseline.d.ts'))));
 }
 
@@ -50,8 +54,6 @@ async function buildWasm() {
 const ENTRIES = {
   index: 'src/hosts/default.ts',
   core: 'src/hosts/core.ts',
-  edge: 'src/hosts/edge.ts',
-  workerd: 'src/hosts/workerd.ts',
   worklet: 'src/hosts/worklet.ts',
   node: 'src/node/index.ts',
   'node/score-worker': 'src/node/score/worker.ts',
@@ -71,8 +73,8 @@ const ENTRIES = {
   cli: 'src/cli/index.ts',
 };
 
-/** Those with declarations: other hosts' entries of a sub-path have its own, a command none. */
-const { edge: _edge, workerd: _workerd, cli: _cli, ...typed } = ENTRIES;
+/** Those with declarations: a command has none. */
+const { cli: _cli, ...typed } = ENTRIES;
 /** With them what an import of a `.wasm` file gives. */
 const TYPED = {
   ...typed,
@@ -113,29 +115,38 @@ const REFERENCE = new RegExp(`\\b(?:about|expects|pytorch|keras|onnx):\\s*(?:${T
 const sources = {
   name: 'sources',
   setup({ onLoad }) {
-    onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path }) => {
+    onLoad({ filter: /[\\/]src[\\/].*\.ts$/ }, async ({ path, pluginData }) => {
       const named = (await readFile(path, 'utf8')).replace(CLASS, `$& static name = '$1';`);
       const isOp = /[\\/]src[\\/]ops[\\/]/.test(path);
-      return { contents: isOp ? named.replace(REFERENCE, '') : named, loader: 'ts' };
+      const contents = isOp ? named.replace(REFERENCE, '') : named;
+      return { contents, loader: 'ts', pluginData };
     });
   },
 };
 
-/** A source map with our sources as they are, but for the kernels: nobody reads those as text. */
-async function printMap(path, text) {
-  const map = JSON.parse(text);
-  for (const [index, source] of map.sources.entries()) {
-    const file = join(dirname(path), source);
-    if (file.endsWith('/wasm-bytes.ts')) map.sourcesContent[index] = null;
-    else if (file.startsWith('src/')) map.sourcesContent[index] = await readFile(file, 'utf8');
-  }
-  return JSON.stringify(map);
-}
+/** The worker of threads as one classic script, inside of the entries that start it. */
+const workerText = {
+  name: 'worker-text',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]threads[\\/]worker-text\.ts$/ }, async () => {
+      const { outputFiles } = await build({
+        entryPoints: [ENTRIES['threads/worker']],
+        bundle: true,
+        format: 'iife',
+        target: 'es2022',
+        minify: true,
+        write: false,
+      });
+      const text = JSON.stringify(outputFiles[0].text.trim());
+      return { contents: `export const WORKER_TEXT = ${text};` };
+    });
+  },
+};
 
 /** Entries share chunks, so that a model which one entry made is of the same class to another. */
 async function bundle() {
   const { outputFiles, metafile } = await build({
-    entryPoints: ENTRIES,
+    entryPoints: { ...ENTRIES, ...ON_HOSTS },
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -144,18 +155,15 @@ async function bundle() {
     outdir: 'dist',
     chunkNames: 'chunks/[name]-[hash]',
     external: ['*.wasm', '*.wasm?module'],
-    plugins: [builtins, sources],
+    plugins: [builtins, await hosts(), workerText, sources],
     sourcemap: 'linked',
     logLevel: 'warning',
     metafile: true,
     write: false,
   });
-  const files = outputFiles.map(async ({ path, contents, text }) => [
-    relative('dist', path),
-    path.endsWith('.map') ? await printMap(relative('.', path), text) : contents,
-  ]);
+  const files = await finish(outputFiles.map(({ path, text }) => [relative('.', path), text]));
   return [
-    ...(await Promise.all(files)),
+    ...files.map(([path, text]) => [relative('dist', path), text]),
     ['third-party-licences.txt', await printLicences(metafile)],
   ];
 }
@@ -172,7 +180,9 @@ async function buildDist() {
 }
 
 const scripts = (...names) => names.map((name) => `build/${name}.mjs`);
-const generated = ['layout', 'wasm-bytes', 'exports'].map((name) => `${GENERATED}/${name}.ts`);
+const generated = ['layout', 'wasm-bytes', 'baseline-bytes', 'wasm-flags', 'exports'].map(
+  (name) => `${GENERATED}/${name}.ts`,
+);
 await step('wasm', {
   inputs: [
     ...scripts('build', 'embed', 'layout', 'mix', 'steps'),
@@ -186,7 +196,7 @@ await step('wasm', {
 if (!process.argv.includes('--wasm')) {
   await step('dist', {
     inputs: [
-      ...scripts('build', 'declarations', 'licences', 'steps'),
+      ...scripts('build', 'declarations', 'hosts', 'licences', 'maps', 'steps'),
       'src',
       'assembly/shared',
       'tsconfig.json',

@@ -29,10 +29,24 @@ function memoryFlagsAt(bytes) {
  */
 const STRIPE = 8192;
 
-/** src/engine/generated/wasm-bytes.ts: stripes of both variants by turns. */
-export function printBytes({ baseline, relaxed }) {
+const NOTE = '// Generated from build/out/*.wasm by build/embed.mjs; do not edit.';
+
+/** src/engine/generated/wasm-flags.ts. */
+export function printFlags({ baseline, relaxed }) {
   const [at, atRelaxed] = [baseline, relaxed].map(memoryFlagsAt);
   if (at !== atRelaxed) throw new Error(`the flags of the memory are at ${at} and ${atRelaxed}`);
+  return `${NOTE}\n
+/** Where both variants have the flags of their imported memory. */
+export const MEMORY_FLAGS_AT = ${at};\n`;
+}
+
+/** src/engine/generated/baseline-bytes.ts. */
+export function printBaseline({ baseline }) {
+  return `${NOTE}\n\nexport const BASELINE: string =\n  "${encodeBytes(baseline)}";\n`;
+}
+
+/** src/engine/generated/wasm-bytes.ts: stripes of both variants by turns. */
+export function printBytes({ baseline, relaxed }) {
   const stripes = [];
   for (let from = 0; from < Math.max(baseline.length, relaxed.length); from += STRIPE) {
     for (const bytes of [baseline, relaxed]) {
@@ -40,10 +54,7 @@ export function printBytes({ baseline, relaxed }) {
     }
   }
   return [
-    '// Generated from build/out/*.wasm by build/embed.mjs; do not edit.',
-    '',
-    '/** Where both variants have the flags of their imported memory. */',
-    `export const MEMORY_FLAGS_AT = ${at};`,
+    NOTE,
     '',
     '/** Stripes of the baseline at even places, of the relaxed variant at odd ones. */',
     'export const KERNELS: readonly string[] = [',

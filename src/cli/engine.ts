@@ -1,9 +1,8 @@
-import { Worker } from 'node:worker_threads';
 import { Engine, wasmBytes } from '../hosts/default.ts';
 import { allowRelaxed, enableFastLane } from '../node/fast-lane.ts';
 import { TeamEngine } from '../threads/engine.ts';
-import { coresOf } from '../threads/team.ts';
-import type { ThreadWorker } from '../threads/team.ts';
+import { countCores } from '../threads/team.ts';
+import { WORKERS } from '../threads/workers.ts';
 
 /** Memory for the largest models that a command may hold. */
 const MAX_BYTES = 2 ** 30;
@@ -25,13 +24,8 @@ export function createEngine(simd: Simd): Promise<Engine> {
 export async function createTrainingEngine(simd: Simd, work: number): Promise<Engine> {
   if (simd === 'auto') allowRelaxed();
   const { enabled: wide } = enableFastLane();
-  const threads = work < LEAST_SHARED ? 1 : Math.min(coresOf(), MAX_THREADS);
+  const threads = work < LEAST_SHARED ? 1 : Math.min(await countCores(), MAX_THREADS);
   if (threads === 1) return Engine.create({ simd, maxBytes: MAX_BYTES, wide });
   const module = wasmBytes({ simd });
-  return TeamEngine.start({ module, maxBytes: MAX_BYTES, wide }, threads, createWorker);
-}
-
-/** Beside the bundle of the command. */
-function createWorker(): ThreadWorker {
-  return new Worker(new URL('./threads/worker.js', import.meta.url), { execArgv: [] });
+  return TeamEngine.start({ module, maxBytes: MAX_BYTES, wide }, threads, WORKERS);
 }

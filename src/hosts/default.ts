@@ -1,15 +1,20 @@
-/** The default entry: carries the kernels inside, so that nothing has to be found or fetched. */
+/**
+ * The default entry. It carries the kernels inside, so that nothing has to be found or fetched;
+ * for hosts that compile no bytes, the build puts their modules in the place of `wasm/inline.ts`
+ * (build/hosts.mjs).
+ */
 
-import { DEFAULT_MAX_BYTES, Engine as CoreEngine } from '../engine/engine.ts';
+import { GatefoldError } from '../base/errors.ts';
+import { Engine as CoreEngine } from '../engine/engine.ts';
 import type { CoreEngineOptions } from '../engine/engine.ts';
-import { inlineBytes } from './wasm/inline.ts';
+import { DEFAULT_MAX_BYTES, kernelsFor } from './wasm/inline.ts';
 import type { EngineOptions } from './wasm/options.ts';
 
 export * from './public.ts';
 export type { EngineOptions } from './wasm/options.ts';
 
 function choose(options: EngineOptions): CoreEngineOptions {
-  const module = inlineBytes(options);
+  const module = kernelsFor(options);
   const { maxBytes = DEFAULT_MAX_BYTES, wide = false } = options;
   return { module, maxBytes, wide };
 }
@@ -34,5 +39,8 @@ export class Engine extends CoreEngine {
  * `module` of its engine.
  */
 export function wasmBytes(options: Pick<EngineOptions, 'simd'> = {}): Uint8Array<ArrayBuffer> {
-  return inlineBytes(options);
+  const module: CoreEngineOptions['module'] = kernelsFor(options);
+  if (ArrayBuffer.isView(module)) return module as Uint8Array<ArrayBuffer>;
+  const message = 'this host has modules: import gatefold/wasm/gatefold.wasm';
+  throw new GatefoldError('ERR_UNSUPPORTED', message);
 }

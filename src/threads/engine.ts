@@ -1,11 +1,14 @@
-import { Engine, createImports, kernelsOf } from '../engine/engine.ts';
+import { isBuffer } from '../base/arrays.ts';
+import { Engine as CoreEngine, createImports, kernelsOf } from '../engine/engine.ts';
 import type { CoreEngineOptions } from '../engine/engine.ts';
-import { MEMORY_FLAGS_AT } from '../engine/generated/wasm-bytes.ts';
+import { MEMORY_FLAGS_AT } from '../engine/generated/wasm-flags.ts';
 import type { KernelImports } from '../engine/imports.ts';
 import type { Kernels } from '../engine/kernels.ts';
+import { Engine } from '../hosts/default.ts';
 import { CALLS } from './calls.ts';
-import { Team } from './team.ts';
-import type { TeamOptions, ThreadWorker } from './team.ts';
+import { Team, countCores } from './team.ts';
+import type { TeamOptions } from './team.ts';
+import type { WorkerSource } from './workers.ts';
 
 /**
  * An engine whose larger calls are shared out to several threads. Their number changes no bit of
@@ -15,6 +18,7 @@ export class TeamEngine extends Engine {
   /** @internal The kernels for its shared memory; absent where there is none. */
   readonly sharedKernels: Uint8Array<ArrayBuffer> | undefined;
   readonly #team: Team | undefined;
+  #reason: string | undefined;
 
   protected constructor(
     instance: Pick<WebAssembly.Instance, 'exports'>,
@@ -43,6 +47,14 @@ export class TeamEngine extends Engine {
     return this.#team?.isWhole ? this.#team.size : 1;
   }
 
+  /**
+   * Why there are fewer threads than were asked for; undefined where all are there. As words for
+   * people: `threads` is for programs.
+   */
+  get threadsReason(): string | undefined {
+    return this.#reason ?? this.#team?.reason;
+  }
+
   /** @internal Whether this thread takes all of every call, as it may at any time. */
   get isAlone(): boolean {
     return this.#team?.isResting ?? true;
@@ -53,31 +65,57 @@ export class TeamEngine extends Engine {
     if (this.#team) this.#team.isResting = value;
   }
 
-  /** @internal */
+  /** @internal Tries the sources of workers in turn, and goes on with one thread. */
   static async start(
-    options: CoreEngineOptions & { readonly module: Uint8Array<ArrayBuffer> },
+    options: CoreEngineOptions,
     threads: number,
-    worker: () => ThreadWorker,
+    workers: readonly WorkerSource[],
     teamOptions: Partial<TeamOptions> = {},
   ): Promise<TeamEngine> {
-    let team: Team | undefined;
-    try {
-      team = new Team(threads, teamOptions);
-      const { imports, maxBytes } = createImports(options, true);
-      const bytes = forSharedMemory(options.module);
-      const { instance } = await WebAssembly.instantiate(bytes, { ...imports });
-      await team.begin(threads - 1, worker, { bytes, imports });
-      return new this(instance, imports, maxBytes, team, bytes);
-    } catch {
-      team?.end();
-      return (await super.create(options)) as TeamEngine;
+    const cores = await countCores();
+    const failures: string[] = [];
+    const lack = lackOf(options);
+    for (const { from, create } of lack ? [] : workers) {
+      const team = new Team(threads, cores, teamOptions);
+      try {
+        const { imports, maxBytes } = createImports(options, true);
+        const bytes = forSharedMemory(options.module as Uint8Array<ArrayBuffer>);
+        const { instance } = await WebAssembly.instantiate(bytes, { ...imports });
+        await team.begin(threads - 1, create, { bytes, imports });
+        return new this(instance, imports, maxBytes, team, bytes);
+      } catch (error) {
+        team.end('its workers did not begin');
+        failures.push(`a worker from ${from}: ${messageOf(error)}`);
+      }
     }
+    const engine = (await CoreEngine.create.call(this, options)) as TeamEngine;
+    if (threads > 1) engine.#reason = lack ?? failures.join('; ');
+    return engine;
   }
 
   override dispose(): void {
-    this.#team?.end();
+    this.#team?.end('the engine has been disposed');
     super.dispose();
   }
+}
+
+/** What a host has not that threads need. */
+function lackOf({ module }: CoreEngineOptions): string | undefined {
+  const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean };
+  if (typeof SharedArrayBuffer !== 'function') {
+    return crossOriginIsolated === false
+      ? 'the page is not cross-origin isolated: serve it with the headers "Cross-Origin-Opener-Policy: same-origin" and "Cross-Origin-Embedder-Policy: require-corp"'
+      : 'this host has no shared memory';
+  }
+  if (!isBuffer(module) && !ArrayBuffer.isView(module))
+    return 'this host compiles no kernels at run time';
+  return undefined;
+}
+
+/** What an error says, or an event of a worker that failed to load: those often say nothing. */
+function messageOf(error: unknown): string {
+  const { message } = Object(error) as { message?: unknown };
+  return String(typeof error === 'string' ? error : message || 'could not be loaded');
 }
 
 /** The kernels, but that calls worth it are shared out. */

@@ -1,5 +1,6 @@
 import { GatefoldError } from '../base/errors.ts';
 import type { Kernels } from '../engine/kernels.ts';
+import { importBuiltin } from './builtin.ts';
 import { CALLS } from './calls.ts';
 import {
   ASLEEP,
@@ -35,7 +36,7 @@ export interface TeamOptions {
   readonly piece: number;
   /** For how long no thread may go on in a call. */
   readonly stillMs: number;
-  /** How long workers may take to begin. */
+  /** How long a worker may take to answer at all, and ten times that to have its kernels. */
   readonly startMs: number;
   /** What counters begin at. */
   readonly first: number;
@@ -45,9 +46,12 @@ const DEFAULTS: TeamOptions = {
   least: 100_000,
   piece: 5e8,
   stillMs: 5000,
-  startMs: 10_000,
+  startMs: 1000,
   first: 0,
 };
+
+/** How much longer a worker may take for its kernels than for its first answer. */
+const SLOWEST = 10;
 
 /** Milliseconds that a thread spins for the others, where every one may have a core of its own. */
 const PATIENCE = 0.2;
@@ -59,12 +63,10 @@ const ASLEEP_FACTOR = 20;
 const STEP_FACTOR = 10;
 
 /** Threads that the host runs at once. */
-export function coresOf(): number {
-  return (
-    globalThis.navigator?.hardwareConcurrency ??
-    globalThis.process?.getBuiltinModule?.('node:os').availableParallelism() ??
-    1
-  );
+export async function countCores(): Promise<number> {
+  const { hardwareConcurrency } = globalThis.navigator ?? {};
+  if (hardwareConcurrency) return hardwareConcurrency;
+  return (await importBuiltin('node:os'))?.availableParallelism?.() ?? 1;
 }
 
 /** Threads that run their shares of a call at the same time: this one and its workers. */
@@ -74,22 +76,27 @@ export class Team {
   scratch = 0;
   /** Whether no call is shared out. */
   isResting = false;
-  /** Whether all workers are there. */
-  #isWhole = true;
+  /** Why not all workers are there. */
+  #reason: string | undefined;
   readonly #place: Place;
   readonly #seat: Seat;
   readonly #workers: ThreadWorker[] = [];
 
-  constructor(threads: number, options: Partial<TeamOptions> = {}) {
+  constructor(threads: number, cores: number, options: Partial<TeamOptions> = {}) {
     this.#options = { ...DEFAULTS, ...options };
     const { piece, stillMs, first } = this.#options;
-    const patience = threads <= coresOf() ? PATIENCE : 0;
+    const patience = threads <= cores ? PATIENCE : 0;
     this.#place = { control: createControl(first), share: 0, patience, piece };
     this.#seat = new Seat(this.#place, Math.ceil(stillMs / TICK_MS));
   }
 
+  /** Whether all workers are there. */
   get isWhole(): boolean {
-    return this.#isWhole;
+    return this.#reason === undefined;
+  }
+
+  get reason(): string | undefined {
+    return this.#reason;
   }
 
   /** Work below which a call is not shared out: more where a worker would have to be woken. */
@@ -110,41 +117,52 @@ export class Team {
   /** Adds `count` workers; rejects where one of them does not begin. */
   async begin(
     count: number,
-    create: () => ThreadWorker,
+    create: () => ThreadWorker | Promise<ThreadWorker>,
     what: Pick<Task, 'bytes' | 'imports'>,
   ): Promise<void> {
-    let timer: unknown;
-    const late = new Promise((_, reject) => (timer = setTimeout(reject, this.#options.startMs)));
-    try {
-      const begun: Promise<void>[] = [];
-      while (begun.length < count) begun.push(this.#begin(create(), what));
-      await Promise.race([Promise.all(begun), late]);
-    } finally {
-      clearTimeout(timer as number);
-    }
+    while (this.#workers.length < count) this.#workers.push(await create());
+    await Promise.all(this.#workers.map((worker, k) => this.#begin(worker, k + 1, what)));
   }
 
   /**
-   * Resolves once a worker has its kernels, and says so by its number: others may send it, or us,
-   * what they like.
+   * Resolves once a worker has its kernels, and says so by its number; that it has begun, it says
+   * by the number below. Others may send it, or us, what they like.
    */
-  #begin(worker: ThreadWorker, what: Pick<Task, 'bytes' | 'imports'>): Promise<void> {
-    const share = this.#workers.push(worker);
-    const task: Task = { ...what, ...this.#place, share, number: Math.random() };
-    return new Promise((resolve, reject) => {
-      const on = (event: string, listener: (message: unknown) => void): void => {
-        if (worker.on) worker.on(event, listener);
-        else worker.addEventListener!(event, (e) => listener((e as { data?: unknown }).data));
-      };
+  #begin(
+    worker: ThreadWorker,
+    share: number,
+    what: Pick<Task, 'bytes' | 'imports'>,
+  ): Promise<void> {
+    const patience = Math.ceil(this.#options.startMs / TICK_MS);
+    const number = Math.random();
+    const task: Task = { ...what, ...this.#place, share, number };
+    const on = (event: string, listener: (value: unknown) => void): void => {
+      if (worker.on) worker.on(event, listener);
+      else worker.addEventListener!(event, listener);
+    };
+    return new Promise<void>((resolve, reject) => {
+      // Node tells when it has started the thread, which takes long where others take the cores.
+      let ticks = worker.on ? patience * SLOWEST : patience;
+      const clock = setInterval(() => {
+        if (this.isWhole && ticks-- > 0) return;
+        stop();
+        reject('does not answer');
+      }, TICK_MS);
+      const stop = (): void => clearInterval(clock);
+      on('online', () => (ticks = patience));
       on('message', (message) => {
-        if (message !== task.number) return;
+        const said = worker.on ? message : (message as { data: unknown }).data;
+        if (said === number - 1) ticks = patience * SLOWEST;
+        if (said !== number) return;
+        stop();
         worker.unref?.();
         resolve();
       });
       for (const event of ['error', 'exit', 'messageerror']) {
-        on(event, () => {
-          this.end();
-          reject();
+        on(event, (value) => {
+          stop();
+          this.end('a worker has ended');
+          reject(event === 'exit' ? 'has ended' : value);
         });
       }
       worker.postMessage(task);
@@ -161,17 +179,18 @@ export class Team {
     Atomics.add(control, ROUND, 1);
     wake(control, ROUND);
     if (this.#seat.lead(CALLS[index]!.call, run)) return;
-    this.end();
+    const failure = `a call failed in ${this.#seat.failure || 'a worker'}`;
+    this.end(failure);
     const message =
-      `a call failed in ${this.#seat.failure || 'a worker'}; what it was to write is not whole: load the parameters again, ` +
+      `${failure}; what it was to write is not whole: load the parameters again, ` +
       'or a checkpoint; the engine goes on with one thread, create another for more';
     throw new GatefoldError('ERR_THREADS', message);
   }
 
   /** Ends the workers. */
-  end(): void {
-    if (!this.#isWhole) return;
-    this.#isWhole = false;
+  end(reason: string): void {
+    if (!this.isWhole) return;
+    this.#reason = reason;
     const { control } = this.#place;
     finish(control);
     Atomics.add(control, ROUND, 1);

@@ -3,7 +3,9 @@
  * a worker that is sent a task.
  */
 
+import type { MessagePort } from 'node:worker_threads';
 import type { Kernels } from '../engine/kernels.ts';
+import { builtin, importBuiltin } from './builtin.ts';
 import { CALLS } from './calls.ts';
 import { CALL, END, PENDING, ROUND, Seat, waitFor, wake } from './control.ts';
 import type { Task } from './control.ts';
@@ -14,15 +16,16 @@ import type { Task } from './control.ts';
  */
 const IDLE = 5;
 
-/** Runs its share of every round, until the end. `ready` answers the owner. */
-function work(task: Task, ready: (answer: number) => void): void {
-  const { control, patience } = task;
+/** Runs its share of every round, until the end. `answer` tells the owner how far it has come. */
+function work(task: Task, answer: (number: number) => void): void {
+  const { control, patience, number } = task;
+  answer(number - 1);
   const module = new WebAssembly.Module(task.bytes);
   const { exports } = new WebAssembly.Instance(module, { ...task.imports });
   const run = exports as unknown as Kernels['run'];
   const seat = new Seat(task);
   let round = Atomics.load(control, ROUND);
-  ready(task.number);
+  answer(number);
   // A round that another thread has ended already is taken all the same, for its owner counts who
   // has been there.
   while (!Atomics.load(control, END) || Atomics.load(control, ROUND) !== round) {
@@ -33,10 +36,17 @@ function work(task: Task, ready: (answer: number) => void): void {
   }
 }
 
-const port = globalThis.process?.getBuiltinModule?.('node:worker_threads').parentPort;
-if (port) {
-  port.once('message', (task: Task) => work(task, (answer) => port.postMessage(answer)));
+/** What a worker of Node listens to. */
+function listen(port: MessagePort | null | undefined): void {
+  port?.once('message', (task: Task) => work(task, (number) => port.postMessage(number)));
+}
+
+const node = builtin('node:worker_threads');
+if (node?.parentPort) {
+  listen(node.parentPort);
 } else if ('WorkerGlobalScope' in globalThis) {
-  const ready = (answer: number): void => globalThis.postMessage(answer);
-  globalThis.addEventListener('message', ({ data }) => work(data as Task, ready), { once: true });
+  const answer = (number: number): void => globalThis.postMessage(number);
+  globalThis.addEventListener('message', ({ data }) => work(data as Task, answer), { once: true });
+} else if (!node) {
+  void importBuiltin('node:worker_threads').then((late) => listen(late?.parentPort));
 }

@@ -81,32 +81,32 @@ registerProcessor('smoke', class extends AudioWorkletProcessor {
 `,
 };
 
-async function serve(folder) {
+/** What a page needs for shared memory. */
+export const ISOLATED = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
+
+/** A server of a folder and of texts by path, each answer with these headers; and its origin. */
+export async function serve(folder, headers, pages = {}) {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url, 'http://localhost').pathname);
     try {
-      const body = PAGES[path] ?? (await readFile(join(folder, path)));
+      const body = pages[path] ?? (await readFile(join(folder, path)));
       const type = TYPES[extname(path)] ?? 'application/octet-stream';
-      response.writeHead(200, {
-        'content-type': type,
-        'content-security-policy': POLICY,
-        // What a page needs for shared memory.
-        'cross-origin-opener-policy': 'same-origin',
-        'cross-origin-embedder-policy': 'require-corp',
-      });
+      response.writeHead(200, { 'content-type': type, ...headers });
       response.end(body);
     } catch {
       response.writeHead(404).end();
     }
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
+  const { port } = server.address();
+  return { origin: `http://127.0.0.1:${port}`, close: () => server.close() };
 }
 
-/** What the package computes in a page and in an AudioWorklet of headless Chromium. */
-export async function smokeChromium({ folder }) {
-  const server = await serve(folder);
-  const browser = await chromium.launch({
+export function launch() {
+  return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox',
@@ -118,9 +118,16 @@ export async function smokeChromium({ folder }) {
       '--disable-sync',
     ],
   });
+}
+
+/** What the package computes in a page and in an AudioWorklet of headless Chromium. */
+export async function smokeChromium({ folder }) {
+  const headers = { 'content-security-policy': POLICY, ...ISOLATED };
+  const server = await serve(folder, headers, PAGES);
+  const browser = await launch();
   try {
     const tab = await browser.newPage();
-    await tab.goto(`http://127.0.0.1:${server.address().port}/page.html`);
+    await tab.goto(`${server.origin}/page.html`);
     // As text: vitest rewrites the imports of functions.
     const results = await tab.evaluate("import('/page.js').then(({ everything }) => everything())");
     return { version: browser.version(), ...results };

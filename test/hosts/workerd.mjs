@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { build } from 'esbuild';
 
 const require = createRequire(import.meta.url);
 
 const WORKER = `
 import * as entry from 'gatefold';
+import { ThreadedEngine } from 'gatefold/threads';
 import { smoke } from './smoke.mjs';
 const engines = {
   deterministic: entry.Engine.createSync({ simd: 'deterministic' }),
@@ -17,7 +18,9 @@ const engines = {
 export default {
   async fetch() {
     const results = Object.entries(engines).map(([name, engine]) => [name, smoke(entry, engine)]);
-    return Response.json({ ...Object.fromEntries(results), maxBytes: engines.auto.maxBytes });
+    const { threads, threadsReason } = await ThreadedEngine.create({ threads: 2 });
+    const { maxBytes } = engines.auto;
+    return Response.json({ ...Object.fromEntries(results), maxBytes, threads, threadsReason });
   },
 };
 `;
@@ -37,6 +40,16 @@ const worker :Workerd.Worker = (
   ],
 );
 `;
+
+/** `.wasm` files as modules of the deployment, which are beside the bundle. */
+const modules = {
+  name: 'modules',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\.wasm$/ }, ({ path }) => ({
+      path: `./wasm/${basename(path)}`,
+      external: true,
+    })),
+};
 
 async function freePort() {
   const server = createServer();
@@ -69,7 +82,8 @@ export async function smokeWorkerd({ folder }) {
     bundle: true,
     format: 'esm',
     conditions: ['workerd', 'worker', 'browser'],
-    external: ['*.wasm'],
+    plugins: [modules],
+    external: ['node:*'],
     logLevel: 'warning',
   });
   const port = await freePort();

@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error a script of the build
-import { printBytes } from '../../build/embed.mjs';
+import { printFlags } from '../../build/embed.mjs';
 // @ts-expect-error a script of the build
 import { structsOf } from '../../build/layout.mjs';
 import { kernelsOf } from '../../src/engine/engine.ts';
-import { MEMORY_FLAGS_AT } from '../../src/engine/generated/wasm-bytes.ts';
+import { MEMORY_FLAGS_AT } from '../../src/engine/generated/wasm-flags.ts';
 import { Engine } from '../../src/hosts/default.ts';
 import { CALLS } from '../../src/threads/calls.ts';
 import { addressArithmetic, calculatedArguments } from '../support/addresses.ts';
@@ -154,7 +154,7 @@ test('the debug build traps where an assertion fails, without an import of its o
 
 test('the build refuses kernels whose memory cannot be made shared at one place', () => {
   const baseline = output('baseline.wasm');
-  const print = (relaxed: Buffer) => () => printBytes({ baseline, relaxed });
+  const print = (relaxed: Buffer) => () => printFlags({ baseline, relaxed });
   expect(print(baseline)).not.toThrow();
   expect(print(baseline.subarray(0, MEMORY_FLAGS_AT - 1))).toThrow('"env.memory"');
   expect(print(Buffer.concat([baseline, baseline]))).toThrow('"env.memory"');

@@ -130,8 +130,9 @@ describe('every entry', () => {
   test.each([
     ['index', [...CORE, 'wasmBytes']],
     ['core', CORE],
-    ['workerd', CORE],
-    ['edge', CORE],
+    ['baseline', [...CORE, 'wasmBytes']],
+    ['workerd', [...CORE, 'wasmBytes']],
+    ['edge', [...CORE, 'wasmBytes']],
     ['worklet', [...CORE, 'loadModel']],
     [
       'node',
@@ -165,6 +166,7 @@ describe('every entry', () => {
     ],
     ['kernels', ['Kernels']],
     ['threads', ['attachModel', 'ThreadedEngine', 'releaseModel', 'shareModel']],
+    ['threads.workerd', ['attachModel', 'ThreadedEngine', 'releaseModel', 'shareModel']],
     ['threads/worker', []],
     ['sessions', ['Session', 'SessionPool']],
     ['node/score-worker', []],
@@ -185,16 +187,21 @@ describe('every entry', () => {
   });
 
   test('for edge runtimes runs the baseline module that their build step compiles', async () => {
-    const { text } = await bundle('dist/edge.js', {
-      plugins: [compiledWasm],
-      external: ['node:*'],
-    });
-    writeFileSync(join(consumer.folder, 'edge.mjs'), text);
+    const options = { plugins: [compiledWasm], external: ['node:*'] };
+    for (const [name, entry] of Object.entries({ edge: 'edge', threads: 'threads.edge' })) {
+      const { text } = await bundle(`dist/${entry}.js`, options);
+      writeFileSync(join(consumer.folder, `${name}.mjs`), text);
+    }
     const program = `
       import { Engine } from './edge.mjs';
+      import { ThreadedEngine } from './threads.mjs';
       const { variant, maxBytes } = await Engine.create();
-      console.log(variant, Engine.createSync({ simd: 'deterministic' }).variant, maxBytes / 2 ** 20);`;
-    expect(consumer.run(program)).toBe('baseline baseline 32');
+      console.log(variant, Engine.createSync({ simd: 'deterministic' }).variant, maxBytes / 2 ** 20);
+      const { threads, threadsReason } = await ThreadedEngine.create({ threads: 2 });
+      console.log(threads, threadsReason);`;
+    expect(consumer.run(program)).toBe(
+      'baseline baseline 32\n1 this host compiles no kernels at run time',
+    );
   });
 
   test('shares its classes with the others', () => {
@@ -206,11 +213,14 @@ describe('every entry', () => {
       const model = gatefold.Model.create(engine, { layers: [{ type: 'rnn', inputSize: 2, hiddenSize: 3 }] });
       const loaded = loadModel(engine, saveModel(model));
       const own = core.Engine.createSync({ module: gatefold.wasmBytes() });
+      const { ThreadedEngine } = await import('gatefold/threads');
+      const threaded = await ThreadedEngine.create({ threads: 1 });
       console.log(
+        threaded instanceof gatefold.Engine, threaded instanceof core.Engine,
         engine instanceof gatefold.Engine, engine instanceof core.Engine, own instanceof gatefold.Engine,
         loaded instanceof core.Model, gatefold.Model === core.Model, gatefold.GatefoldError === core.GatefoldError,
       );`;
-    expect(consumer.run(program)).toBe('true true false true true true');
+    expect(consumer.run(program)).toBe('true true true true false true true true');
   });
 });
 
@@ -243,16 +253,23 @@ describe('the entries for bare hosts', () => {
     expect((await codeOf(entry)).match(/FORBIDDEN_\w+/g)).toBeNull();
   });
 
+  test.each(['index.js', 'baseline.js', 'threads.js', 'threads/worker.js'])(
+    '%s names no process, for which a bundler would bring a copy',
+    async (entry) => {
+      expect((await codeOf(entry)).match(/FORBIDDEN_(process|Buffer|require)/g)).toBeNull();
+    },
+  );
+
   test('a name that is forbidden would be found', async () => {
     expect(await codeOf('cli.js')).toMatch(/FORBIDDEN_process/);
   });
 
-  test.each(['core.js', 'worklet.js', 'workerd.js', 'edge.js'])(
-    '%s carries no kernels',
-    async (entry) => {
-      expect(await codeOf(entry)).not.toContain('AGFzbQ');
-    },
-  );
+  test('entries of hosts that have modules carry no kernels', async () => {
+    const start = '( . @ :)((';
+    expect((await bundle('dist/index.js')).text).toContain(start);
+    for (const entry of ['core', 'worklet', 'workerd', 'edge', 'threads.workerd', 'node.workerd'])
+      expect((await bundle(`dist/${entry}.js`)).text, entry).not.toContain(start);
+  });
 });
 
 describe('an error or a console', () => {
@@ -332,7 +349,9 @@ describe('an error or a console', () => {
         const file = join(path, '..', source);
         if (!file.startsWith('src/')) return;
         sources.add(file);
-        const text = file.endsWith('wasm-bytes.ts') ? null : readFileSync(join(root, file), 'utf8');
+        const text = /(wasm|baseline)-bytes\.ts$/.test(file)
+          ? null
+          : readFileSync(join(root, file), 'utf8');
         expect(map.sourcesContent[k], file).toBe(text);
       });
     }

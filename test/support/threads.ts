@@ -18,9 +18,12 @@ export async function startThreads(
   worker: () => Worker = createWorker,
 ): Promise<TeamEngine> {
   const module = wasmBytes({ simd: variant === 'baseline' ? 'deterministic' : 'auto' });
-  const engine = await TeamEngine.start({ module }, threads, worker, { least: 0, ...options });
+  const workers = [{ from: 'a test', create: worker }];
+  const engine = await TeamEngine.start({ module }, threads, workers, { least: 0, ...options });
   if (engine.threads !== threads || engine.variant !== variant)
-    throw new Error(`got ${engine.threads} threads of ${engine.variant} SIMD`);
+    throw new Error(
+      `got ${engine.threads} threads of ${engine.variant} SIMD: ${engine.threadsReason}`,
+    );
   return engine;
 }
 

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { Model, Trainer, wasmBytes, type Engine, type LayerSpec } from '../../src/hosts/default.ts';
+import { Engine, Model, Trainer, wasmBytes, type LayerSpec } from '../../src/hosts/default.ts';
 import type { Kernels } from '../../src/engine/kernels.ts';
 import { attachModel, ThreadedEngine, shareModel } from '../../src/threads/index.ts';
 import { forSharedMemory } from '../../src/threads/engine.ts';
@@ -137,6 +137,8 @@ describe('an engine of threads', () => {
   it('has the threads that it is asked for until it is disposed of', async () => {
     const engine = await create(createWorker, 3);
     expect(engine.threads).toBe(3);
+    expect(engine.threadsReason).toBeUndefined();
+    expect(engine).toBeInstanceOf(Engine);
     expect(losses(engine)).toEqual(expected);
     engine.dispose();
     expect(engine.threads).toBe(1);
@@ -147,16 +149,25 @@ describe('an engine of threads', () => {
     vi.stubGlobal('SharedArrayBuffer', undefined);
     const engine = await create(createWorker);
     expect(engine.threads).toBe(1);
+    expect(engine.threadsReason).toBe('this host has no shared memory');
     expect(losses(engine)).toEqual(expected);
   });
 
   it.each([
-    ['cannot be made', () => expect.fail('not here')],
-    ['fail at once', () => new Worker('throw new Error()', { eval: true })],
-    ['end at once', () => new Worker('process.exit()', { eval: true })],
-  ])('runs on one thread where workers %s', async (_, worker) => {
+    ['cannot be made', 'not here', () => expect.fail('not here')],
+    ['fail at once', 'no', () => new Worker('throw new Error("no")', { eval: true })],
+    ['end at once', 'has ended', () => new Worker('process.exit()', { eval: true })],
+    [
+      'say nothing',
+      'does not answer',
+      () => new Worker('setTimeout(() => 0, 9999)', { eval: true }),
+    ],
+  ])('runs on one thread where workers %s', async (_, reason, worker) => {
+    const start = performance.now();
     const engine = await create(worker);
+    expect(performance.now() - start).toBeLessThan(3000);
     expect(engine.threads).toBe(1);
+    expect(engine.threadsReason).toBe(`a worker from "worker": ${reason}`);
     expect(losses(engine)).toEqual(expected);
   });
 
@@ -171,7 +182,7 @@ describe('an engine of threads', () => {
   });
 
   it('says what failed in a worker', async () => {
-    const team = new Team(2, { least: 0 });
+    const team = new Team(2, 2, { least: 0 });
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     await team.begin(1, createWorker, {
       bytes: forSharedMemory(wasmBytes()),
