@@ -204,7 +204,9 @@ export class Builder {
 
   /** The last step, or the mean or maximum of all, as one row. */
   pool(given: Flow, mode: string, node: Node): Flow {
-    const flow = this.ready(given, node);
+    let flow = this.ready(given, node);
+    // A pool reads a layer.
+    if (flow.input) flow = this.activation(node, 'identity', flow);
     const { kind, outer, input } = flow.rows.first;
     if (kind === undefined) flow.rows.become('step');
     const { name } = this.add(node, 'pool', { mode }, [flow]);

@@ -6,7 +6,7 @@ import { constantOf, isFloatType, numbersOf, scalar } from './constants.ts';
 import type { Constant, ExternalData } from './constants.ts';
 import { Names } from './dims.ts';
 import { GraphInput, axisOf } from './flow.ts';
-import type { Flow } from './flow.ts';
+import type { Flow, Role } from './flow.ts';
 import { Node, Refusal } from './node.ts';
 import { OPERATORS } from './operators.ts';
 import { readGraphProto } from './proto.ts';
@@ -30,6 +30,8 @@ export interface Given {
   readonly bytes: number;
   /** Version of the operators. */
   readonly opset: number;
+  /** What the axes of inputs are, where that is tried; operators tell it where absent. */
+  readonly layout?: readonly Role[];
 }
 
 export class Graph implements Context {
@@ -131,7 +133,12 @@ export class Graph implements Context {
       const size = value !== undefined && value > 0 ? value : (known.get(symbol ?? '') ?? plain);
       return axisOf(size);
     });
-    const input = new GraphInput(name, axes, isFloatType(element));
+    const { layout } = this.given;
+    const isFloat = isFloatType(element);
+    if (layout && (axes.length > 2 || !isFloat)) {
+      for (const [axis, atoms] of axes.entries()) atoms[0]?.become(layout[axis] ?? 'features');
+    }
+    const input = new GraphInput(name, axes, isFloat);
     this.inputs.set(name, input);
     const flow = { source: name, rows: input.rows, axes, held: axes.flat(), input };
     this.values.set(name, { flow });
