@@ -6,7 +6,7 @@ import type { Call, Operator, Value } from './call.ts';
 import { numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
-import { asFeatures, isFeature, sizeOf, widthOf } from './flow.ts';
+import { asFeatures, asRows, isFeature, sizeOf, widthOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
 import { arithmetic } from './fold.ts';
 import { Node } from './node.ts';
@@ -334,6 +334,10 @@ export const softmax: Operator = (call) => {
   const axis = node.axis(node.int('axis', node.opset >= 13 ? -1 : 1), rank);
   const over = node.opset >= 13 ? flow.axes[axis]! : flow.axes.slice(axis).flat();
   asFeatures(over, node);
+  asRows(
+    flow.axes.flat().filter((atom) => !over.includes(atom) && !isFeature(atom)),
+    node,
+  );
   const others = flow.held.filter((atom) => isFeature(atom) && !over.includes(atom));
   if (others.length) node.refuse('it works on some features of a row alone');
   return activated(call, node.type === 'Softmax' ? 'softmax' : 'logSoftmax');

@@ -205,8 +205,10 @@ export class Builder {
   /** The last step, or the mean or maximum of all, as one row. */
   pool(given: Flow, mode: string, node: Node): Flow {
     let flow = this.ready(given, node);
-    // A pool reads a layer.
-    if (flow.input) flow = this.activation(node, 'identity', flow);
+    const from = this.layers.get(flow.source)?.options;
+    // A pool reads a layer, and takes the final output of one that reads backwards.
+    const isTurned = from?.['bidirectional'] === true || from?.['direction'] === 'backward';
+    if (flow.input || isTurned) flow = this.activation(node, 'identity', flow);
     const { kind, outer, input } = flow.rows.first;
     if (kind === undefined) flow.rows.become('step');
     const { name } = this.add(node, 'pool', { mode }, [flow]);

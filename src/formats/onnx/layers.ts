@@ -139,6 +139,12 @@ export const reduce: Operator = (call) => {
   const atoms = flow.axes.filter((_, k) => isIn(k)).flat();
   if (atoms.some(({ role }) => role === undefined)) settle(flow, node);
   const features = atoms.filter(isFeature);
+  if (features.length) {
+    asRows(
+      flow.axes.flat().filter((atom) => !isFeature(atom)),
+      node,
+    );
+  }
   const isSquared = node.type === 'ReduceL2' || node.type === 'ReduceSumSquare';
   const type = isSquared ? 'ReduceSum' : node.type;
   if (atoms.some(({ role }) => role === 'batch')) node.refuse('it works on the whole batch');
