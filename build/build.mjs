@@ -59,11 +59,13 @@ const ENTRIES = {
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
   'formats/audio': 'src/formats/audio.ts',
+  'formats/keras': 'src/formats/keras.ts',
   'formats/layouts': 'src/formats/layouts.ts',
   'formats/pytorch': 'src/formats/pytorch.ts',
   'formats/npz': 'src/formats/npz.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   'formats/tf1': 'src/formats/tf1.ts',
+  'formats/tfjs': 'src/formats/tfjs.ts',
   cli: 'src/cli/index.ts',
 };
 

@@ -9,9 +9,13 @@
 //   gatefold/threads
 //   gatefold/threads/worker
 //   gatefold/formats/audio
+//   gatefold/formats/keras
 //   gatefold/formats/layouts
+//   gatefold/formats/pytorch
 //   gatefold/formats/npz
 //   gatefold/formats/safetensors
+//   gatefold/formats/tf1
+//   gatefold/formats/tfjs
 //   gatefold/wasm/gatefold.wasm
 //   gatefold/wasm/gatefold-relaxed.wasm
 //   gatefold/package.json
@@ -609,7 +613,7 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
-// gatefold/formats/audio
+// gatefold/formats/audio, gatefold/formats/keras, gatefold/formats/tf1, gatefold/formats/tfjs
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
@@ -702,6 +706,12 @@ interface KerasLayouts {
   toRnn(parameters: CellParameters): KerasCell;
   dense(kernel: Tensor): Tensor;
   conv1d(kernel: Tensor): Tensor;
+}
+
+// gatefold/formats/keras
+interface KerasOptions {
+  readonly description?: ModelDescription;
+  readonly layers?: OwnLayers;
 }
 
 // gatefold/kernels
@@ -1099,6 +1109,9 @@ interface OutputGradients {
 // no entry, but others name it
 type Outputs = Float32Array | Readonly<Record<string, Float32Array>>;
 
+// gatefold/formats/keras, gatefold/formats/tfjs
+type OwnLayers = Readonly<Record<string, LayerSpec | string>>;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface ParameterGroup {
   readonly parameters: readonly string[];
@@ -1136,6 +1149,40 @@ interface PreluSpec {
 
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
+
+// gatefold/formats/pytorch
+interface PytorchFile {
+  readonly tensors: StateDict;
+  readonly skipped: readonly SkippedTensor[];
+  readonly modules: readonly PytorchModule[];
+  readonly proposal?: ModelDescription;
+  readonly problem?: string;
+  readonly metadata: Metadata;
+  readonly description?: ModelDescription;
+}
+
+// gatefold/formats/pytorch
+interface PytorchModule {
+  readonly name: string;
+  readonly layer?: LayerSpec;
+  readonly table?: LayerSpec;
+  readonly isRecurrent: boolean;
+  readonly type?: string;
+  readonly batchFirst?: boolean;
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+}
+
+// gatefold/formats/pytorch
+interface PytorchOptions {
+  readonly description?: ModelDescription;
+  readonly prefix?: string;
+  readonly rename?: Rename;
+  readonly strict?: boolean;
+  readonly maxBytes?: number;
+}
+
+// gatefold/formats/pytorch
+type PytorchSource = Uint8Array | ArrayBuffer | SafetensorsFile;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface Quantization {
@@ -1212,6 +1259,9 @@ interface ReduceSpec {
 // no entry, but others name it
 type ReduceType = 'reduceMean' | 'reduceSum' | 'reduceMax';
 
+// gatefold/formats/pytorch
+type Rename = Readonly<Record<string, string | readonly string[]>>;
+
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 interface RepeatSpec {
   readonly type: 'repeat';
@@ -1271,6 +1321,7 @@ type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
 // gatefold/formats/safetensors
 interface SafetensorsFile {
   readonly tensors: Map<string, SafetensorsTensor>;
+  readonly skipped: readonly SkippedTensor[];
   readonly metadata: Record<string, string>;
 }
 
@@ -1389,10 +1440,22 @@ interface SgdOptions extends CommonOptions {
   readonly nesterov?: boolean;
 }
 
+// gatefold/formats/tfjs
+type Shards =
+  | ReadonlyMap<string, Uint8Array | ArrayBuffer>
+  | Readonly<Record<string, Uint8Array | ArrayBuffer>>;
+
 // gatefold/threads
 interface SharedModel {
   readonly kernels: Uint8Array<ArrayBuffer>;
   readonly description: Model['description'];
+}
+
+// gatefold/formats/safetensors
+interface SkippedTensor {
+  readonly name: string;
+  readonly dtype: string;
+  readonly shape: readonly number[];
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1535,6 +1598,26 @@ interface Tf1Layouts {
 // gatefold/formats/layouts
 interface Tf1LstmLayout {
   readonly forgetBias?: number;
+}
+
+// gatefold/formats/tf1
+interface Tf1Options {
+  readonly description?: ModelDescription;
+  readonly forgetBias?: number;
+}
+
+// gatefold/formats/tf1
+type Tf1Source = ReadonlyMap<string, Uint8Array> | Uint8Array | ArrayBuffer;
+
+// gatefold/formats/tfjs
+interface TfjsFiles {
+  readonly 'model.json': Uint8Array;
+  readonly 'weights.bin': Uint8Array;
+}
+
+// gatefold/formats/tfjs
+interface TfjsOptions {
+  readonly layers?: OwnLayers;
 }
 
 // gatefold/threads
@@ -1714,6 +1797,9 @@ function cosineDecay(
   },
 ): Schedule;
 
+// gatefold/formats/pytorch
+function describeModule(file: PytorchFile, name: string, head?: string): ImportedModel;
+
 // gatefold/node
 function enableFastLane(): FastLane;
 
@@ -1747,20 +1833,28 @@ function linearDecay(rate: number): Schedule;
 // gatefold/formats/audio
 function loadAudio(engine: Engine, source: AudioSource, options?: AudioOptions): Model;
 
+// gatefold/formats/keras
+function loadKeras(engine: Engine, source: Uint8Array | ArrayBuffer, options?: KerasOptions): Model;
+
 // gatefold/worklet, gatefold/formats/safetensors
 function loadModel(engine: Engine, source: Source): Model;
 
 // gatefold/node
 function loadModelFile(engine: Engine, path: string): Promise<Model>;
 
-// gatefold/formats/safetensors
-function loadPytorch(
-  model: Model,
-  source: Source,
-  options?: {
-    prefix?: string;
-  },
-): void;
+// gatefold/formats/pytorch
+function loadPytorch(engine: Engine, source: PytorchSource, options?: PytorchOptions): Model;
+
+// gatefold/formats/tf1
+function loadTf1(engine: Engine, source: Tf1Source, options?: Tf1Options): Model;
+
+// gatefold/formats/tfjs
+function loadTfjs(
+  engine: Engine,
+  model: Uint8Array | ArrayBuffer | object,
+  shards: Shards,
+  options?: TfjsOptions,
+): Model;
 
 // gatefold/formats/safetensors
 function loadTrainer(trainer: Trainer, source: Source): Required<Extras>;
@@ -1771,14 +1865,36 @@ function loadTrainerFile(path: string, trainer: Trainer): Promise<Required<Extra
 // gatefold/formats/audio
 function readAudio(source: AudioSource, options?: AudioOptions): ImportedModel;
 
+// gatefold/formats/keras
+function readKeras(source: Uint8Array | ArrayBuffer, options?: KerasOptions): ImportedModel;
+
 // gatefold/formats/npz
 function readNpy(bytes: Uint8Array | ArrayBuffer): NpyArray;
 
 // gatefold/formats/npz
 function readNpz(bytes: Uint8Array | ArrayBuffer, options?: NpzOptions): Map<string, NpyArray>;
 
+// gatefold/formats/pytorch
+function readPytorch(
+  source: PytorchSource,
+  options: PytorchOptions & {
+    readonly description: ModelDescription;
+  },
+): PytorchFile & ImportedModel;
+function readPytorch(source: PytorchSource, options?: PytorchOptions): PytorchFile;
+
 // gatefold/formats/safetensors
 function readSafetensors(source: Uint8Array | ArrayBuffer, options?: ReadOptions): SafetensorsFile;
+
+// gatefold/formats/tf1
+function readTf1(source: Tf1Source, options?: Tf1Options): ImportedModel;
+
+// gatefold/formats/tfjs
+function readTfjs(
+  model: Uint8Array | ArrayBuffer | object,
+  shards: Shards,
+  options?: TfjsOptions,
+): ImportedModel;
 
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;
@@ -1863,6 +1979,9 @@ function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor | Int8Tensor>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array;
+
+// gatefold/formats/tfjs
+function writeTfjs(model: Model): TfjsFiles;
 
 // gatefold/node
 function writeWhole(path: string, bytes: Uint8Array): Promise<void>;

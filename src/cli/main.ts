@@ -143,7 +143,10 @@ async function main(argv: readonly string[]): Promise<number> {
     .addCommand(flowCommand(finish));
   for (const command of modelCommands(finish)) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().configureOutput({ outputError: (text) => warn(oneLine(text)) });
+    command
+      .exitOverride()
+      .configureHelp({ minWidthToWrap: 20 })
+      .configureOutput({ outputError: (text) => warn(oneLine(text)) });
   }
   try {
     await program.parseAsync(argv);

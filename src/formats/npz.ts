@@ -1,6 +1,7 @@
-import { checkText, readOptions, checkInteger, show } from '../base/check.ts';
+import { checkInteger, checkText, readOptions } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { asBytes } from './shared/bytes.ts';
+import { checkMap } from './shared/maps.ts';
 import { parseNpy, printNpy } from './shared/npy.ts';
 import type { NpyArray, NpySource } from './shared/npy.ts';
 import { writeZip } from './shared/zip-write.ts';
@@ -51,11 +52,8 @@ export function readNpz(
 
 /** Arrays by name as a `.npz` file without compression, which `numpy.load` reads. */
 export function writeNpz(arrays: ReadonlyMap<string, NpySource>): Uint8Array {
-  if (Object.prototype.toString.call(arrays) !== '[object Map]') {
-    const message = `"arrays" expected a Map from names to { shape, data }, got ${show(arrays)}`;
-    throw new GatefoldError('ERR_ARGUMENT', message);
-  }
-  const files = Array.from(arrays, ([name, array]) => {
+  const given = checkMap('arrays', arrays, 'names to { shape, data }');
+  const files = Array.from(given, ([name, array]) => {
     const bytes = printNpy(`arrays.get('${checkText('name', name)}')`, array);
     return [`${name}.npy`, bytes] as const;
   });

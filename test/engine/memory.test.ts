@@ -90,7 +90,7 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
     ],
   ] as const)('streams allocate nothing per step: %s', (_, layers) => {
     const model = Model.create(engine, layers);
-    const stream = model.stream({ batch: 2 });
+    const [stream, other] = [model.stream({ batch: 2 }), model.stream({ batch: 2 })];
     // 21 steps are a block of the kernels' size and some single steps.
     const steps = 21;
     const length = steps * 2 * model.inputSize;
@@ -108,6 +108,8 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
     expect(allocatedPerCall(longer, 40, 3000)).toBeLessThan(8);
     const kept = stream.save();
     expect(allocatedPerCall(() => void stream.save(kept))).toBeLessThan(8);
+    expect(allocatedPerCall(() => stream.reset(0), 40, 3000)).toBeLessThan(8);
+    expect(allocatedPerCall(() => stream.copyFrom(other), 40, 3000)).toBeLessThan(8);
     expect(engine.bytes).toBe(before);
     model.dispose();
   });

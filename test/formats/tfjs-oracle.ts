@@ -2,12 +2,12 @@
 import { expect } from 'vitest';
 import { Engine } from '../../src/hosts/default.ts';
 import { loadKeras } from '../../src/formats/keras.ts';
-import { loadTfjs, readTfjs } from '../../src/formats/tfjs.ts';
+import { loadTfjs, readTfjs, writeTfjs } from '../../src/formats/tfjs.ts';
 import { Model } from '../../src/model/model.ts';
 import { Trainer } from '../../src/training/trainer.ts';
 import { toH5, toKeras } from '../support/keras-files.ts';
 import { createRandom } from '../support/random.ts';
-import { filesOf, save, tf, workingModel, type RandomModel } from '../support/tfjs-models.ts';
+import { filesOf, save, tf, tfl, workingModel, type RandomModel } from '../support/tfjs-models.ts';
 
 /** What calls of one of our models of it take. */
 function inputsOf(model: Model, { inputs, steps }: RandomModel, timeFirst = false) {
@@ -80,8 +80,36 @@ async function trainBoth(model: Model, random: RandomModel): Promise<number | un
   return worst;
 }
 
+/** What TensorFlow.js makes of the files that we write of a model. */
+async function writtenOutputs(model: Model, { inputs }: RandomModel): Promise<Float32Array[]> {
+  const files = writeTfjs(model);
+  const json = JSON.parse(new TextDecoder().decode(files['model.json'])) as {
+    modelTopology: object;
+    weightsManifest: { weights: tf.io.WeightsManifestEntry[] }[];
+  };
+  const read = await tfl.loadLayersModel({
+    load: () =>
+      Promise.resolve({
+        modelTopology: json.modelTopology,
+        weightSpecs: json.weightsManifest[0]!.weights,
+        weightData: files['weights.bin'].buffer as ArrayBuffer,
+      }),
+  });
+  // Inputs that no layer reads are gone.
+  const given = read.inputs.map(
+    ({ name }, k) => inputs.find((input) => input.name === name) ?? inputs[k]!,
+  );
+  const out = read.predict(given.map(({ tensor }) => tensor)) as tf.Tensor | tf.Tensor[];
+  return [out].flat().map((tensor) => tensor.dataSync() as Float32Array);
+}
+
+/** Reasons that are no fault of the writer. */
+const REFUSED =
+  /resetAfter|backward layer|of these numbers|has not its activations|no layer like|pool of mode last/;
+
 export interface Worst {
   forward: number;
+  written: number;
   training: number;
   trained: number;
 }
@@ -89,7 +117,7 @@ export interface Worst {
 /** Checks models of so many seeds. */
 export async function checkModels(from: number, count: number): Promise<Worst> {
   const engine = await Engine.create();
-  const worst = { forward: 0, training: 0, trained: 0 };
+  const worst = { forward: 0, written: 0, training: 0, trained: 0 };
   for (let seed = from; seed < from + count; seed++) {
     const random = createRandom(seed).unit;
     const [model, want] = await workingModel(random);
@@ -106,6 +134,16 @@ export async function checkModels(from: number, count: number): Promise<Worst> {
       const differences = Object.values(outputs).map((out, k) => differenceOf(out, want[k]!));
       worst.forward = Math.max(worst.forward, ...differences);
       expect(worst.forward, `model ${seed}`).toBeLessThan(1e-5);
+      if (load === containers[0]) {
+        try {
+          const again = await writtenOutputs(own, model);
+          const gaps = again.map((out, k) => differenceOf(out, want[k]!));
+          expect(Math.max(...gaps), `model ${seed}, written`).toBeLessThan(1e-5);
+          worst.written++;
+        } catch (error) {
+          expect(String(error)).toMatch(REFUSED);
+        }
+      }
       own.dispose();
     }
     if (model.isPlain && want.length === 1) {

@@ -9,5 +9,6 @@ describe('layers models of TensorFlow.js', () => {
     const worst = await checkModels(1000, 500);
     console.log(worst);
     expect(worst.trained).toBeGreaterThan(100);
+    expect(worst.written).toBeGreaterThan(300);
   });
 });

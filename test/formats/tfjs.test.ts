@@ -8,5 +8,6 @@ describe('layers models of TensorFlow.js', () => {
   it('gives the outputs of TensorFlow.js, and trains as it does, in all containers', async () => {
     const worst = await checkModels(1, 20);
     expect(worst.trained).toBeGreaterThan(5);
+    expect(worst.written).toBeGreaterThan(10);
   });
 });

@@ -1,7 +1,9 @@
+import { deflateRawSync } from 'node:zlib';
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { GatefoldError } from '../../src/base/errors.ts';
 import { encodeUtf8 } from '../../src/base/utf8.ts';
+import { inflate } from '../../src/formats/shared/inflate.ts';
 import { crc32, readZip } from '../../src/formats/shared/zip.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { cpuMs } from '../support/cpu.ts';
@@ -204,6 +206,30 @@ describe('archives that are refused', () => {
       } catch (error) {
         expect(error).toBeInstanceOf(GatefoldError);
       }
+    }
+  });
+});
+
+describe('inflate', () => {
+  const random = seededRandom(2);
+  /** Bytes that repeat in many ways, or not at all. */
+  function bytesOf(length: number, kind: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    for (let k = 0; k < length; k++) {
+      const fresh = Math.floor(random() * [256, 4, 1, 256][kind]!);
+      bytes[k] = kind === 3 && k > 0 && random() < 0.9 ? bytes[k - 1]! : fresh;
+    }
+    return bytes;
+  }
+
+  it('makes of what zlib packs the same bytes, and of nothing else', () => {
+    for (let k = 0; k < 400; k++) {
+      const bytes = bytesOf(Math.floor(random() ** 3 * 40_000), k % 4);
+      const packed = new Uint8Array(deflateRawSync(bytes, { level: k % 10, strategy: k % 5 }));
+      expect(Buffer.compare(inflate(packed, bytes.length)!, bytes)).toBe(0);
+      expect(inflate(packed, bytes.length + 1)).toBe(undefined);
+      if (bytes.length > 0) expect(inflate(packed, bytes.length - 1)).toBe(undefined);
+      expect(inflate(packed.subarray(0, -1), bytes.length)).toBe(undefined);
     }
   });
 });

@@ -126,10 +126,27 @@ describe('on small settings', () => {
     }
     expect(text.trim().split('\n').slice(-2)).toEqual(['abilty', 'ability']);
   });
+
+  it('guitar-amplifier learns a tube, writes its file and plays it as plain JavaScript does', () => {
+    const text = output('guitar-amplifier', '--quick');
+    expect(Number(/has not heard: ([\d.]+) %/.exec(text)![1])).toBeLessThan(25);
+    expect(figures(text, 'gatefold')[0]).toBeGreaterThan(0);
+    expect(Number(/largest difference (\S+)/.exec(text)![1])).toBeLessThan(1e-5);
+    const own = ['--model', 'amplifier.json', '--in', 'amplified.wav', '--out', 'again.wav'];
+    const again = output('guitar-amplifier', '--quick', ...own);
+    expect(again).toContain('again.wav: 2.0 s, ');
+    expect(readFileSync(join(scratch, 'again.wav')).length).toBe(44 + 2 * 96_000);
+  });
 });
 
 it('every example has a folder of its own, with a README', () => {
-  expect(examples.sort()).toEqual(['forecast', 'next-word', 'spelling', 'spoken-digits']);
+  expect(examples.sort()).toEqual([
+    'forecast',
+    'guitar-amplifier',
+    'next-word',
+    'spelling',
+    'spoken-digits',
+  ]);
   for (const example of examples) {
     expect(existsSync(join(folder, example, 'README.md')), example).toBe(true);
   }

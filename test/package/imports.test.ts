@@ -152,7 +152,8 @@ describe('boundaries in src', () => {
     const list = new RegExp(`\\[[^\\]{}]*${quoted}[^\\]{}]*${quoted}`);
     expect("if (layer.type === 'pool')").toMatch(comparison);
     expect("const KINDS = ['lstm', 'gru'];").toMatch(list);
-    const outside = sources('src').filter((file) => !file.startsWith('ops/'));
+    // Readers of files translate the names of others.
+    const outside = sources('src').filter((file) => !/^(?:ops|formats)\//.test(file));
     const guilty = (pattern: RegExp): string[] =>
       outside.filter((file) => pattern.test(code(file)));
     expect(guilty(comparison)).toEqual([]);

@@ -231,7 +231,10 @@ describe('the entries for bare hosts', () => {
     'data.js',
     'kernels.js',
     'formats/pytorch.js',
+    'formats/audio.js',
+    'formats/layouts.js',
     'formats/safetensors.js',
+    'formats/tfjs.js',
   ])('%s names no global that a worklet lacks', async (entry) => {
     expect((await codeOf(entry)).match(/FORBIDDEN_\w+/g)).toBeNull();
   });

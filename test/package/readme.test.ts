@@ -3,7 +3,15 @@
  * project that has the packed package where the README says `npm install gatefold`.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -60,6 +68,7 @@ beforeAll(async () => {
   const output = await run('npm', ['pack', '--pack-destination', folder], root);
   packed = output.trim().split('\n').at(-1)!;
   writeFileSync(join(folder, 'notes.txt'), read('CHANGELOG.md').slice(0, 1000));
+  copyFileSync(join(root, 'test/fixtures/keras/model-41.keras'), join(folder, 'model.keras'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

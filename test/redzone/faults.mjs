@@ -8,9 +8,9 @@ export const faults = [
   },
   {
     name: 'rows added: a vector after the last',
-    file: 'assembly/layers/rows.ts',
-    from: 'k < d.width; k += 16',
-    to: 'k <= d.width; k += 16',
+    file: 'assembly/base/vectors.ts',
+    from: 'k < (<usize>vectors) << 4;',
+    to: 'k <= (<usize>vectors) << 4;',
   },
   {
     name: 'mask: a block after the last',

@@ -112,7 +112,8 @@ export function toKeras(model: RandomModel, isWindows: boolean): Uint8Array {
     });
   }
   const files = {
-    'metadata.json': strToU8(JSON.stringify({ keras_version: '2.15.0' })),
+    // Masked steps of a Bidirectional are zeros in later versions, but not in TensorFlow.js.
+    'metadata.json': strToU8(JSON.stringify({ keras_version: '2.3.1' })),
     'config.json': strToU8(JSON.stringify(configOf(model))),
     'model.weights.h5': writeHdf5(root),
   };

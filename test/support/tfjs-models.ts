@@ -174,8 +174,8 @@ function stepwise(random: Random, reads: Symbolic): Symbolic {
     random,
     () => layers.conv1d(conv),
     () => layers.maxPooling1d({ poolSize: 2, padding: poolPadding, strides: whole(random, 1, 2) }),
-    () =>
-      layers.averagePooling1d({ poolSize: 2, padding: poolPadding, strides: whole(random, 1, 2) }),
+    // With padding its gradient is not that of its outputs.
+    () => layers.averagePooling1d({ poolSize: isLong ? 2 : 1, strides: whole(random, 1, 2) }),
     () =>
       layers.timeDistributed({ layer: layers.dense({ units: 3, activation: 'tanh' }) as never }),
     () => layers.dense({ units: whole(random, 1, 5), useBias: random() < 0.8 }),
@@ -297,13 +297,18 @@ export async function randomModel(random: Random): Promise<RandomModel> {
   const given = inputs.map(({ name, shape: [, , features] }) => {
     const count = batch * steps * (features ?? 1);
     if (typeof features !== 'number') {
-      const tokens = Int32Array.from({ length: count }, () => whole(random, 0, 8));
-      return { name, tensor: tf.tensor(tokens, [batch, steps], 'int32') };
+      // All of a sequence differ: which of equal steps is the largest is nobody's to say.
+      const tokens = Array.from({ length: batch }, () => {
+        const drawn = Array.from({ length: 9 }, (_, token) => ({ token, at: random() }));
+        return drawn.sort((a, b) => a.at - b.at).slice(0, steps);
+      });
+      const values = Int32Array.from(tokens.flat(), ({ token }) => token);
+      return { name, tensor: tf.tensor(values, [batch, steps], 'int32') };
     }
     const values = numbers(random, count);
     // Some steps are those that a Masking layer looks for, anywhere.
     for (let row = 0; row < batch * steps; row++) {
-      if (random() < 0.2) values.fill(0, row * features, (row + 1) * features);
+      if (!isPlain && random() < 0.2) values.fill(0, row * features, (row + 1) * features);
     }
     return { name, tensor: tf.tensor(values, [batch, steps, features]) };
   });

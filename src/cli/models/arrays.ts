@@ -5,14 +5,9 @@ import type { NpyArray } from '../../formats/npz.ts';
 import { isZip } from '../../formats/shared/zip.ts';
 import { naming, writeWhole } from '../../node/files.ts';
 import { fail } from '../failure.ts';
-import { readFile } from './open.ts';
+import { readFile } from './files.ts';
+import type { NumberArray } from './files.ts';
 import { readWav, writeWav } from './wav.ts';
-
-/** Numbers with a shape, row-major. */
-export interface NumberArray {
-  readonly shape: readonly number[];
-  readonly data: ArrayLike<number>;
-}
 
 /** Arrays of a file, by name where it has names, and samples a second where they are of sound. */
 export interface ArrayFile {
@@ -74,7 +69,7 @@ export function arrayOf(at: string, value: unknown): NumberArray {
   const { shape, data } = (value ?? {}) as { shape?: unknown; data?: unknown };
   const isShape = Array.isArray(shape) && shape.every(Number.isSafeInteger);
   if (!isShape || !Array.isArray(data)) return fail(`${at} expected nested lists of numbers`);
-  return { shape: shape as number[], data: data as number[] };
+  return { shape: shape as number[], data: data.map((number: number | null) => number ?? NaN) };
 }
 
 function nested(at: string, list: readonly unknown[]): NumberArray {

@@ -3,7 +3,7 @@ import type { ModelState } from '../../base/tensor.ts';
 import type { Model, ModelInput } from '../../model/model.ts';
 import { fail } from '../failure.ts';
 import { ONLY_INPUT, ONLY_OUTPUT } from './arrays.ts';
-import type { NumberArray } from './arrays.ts';
+import type { NumberArray } from './files.ts';
 
 type Arrays = ReadonlyMap<string, NumberArray>;
 

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { GatefoldError } from '../../base/errors.ts';
 import { describeModule } from '../../formats/pytorch.ts';
+import type { PytorchFile } from '../../formats/pytorch.ts';
 import { build } from '../../formats/shared/imported.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { Model } from '../../model/model.ts';
@@ -9,14 +10,15 @@ import { createEngine } from '../engine.ts';
 import { fail } from '../failure.ts';
 import { say } from '../output.ts';
 import { ONLY_INPUT, arrayOf, readArrays } from './arrays.ts';
-import type { NumberArray } from './arrays.ts';
+import type { NumberArray } from './files.ts';
 import { callModel } from './call.ts';
-import { openModel, readJson, readOptions } from './open.ts';
+import { readJson } from './files.ts';
+import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 import type { OpenModel } from './open.ts';
-import { tableOf } from './table.ts';
+import { tableOf, wrapped } from './table.ts';
 
-export interface CheckOptions {
-  readonly description?: string;
+export interface CheckOptions extends WiringOptions {
   readonly against?: readonly string[];
   readonly tolerance: number;
 }
@@ -71,7 +73,7 @@ export async function check(path: string, options: CheckOptions): Promise<number
   try {
     if (!against) return await checkFolder(path, tolerance, engine);
     const [inputs, outputs] = against as [string, string];
-    const opened = await openModel(path, await readOptions(options.description));
+    const opened = await openModel(path, await readOptions(options));
     const given = await readArrays(inputs);
     const wanted = await readArrays(outputs, 'y');
     const model = opened.load(engine);
@@ -127,7 +129,7 @@ async function checkFolder(folder: string, tolerance: number, engine: Engine): P
       rows.map((row) => row.slice(0, 4)),
     )}\n`,
   );
-  for (const [name, , , , reason] of rows) if (reason) say(`\n${name}: ${reason}\n`);
+  for (const [name, , , , reason] of rows) if (reason) say(`\n${wrapped(`${name}: ${reason}`)}\n`);
   const count = (wanted: Outcome['result']): number =>
     outcomes.filter(({ result }) => result === wanted).length;
   const failed = count('wrong') + count('refused');
@@ -161,14 +163,17 @@ async function outcomeOf(path: string, tolerance: number, engine: Engine): Promi
     const beside = `${path}.description.json`;
     const short = path.replace(/\.\w+$/, '.description.json');
     const wiring = (await isThere(beside)) ? beside : (await isThere(short)) ? short : undefined;
-    const opened = await openModel(path, await readOptions(wiring));
+    const opened = await openModel(
+      path,
+      await readOptions(wiring === undefined ? {} : { description: wiring }),
+    );
     ({ format } = opened);
     const worst = await worstOf(path, opened, engine);
     if (worst === undefined) return { path, format, result: 'no reference' };
     return { path, format, worst, result: worst <= tolerance ? 'right' : 'wrong' };
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
-    return { path, format, result: 'refused', reason: error.message };
+    return { path, format, result: 'refused', reason: error.message.replace(`${path}: `, '') };
   }
 }
 
@@ -182,6 +187,7 @@ async function worstOf(
   for (const file of basename(path) === 'model.json' ? golden.reverse() : golden) {
     if (await isThere(file)) return worstOfGolden(opened, (await readJson(file)) as Golden, engine);
   }
+  if (opened.unwired) return tryOutModules(opened.unwired, engine);
   const model = opened.load(engine);
   try {
     const [x, y] = ['x', 'y'].map((role) => path.replace(/\.\w+$/, `_${role}_python.csv`));
@@ -215,6 +221,16 @@ function tryOut(model: Model): void {
     return [name, { shape, data: new Float32Array(length) }] as const;
   });
   callModel(model, new Map(arrays));
+}
+
+/** Runs every recurrent module of a file alone, where nobody has said how they are wired. */
+function tryOutModules(file: PytorchFile, engine: Engine): undefined {
+  for (const { name, layer } of file.modules) {
+    if (!layer || !('hiddenSize' in layer)) continue;
+    const model = build(engine, describeModule(file, name));
+    tryOut(model);
+    model.dispose();
+  }
 }
 
 interface GoldenArray {

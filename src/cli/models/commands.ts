@@ -22,6 +22,8 @@ function commandOf(name: string, about: string, argument: string, examples: stri
       '--description <file>',
       'how the tensors are wired, as JSON, where the file has no wiring',
     )
+    .option('--dims <sizes>', 'of named axes of an ONNX file, such as batch=1,time=512')
+    .option('--set <values>', 'of inputs of an ONNX file that stay the same, such as sr=16000')
     .addHelpText('after', `\nExample:\n${examples.replace(/^/gm, '  $ ')}`);
 }
 

@@ -1,20 +1,21 @@
 import { mkdir } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
 import { writeRtneural } from '../../formats/audio.ts';
 import { saveModel } from '../../formats/gatefold.ts';
+import { writeTfjs } from '../../formats/tfjs.ts';
 import type { Model } from '../../model/model.ts';
 import { writeWhole } from '../../node/files.ts';
 import { createEngine } from '../engine.ts';
 import { fail } from '../failure.ts';
 import { say } from '../output.ts';
 import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 import { inBytes } from './table.ts';
 
 export const TARGETS = ['gatefold', 'tfjs', 'rtneural'] as const;
 type Target = (typeof TARGETS)[number];
 
-export interface ConvertOptions {
-  readonly description?: string;
+export interface ConvertOptions extends WiringOptions {
   readonly to?: Target;
   readonly quantize?: 'int8';
 }
@@ -31,7 +32,7 @@ function targetOf(path: string): Target {
 /** The command `gatefold convert`; gives the exit status. */
 export async function convert(from: string, to: string, options: ConvertOptions): Promise<number> {
   const target = options.to ?? targetOf(to);
-  const opened = await openModel(from, await readOptions(options.description));
+  const opened = await openModel(from, await readOptions(options));
   const engine = await createEngine('deterministic');
   try {
     const read = opened.load(engine);
@@ -53,5 +54,5 @@ export async function convert(from: string, to: string, options: ConvertOptions)
 function filesOf(model: Model, target: Target, to: string): [string, Uint8Array][] {
   if (target === 'rtneural') return [[to, writeRtneural(model)]];
   if (target === 'gatefold') return [[to, saveModel(model)]];
-  return fail('this version does not write TensorFlow.js models yet');
+  return Object.entries(writeTfjs(model)).map(([name, bytes]) => [join(to, name), bytes]);
 }

@@ -4,19 +4,19 @@ import type { Model } from '../../model/model.ts';
 import { createEngine } from '../engine.ts';
 import { say } from '../output.ts';
 import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 import type { OpenModel } from './open.ts';
 import { productsOf } from './measure.ts';
 import { inBytes, tableOf } from './table.ts';
 
-export interface InspectOptions {
-  readonly description?: string;
+export interface InspectOptions extends WiringOptions {
   readonly json?: boolean;
   readonly svg?: boolean;
 }
 
 /** The command `gatefold inspect`; gives the exit status. */
 export async function inspect(path: string, options: InspectOptions): Promise<number> {
-  const opened = await openModel(path, await readOptions(options.description));
+  const opened = await openModel(path, await readOptions(options));
   const { unwired } = opened;
   if (unwired && !options.svg) {
     const { modules, proposal, problem, skipped } = unwired;

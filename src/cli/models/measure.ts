@@ -5,10 +5,10 @@ import { storeOf } from '../../model/model.ts';
 import { createEngine } from '../engine.ts';
 import { say } from '../output.ts';
 import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 import { inBytes, inTime, tableOf } from './table.ts';
 
-export interface MeasureOptions {
-  readonly description?: string;
+export interface MeasureOptions extends WiringOptions {
   readonly steps: number;
   readonly batch: number;
 }
@@ -47,7 +47,7 @@ function peakOf(engine: Engine): number {
 
 /** The command `gatefold bench`; gives the exit status. */
 export async function measure(path: string, options: MeasureOptions): Promise<number> {
-  const opened = await openModel(path, await readOptions(options.description));
+  const opened = await openModel(path, await readOptions(options));
   const engine = await createEngine('auto');
   try {
     const model = opened.load(engine);
@@ -78,10 +78,9 @@ export async function measure(path: string, options: MeasureOptions): Promise<nu
 
 /** Elements of matrices, each of which is multiplied and added once at a step. */
 export function productsOf(model: Model): number {
-  const tables = model.description.layers.filter(({ type }) => type === 'embedding');
   return storeOf(model)
-    .parameters.filter(({ shape, node }) => {
-      return shape.length > 1 && !tables.some(({ name }) => name === node.layer);
+    .parameters.filter(({ shape, layout }) => {
+      return shape.length > 1 && ('panels' in layout || 'int8' in layout);
     })
     .reduce((sum, { shape }) => sum + shape.reduce((all, size) => all * size, 1), 0);
 }

@@ -6,6 +6,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { readAudio } from '../../formats/audio.ts';
 import { loadModel } from '../../formats/gatefold.ts';
 import { readKeras } from '../../formats/keras.ts';
+import { readOnnx } from '../../formats/onnx.ts';
 import { readPytorch } from '../../formats/pytorch.ts';
 import type { PytorchFile, PytorchOptions } from '../../formats/pytorch.ts';
 import { readSafetensors } from '../../formats/safetensors/read.ts';
@@ -16,8 +17,9 @@ import { isZip, readZip } from '../../formats/shared/zip.ts';
 import { readTf1 } from '../../formats/tf1.ts';
 import { readTfjs } from '../../formats/tfjs.ts';
 import type { Model } from '../../model/model.ts';
-import { naming, readWhole } from '../../node/files.ts';
+import { naming } from '../../node/files.ts';
 import { fail, reasonOf } from '../failure.ts';
+import { readFile, readJson } from './files.ts';
 
 /** A model file of any format that was read, all but an engine. */
 export interface OpenModel {
@@ -37,7 +39,7 @@ export interface OpenModel {
  */
 export type ReaderOptions = Readonly<Record<string, unknown>>;
 
-/** Most bytes of tensors as float32, however they are packed: what the engine of a command holds. */
+/** Most bytes of tensors as float32: what the engine of a command holds. */
 const MAX_BYTES = 2 ** 30;
 const MAX_FILES = 4096;
 const OPEN_BRACE = 0x7b;
@@ -46,27 +48,39 @@ const SPACES: readonly number[] = [0x20, 0x0a, 0x0d, 0x09];
 const ONNX_FIRST = 0x08;
 const PICKLE = 0x80;
 
-export async function readFile(path: string): Promise<Uint8Array> {
-  try {
-    return await readWhole(path);
-  } catch (error) {
-    if (error instanceof GatefoldError) throw error;
-    return fail(`cannot read ${path}: ${reasonOf(error)}`);
-  }
+/** What the commands for models are told of the file. */
+export interface WiringOptions {
+  readonly description?: string;
+  readonly dims?: string;
+  readonly set?: string;
 }
 
-/** The JSON of a file. */
-export async function readJson(path: string): Promise<unknown> {
-  const text = decodeUtf8(await readFile(path));
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return fail(`${path} is not JSON`);
+/** Numbers by name, as `batch=1,time=512`. */
+function numbersOf(option: string, text: string): Record<string, number> {
+  const pairs = text.split(',').map((pair) => pair.split('='));
+  for (const [name, value, ...more] of pairs) {
+    const isPair = name && value?.trim() && more.length === 0 && Number.isFinite(Number(value));
+    if (!isPair) fail(`--${option} expected names and numbers such as batch=1,time=512`);
   }
+  return Object.fromEntries(pairs.map(([name, value]) => [name!, Number(value)]));
 }
 
-/** What a file says of the wiring; `undefined` without one. */
-export async function readOptions(path: string | undefined): Promise<ReaderOptions | undefined> {
+/** Options of the reader: what a file says of the wiring, and sizes; `undefined` without any. */
+export async function readOptions({
+  description,
+  dims,
+  set,
+}: WiringOptions): Promise<ReaderOptions | undefined> {
+  const wiring = await readWiring(description);
+  if (dims === undefined && set === undefined) return wiring;
+  return {
+    ...wiring,
+    ...(dims !== undefined && { dims: numbersOf('dims', dims) }),
+    ...(set !== undefined && { set: numbersOf('set', set) }),
+  };
+}
+
+async function readWiring(path: string | undefined): Promise<ReaderOptions | undefined> {
   if (path === undefined) return undefined;
   const given = await readJson(path);
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
@@ -93,7 +107,19 @@ export async function openModel(
   const json = jsonOf(bytes);
   const name = json && kindOfJson(json);
   if (name === 'folder') return openFolder(dirname(path), options, basename(path));
-  return saying(path, options, () => openBytes(path, bytes, options));
+  const beside = bytes[0] === ONNX_FIRST ? await filesBeside(path) : undefined;
+  return saying(path, options, () => openBytes(path, bytes, options, beside));
+}
+
+/** Files with the tensors of an ONNX file, whose names begin with its own. */
+async function filesBeside(path: string): Promise<Map<string, Uint8Array>> {
+  const own = basename(path);
+  const names = await readdir(dirname(path));
+  const data = new Map<string, Uint8Array>();
+  for (const name of names.filter((one) => one.startsWith(own) && one.endsWith('data'))) {
+    data.set(name, await readFile(join(dirname(path), name)));
+  }
+  return data;
 }
 
 /** Files of JSON that others lie beside, by the folder that they are in. */
@@ -128,7 +154,12 @@ function saying<T>(path: string, options: ReaderOptions | undefined, read: () =>
   }
 }
 
-function openBytes(path: string, bytes: Uint8Array, options: ReaderOptions | undefined): OpenModel {
+function openBytes(
+  path: string,
+  bytes: Uint8Array,
+  options: ReaderOptions | undefined,
+  beside: ReadonlyMap<string, Uint8Array> | undefined,
+): OpenModel {
   const imported = (format: string, read: () => ImportedModel): OpenModel => {
     const found = read();
     return { path, format, bytes: bytes.length, load: (engine) => build(engine, found) };
@@ -152,15 +183,13 @@ function openBytes(path: string, bytes: Uint8Array, options: ReaderOptions | und
     return openPytorch(path, 'safetensors', bytes, options);
   }
   const isPickled = bytes[0] === PICKLE || bytes[0] === 0x28 || bytes[0] === 0x63;
-  if (bytes[0] === ONNX_FIRST && !isPickled) {
-    const message =
-      'it looks like an ONNX file, which this version does not read; give the file of Keras or PyTorch that it was exported from';
-    throw new GatefoldError('ERR_UNSUPPORTED', message);
+  if (bytes[0] === ONNX_FIRST) {
+    return imported('ONNX', () => readOnnx(bytes, { ...given, ...(beside && { data: beside }) }));
   }
   if (isPickled) return openPytorch(path, 'PyTorch', bytes, options);
   throw new GatefoldError(
     'ERR_FORMAT',
-    'no model file that gatefold knows: it reads Keras, PyTorch, TensorFlow.js, safetensors and audio plug-ins',
+    'no model file that gatefold knows: it reads Keras, PyTorch, ONNX, TensorFlow.js, safetensors and audio plug-ins',
   );
 }
 

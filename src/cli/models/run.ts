@@ -4,12 +4,12 @@ import { createEngine } from '../engine.ts';
 import { fail } from '../failure.ts';
 import type { Model } from '../../model/model.ts';
 import { readArrays, writeArrays } from './arrays.ts';
-import type { NumberArray } from './arrays.ts';
+import type { NumberArray } from './files.ts';
 import { callModel } from './call.ts';
 import { openModel, readOptions } from './open.ts';
+import type { WiringOptions } from './open.ts';
 
-export interface RunOptions {
-  readonly description?: string;
+export interface RunOptions extends WiringOptions {
   readonly inputs?: string;
   readonly outputs?: string;
   readonly stream?: boolean;
@@ -22,7 +22,7 @@ const SHOWN = 8;
 export async function run(path: string, options: RunOptions): Promise<number> {
   const { inputs, outputs, stream } = options;
   if (!inputs === !stream) fail('name what to run by --inputs FILE, or ask for --stream');
-  const opened = await openModel(path, await readOptions(options.description));
+  const opened = await openModel(path, await readOptions(options));
   const engine = await createEngine('auto');
   try {
     const model = opened.load(engine);

@@ -32,6 +32,17 @@ export function tableOf(titles: readonly string[], rows: readonly (readonly stri
   return [line(titles), rule, ...rows.map(line)].join('\n');
 }
 
+/** A text in lines that fit, cut between words. */
+export function wrapped(text: string): string {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > columns()) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines.join('\n');
+}
+
 const UNITS = ['B', 'KB', 'MB', 'GB'];
 
 /** Bytes as people say them. */

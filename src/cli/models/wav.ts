@@ -1,6 +1,6 @@
 import { WaveFile } from 'wavefile';
 import { GatefoldError } from '../../base/errors.ts';
-import type { NumberArray } from './arrays.ts';
+import type { NumberArray } from './files.ts';
 
 /** Of files that say nothing, as most amplifier models are made for. */
 const SAMPLE_RATE = 48_000;

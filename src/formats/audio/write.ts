@@ -3,6 +3,7 @@ import { show } from '../../base/check.ts';
 import { GatefoldError, shorten } from '../../base/errors.ts';
 import type { StateDict, Tensor } from '../../base/tensor.ts';
 import { encodeUtf8 } from '../../base/utf8.ts';
+import { storeOf } from '../../model/model.ts';
 import type { Model } from '../../model/model.ts';
 import { fromStateDict, keras } from '../shared/layouts.ts';
 import type { CellParameters, KerasCell } from '../shared/layouts.ts';
@@ -243,7 +244,8 @@ class Writer {
  * What the format has no place for is refused by name, all of it at once.
  */
 export function writeRtneural(model: Model): Uint8Array {
-  const { description, metadata, inputSize } = model as Model & { inputSize: number };
+  storeOf(model);
+  const { description, metadata, inputSize } = model;
   const given = description.inputs ?? ['input'];
   const inputs = given.map((input) => (typeof input === 'string' ? input : input.name));
   if (inputs.length !== 1 || (description.outputs?.length ?? 1) !== 1) {

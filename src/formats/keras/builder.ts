@@ -19,6 +19,8 @@ export interface Flow {
   readonly held: number;
   /** Whether some steps may be masked. */
   readonly masked: boolean;
+  /** Makes one feature of every step: 1 where it is there, 0 where it is masked. */
+  readonly present?: (() => Flow) | undefined;
   /** The input whose steps these follow; none of rows, or of steps that a layer has made. */
   readonly sequence?: ModelInput;
   /** Of what no layer has read yet: tokens or numbers, by what will read it. */
@@ -79,6 +81,8 @@ export interface Added {
   readonly held: number;
   readonly masked?: boolean;
   readonly sequence?: ModelInput | undefined;
+  /** Where it is not what is read that masks steps. */
+  readonly present?: () => Flow;
 }
 
 export class Builder {
@@ -132,6 +136,7 @@ export class Builder {
       held,
       masked = reads.some((flow) => flow.masked),
       sequence = reads[0]?.sequence,
+      present = masked ? presenceOf(reads) : undefined,
     }: Added,
     parameters: readonly Taker[] | readonly Parameter[] = [],
   ): Flow {
@@ -144,7 +149,14 @@ export class Builder {
     this.layers.push(spec as unknown as LayerSpec);
     const loaded = isList(parameters) ? parameters : LOADERS.get(type)!(layer, parameters);
     for (const [role, tensor] of loaded) this.tensors.set(`${layer.name}.${role}`, tensor);
-    return { source: layer.name, dims, held, masked, ...(sequence && { sequence }) };
+    return {
+      source: layer.name,
+      dims,
+      held,
+      masked,
+      ...(sequence && { sequence }),
+      ...(present && { present }),
+    };
   }
 
   /** The same numbers with so many dimensions as steps. */
@@ -244,6 +256,12 @@ export class Builder {
       ...(!isLast && { outputs }),
     };
   }
+}
+
+/** What says which steps are masked, where all that mask some have the same. */
+function presenceOf(reads: readonly Flow[]): (() => Flow) | undefined {
+  const all = new Set(reads.filter(({ masked }) => masked).map(({ present }) => present));
+  return all.size === 1 ? [...all][0] : undefined;
 }
 
 function isList(

@@ -94,8 +94,8 @@ const CLASSES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * A model by a description of the caller and the arrays of a file: of the layer of the same name or,
- * where there is none, of the next one in the file, or of its class.
+ * A model by a description of the caller and the arrays of a file: those of the layer of the same
+ * name or, where there is none, of the next one in the file, or of its class.
  */
 export function described(
   description: ModelDescription,

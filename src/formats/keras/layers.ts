@@ -6,7 +6,7 @@ import { activationOf, cellActivation, reluOf, slopeOf } from './activations.ts'
 import type { Version } from './activations.ts';
 import { unsupported, widthOf } from './builder.ts';
 import type { Builder, Dims, Flow, NewLayer } from './builder.ts';
-import { flagOf, isRecord, listOf, numberOf, own, quoted, recordOf, textOf } from './config.ts';
+import { flagOf, listOf, numberOf, own, quoted, recordOf, textOf } from './config.ts';
 import type { Json } from './config.ts';
 import type { Parameter } from './parameters.ts';
 import type { Taker } from './weights.ts';
@@ -194,10 +194,7 @@ function recurrentOutputs(call: Call, { type, options, takers }: Ways, isLast = 
   const { config, build, name, lead, named, inputs } = call;
   refuseWhen(call, flagOf(config, 'time_major', false), 'time_major');
   const [first, ...states] = [...inputs, ...(named.get('initial_state') ?? [])];
-  const { flow, width } = overTime({ ...call, inputs: [first!] });
-  if (flow.masked && flagOf(config, 'zero_output_for_mask', false)) {
-    unsupported(name, 'zero_output_for_mask is not supported: masked steps repeat the last output');
-  }
+  const { flow, width } = overTime({ ...call, inputs: first ? [first] : [] });
   for (const mask of named.get('mask') ?? []) {
     if (!flow.masked) unsupported(name, `a mask of its own (${mask.source}) is not supported`);
   }
@@ -218,11 +215,18 @@ function recurrentOutputs(call: Call, { type, options, takers }: Ways, isLast = 
   const made = build.add(name, layer, [flow], { dims, held: flow.held }, takers);
   const isSequence = flagOf(config, 'return_sequences', false) || !isLast;
   const isTurned = options['direction'] === 'backward';
+  // Masked steps repeat the last output here; newer Bidirectional layers have zeros there.
+  const isZeroed = made.masked && isLast && flagOf(config, 'zero_output_for_mask', false);
   const output = (): Flow => {
     if (!isSequence) return pooled(call, `${name}/last`, made, 'last');
     // Keras gives the steps in the order in which they were read, but not what masks them.
     if (isTurned && isLast && flow.masked) {
       unsupported(name, 'go_backwards with return_sequences of masked steps is not supported');
+    }
+    if (isZeroed) {
+      const present = flow.present?.() ?? unsupported(name, 'zero_output_for_mask of such a mask');
+      const read = [made, present];
+      return build.add(`${name}/zeroed`, { type: 'multiply' }, read, { dims, held: made.held });
     }
     return isTurned && isLast
       ? build.add(`${name}/reverse`, { type: 'reverse' }, [made], { dims, held: made.held })
@@ -338,7 +342,16 @@ function bidirectional(call: Call): Outputs {
     'return_sequences',
     flagOf(forward.config, 'return_sequences', false),
   );
-  const own_ = { ...call, config: { ...forward.config, return_sequences: sequences } };
+  // TensorFlow's Keras, and Keras 3, force zeros where both ways have masked steps.
+  const zeroed = sequences && !call.version.isOld;
+  const own_ = {
+    ...call,
+    config: {
+      ...forward.config,
+      return_sequences: sequences,
+      ...(zeroed && { zero_output_for_mask: true }),
+    },
+  };
   return recurrentOutputs(own_, { type: one!.type, options, takers });
 }
 
@@ -569,7 +582,23 @@ function embedding(call: Call): Flow {
     ...(masked && { maskZero: true }),
   };
   const dims = [...flow.dims, embeddingDim];
-  return build.add(name, options, [flow], { dims, held: 1, masked }, [taker]);
+  if (!masked) return build.add(name, options, [flow], { dims, held: 1 }, [taker]);
+  // A table of what `clip` makes 0 or 1, without a gradient.
+  const present = once(() => {
+    const data = new Float32Array(numEmbeddings).fill(2);
+    data[0] = -1;
+    const weight: Parameter = ['weight', { shape: [numEmbeddings, 1], data }];
+    const table = { type: 'embedding', numEmbeddings, embeddingDim: 1 };
+    const sized = { dims: [...flow.dims, 1], held: 1, masked: false };
+    return clipped(call, build.add(`${name}/mask`, table, [flow], sized, [weight]));
+  });
+  return build.add(name, options, [flow], { dims, held: 1, masked, present }, [taker]);
+}
+
+/** What is 0 or below as 0, what is 1 or more as 1. */
+function clipped({ build, name }: Call, flow: Flow): Flow {
+  const activation = { type: 'clip', alpha: 0, beta: 1 };
+  return build.add(`${name}/present`, { type: 'activation', activation }, [flow], flow);
 }
 
 function prelu(call: Call): Flow {
@@ -924,7 +953,19 @@ function masking(call: Call): Flow {
   const { dims, held } = flow;
   const value = numberOf(call.config, 'mask_value') ?? 0;
   const options = { type: 'masking', ...(value !== 0 && { value }) };
-  return build.add(name, options, [flow], { dims, held, masked: true });
+  // Where the largest difference is above 0, by more than any number of float32, there is a step.
+  const present = once(() => {
+    const one = { dims: [...dims.slice(0, -1), 1], held, masked: false };
+    const own = { dims, held, masked: false };
+    const shifted = { type: 'scale', factor: 1, offset: -value };
+    const gap = build.add(`${name}/gap`, shifted, [flow], own);
+    const size = { type: 'activation', activation: 'abs' };
+    const most = build.add(`${name}/size`, size, [gap], own);
+    const largest = build.add(`${name}/largest`, { type: 'reduceMax' }, [most], one);
+    const scaled = { type: 'scale', factor: 1e38, offset: 0 };
+    return clipped(call, build.add(`${name}/scaled`, scaled, [largest], one));
+  });
+  return build.add(name, options, [flow], { dims, held, masked: true, present });
 }
 
 function dropout(call: Call): Flow {
@@ -965,10 +1006,8 @@ function getItem(call: Call): Flow {
   const { flow } = overTime(call);
   const key = own(call.config, 'key') ?? call.options['key'] ?? call.options['slice_spec'];
   const parts = Array.isArray(key) ? (key as unknown[]) : [];
-  const isWhole = (part: unknown): boolean => {
-    const values = isRecord(part) ? Object.values(part) : [part];
-    return values.every((value) => typeof value !== 'number');
-  };
+  // A slice without numbers takes all.
+  const isWhole = (part: unknown): boolean => !/\d/.test(JSON.stringify(part));
   const isLast = parts[1] === -1 && parts.every((part, k) => k === 1 || isWhole(part));
   if (!isLast) unsupported(call.name, 'only [:, -1, :] of a tensor is supported');
   return pooled(call, call.name, flow, 'last');

@@ -556,6 +556,8 @@ function argumentsOf(node: unknown): Arguments {
     const given = listOf(node, 'args');
     const inputs = references(given);
     constants.push(...given.filter((value) => typeof value === 'number'));
+    const [key] = given.filter((value) => Array.isArray(value) && !references(value).length);
+    if (key !== undefined) options['key'] = key;
     byName(own(node, 'kwargs'));
     return {
       inputs: [...inputs, ...take(named, 'inputs'), ...take(named, 'sequence')],

@@ -24,7 +24,7 @@ export interface Address {
 export interface LayerWeights {
   /** Last names of those that are left; none where a file has numbers in place of names. */
   readonly leaves: readonly string[];
-  /** The next array in Keras' order, of a role such as `kernel`; `part` is the object that has it. */
+  /** The next array, of a role such as `kernel`; `part` is the object of the layer that has it. */
   next(part: string, role: string): Weight | undefined;
   /** Those of a layer inside of this one, which may be known by its own name alone. */
   within(part: string, names: readonly string[]): LayerWeights;

@@ -64,8 +64,9 @@ export function bytesOf(dtype: string): number {
 /** The magic number of a legacy file, as LONG1 has it. */
 const MAGIC = [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
 const MAX_ENTRIES = 65_536;
+const MAX_KEY = 256;
 /** What deflated entries may take: `torch.save` deflates nothing, but people pack again. */
-const INFLATED = { least: 2 ** 20, times: 8 } as const;
+const INFLATED = { least: 2 ** 20, times: 3 } as const;
 
 /** What a persistent value says of a storage. */
 interface Reference {
@@ -74,6 +75,13 @@ interface Reference {
   readonly length: number;
   /** Of a view: elements before it, and its own. */
   readonly view?: { readonly offset: number; readonly length: number };
+}
+
+/** The name of a storage, which old files number. */
+function keyOf(heap: Heap, value: Value): string {
+  const isLong = heap.is(value, KIND.text) && heap.field(value, 1) > MAX_KEY;
+  if (isLong) damaged('a storage has a name that is too long');
+  return heap.text(value) ?? String(heap.number(value));
 }
 
 function countOf(heap: Heap, value: Value | undefined, what: string): number {
@@ -88,10 +96,10 @@ function referenceOf(heap: Heap, value: Value): Reference | undefined {
   const [what, type, name, , count, view] = heap.list(heap.field(value, 0), 6);
   if (what === undefined || !heap.isText(what, 'storage')) return undefined;
   if (type === undefined || name === undefined) return undefined;
-  const own = heap.is(type, KIND.global) ? heap.text(heap.field(type, 1)) : undefined;
-  const dtype = STORAGES.get(own ?? '');
-  if (dtype === undefined) damaged(`it has a storage of the unknown class ${own?.slice(0, 80)}`);
-  const key = heap.text(name) ?? String(heap.number(name));
+  const own = heap.global(type) ?? '';
+  const dtype = STORAGES.get(own.slice(own.lastIndexOf('.') + 1));
+  if (dtype === undefined) damaged(`it has a storage of the unknown class ${own.slice(0, 80)}`);
+  const key = keyOf(heap, name);
   const length = countOf(heap, count, 'the size of a storage');
   const [, offset, part] = view === undefined ? [] : heap.list(view, 3);
   if (offset === undefined) return { key, dtype, length };
@@ -154,7 +162,7 @@ function openZip(bytes: Uint8Array): Archive {
 
 /** The folder of the archive that has the pickle. */
 function rootOf(entries: ReadonlyMap<string, ZipEntry>): string {
-  const found = [...entries.keys()].filter((name) => /^(?:[^/]+\/)?data\.pkl$/.test(name));
+  const found = [...entries.keys()].filter((name) => /(?:^|\/)data\.pkl$/.test(name));
   if (found.length === 1) return found[0]!.slice(0, -'data.pkl'.length);
   if (found.length > 1) damaged('it has more than one data.pkl');
   const isKeras = entries.has('config.json') && entries.has('model.weights.h5');
@@ -188,7 +196,7 @@ function openLegacy(heap: Heap, start: number, end: number, prefix: string): Arc
   const keys = pickle.read();
   const contents = new Map<string, Uint8Array>();
   for (const value of heap.is(keys, KIND.list) ? heap.items(keys) : []) {
-    const key = heap.text(value) ?? String(heap.number(value));
+    const key = keyOf(heap, value);
     const size = sizes.get(key);
     if (size === undefined) damaged(`its storage "${key.slice(0, 80)}" is of no tensor`);
     const length = size * pickle.u64();

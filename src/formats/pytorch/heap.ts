@@ -81,6 +81,7 @@ export function limitsOf(bytes: number): HeapLimits {
   return { values: 16_384 + Math.floor(bytes / 20), places: 32_768 + Math.floor(bytes / 10) };
 }
 
+const MAX_GLOBAL = 256;
 const NODE_WORDS = 4;
 const CELL_WORDS = 2;
 const EXTRA_WORDS = 3;
@@ -259,10 +260,13 @@ export class Heap {
     }
   }
 
-  /** Both names of a global, with a dot between. */
+  /** Both names of a global, with a dot between; long ones are nobody's. */
   global(value: Value): string | undefined {
     if (!this.is(value, KIND.global)) return undefined;
-    return `${this.text(this.field(value, 0))}.${this.text(this.field(value, 1))}`;
+    const [module, name] = [this.field(value, 0), this.field(value, 1)].map((text) => {
+      return this.field(text, 1) > MAX_GLOBAL ? 'a very long name' : this.text(text);
+    });
+    return `${module}.${name}`;
   }
 }
 

@@ -46,9 +46,12 @@ function chain(modules: readonly PytorchModule[], root: string, hasTable: boolea
   const isTokens =
     'numEmbeddings' in first && 'outFeatures' in head && first.numEmbeddings === head.outFeatures;
   const isMany = isTokens || last + 1 === layers.length;
+  // Of both ways `output[:, -1]` has the last step, where the way back has just begun.
+  const { bidirectional = false } = layers[last]! as { bidirectional?: boolean };
+  const place = bidirectional ? layers.length : last + 1;
   return isMany
     ? layers
-    : [...layers.slice(0, last + 1), { type: 'pool', mode: 'last' }, ...layers.slice(last + 1)];
+    : [...layers.slice(0, place), { type: 'pool', mode: 'last' }, ...layers.slice(place)];
 }
 
 /**

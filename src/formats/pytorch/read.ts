@@ -281,6 +281,7 @@ export function describeModule(file: PytorchFile, name: string, head?: string): 
     return { ...found.layer, name: own };
   };
   const layers = [layerOf(name)];
-  if (head !== undefined) layers.push({ type: 'pool', mode: 'last' }, layerOf(head));
+  // The last step of both ways, where a pool before the head would take the last of each.
+  if (head !== undefined) layers.push(layerOf(head), { type: 'pool', mode: 'last' });
   return { description: { layers }, tensors, metadata: known.metadata };
 }

@@ -8,7 +8,9 @@ import type { FileTensor } from './tensors.ts';
 const MAX_DEPTH = 64;
 const MAX_TENSORS = 65_536;
 /** Longest name of a tensor, its path included. */
-const MAX_NAME = 1024;
+const MAX_NAME = 512;
+/** Modules that are remembered. */
+const MAX_MODULES = 4096;
 /** Keys of a dict that are looked through for what it is. */
 const MAX_KEYS = 256;
 
@@ -42,6 +44,8 @@ const MAKERS = new Set([
   'copyreg.__newobj__',
   'copy_reg.__newobj__',
 ]);
+/** Modules of TorchScript keep parameters as attributes. */
+const SCRIPTED = /^__torch__\./;
 /** Attributes of a module that have its parameters again. */
 const AGAIN = new Set(['_flat_weights', 'all_weights', '_all_weights']);
 
@@ -123,10 +127,16 @@ class Walker {
     this.#all(value, path, depth);
     if (!heap.is(value, KIND.record) || ORDERED.has(typeOf(heap, value))) return;
     const state = attributesOf(heap, value);
-    if (state === undefined || isOptimizer(heap, state)) return;
+    // Every object has a state of its own.
+    if (state === undefined || this.#seen[state] || isOptimizer(heap, state)) return;
+    this.#seen[state] = 1;
     const parts = ['_parameters', '_buffers', '_modules'].map((key) => heap.get(state, key));
     const isModule = parts[0] !== undefined && parts[2] !== undefined;
-    this.modules.set(path.slice(0, -1), new StateRecord(heap, typeOf(heap, value), state));
+    const type = typeOf(heap, value);
+    // Other objects hold modules, and are none.
+    if ((isModule || depth === 0 || SCRIPTED.test(type)) && this.modules.size < MAX_MODULES) {
+      this.modules.set(path.slice(0, -1), new StateRecord(heap, type, state));
+    }
     if (!isModule) return this.#all(state, path, depth);
     for (const part of parts) if (part !== undefined) this.#all(part, path, depth);
   }
@@ -196,13 +206,13 @@ class StateRecord implements ModuleRecord {
   }
 }
 
-/** What a file may say beside its tensors; a key that has more is left out. */
-const MOST = { values: 20_000, text: 200_000, depth: 5, keys: 256 } as const;
+/** What a file may say beside its tensors, so that ours can keep it; a key of more is left out. */
+const MOST = { values: 10_000, text: 100_000, depth: 5, keys: 256 } as const;
 
 /** Numbers, texts and lists of a file's dict, or of the attributes of its object. */
 function plainOf({ heap, root }: Archive): Record<string, unknown> {
   let [values, characters] = [MOST.values, MOST.text];
-  const seen = new Set<Value>();
+  const seen = new Uint8Array(heap.count);
   /** `undefined` of what is not plain, or too much. */
   const plain = (value: Value, depth: number): unknown => {
     if (--values < 0 || depth > MOST.depth || value === NONE) return undefined;
@@ -217,8 +227,8 @@ function plainOf({ heap, root }: Archive): Record<string, unknown> {
     }
     if (!heap.is(value, KIND.dict, KIND.list, KIND.tuple, KIND.record)) return undefined;
     // What is met again is left out, like what holds itself.
-    if (seen.has(value)) return undefined;
-    seen.add(value);
+    if (seen[value]) return undefined;
+    seen[value] = 1;
     if (heap.is(value, KIND.dict) && isOptimizer(heap, value)) return undefined;
     const isList = heap.is(value, KIND.list, KIND.tuple);
     const found = new Map<string, unknown>();
@@ -240,7 +250,8 @@ function plainOf({ heap, root }: Archive): Record<string, unknown> {
   };
   const keyOf = (key: Value): string | undefined => {
     const name = plain(key, MOST.depth);
-    return typeof name === 'string' || typeof name === 'number' ? String(name) : undefined;
+    const isName = typeof name === 'string' || typeof name === 'number';
+    return isName && name !== '__proto__' ? String(name) : undefined;
   };
   const isModule = (state: Value): boolean => heap.get(state, '_parameters') !== undefined;
   const found = new Map<string, unknown>();

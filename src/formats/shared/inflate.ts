@@ -1,13 +1,16 @@
 /**
- * DEFLATE (RFC 1951), for a length that is known before: what would be longer is never made, and a
- * table costs no more than its block, however many there are.
+ * DEFLATE (RFC 1951), for a length that is known before: what would be longer is never made.
+ * Compressors make blocks of kilobytes; more of them, each with tables of its own, are refused.
  */
 
 /** Bits of a code that a table looks up at once. */
 const FAST = 9;
+const FAST_MASK: number = (1 << FAST) - 1;
 const MAX_BITS = 15;
 /** Bytes that DEFLATE makes of one, at most. */
 const MAX_RATIO = 1032;
+/** Bytes, of both sides together, that a block has on average, and blocks that may have less. */
+const [BLOCK_BYTES, SMALL_BLOCKS] = [1024, 64];
 const END_OF_BLOCK = 256;
 /** Where the lengths of the code lengths are. */
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
@@ -28,7 +31,7 @@ const DISTANCES: ReturnType<typeof bases> = bases(30, 2, 1);
 /** The codes of an alphabet, from their lengths alone. */
 class Codes {
   /** Symbol and length by the next bits; 0 where the code is longer. */
-  readonly #fast = new Uint16Array(1 << FAST);
+  readonly fast: Uint16Array = new Uint16Array(1 << FAST);
   readonly #counts = new Uint16Array(MAX_BITS + 1);
   readonly #symbols: Uint16Array;
 
@@ -52,14 +55,12 @@ class Codes {
       // The first bit of a code is the lowest of what is read.
       let at = 0;
       for (let k = 0; k < bits; k++) at |= ((code >> k) & 1) << (bits - 1 - k);
-      for (; at < 1 << FAST; at += 1 << bits) this.#fast[at] = (symbol << 4) | bits;
+      for (; at < 1 << FAST; at += 1 << bits) this.fast[at] = (symbol << 4) | bits;
     }
   }
 
-  /** The symbol and the length of the code in front of some bits, as in the table. */
+  /** The same of any code in front of some bits, as long as it may be. */
   find(bits: number): number {
-    const entry = this.#fast[bits & ((1 << FAST) - 1)]!;
-    if (entry) return entry;
     let [code, first, index] = [0, 0, 0];
     for (let length = 1; length <= MAX_BITS; length++) {
       code |= (bits >> (length - 1)) & 1;
@@ -99,7 +100,9 @@ class Inflater {
 
   /** Inflates everything; whether it was all that was expected. */
   run(): boolean {
+    let left = SMALL_BLOCKS + (this.#bytes.length + this.#out.length) / BLOCK_BYTES;
     for (let isLast = false; !isLast;) {
+      if (left-- < 0) return false;
       isLast = this.#take(1) === 1;
       const type = this.#take(2);
       if (type === 0) this.#copyStored();
@@ -132,7 +135,7 @@ class Inflater {
 
   #symbol(codes: Codes): number {
     this.#fill();
-    const entry = codes.find(this.#held);
+    const entry = codes.fast[this.#held & FAST_MASK]! || codes.find(this.#held);
     this.#drop(entry & 15);
     return entry >> 4;
   }
@@ -181,6 +184,7 @@ class Inflater {
   #block({ literals, distances }: { literals: Codes; distances: Codes }): void {
     const out = this.#out;
     for (;;) {
+      this.#literals(literals.fast);
       const symbol = this.#symbol(literals);
       if (symbol === END_OF_BLOCK) return;
       if (symbol < END_OF_BLOCK) {
@@ -192,9 +196,32 @@ class Inflater {
       const distance = this.#sized(DISTANCES, this.#symbol(distances));
       if (distance > this.#to || this.#to + length > out.length) throw FAULT;
       const end = this.#to + length;
-      for (let to = this.#to; to < end; to++) out[to] = out[to - distance]!;
+      if (distance === 1) out.fill(out[this.#to - 1]!, this.#to, end);
+      else for (let to = this.#to; to < end; to++) out[to] = out[to - distance]!;
       this.#to = end;
     }
+  }
+
+  /** Literals with short codes, one after the other: most of what does not repeat. */
+  #literals(fast: Uint16Array): void {
+    const [bytes, out] = [this.#bytes, this.#out];
+    let [from, to, held, count] = [this.#from, this.#to, this.#held, this.#count];
+    while (from + 2 <= bytes.length && to < out.length) {
+      if (count < MAX_BITS) {
+        held |= (bytes[from]! | (bytes[from + 1]! << 8)) << count;
+        from += 2;
+        count += 16;
+      }
+      const entry = fast[held & FAST_MASK]!;
+      if (entry === 0 || entry >= END_OF_BLOCK << 4) break;
+      held >>>= entry & 15;
+      count -= entry & 15;
+      out[to++] = entry >> 4;
+    }
+    this.#from = from;
+    this.#to = to;
+    this.#held = held;
+    this.#count = count;
   }
 
   #sized({ base, extra }: typeof LENGTHS, code: number): number {

@@ -23,6 +23,7 @@ const MAX_TEXT = 65_536;
 const FREE_VALUES = 4096;
 const BYTES_A_VALUE = 32;
 
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const [COMMA, COLON] = [0x2c, 0x3a];
@@ -218,6 +219,7 @@ class Parser {
 
   parse(): Json {
     const opened: Open[] = [];
+    if (BYTE_ORDER_MARK.every((byte, k) => byte === this.#bytes[k])) this.#at = 3;
     for (;;) {
       const first = this.#next();
       let isEmpty = false;

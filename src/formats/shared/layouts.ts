@@ -6,9 +6,10 @@
  * `n` new; `h` the only one of an RNN.
  */
 import { newFloats } from '../../base/arrays.ts';
-import { checkObject, ownFloats, readOptions, show } from '../../base/check.ts';
+import { checkObject, checkText, ownFloats, readOptions, show } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { StateDict, Tensor } from '../../base/tensor.ts';
+import { checkMap } from './maps.ts';
 
 /**
  * Parameters of one recurrent layer and direction, by their names in a `stateDict()` without the
@@ -554,7 +555,8 @@ function tf1Gates(cells: readonly (Tf1Cell & { readonly order: string })[], inpu
 }
 
 /** Arrays of a cell of TensorFlow 1 with `count` gates; `prefix` of their names in errors. */
-function takeTf1(prefix: string, { kernel, bias }: Tf1Cell, order: string, H?: number): Tf1Cell {
+function takeTf1(prefix: string, cell: Tf1Cell, order: string, H?: number): Tf1Cell {
+  const { kernel, bias } = checkObject(prefix.slice(0, -1) || 'cell', cell) as Tf1Cell;
   const [name, count] = [`${prefix}kernel`, order.length];
   const hidden = H ?? Math.floor(sizeAt(name, kernel, 1) / count);
   const letters = count > 1 ? `${count}H` : 'H';
@@ -719,6 +721,7 @@ export function toStateDict(
   parameters: CellParameters,
   place: CellPlace = {},
 ): StateDict {
+  checkText('layer', layer);
   const suffix = suffixOf(place);
   const given = readOptions('parameters', parameters, ROLES);
   const state: StateDict = new Map();
@@ -735,9 +738,11 @@ export function fromStateDict(
   layer: string,
   place: CellPlace = {},
 ): CellParameters {
+  checkText('layer', layer);
   const suffix = suffixOf(place);
+  const given = checkMap('state', state, 'names to { shape, data }');
   const found = ROLES.flatMap((role) => {
-    const tensor = state.get(`${layer}.${role}${suffix}`);
+    const tensor = given.get(`${layer}.${role}${suffix}`);
     return tensor ? [[role, tensor]] : [];
   });
   const parameters = Object.fromEntries(found) as CellParameters;

@@ -145,8 +145,16 @@ function* fortran(shape: readonly number[], count: number): Generator<number> {
   }
 }
 
-/** The array of a `.npy` file; `name` of it in errors. What is returned has memory of its own. */
-export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
+/** An array whose header has been read and checked. */
+export interface NpyFile {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  /** The array, in memory of its own. */
+  read(): NpyArray;
+}
+
+/** The array of a `.npy` file, yet to be read; `name` of it in errors. */
+export function openNpy(bytes: Uint8Array, name: string): NpyFile {
   if (!isNpy(bytes)) refuse(name, 'it does not begin as one');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const version = bytes[6]!;
@@ -176,19 +184,27 @@ export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
   if (shape.length > MAX_RANK || count * size !== raw.length) {
     refuse(name, `its shape and dtype say ${count * size} bytes, and it has ${raw.length}`);
   }
-  const { buffer, byteOffset } = elementsOf(raw, size, order === '>');
-  const isHalf = dtype === 'f2';
-  const elements = new (isHalf ? Uint16Array : Elements)(buffer, byteOffset, count);
-  const own = buffer !== bytes.buffer;
-  if (!isHalf && !(isFortran && shape.length > 1)) {
-    return { shape, data: own ? elements : elements.slice(), dtype };
-  }
-  const data = new Elements(count);
-  const places = isFortran ? fortran(shape, count) : elements.keys();
-  let at = 0;
-  for (const from of places)
-    data[at++] = isHalf ? halfOf(elements[from] as number) : elements[from]!;
-  return { shape, data, dtype };
+  const read = (): NpyArray => {
+    const { buffer, byteOffset } = elementsOf(raw, size, order === '>');
+    const isHalf = dtype === 'f2';
+    const elements = new (isHalf ? Uint16Array : Elements)(buffer, byteOffset, count);
+    if (!isHalf && !(isFortran && shape.length > 1)) {
+      return { shape, data: buffer === bytes.buffer ? elements.slice() : elements, dtype };
+    }
+    const data = new Elements(count);
+    const places = isFortran ? fortran(shape, count) : elements.keys();
+    let at = 0;
+    for (const from of places) {
+      data[at++] = isHalf ? halfOf(elements[from] as number) : elements[from]!;
+    }
+    return { shape, data, dtype };
+  };
+  return { shape, dtype, read };
+}
+
+/** The array of a `.npy` file. */
+export function parseNpy(bytes: Uint8Array, name: string): NpyArray {
+  return openNpy(bytes, name).read();
 }
 
 /** The dtype of an array to write. */

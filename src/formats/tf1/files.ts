@@ -8,11 +8,18 @@ import { GatefoldError, shorten } from '../../base/errors.ts';
 import type { Tensor } from '../../base/tensor.ts';
 import { asBytes } from '../shared/bytes.ts';
 import { isMap, isNumbers, parseJson } from '../shared/json.ts';
-import { floatsOf, isNpy, parseNpy } from '../shared/npy.ts';
+import { isAnyMap } from '../shared/maps.ts';
+import { floatsOf, isNpy, openNpy } from '../shared/npy.ts';
 import { isZip, readZip } from '../shared/zip.ts';
 
-/** Variables by their names; each is read when it is wanted. */
-export type Variables = ReadonlyMap<string, () => Tensor>;
+/** A variable, which is read when it is wanted. */
+export interface Variable {
+  readonly shape: readonly number[];
+  read(): Tensor;
+}
+
+/** Variables by their names. */
+export type Variables = ReadonlyMap<string, Variable>;
 
 export type Tf1Source = ReadonlyMap<string, Uint8Array> | Uint8Array | ArrayBuffer;
 
@@ -27,18 +34,18 @@ export function refuse(problem: string): never {
 const NOT_OF_MODELS =
   /(^|\/)(global_step|beta\d_power|learning_rate)$|\/(Adam(_1)?|Adagrad|Adadelta(_1)?|Momentum|RMSProp(_1)?|Ftrl(_1)?|ExponentialMovingAverage)(:\d+)?$/;
 
-const float = (name: string, bytes: Uint8Array): Tensor => {
-  const array = parseNpy(bytes, `"${shorten(name)}"`);
-  return { shape: array.shape, data: floatsOf(array) };
+const float = (name: string, bytes: Uint8Array): Variable => {
+  const { shape, read } = openNpy(bytes, `"${shorten(name)}"`);
+  return { shape, read: () => ({ shape, data: floatsOf(read()) }) };
 };
 
 /** `kernel:0` is the first output of an operation: the variable itself. */
 const plain = (name: string): string => name.replace(/:0$/, '');
 
-function* ofNpz(bytes: Uint8Array): Generator<[string, () => Tensor]> {
+function* ofNpz(bytes: Uint8Array): Generator<[string, Variable]> {
   const maxInflated = Math.max(2 ** 28, bytes.length);
   for (const [file, entry] of readZip(bytes, { maxEntries: MAX_VARIABLES, maxInflated })) {
-    if (file.endsWith('.npy')) yield [file.slice(0, -4), () => float(file, entry.bytes())];
+    if (file.endsWith('.npy')) yield [file.slice(0, -4), float(file, entry.bytes())];
   }
 }
 
@@ -59,7 +66,7 @@ function rawOf(name: string, shape: readonly number[], bytes: Uint8Array): Tenso
 function* ofManifest(
   path: string,
   files: ReadonlyMap<string, Uint8Array>,
-): Generator<[string, () => Tensor]> {
+): Generator<[string, Variable]> {
   const folder = path.slice(0, -MANIFEST.length);
   const manifest = parseJson(files.get(path)!, 'a manifest');
   if (!isMap(manifest)) return refuse(`"${shorten(path)}" is no JSON object`);
@@ -71,28 +78,26 @@ function* ofManifest(
     }
     const bytes = files.get(folder + file) ?? files.get(file);
     const sizes = [...shape.numbers];
-    yield [
-      name,
-      () => {
-        if (bytes) return rawOf(name, sizes, bytes);
-        return refuse(`"${shorten(file)}" is missing, where "${shorten(name)}" is to be`);
-      },
-    ];
+    const read = (): Tensor => {
+      if (bytes) return rawOf(name, sizes, bytes);
+      return refuse(`"${shorten(file)}" is missing, where "${shorten(name)}" is to be`);
+    };
+    yield [name, { shape: sizes, read }];
   }
 }
 
-function* ofFiles(files: ReadonlyMap<string, Uint8Array>): Generator<[string, () => Tensor]> {
+function* ofFiles(files: ReadonlyMap<string, Uint8Array>): Generator<[string, Variable]> {
   const path = [...files.keys()].find((name) => name.endsWith(MANIFEST));
   if (path !== undefined) return yield* ofManifest(path, files);
   for (const [name, bytes] of files) {
     if (isZip(bytes)) yield* ofNpz(bytes);
-    else if (isNpy(bytes)) yield [name.replace(/\.npy$/, ''), () => float(name, bytes)];
+    else if (isNpy(bytes)) yield [name.replace(/\.npy$/, ''), float(name, bytes)];
   }
 }
 
 function checkFiles(source: unknown): ReadonlyMap<string, Uint8Array> {
-  if (Object.prototype.toString.call(source) === '[object Map]') {
-    const files = [...(source as ReadonlyMap<unknown, unknown>)];
+  if (isAnyMap(source)) {
+    const files = [...source];
     if (files.every(([name, bytes]) => typeof name === 'string' && isOf('Uint8Array', bytes))) {
       return new Map(files.map(([name, bytes]) => [name as string, asBytes(bytes)]));
     }
@@ -103,14 +108,13 @@ function checkFiles(source: unknown): ReadonlyMap<string, Uint8Array> {
 
 /** The variables of a model, without those of its training. */
 export function variablesOf(source: Tf1Source): Variables {
-  const isOne =
-    Object.prototype.toString.call(source) !== '[object Map]' && typeof source === 'object';
+  const isOne = !isAnyMap(source) && typeof source === 'object';
   const found = isOne ? ofNpz(asBytes(source)) : ofFiles(checkFiles(source));
-  const variables = new Map<string, () => Tensor>();
-  for (const [name, read] of found) {
+  const variables = new Map<string, Variable>();
+  for (const [name, variable] of found) {
     const own = plain(name);
     if (variables.has(own)) refuse(`it has "${shorten(own)}" twice`);
-    if (!NOT_OF_MODELS.test(name)) variables.set(own, read);
+    if (!NOT_OF_MODELS.test(name)) variables.set(own, variable);
   }
   if (variables.size > 0) return variables;
   return refuse(`it has no variables: expected "${MANIFEST}" and its files, or arrays of NumPy`);

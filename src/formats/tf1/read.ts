@@ -12,7 +12,7 @@ import type { ImportedModel } from '../shared/imported.ts';
 import { keras, tf1, toStateDict } from '../shared/layouts.ts';
 import type { CellParameters } from '../shared/layouts.ts';
 import { refuse, variablesOf } from './files.ts';
-import type { Tf1Source, Variables } from './files.ts';
+import type { Tf1Source, Variable, Variables } from './files.ts';
 
 export interface Tf1Options {
   /**
@@ -36,8 +36,8 @@ type Kind = 'cell' | 'gated' | 'dense' | 'table';
 interface Scope {
   readonly name: string;
   readonly kind: Kind;
-  readonly kernel?: () => Tensor;
-  readonly bias?: () => Tensor;
+  readonly kernel?: Variable;
+  readonly bias?: Variable;
   /** Of a GRU: its other scope. */
   readonly candidate?: Scope;
 }
@@ -62,16 +62,16 @@ function refuseUnread(variables: Variables): void {
 
 /** The scopes of a checkpoint, in its order. */
 function scopesOf(variables: Variables): Map<string, Scope> {
-  const parts = new Map<string, Map<string, () => Tensor>>();
-  for (const [name, read] of variables) {
+  const parts = new Map<string, Map<string, Variable>>();
+  for (const [name, variable] of variables) {
     const slash = name.lastIndexOf('/');
     const [scope, own] = [name.slice(0, Math.max(slash, 0)), name.slice(slash + 1)];
-    const part = parts.get(scope) ?? new Map<string, () => Tensor>();
-    parts.set(scope, part.set(own, read));
+    const part = parts.get(scope) ?? new Map<string, Variable>();
+    parts.set(scope, part.set(own, variable));
   }
   const scopes = new Map<string, Scope>();
-  const first = (part: ReadonlyMap<string, () => Tensor> | undefined, names: readonly string[]) =>
-    part && names.map((name) => part.get(name)).find((read) => read !== undefined);
+  const first = (part: ReadonlyMap<string, Variable> | undefined, names: readonly string[]) =>
+    part && names.map((name) => part.get(name)).find((found) => found !== undefined);
   for (const [scope, part] of parts) {
     const gates = /^(.*)\/gates$/i.exec(scope)?.[1];
     const inner = parts.get(`${gates}/candidate`);
@@ -95,8 +95,8 @@ function scopesOf(variables: Variables): Map<string, Scope> {
   return scopes;
 }
 
-const needed = ({ name }: Scope, what: string, read: (() => Tensor) | undefined): Tensor =>
-  read ? read() : refuse(`"${shorten(name)}" has no ${what}`);
+const needed = ({ name }: Scope, what: string, variable: Variable | undefined): Tensor =>
+  variable ? variable.read() : refuse(`"${shorten(name)}" has no ${what}`);
 
 /** A cell's parameters, and errors that say which scope is at fault. */
 function cellOf(scope: Scope, read: () => CellParameters): CellParameters {
@@ -208,9 +208,9 @@ const READERS: Readonly<Record<string, (reading: Reading, layer: Layer) => State
 /** A scope as a layer, where its arrays say what it is; they are checked when they are read. */
 function layerOf(scope: Scope, name: string): LayerSpec | undefined {
   const { kind, kernel, bias } = scope;
-  const [rows, columns, third] = kernel!().shape;
+  const [rows, columns, third] = kernel?.shape ?? [];
   if (kind === 'gated') {
-    const hiddenSize = (bias?.().shape[0] ?? 0) / 2;
+    const hiddenSize = (bias?.shape[0] ?? 0) / 2;
     const inputSize = rows! - hiddenSize;
     return { type: 'gru', name, inputSize, hiddenSize, resetAfter: false, bias: 'single' };
   }

@@ -134,3 +134,23 @@ kind('readSafetensors', 0.6, (world, random) => {
     run: (side, ...given) => side.face.safetensors.readSafetensors(...given),
   });
 });
+kind('readPytorch', 0.3, (world, random) => {
+  const file = world.faces[0].safetensors.writeSafetensors(randomTensors(random));
+  const spots = [
+    [[0], wrong.bytes],
+    [[1, 'prefix'], () => ({ value: 7, expect: 'bad' })],
+    [[1, 'maxBytes'], () => ({ value: -1, expect: 'bad' })],
+  ];
+  return call(random, [file, { prefix: '', maxBytes: 1e6 }], spots, {
+    run: (side, ...given) => [...side.face.pytorch.readPytorch(...given).tensors.keys()],
+  });
+});
+kind('describeModule', 0.2, (world, random) => {
+  const shape = [random.from(1, 4), random.from(1, 4)];
+  const tensors = new Map([['b.weight', { shape, data: random.floats(shape[0] * shape[1]) }]]);
+  const file = world.faces[0].safetensors.writeSafetensors(tensors);
+  return call(random, ['b'], [[[0], () => ({ value: 'other', expect: 'bad' })]], {
+    run: ({ face }, name) =>
+      JSON.stringify(face.pytorch.describeModule(face.pytorch.readPytorch(file), name).description),
+  });
+});

@@ -1,0 +1,323 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { strToU8, zipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { GatefoldError } from '../../src/base/errors.ts';
+import { loadKeras, readKeras, type KerasOptions } from '../../src/formats/keras.ts';
+import { Engine } from '../../src/hosts/default.ts';
+import { createRandom } from '../support/random.ts';
+import { writeHdf5, type Dataset, type Group } from '../support/hdf5.mjs';
+
+const FOLDER = new URL('../fixtures/keras/', import.meta.url);
+const files = readdirSync(FOLDER).filter((file) => /\.(?:h5|keras)$/.test(file));
+const engine = await Engine.create();
+
+interface Golden {
+  readonly inputs: readonly { readonly shape: readonly number[]; readonly data: number[] }[];
+  readonly outputs: readonly { readonly data: number[] }[];
+}
+
+const random = createRandom(3);
+const floats = (...shape: number[]): Dataset => ({
+  shape,
+  data: Float32Array.from(
+    random.vector(
+      shape.reduce((a, b) => a * b, 1),
+      0.9,
+    ),
+  ),
+});
+type Arrays = Record<string, Dataset>;
+
+/** Puts arrays at paths such as `a/kernel:0`. */
+function group(arrays: Arrays): Group {
+  const root: Group = { members: {} };
+  for (const [path, dataset] of Object.entries(arrays)) {
+    const names = path.split('/');
+    let at = root;
+    for (const name of names.slice(0, -1)) at = ((at.members ??= {})[name] ??= {}) as Group;
+    (at.members ??= {})[names.at(-1)!] = dataset;
+  }
+  return root;
+}
+
+function weightsOf(layers: Record<string, Arrays>): Group {
+  const members = Object.entries(layers).map(([name, arrays]) => [
+    name,
+    { ...group(arrays), attributes: { weight_names: Object.keys(arrays) } },
+  ]);
+  return { attributes: { layer_names: Object.keys(layers) }, members: Object.fromEntries(members) };
+}
+
+/** A `.h5` file. */
+function h5(config: object, layers: Record<string, Arrays>, version = '2.13.1'): Uint8Array {
+  return writeHdf5({
+    attributes: { keras_version: version, model_config: JSON.stringify(config) },
+    members: { model_weights: weightsOf(layers) },
+  });
+}
+
+const layer = (class_name: string, name: string, config: object = {}): object => ({
+  class_name,
+  config: { name, ...config },
+});
+const chain = (...layers: object[]): object => ({
+  class_name: 'Sequential',
+  config: { name: 's', layers },
+});
+
+const messageOf = (work: () => unknown): string => {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof GatefoldError) return `${error.code}: ${error.message}`;
+    throw error;
+  }
+  return 'nothing';
+};
+
+/** Outputs for steps that count up. */
+function run(
+  bytes: Uint8Array,
+  x: readonly number[],
+  steps: number,
+  options: KerasOptions = {},
+): number[] {
+  const model = loadKeras(engine, bytes, options);
+  const { output } = model.forward(Float32Array.from(x), { steps });
+  model.dispose();
+  return [...output];
+}
+
+const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
+
+describe('models of Keras 3.15', () => {
+  it.each(files)('%s gives the outputs of Keras', (file) => {
+    const at = (name: string): URL => new URL(name, FOLDER);
+    const golden = JSON.parse(readFileSync(at(file.replace(/\.\w+$/, '.json')), 'utf8')) as Golden;
+    const { shape, data } = golden.inputs[0]!;
+    const model = loadKeras(engine, new Uint8Array(readFileSync(at(file))));
+    const size = { steps: shape[1]!, batch: shape[0]!, batchFirst: true };
+    const { output } = model.forward(data, size);
+    const want = golden.outputs[0]!.data;
+    expect(output.length).toBe(want.length);
+    output.forEach((value, k) => expect(Math.abs(value - want[k]!)).toBeLessThan(1e-5));
+    expect(model.metadata).toMatchObject({ format: 'keras', version: '3.15.1' });
+    model.dispose();
+  });
+});
+
+describe('versions of Keras', () => {
+  const rnn = (version: string): Uint8Array => {
+    const config = { units: 1, batch_input_shape: [null, 3, 1], activation: 'hard_sigmoid' };
+    const one = (...shape: number[]): Dataset => ({ shape, data: Float32Array.of(1) });
+    const arrays = {
+      kernel: one(1, 1),
+      recurrent_kernel: one(1, 1),
+      bias: { ...one(1), data: Float32Array.of(0) },
+    };
+    return h5(chain(layer('SimpleRNN', 'a', config)), { a: arrays }, version);
+  };
+
+  it('have a hard sigmoid of their own', () => {
+    expect(run(rnn('2.13.1'), [1], 1)[0]).toBeCloseTo(0.7, 6);
+    expect(run(rnn('3.4.0'), [1], 1)[0]).toBeCloseTo(1 / 6 + 0.5, 6);
+  });
+
+  it('Keras 1 has an array for each gate', () => {
+    const gates = Object.fromEntries(
+      [...'icfo'].flatMap((gate) => [
+        [`a_W_${gate}`, floats(1, 2)],
+        [`a_U_${gate}`, floats(2, 2)],
+        [`a_b_${gate}`, floats(2)],
+      ]),
+    );
+    const config = { output_dim: 2, input_dim: 1, inner_activation: 'sigmoid' };
+    const bytes = h5(chain(layer('LSTM', 'a', config)), { a: gates }, '1.2.2');
+    const at = (name: string, k: number): number => gates[`a_${name}`]!.data[k]!;
+    let [h, c] = [
+      [0, 0],
+      [0, 0],
+    ];
+    for (const x of [0.5, -1, 2]) {
+      const sum = (gate: string, u: number): number =>
+        at(`b_${gate}`, u) +
+        at(`W_${gate}`, u) * x +
+        h[0]! * at(`U_${gate}`, u) +
+        h[1]! * at(`U_${gate}`, 2 + u);
+      const next = c.map(
+        (cell, u) => sigmoid(sum('f', u)) * cell + sigmoid(sum('i', u)) * Math.tanh(sum('c', u)),
+      );
+      h = next.map((cell, u) => sigmoid(sum('o', u)) * Math.tanh(cell));
+      c = next;
+    }
+    run(bytes, [0.5, -1, 2], 3).forEach((value, k) => expect(value).toBeCloseTo(h[k]!, 5));
+  });
+
+  it('names nothing in files that were never given an input shape', () => {
+    const arrays = { 'b/kernel:0': floats(3, 2), 'b/bias:0': floats(2) };
+    const read = readKeras(h5(chain(layer('Dense', 'b', { units: 2 })), { b: arrays }));
+    expect(read.description).toEqual({
+      layers: [{ type: 'linear', name: 'b', inFeatures: 3, outFeatures: 2 }],
+      inputs: [{ name: 'input', size: 3, each: 'sequence' }],
+    });
+  });
+});
+
+const LSTM = { kernel: floats(1, 8), recurrent_kernel: floats(2, 8), bias: floats(8) };
+const DENSE = { kernel: floats(2, 1), bias: floats(1) };
+const lstm = (more: object = {}): object =>
+  layer('LSTM', 'a', { units: 2, batch_input_shape: [null, 3, 1], ...more });
+
+describe('options', () => {
+  const description = {
+    layers: [
+      { type: 'lstm', inputSize: 1, hiddenSize: 2, bias: 'single' },
+      { type: 'pool', mode: 'last' },
+      { type: 'linear', outFeatures: 1 },
+    ],
+  } as const;
+  const whole = h5(chain(lstm(), layer('Dense', 'b', { units: 1 })), { a: LSTM, b: DENSE });
+  const want = run(whole, [1, 2, 3], 3);
+
+  it('description: the wiring of weights alone', () => {
+    const old = writeHdf5(weightsOf({ a: LSTM, drop: {}, b: DENSE }));
+    expect(messageOf(() => readKeras(old))).toMatch(/ERR_ARGUMENT.*"a", "b".*description/);
+    expect(run(old, [1, 2, 3], 3, { description })).toEqual(want);
+    const saved = writeHdf5(
+      group({
+        ...Object.fromEntries(
+          Object.values(LSTM).map((array, k) => [`layers/lstm/cell/vars/${k}`, array]),
+        ),
+        ...Object.fromEntries(
+          Object.values(DENSE).map((array, k) => [`layers/dense/vars/${k}`, array]),
+        ),
+      }),
+    );
+    expect(run(saved, [1, 2, 3], 3, { description })).toEqual(want);
+  });
+
+  it('layers: what only the author knows', () => {
+    const own = h5(
+      chain(
+        layer('Mine>MyLSTM', 'a', { units: 2, batch_input_shape: [null, 3, 1] }),
+        layer('Twice', 't'),
+        layer('Dense', 'b', { units: 1, activation: 'halved' }),
+      ),
+      { a: LSTM, t: {}, b: DENSE },
+    );
+    const message = messageOf(() => readKeras(own));
+    expect(message).toMatch(/ERR_UNSUPPORTED.*"MyLSTM".*"Twice".*"halved"/);
+    const layers = {
+      MyLSTM: 'LSTM',
+      t: { type: 'scale', factor: 1 },
+      halved: { type: 'activation', activation: { type: 'affine', alpha: 0.5 } },
+    } as const;
+    const got = run(own, [1, 2, 3], 3, { layers });
+    expect(got[0]).toBeCloseTo(want[0]! / 2, 6);
+  });
+});
+
+describe('what is refused', () => {
+  it('is named, all of it at once', () => {
+    const bytes = h5(
+      chain(lstm({ activation: 'mish' }), layer('Lambda', 'l'), layer('ConvLSTM2D', 'c')),
+      { a: LSTM },
+    );
+    expect(messageOf(() => readKeras(bytes))).toMatch(/"a".*"mish".*"l".*"Lambda".*"ConvLSTM2D"/);
+  });
+
+  it('arrays of another shape, with the layer and both shapes', () => {
+    const bytes = h5(chain(lstm({ units: 3 })), { a: LSTM });
+    expect(messageOf(() => readKeras(bytes))).toMatch(
+      /ERR_FORMAT.*"kernel".*"a".*\[1, 8\].*\[1, 12\]/,
+    );
+  });
+
+  it('files of other kinds', () => {
+    expect(messageOf(() => readKeras(new Uint8Array(100)))).toMatch(/^ERR_FORMAT.*neither/);
+    const zip = zipSync({ 'a.txt': strToU8('x') });
+    expect(messageOf(() => readKeras(zip))).toMatch(/^ERR_FORMAT.*config.json/);
+    expect(messageOf(() => readKeras('model.h5' as never))).toMatch(/^ERR_ARGUMENT/);
+    const custom = h5({ class_name: 'MyModel', config: {} }, {});
+    expect(messageOf(() => readKeras(custom))).toMatch(/ERR_UNSUPPORTED.*"MyModel"/);
+  });
+});
+
+describe('graphs', () => {
+  it('an encoder hands its states to a decoder with steps of its own', () => {
+    const node = (...refs: [string, number][]): unknown => [
+      refs.map(([name, k]) => [name, 0, k, {}]),
+    ];
+    const input = (name: string): object => ({
+      ...layer('InputLayer', name, { batch_input_shape: [null, null, 1] }),
+      name,
+      inbound_nodes: [],
+    });
+    const config = {
+      name: 'm',
+      layers: [
+        input('x'),
+        input('y'),
+        {
+          ...layer('LSTM', 'e', { units: 2, return_state: true }),
+          name: 'e',
+          inbound_nodes: node(['x', 0]),
+        },
+        {
+          ...layer('LSTM', 'd', { units: 2, return_sequences: true }),
+          name: 'd',
+          inbound_nodes: node(['y', 0], ['e', 1], ['e', 2]),
+        },
+      ],
+      input_layers: [
+        ['x', 0, 0],
+        ['y', 0, 0],
+      ],
+      output_layers: [['d', 0, 0]],
+    };
+    const bytes = h5({ class_name: 'Functional', config }, { e: LSTM, d: LSTM });
+    const model = loadKeras(engine, bytes);
+    const [x, y] = [Float32Array.of(1, 2, 3), Float32Array.of(4, 5)];
+    const { output } = model.forward({ x, y }, { steps: { x: 3, y: 2 } });
+    // The same cell over all five steps.
+    const all = run(h5(chain(lstm({ return_sequences: true })), { a: LSTM }), [1, 2, 3, 4, 5], 5);
+    output.forEach((value, k) => expect(value).toBeCloseTo(all[6 + k]!, 6));
+    model.dispose();
+  });
+
+  it('a layer that is used twice, and two outputs', () => {
+    const ref = (name: string, use = 0): unknown => [name, use, 0, {}];
+    const entry = (
+      class_name: string,
+      name: string,
+      config: object,
+      ...nodes: unknown[][]
+    ): object => ({
+      ...layer(class_name, name, config),
+      name,
+      inbound_nodes: nodes,
+    });
+    const config = {
+      name: 'm',
+      layers: [
+        entry('InputLayer', 'x', { batch_input_shape: [null, 2] }),
+        entry('Dense', 'd', { units: 2, use_bias: false }, [ref('x')], [ref('d', 0)]),
+        entry('Add', 'sum', {}, [ref('d', 0), ref('d', 1)]),
+      ],
+      input_layers: [['x', 0, 0]],
+      output_layers: [
+        ['d', 1, 0],
+        ['sum', 0, 0],
+      ],
+    };
+    const kernel = { shape: [2, 2], data: Float32Array.of(0, 2, 3, 0) };
+    const model = loadKeras(engine, h5({ class_name: 'Functional', config }, { d: { kernel } }));
+    const { outputs } = model.forward(Float32Array.of(1, 10), { steps: 1 });
+    // x K = [30, 2], and that times K again.
+    expect(Object.values(outputs).map((out) => [...out])).toEqual([
+      [6, 60],
+      [36, 62],
+    ]);
+    model.dispose();
+  });
+});
