@@ -196,7 +196,7 @@ function assembled(
 ): ImportedModel {
   const outputs = new Map<string, Flow>();
   for (const { name = '' } of proto.outputs) {
-    const value = graph.values.get(name);
+    const value = graph.valueOf(name);
     if (!value || 'unknown' in value) continue;
     if ('flow' in value) outputs.set(name, value.flow);
     else graph.problems.set(name, [`output "${shorten(name)}": it depends on no input`]);
