@@ -76,11 +76,13 @@ export function retimed(flow: Flow, [time]: readonly Atom[]): Pick<Flow, 'axes' 
 
 /** Some places of a feature axis, in any order. */
 export function picked(
-  flow: Flow,
+  given: Flow,
   axis: number,
   places: readonly number[],
   { node, graph }: Call,
 ): Flow {
+  // Some of the steps are features of what has all of them.
+  const flow = given.axes[axis]!.some(isTime) ? graph.build.flattened(given, node) : given;
   const atoms = flow.axes[axis]!;
   asFeatures(atoms, node);
   if (flow.axes.flat().some(({ role }) => role === undefined)) {
