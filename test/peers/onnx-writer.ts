@@ -6,27 +6,41 @@
 
 /**
  * A constant of the graph: `Float32Array` is written as FLOAT, `Int32Array` as INT32,
- * `BigInt64Array` (axes, shapes) as INT64.
+ * `BigInt64Array` (axes, shapes) as INT64, `Uint16Array` as FLOAT16.
  */
 export interface OnnxTensor {
   readonly name: string;
   readonly dims: readonly number[];
-  readonly data: Float32Array | Int32Array | BigInt64Array;
+  readonly data:
+    Float32Array | Float64Array | Int32Array | BigInt64Array | Int8Array | Uint8Array | Uint16Array;
+  /** Whether float32 or int64 elements are a list of numbers, rather than raw bytes. */
+  readonly isList?: boolean;
 }
 
 /**
- * A float32 input of the graph; a string names a dimension that is only known when the model runs.
+ * An input of the graph; a string names a dimension that is only known when the model runs, an
+ * empty one leaves it without a name.
  */
 export interface OnnxInput {
   readonly name: string;
   readonly dims: readonly (number | string)[];
+  /** Default `float`. */
+  readonly type?: keyof typeof DATA_TYPE;
 }
 
 /**
- * Numbers are written as INT, `{ float }` as FLOAT, `Float32Array` as FLOATS, `Int32Array` as INTS.
+ * Numbers are written as INT, `{ float }` as FLOAT, `Float32Array` as FLOATS, `Int32Array` as INTS,
+ * `{ graph }` as a subgraph.
  */
 export type OnnxAttribute =
-  number | string | readonly string[] | { readonly float: number } | Float32Array | Int32Array;
+  | number
+  | string
+  | readonly string[]
+  | { readonly float: number }
+  | { readonly graph: Omit<OnnxGraph, 'opset'> }
+  | { readonly tensor: OnnxTensor }
+  | Float32Array
+  | Int32Array;
 
 export interface OnnxNode {
   readonly opType: string;
@@ -57,8 +71,26 @@ const WIRE_VARINT = 0;
 const WIRE_LENGTH_DELIMITED = 2;
 const WIRE_FIXED32 = 5;
 
-const DATA_TYPE = { float: 1, int32: 6, int64: 7 };
-const ATTRIBUTE_TYPE = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 };
+const DATA_TYPE = {
+  float: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  half: 10,
+  double: 11,
+};
+const ATTRIBUTE_TYPE = {
+  float: 1,
+  int: 2,
+  string: 3,
+  tensor: 4,
+  graph: 5,
+  floats: 6,
+  ints: 7,
+  strings: 8,
+};
 
 const utf8 = new TextEncoder();
 
@@ -105,9 +137,16 @@ class Message {
     return whole;
   }
 
-  /** Seven bits a byte, low ones first; the value is never negative here. */
-  private varint(value: number): this {
+  /** Seven bits a byte, low ones first; a negative one has 64 bits. */
+  varint(value: number): this {
     const bytes: number[] = [];
+    if (value < 0) {
+      for (let rest = BigInt.asUintN(64, BigInt(value)), k = 0; k < 10; k++, rest >>= 7n) {
+        bytes.push(Number(rest & 0x7fn) | (k < 9 ? 0x80 : 0));
+      }
+      this.pieces.push(Uint8Array.from(bytes));
+      return this;
+    }
     for (let rest = value; ; rest = Math.floor(rest / 128)) {
       bytes.push(rest < 128 ? rest : (rest % 128) | 0x80);
       if (rest < 128) break;
@@ -122,14 +161,26 @@ function bytesOf(values: OnnxTensor['data']): Uint8Array {
 }
 
 function dataTypeOf(data: OnnxTensor['data']): number {
-  if (data instanceof Float32Array) return DATA_TYPE.float;
-  return data instanceof Int32Array ? DATA_TYPE.int32 : DATA_TYPE.int64;
+  const { float, double, int32, int8, uint8, half, int64 } = DATA_TYPE;
+  if (data instanceof Float32Array) return float;
+  if (data instanceof Float64Array) return double;
+  if (data instanceof Int32Array) return int32;
+  if (data instanceof Int8Array) return int8;
+  if (data instanceof Uint8Array) return uint8;
+  return data instanceof Uint16Array ? half : int64;
 }
 
 /** TensorProto */
-function tensorMessage({ name, dims, data }: OnnxTensor): Message {
+function tensorMessage({ name, dims, data, isList }: OnnxTensor): Message {
   const message = new Message();
   for (const dim of dims) message.int(1, dim);
+  if (isList && data instanceof Float32Array) {
+    return message.int(2, DATA_TYPE.float).bytes(4, bytesOf(data)).string(8, name);
+  }
+  if (isList && data instanceof BigInt64Array) {
+    for (const item of data) message.int(7, Number(item));
+    return message.int(2, DATA_TYPE.int64).string(8, name);
+  }
   return message.int(2, dataTypeOf(data)).string(8, name).bytes(9, bytesOf(data));
 }
 
@@ -137,13 +188,19 @@ function tensorMessage({ name, dims, data }: OnnxTensor): Message {
  * ValueInfoProto > TypeProto > Tensor > TensorShapeProto > Dimension; without dims the shape is
  * left to inference.
  */
-function valueMessage(name: string, dims?: OnnxInput['dims']): Message {
-  const tensorType = new Message().int(1, DATA_TYPE.float);
+function valueMessage(
+  name: string,
+  dims?: OnnxInput['dims'],
+  type: OnnxInput['type'] = 'float',
+): Message {
+  const tensorType = new Message().int(1, DATA_TYPE[type]);
   if (dims) {
     const shape = new Message();
     for (const dim of dims) {
       const dimension = new Message();
-      shape.message(1, typeof dim === 'string' ? dimension.string(2, dim) : dimension.int(1, dim));
+      if (typeof dim === 'number') dimension.int(1, dim);
+      else if (dim !== '') dimension.string(2, dim);
+      shape.message(1, dimension);
     }
     tensorType.message(2, shape);
   }
@@ -162,6 +219,12 @@ function attributeMessage(name: string, value: OnnxAttribute): Message {
     for (const item of value) message.int(8, item);
     return message.int(20, ATTRIBUTE_TYPE.ints);
   }
+  if ('graph' in value) {
+    return message.message(6, graphMessage(value.graph)).int(20, ATTRIBUTE_TYPE.graph);
+  }
+  if ('tensor' in value) {
+    return message.message(5, tensorMessage(value.tensor)).int(20, ATTRIBUTE_TYPE.tensor);
+  }
   if ('float' in value) return message.float(2, value.float).int(20, ATTRIBUTE_TYPE.float);
   for (const item of value) message.string(9, item);
   return message.int(20, ATTRIBUTE_TYPE.strings);
@@ -178,23 +241,27 @@ function nodeMessage({ opType, inputs, outputs, attributes = {} }: OnnxNode): Me
   );
 }
 
-/** ModelProto */
-export function encodeOnnx(graph: OnnxGraph): Uint8Array {
-  const graphMessage = new Message()
-    .messages(1, graph.nodes.map(nodeMessage))
+/** GraphProto */
+function graphMessage({ nodes, initializers, inputs, outputs }: Omit<OnnxGraph, 'opset'>): Message {
+  return new Message()
+    .messages(1, nodes.map(nodeMessage))
     .string(2, 'recurrent')
-    .messages(5, graph.initializers.map(tensorMessage))
+    .messages(5, initializers.map(tensorMessage))
     .messages(
       11,
-      graph.inputs.map(({ name, dims }) => valueMessage(name, dims)),
+      inputs.map(({ name, dims, type }) => valueMessage(name, dims, type)),
     )
     .messages(
       12,
-      graph.outputs.map((name) => valueMessage(name)),
+      outputs.map((name) => valueMessage(name)),
     );
+}
+
+/** ModelProto */
+export function encodeOnnx(graph: OnnxGraph): Uint8Array {
   return new Message()
     .int(1, IR_VERSION)
-    .message(7, graphMessage)
+    .message(7, graphMessage(graph))
     .message(8, new Message().int(2, graph.opset ?? OPSET))
     .encode();
 }

@@ -6,7 +6,8 @@ import type { Call, Operator, Value } from './call.ts';
 import { numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
-import { asFeatures, isFeature, sizeOf, widthOf } from './flow.ts';
+import type { Dim } from './dims.ts';
+import { Atom, asFeatures, asRows, isFeature, sizeOf, widthOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
 import { arithmetic } from './fold.ts';
 import { Node } from './node.ts';
@@ -35,43 +36,51 @@ export function widened(flow: Flow, like: Flow, call: Call): Flow {
   return wide;
 }
 
+const widthsOf = (flow: Flow): Dim =>
+  productOfDims(flow.held.filter(isFeature).map(({ size }) => size));
+
+const widestOf = (flows: readonly Flow[]): Flow =>
+  flows.reduce((a, b) => (Number(widthsOf(b)) > Number(widthsOf(a)) ? b : a));
+
+/** Axes in an order in which a flow holds its features side by side. */
+function heldOrder({ axes, held }: Flow): number[] {
+  const places = new Map(held.map((atom, k) => [atom, k]));
+  const own = axes.map((_, k) => k).filter((k) => axes[k]!.some(isFeature));
+  const sorted = [...own].sort((a, b) => placeOf(axes[a]!, places) - placeOf(axes[b]!, places));
+  return axes.map((_, k) => (own.includes(k) ? sorted[own.indexOf(k)]! : k));
+}
+
+const placeOf = (axis: Axis, places: ReadonlyMap<Atom, number>): number =>
+  places.get(axis.find(isFeature)!) ?? 0;
+
+/** A layer that joins flows feature by feature. */
 export function join(call: Call, type: string, given: readonly Flow[]): Value[] {
   const { node, graph } = call;
   const { build } = graph;
-  const named = aligned(given, node);
-  const natural = named.map((flow) => build.natural(flow, node));
-  const together = build.together(natural, node);
-  const widths = together.map((flow) => flow.held.filter(isFeature).map(({ size }) => size));
-  const counts = widths.map((sizes_) => productOfDims(sizes_));
-  let flows = together;
-  const known = counts.filter((n) => typeof n === 'number');
-  if (
-    known.length === counts.length &&
-    new Set(known).size > 1 &&
-    !(flows.length === 2 && known.includes(1))
-  ) {
-    flows = together.map((flow) =>
-      together.reduce((wide, like) => widened(wide, like, call), flow),
-    );
-  } else if (known.length === counts.length && new Set(known).size === 1 && known[0] !== 1) {
-    // Equal counts along other axes are no equal features.
-    flows = together.map((flow) =>
-      together.reduce((wide, like) => widened(wide, like, call), flow),
-    );
+  if (given.length > 2 && type !== 'add' && type !== 'multiply')
+    node.refuse('it has more than two inputs');
+  const together = build.together(aligned(given, node), node);
+  const widest = widestOf(together);
+  const order = heldOrder(widest);
+  let flows = together.map((flow) => {
+    return build.natural({ ...flow, axes: order.map((axis) => flow.axes[axis]!) }, node);
+  });
+  const counts = flows.map(widthsOf);
+  const isKnown = counts.every((count) => typeof count === 'number');
+  // A source of one feature stands beside every feature of the other.
+  if (isKnown && !(flows.length === 2 && counts.includes(1))) {
+    flows = flows.map((flow) => flows.reduce((wide, like) => widened(wide, like, call), flow));
   }
-  const order = ['subtract', 'divide', 'average'].includes(type) && flows.length > 2;
-  if (order) node.refuse('it has more than two inputs');
   const { name } = build.add(node, type, {}, flows);
-  const widest = flows.reduce((a, b) =>
-    productOfDims(b.held.filter(isFeature).map(({ size }) => size)) >
-    productOfDims(a.held.filter(isFeature).map(({ size }) => size))
-      ? b
-      : a,
-  );
-  const axes = widest.axes.map((axis, k) =>
-    flows.reduce((a, flow) => (flow.axes[k]!.length > a.length ? flow.axes[k]! : a), axis),
-  );
-  return giving(call, { source: name, rows: widest.rows, axes, held: widest.held });
+  const first = widestOf(flows);
+  const axes = order.map((_, k) => {
+    const at = order.indexOf(k);
+    return flows.reduce((axis, flow) => {
+      const own = flow.axes[at]!;
+      return own.length > axis.length ? own : axis;
+    }, first.axes[at]!);
+  });
+  return giving(call, { source: name, rows: first.rows, axes, held: first.held });
 }
 
 /** The flow and the constant of a node that has both. */
@@ -334,6 +343,10 @@ export const softmax: Operator = (call) => {
   const axis = node.axis(node.int('axis', node.opset >= 13 ? -1 : 1), rank);
   const over = node.opset >= 13 ? flow.axes[axis]! : flow.axes.slice(axis).flat();
   asFeatures(over, node);
+  asRows(
+    flow.axes.flat().filter((atom) => !over.includes(atom) && !isFeature(atom)),
+    node,
+  );
   const others = flow.held.filter((atom) => isFeature(atom) && !over.includes(atom));
   if (others.length) node.refuse('it works on some features of a row alone');
   return activated(call, node.type === 'Softmax' ? 'softmax' : 'logSoftmax');

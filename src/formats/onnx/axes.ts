@@ -13,25 +13,27 @@ export const isTime = ({ role }: Atom): boolean => role === 'time';
 
 /** Atoms of an input whose roles no operator has told: the usual ones. */
 export function settle(flow: Flow, node: Node): void {
-  const atoms = flow.axes.flat();
-  const open = atoms.filter(({ role }) => role === undefined);
-  if (!open.length) return;
-  const [, last] = [open[0], flow.axes.at(-1)!];
-  const isOpen = flow.axes.length < 3 && typeof last[0]?.size === 'string';
-  if (flow.axes.length >= 2 && !isOpen) {
+  const { axes } = flow;
+  const last = axes.at(-1) ?? [];
+  const isOpen = axes.length < 3 && typeof last[0]?.size === 'string';
+  if (axes.length > 1 && !isOpen) {
     const ends = last.filter((atom) => atom.role === undefined && !atom.isRows);
-    if (ends.length) asFeatures(ends, node);
+    asFeatures(ends, node);
   }
-  for (const role of ['batch', 'time'] as const) {
+  const atoms = axes.flat();
+  // A batch of one has no atom.
+  const roles = axes.length > 2 && !axes[0]!.length ? (['time'] as const) : ROW_ROLES;
+  for (const role of roles) {
     if (atoms.some((atom) => atom.role === role)) continue;
     const next = atoms.find((atom) => atom.role === undefined);
-    // A batch of one has no atom.
-    const isBatch = role === 'time' && next && flow.axes[0]!.includes(next);
-    if (next && !isBatch) next.become(role);
-    if (next?.role === 'time') flow.rows.become('step');
+    if (next?.become(role) && role === 'time') flow.rows.become('step');
   }
-  for (const atom of atoms) if (atom.role === undefined) atom.become('features');
+  for (const atom of atoms) {
+    if (atom.role === undefined) asFeatures([atom], node);
+  }
 }
+
+const ROW_ROLES = ['batch', 'time'] as const;
 
 /** A flow whose axis `axis` are the steps that a layer runs over: features become steps. */
 export function asSteps(given: Flow, axis: number, { node, graph }: Call): Flow {
@@ -74,11 +76,13 @@ export function retimed(flow: Flow, [time]: readonly Atom[]): Pick<Flow, 'axes' 
 
 /** Some places of a feature axis, in any order. */
 export function picked(
-  flow: Flow,
+  given: Flow,
   axis: number,
   places: readonly number[],
   { node, graph }: Call,
 ): Flow {
+  // Some of the steps are features of what has all of them.
+  const flow = given.axes[axis]!.some(isTime) ? graph.build.flattened(given, node) : given;
   const atoms = flow.axes[axis]!;
   asFeatures(atoms, node);
   if (flow.axes.flat().some(({ role }) => role === undefined)) {

@@ -204,7 +204,11 @@ export class Builder {
 
   /** The last step, or the mean or maximum of all, as one row. */
   pool(given: Flow, mode: string, node: Node): Flow {
-    const flow = this.ready(given, node);
+    let flow = this.ready(given, node);
+    const from = this.layers.get(flow.source)?.options;
+    // A pool reads a layer, and takes the final output of one that reads backwards.
+    const isTurned = from?.['bidirectional'] === true || from?.['direction'] === 'backward';
+    if (flow.input || isTurned) flow = this.activation(node, 'identity', flow);
     const { kind, outer, input } = flow.rows.first;
     if (kind === undefined) flow.rows.become('step');
     const { name } = this.add(node, 'pool', { mode }, [flow]);
@@ -212,6 +216,15 @@ export class Builder {
     const axes = flow.axes.map((axis) => axis.filter(({ role }) => role !== 'time'));
     const held = flow.held.filter(({ role }) => role !== 'time');
     return { ...flow, ...NO_INPUT, source: name, rows, axes, held };
+  }
+
+  /** The row of the only step there is: of a recurrent layer its last state. */
+  lastRow(flow: Flow, node: Node): Flow {
+    const { type, options } = this.layers.get(flow.source) ?? {};
+    const isState = type === 'lstm' || type === 'gru' || type === 'rnn';
+    if (!isState || options?.['direction'] === 'backward') return this.pool(flow, 'last', node);
+    const rows = new Rows('row', flow.rows.first.input);
+    return { ...flow, ...NO_INPUT, source: `${flow.source}.h`, rows };
   }
 
   /** A flow without steps within a step where there is but one of them. */
@@ -290,6 +303,15 @@ export class Builder {
   /** Brings flows that are joined to the same rows. */
   together(flows: readonly Flow[], node: Node): Flow[] {
     const joined = flows.map((flow) => this.closed(this.ready(flow, node), node));
+    const inner = new Set(
+      joined.flatMap(({ rows }) => (rows.kind === 'inner' ? [rows.first] : [])),
+    );
+    const isMixed = inner.size > 0 && joined.some(({ rows }) => rows.kind !== 'inner');
+    if (inner.size > 1 || isMixed) {
+      for (const [k, flow] of joined.entries()) {
+        if (flow.rows.kind === 'inner') joined[k] = this.flattened(flow, node);
+      }
+    }
     const kinds = (): Set<unknown> => new Set(joined.map(({ rows }) => rows.kind));
     const open = joined.filter(({ rows }) => rows.kind === undefined);
     const known = joined.find(({ rows }) => rows.kind !== undefined && rows.kind !== 'inner');
@@ -297,7 +319,7 @@ export class Builder {
     if (kinds().size > 1) {
       for (const [k, flow] of joined.entries()) {
         const hasTime = flow.axes.flat().some(({ role }) => role === 'time');
-        if (flow.rows.kind === 'step' && !hasTime) joined[k] = this.pool(flow, 'last', node);
+        if (flow.rows.kind === 'step' && !hasTime) joined[k] = this.lastRow(flow, node);
       }
     }
     if (kinds().size > 1) {

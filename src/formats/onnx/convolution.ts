@@ -3,8 +3,10 @@ import { asBatch, asSteps, retimed } from './axes.ts';
 import { constantAt, flowAt, giving, numbersAt } from './call.ts';
 import type { Call, Operator } from './call.ts';
 import { floatsOf } from './constants.ts';
+import { linear } from './linear.ts';
+import type { Constant } from './constants.ts';
 import type { Dim } from './dims.ts';
-import { asFeatures, axisOf, isFeature, sizeOf, widthOf } from './flow.ts';
+import { Rows, asFeatures, axisOf, isFeature, sizeOf, widthOf } from './flow.ts';
 import type { Flow } from './flow.ts';
 import { Node } from './node.ts';
 
@@ -104,7 +106,10 @@ function after(flow: Flow, source: string, axis: number, size: Dim): Flow {
         axes: flow.axes.map((each, k) => (k === axis ? made : each)),
         held: [...made, ...flow.held],
       };
-  return { ...rest, source, ...changed };
+  const { rows } = flow;
+  const other =
+    rows.kind === 'inner' ? new Rows('inner', rows.first.input, rows.first.outer) : rows;
+  return { ...rest, source, rows: other, ...changed };
 }
 
 const paddingOf = (left: number, right: number, span: number): unknown => {
@@ -117,6 +122,12 @@ export const convolution: Operator = (call) => {
   const { build } = graph;
   const W = constantAt(call, 1, 'its weight') ?? node.refuse('it has no weight');
   const kernels = W.dims.slice(2);
+  const isPlain = !['strides', 'pads'].some((name) =>
+    node.ints(name)?.some((n) => n !== Number(name === 'strides')),
+  );
+  if (isPlain && kernels.every((size) => size === 1) && node.int('group', 1) === 1) {
+    return pointwise(call, W);
+  }
   const window = windowOf(call, kernels, true);
   const { kernel, stride, dilation, axis } = window;
   const groups = node.int('group', 1);
@@ -148,6 +159,14 @@ export const convolution: Operator = (call) => {
   });
   return giving(call, withChannels(after(flow, name, axis, made), outputs));
 };
+
+/** A convolution that sees one step alone is a product. */
+function pointwise(call: Call, W: Constant): ReturnType<Operator> {
+  const [outputs, inputs] = W.dims as [number, number];
+  const bias = constantAt(call, 2, 'its bias');
+  const at = (o: number, i: number): number => W.data[o * inputs + i] as number;
+  return linear(call, flowAt(call, 0), 1, outputs, inputs, at, bias && floatsOf(bias));
+}
 
 /** A flow with other features, along its axis of channels. */
 function withChannels(flow: Flow, count: number): Flow {

@@ -6,7 +6,7 @@ import { constantOf, isFloatType, numbersOf, scalar } from './constants.ts';
 import type { Constant, ExternalData } from './constants.ts';
 import { Names } from './dims.ts';
 import { GraphInput, axisOf } from './flow.ts';
-import type { Flow } from './flow.ts';
+import type { Flow, Role } from './flow.ts';
 import { Node, Refusal } from './node.ts';
 import { OPERATORS } from './operators.ts';
 import { readGraphProto } from './proto.ts';
@@ -30,13 +30,51 @@ export interface Given {
   readonly bytes: number;
   /** Version of the operators. */
   readonly opset: number;
+  /** What the axes of inputs are, where that is tried; operators tell it where absent. */
+  readonly layout?: readonly Role[];
+}
+
+/** The names of a graph or a branch, which sees those around it. */
+class Scope {
+  readonly #values = new Map<string, Value>();
+  readonly #tensors: ReadonlyMap<string, TensorProto>;
+  readonly #read: (tensor: TensorProto) => Constant;
+  readonly #outer: Scope | undefined;
+
+  constructor(
+    tensors: readonly TensorProto[],
+    read: (tensor: TensorProto) => Constant,
+    outer?: Scope,
+  ) {
+    this.#tensors = new Map(tensors.map((tensor) => [tensor.name ?? '', tensor]));
+    this.#read = read;
+    this.#outer = outer;
+  }
+
+  /** An initializer is read when something needs it. */
+  get(name: string): Value | undefined {
+    const known = this.#values.get(name);
+    if (known) return known;
+    const tensor = this.#tensors.get(name);
+    if (!tensor) return this.#outer?.get(name);
+    const value = { constant: this.#read(tensor) };
+    this.#values.set(name, value);
+    return value;
+  }
+
+  set(name: string, value: Value): void {
+    if (this.#values.has(name) || this.#tensors.has(name)) {
+      damaged(`"${shorten(name)}" is there twice`);
+    }
+    this.#values.set(name, value);
+  }
 }
 
 export class Graph implements Context {
   readonly names: Names = new Names();
   readonly build: Builder;
   readonly given: Given;
-  readonly values: Map<string, Value> = new Map();
+  readonly #scope: Scope;
   readonly inputs: Map<string, GraphInput> = new Map();
   readonly problems: Map<string, string[]> = new Map();
   /** Inputs that are initial states, and of which layers. */
@@ -56,11 +94,23 @@ export class Graph implements Context {
     this.build = new Builder([...inputs, ...outputs], take);
     if (graph.sparse.length) damaged('sparse tensors are not supported');
     const known = new Set(graph.initializers.map(({ name = '' }) => name));
+    const initializers = graph.initializers.filter(({ name = '' }) => !given.set.has(name));
+    this.#scope = this.#scopeOf({ initializers });
     for (const input of graph.inputs) {
-      if (!known.has(input.name ?? '')) this.#input(input);
+      const { name = '' } = input;
+      if (!known.has(name) || given.set.has(name)) this.#input(input);
     }
     this.#countUses(graph);
-    this.run(graph, this.values, 0);
+    this.#run(graph, this.#scope, 0);
+  }
+
+  #scopeOf({ initializers }: Pick<GraphProto, 'initializers'>, outer?: Scope): Scope {
+    return new Scope(initializers, (tensor) => this.constantOf(tensor), outer);
+  }
+
+  /** What a name of the graph stands for. */
+  valueOf(name: string): Value | undefined {
+    return this.#scope.get(name);
   }
 
   constantOf(tensor: TensorProto): Constant {
@@ -116,58 +166,49 @@ export class Graph implements Context {
     const { set, dims: known } = this.given;
     const fixed = set.get(name);
     if (fixed) {
-      this.values.set(name, { constant: fixed });
+      this.#scope.set(name, { constant: fixed });
       return;
     }
     const { element = 1, shape } = type?.tensor ?? {};
     if (!shape) {
       this.problems.set(name, [`the input "${shorten(name)}": the file says no shape of it`]);
-      this.values.set(name, UNKNOWN);
+      this.#scope.set(name, UNKNOWN);
       return;
     }
     if (shape.dims.length > 8) damaged(`the input "${shorten(name)}" has too many dimensions`);
     const axes = shape.dims.map(({ value, name: symbol }, axis): ReturnType<typeof axisOf> => {
       const plain = symbol ? this.names.of(symbol) : `${this.names.of(name)}.${axis}`;
-      const size = value !== undefined && value > 0 ? value : (known.get(symbol ?? '') ?? plain);
+      const size =
+        value !== undefined && value > 0
+          ? value
+          : (known.get(symbol || `${name}.${axis}`) ?? plain);
       return axisOf(size);
     });
-    const input = new GraphInput(name, axes, isFloatType(element));
+    const { layout } = this.given;
+    const isFloat = isFloatType(element);
+    if (layout && (axes.length > 2 || !isFloat)) {
+      for (const [axis, atoms] of axes.entries()) atoms[0]?.become(layout[axis] ?? 'features');
+    }
+    const input = new GraphInput(name, axes, isFloat);
     this.inputs.set(name, input);
     const flow = { source: name, rows: input.rows, axes, held: axes.flat(), input };
-    this.values.set(name, { flow });
+    this.#scope.set(name, { flow });
   }
 
   /** Runs the nodes of a graph; `scope` has what they may read. */
-  run(graph: GraphProto, scope: Map<string, Value>, depth: number): void {
-    const lazy = new Map(graph.initializers.map((tensor) => [tensor.name ?? '', tensor]));
-    const valueOf = (name: string): Value | undefined => {
-      const known = scope.get(name);
-      if (known) return known;
-      const tensor = lazy.get(name);
-      if (!tensor) return undefined;
-      const value = { constant: constantOf(tensor, this.given.data) };
-      scope.set(name, value);
-      return value;
-    };
-    for (const proto of graph.nodes) {
-      this.#runNode(proto, scope, valueOf, depth);
-    }
+  #run(graph: GraphProto, scope: Scope, depth: number): void {
+    for (const proto of graph.nodes) this.#runNode(proto, scope, depth);
     for (const { name = '' } of graph.outputs) {
-      if (!valueOf(name)) damaged(`no node gives the output "${shorten(name)}"`);
+      if (!scope.get(name)) damaged(`no node gives the output "${shorten(name)}"`);
     }
   }
 
-  #runNode(
-    proto: NodeProto,
-    scope: Map<string, Value>,
-    valueOf: (name: string) => Value | undefined,
-    depth: number,
-  ): void {
+  #runNode(proto: NodeProto, scope: Scope, depth: number): void {
     const node = new Node(proto, this.given.opset);
     const inputs = node.inputs.map((name) => {
       if (name === '') return undefined;
       return (
-        valueOf(name) ??
+        scope.get(name) ??
         damaged(`"${shorten(node.name)}" reads "${shorten(name)}" before it is there`)
       );
     });
@@ -186,7 +227,6 @@ export class Graph implements Context {
     }
     for (const [k, name] of node.outputs.entries()) {
       if (name === '') continue;
-      if (scope.has(name)) damaged(`"${shorten(name)}" is there twice`);
       scope.set(name, made[k] ?? UNKNOWN);
     }
   }
@@ -195,7 +235,7 @@ export class Graph implements Context {
     proto: NodeProto,
     node: Node,
     inputs: readonly (Value | undefined)[],
-    scope: Map<string, Value>,
+    scope: Scope,
     depth: number,
   ): readonly (Value | undefined)[] {
     const { domain = '' } = proto;
@@ -219,7 +259,7 @@ export class Graph implements Context {
   #branch(
     node: Node,
     [condition]: readonly (Value | undefined)[],
-    scope: Map<string, Value>,
+    scope: Scope,
     depth: number,
   ): Value[] {
     const number = condition && 'constant' in condition && numbersOf(condition.constant)?.[0];
@@ -232,8 +272,8 @@ export class Graph implements Context {
     const bytes = node.get(number ? 'then_branch' : 'else_branch')?.graph;
     if (!bytes) node.refuse('it has no branch');
     const graph = readGraphProto(bytes, this.given.allowance);
-    const inner = new Scope(scope);
-    this.run(graph, inner, depth + 1);
+    const inner = this.#scopeOf(graph, scope);
+    this.#run(graph, inner, depth + 1);
     return graph.outputs.map(({ name = '' }) => inner.get(name)!);
   }
 
@@ -249,20 +289,6 @@ export class Graph implements Context {
     if (node.has('value_float')) return scalar(node.float('value_float', 0), true);
     if (node.has('value_int')) return scalar(node.int('value_int', 0));
     return node.refuse('it has no value that is supported');
-  }
-}
-
-/** Names of a branch, which sees those around it. */
-class Scope extends Map<string, Value> {
-  readonly #outer: Map<string, Value>;
-
-  constructor(outer: Map<string, Value>) {
-    super();
-    this.#outer = outer;
-  }
-
-  override get(name: string): Value | undefined {
-    return super.get(name) ?? this.#outer.get(name);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Operators that are layers: products, norms and reductions. */
 import { join } from './arithmetic.ts';
-import { isTime, perFeature, picked, settle, wholeRow } from './axes.ts';
+import { isTime, perFeature, picked, settle } from './axes.ts';
 import {
   constantAt,
   dimsOfValue,
@@ -11,44 +11,15 @@ import {
   pass,
   unknownSize,
 } from './call.ts';
-import type { Call, Operator, Value } from './call.ts';
+import type { Call, Operator } from './call.ts';
 import { countOf, floatsOf, sizes } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { multiply } from './dims.ts';
 import type { Dim } from './dims.ts';
-import { Atom, asFeatures, asRows, axisOf, isFeature, sizeOf, widthOf } from './flow.ts';
+import { Atom, asFeatures, asRows, isFeature, sizeOf, widthOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
 import { arithmetic, expanded, product, reshaped, transposed } from './fold.ts';
-
-/** A product with a matrix [I, O] of constants, given by its rows for each output. */
-function linear(
-  call: Call,
-  given: Flow,
-  axis: number,
-  outputs: number,
-  inputs: number,
-  weightAt: (o: number, i: number) => number,
-  bias?: Float32Array,
-): Value[] {
-  const { node, graph } = call;
-  const { flow, places } = wholeRow(given, axis, call);
-  if (places.length !== inputs)
-    node.refuse(`its matrix has ${inputs} rows, and its input ${places.length} features`);
-  graph.take(outputs * inputs);
-  const data = new Float32Array(outputs * inputs);
-  for (let o = 0; o < outputs; o++) {
-    for (let i = 0; i < inputs; i++) data[o * inputs + places[i]!] = weightAt(o, i);
-  }
-  const options = { outFeatures: outputs, ...(!bias && { bias: false }) };
-  const { name } = graph.build.add(node, 'linear', options, [flow], {
-    weight: { shape: [outputs, inputs], data },
-    bias: bias && { shape: [outputs], data: bias },
-  });
-  const made = axisOf(outputs, 'features');
-  const axes = flow.axes.map((each_, k) => (k === axis ? made : each_));
-  const rows = flow.held.filter((atom) => !isFeature(atom));
-  return giving(call, { source: name, rows: flow.rows, axes, held: [...rows, ...made] });
-}
+import { linear } from './linear.ts';
 
 export const matMul: Operator = (call) => {
   const { node, graph, inputs } = call;
@@ -139,6 +110,12 @@ export const reduce: Operator = (call) => {
   const atoms = flow.axes.filter((_, k) => isIn(k)).flat();
   if (atoms.some(({ role }) => role === undefined)) settle(flow, node);
   const features = atoms.filter(isFeature);
+  if (features.length) {
+    asRows(
+      flow.axes.flat().filter((atom) => !isFeature(atom)),
+      node,
+    );
+  }
   const isSquared = node.type === 'ReduceL2' || node.type === 'ReduceSumSquare';
   const type = isSquared ? 'ReduceSum' : node.type;
   if (atoms.some(({ role }) => role === 'batch')) node.refuse('it works on the whole batch');

@@ -17,7 +17,7 @@ import { countOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
 import { isFeature } from './flow.ts';
-import type { Axis, Flow, GraphInput } from './flow.ts';
+import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
 import { Node, Refusal } from './node.ts';
 
@@ -63,17 +63,48 @@ export function readOnnx(
     data.set(name, asBytes(file));
     size += data.get(name)!.length;
   }
-  const take = counter(size);
-  const all = { dims, set, data, allowance, bytes: bytes.length, opset };
-  const graph = new Graph(model.graph, all, take);
-  const imported = assembled(model, graph, opset);
+  const all = { dims, set, data, bytes: bytes.length, opset };
+  return firstOf(LAYOUTS, (layout) => {
+    const allowed = { allowance: new Allowance(bytes.length), ...(layout && { layout }) };
+    const graph = new Graph(model.graph, { ...all, ...allowed }, counter(size));
+    return checked(assembled(model, graph, opset));
+  });
+}
+
+/**
+ * What the axes of inputs may be: first what the first operator that asks takes them for, then each
+ * usual order.
+ */
+const LAYOUTS: readonly (readonly Role[] | undefined)[] = [
+  undefined,
+  ['batch', 'time', 'features'],
+  ['time', 'batch', 'features'],
+  ['batch', 'features', 'time'],
+];
+
+/** The first that is supported; where none is, the error of the first. */
+function firstOf<T, R>(list: readonly T[], of: (one: T) => R): R {
+  let first: unknown;
+  for (const one of list) {
+    try {
+      return of(one);
+    } catch (error) {
+      if (!(error instanceof GatefoldError) || error.code !== 'ERR_UNSUPPORTED') throw error;
+      first ??= error;
+    }
+  }
+  throw first;
+}
+
+/** Refuses what is no model before an engine takes any memory. */
+function checked(imported: ImportedModel): ImportedModel {
   try {
     checkImported(imported);
+    return imported;
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
     throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be built: ${error.message}`);
   }
-  return imported;
 }
 
 /** The model of a `.onnx` file. */
@@ -165,7 +196,7 @@ function assembled(
 ): ImportedModel {
   const outputs = new Map<string, Flow>();
   for (const { name = '' } of proto.outputs) {
-    const value = graph.values.get(name);
+    const value = graph.valueOf(name);
     if (!value || 'unknown' in value) continue;
     if ('flow' in value) outputs.set(name, value.flow);
     else graph.problems.set(name, [`output "${shorten(name)}": it depends on no input`]);

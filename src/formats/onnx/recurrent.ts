@@ -312,5 +312,8 @@ export const recurrent: Operator = (call) => {
     },
   });
   layer.owner = node.outputs[0] ?? '';
-  return [{ flow: Y }, last('h'), last('c')];
+  // Of a single step the last state is the output.
+  const isOne = time.length === 0 && flow.rows.kind === 'step' && way !== 'reverse';
+  const single = { flow: { ...Y, axes: isBatchFirst ? [batch, D, H] : [D, batch, H] } };
+  return [{ flow: Y }, isOne ? single : last('h'), last('c')];
 };

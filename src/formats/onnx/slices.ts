@@ -58,7 +58,11 @@ function sliceFlow(
     if (range.count === size && step === 1) return flow;
     if (range.count < 1) node.refuse('it leaves nothing');
     if (atoms.some((atom) => atom.role === undefined)) settleSlice(flow, atoms, node);
-    if (!atoms.some(isTime)) {
+    const isWithin = flow.rows.kind === 'inner' && (range.count > 1 || range.from < size - 1);
+    if (!atoms.some(isTime) || isWithin || range.step !== 1) {
+      if (range.step === -1 && range.count === size && atoms.length === 1 && isTime(atoms[0]!)) {
+        return graph.build.map(node, 'reverse', {}, flow);
+      }
       const places = Array.from({ length: range.count }, (_, k) => range.from + k * step);
       return picked(flow, axis, places, call);
     }
@@ -67,7 +71,6 @@ function sliceFlow(
       const isLast = range.from - size >= -1 - range.from;
       return stepAt(flow, isLast ? range.from - size : range.from, call);
     }
-    if (step === -1 && range.count === size) return graph.build.map(node, 'reverse', {}, flow);
     return cutSteps(flow, range, size, call);
   }
   if (start === 0 && end >= 2 ** 31 - 1 && step === 1) return flow;
@@ -229,19 +232,16 @@ export const concat: Operator = (call) => {
     return [{ constant: full.length > 1 ? joined(full, axis, graph) : (full[0] ?? constants[0]!) }];
   }
   if (constants.length) return padded(call, axis, rank);
-  const flows = call.inputs.map((_, k) => flowAt(call, k));
-  if (flows.length === 1) return pass(call);
+  if (call.inputs.length === 1) return pass(call);
+  const flows = call.inputs.map((_, k) => {
+    const flow = flowAt(call, k);
+    return flow.axes[axis]!.some(isTime) ? build.flattened(flow, node) : flow;
+  });
   for (const flow of flows) asFeatures(flow.axes[axis]!, node);
-  const others = aligned(
-    flows.map((flow) => ({ ...flow, axes: flow.axes.map((each, k) => (k === axis ? [] : each)) })),
-    node,
-    true,
-  );
-  void others;
-  const ready = build.together(
-    flows.map((flow) => build.natural(flow, node)),
-    node,
-  );
+  // The axis that is joined may differ, all others are the same.
+  const rest = (flow: Flow): Flow => ({ ...flow, axes: flow.axes.filter((_, k) => k !== axis) });
+  aligned(flows.map(rest), node);
+  const ready = build.together(flows, node).map((flow) => build.natural(flow, node));
   const { name } = build.add(node, 'concat', {}, ready);
   const lengths = ready.map((flow) => sizeOf(flow.axes[axis]!) as number);
   const total = lengths.reduce((a, b) => a + b, 0);

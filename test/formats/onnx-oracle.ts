@@ -1,0 +1,46 @@
+/** Reads generated graphs, and compares them with onnxruntime-web. */
+import * as ort from 'onnxruntime-web';
+import { readOnnx } from '../../src/formats/onnx.ts';
+import { build } from '../../src/formats/shared/imported.ts';
+import type { Engine } from '../../src/hosts/default.ts';
+import { encodeOnnx } from '../peers/onnx-writer.ts';
+import '../peers/onnxruntime.ts';
+import { turn } from './onnx-cases.ts';
+import type { OnnxCase } from './onnx-cases.ts';
+import { runImported, worstOf } from './onnx-run.ts';
+import type { OnnxArray } from './onnx-run.ts';
+
+/** What onnxruntime makes of a graph. */
+export async function oracle(bytes: Uint8Array, inputs: OnnxCase['inputs']): Promise<OnnxArray[]> {
+  const session = await ort.InferenceSession.create(bytes, {
+    executionProviders: ['wasm'],
+    logSeverityLevel: 3,
+  });
+  const feeds: Record<string, ort.Tensor> = {};
+  for (const { name, shape, data, type = 'float' } of inputs) {
+    feeds[name] =
+      type === 'int64'
+        ? new ort.Tensor('int64', BigInt64Array.from(Array.from(data, BigInt)), shape)
+        : type === 'int32'
+          ? new ort.Tensor('int32', Int32Array.from(data), shape)
+          : new ort.Tensor('float32', Float32Array.from(data), shape);
+  }
+  const results = await session.run(feeds);
+  await session.release();
+  return Object.entries(results).map(([name, { dims, data }]) => {
+    return { name, shape: dims, data: data as Float32Array };
+  });
+}
+
+/** The largest difference from onnxruntime; throws where the graph is refused. */
+export async function difference(engine: Engine, given: OnnxCase): Promise<number> {
+  const { graph, inputs, theirs = { graph, inputs }, turned } = given;
+  const expected = await oracle(encodeOnnx(theirs.graph), theirs.inputs);
+  const model = build(engine, readOnnx(encodeOnnx(graph)));
+  try {
+    const wanted = expected.map((one) => (turned ? turn(one, turned[one.name]!) : one));
+    return worstOf(model, runImported(model, inputs), wanted, inputs);
+  } finally {
+    model.dispose();
+  }
+}
