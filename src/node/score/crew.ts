@@ -27,9 +27,10 @@ export async function sharedModel(
   if (simd === 'auto') allowRelaxed();
   const wide = fastLane && enableFastLane().enabled;
   const module = wasmBytes({ simd });
-  const none = (): never => {
+  const create = (): never => {
     throw new GatefoldError('ERR_STATE', 'an engine of one thread has no workers');
   };
+  const none = [{ from: 'nothing', create }];
   const engine = await TeamEngine.start({ module, maxBytes: MAX_BYTES, wide }, 1, none);
   try {
     return load(engine);

@@ -1,11 +1,11 @@
 /** Results of many sequences: batches of similar lengths, over all cores. */
 
+import { availableParallelism } from 'node:os';
 import { checkFlag, checkInteger, checkNumber, readOptions, show } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Inputs } from '../../base/tensor.ts';
 import { storeOf } from '../../model/model.ts';
 import type { Model } from '../../model/model.ts';
-import { coresOf } from '../../threads/team.ts';
 import { Packer, runPacked } from './batch.ts';
 import type { Packed, Sequence } from './batch.ts';
 import { copyShared, hire } from './crew.ts';
@@ -153,7 +153,7 @@ function checked<R>(options: ScoreOptions<R>, start: () => PoolWorker): Settings
     worker: start,
     ...given,
     input: given.input ?? ((record) => record as Inputs),
-    workers: checkInteger('workers', given.workers ?? coresOf(), 0, 1024),
+    workers: checkInteger('workers', given.workers ?? availableParallelism(), 0, 1024),
     batch: checkInteger('batch', given.batch ?? 32, 1, 65_536),
     ordered: checkFlag('ordered', given.ordered, true),
     fastLane: checkFlag('fastLane', given.fastLane, true),
