@@ -1,7 +1,7 @@
 /**
- * Kernels for edge runtimes of the `?module` convention (Vercel, Nitro): the baseline ones only, for
- * an import that does not validate ends the whole program, and `next dev` on Node 20 would refuse
- * relaxed SIMD.
+ * Kernels for edge runtimes of the `?module` convention (Vercel, Nitro): the baseline ones only,
+ * for an import that does not validate ends the whole program, and `next dev` on Node 20 would
+ * refuse relaxed SIMD.
  */
 
 import baseline from '../wasm/gatefold.wasm?module';

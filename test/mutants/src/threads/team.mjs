@@ -1,5 +1,5 @@
 export const mutants = {
-  'any message of a worker says that it is ready': [['if (message !== task.number) return;', '']],
+  'any message of a worker says that it is ready': [['if (said !== number) return;', '']],
   'a call that failed in a thread is one that did not': [
     [
       'if (this.#seat.lead(CALLS[index]!.call, run)) return;',
