@@ -1,13 +1,11 @@
 /** Operators of each number by itself, of two tensors, and of a row. */
 import type { RowActivation } from '../../ops/activations.ts';
-import { aligned, perFeature, picked } from './axes.ts';
+import { aligned, heldOrder, perFeature, picked, unmixed, widestOf, widthsOf } from './axes.ts';
 import { constantAt, flowAt, fusable, giving, isConstant, pass, unknownSize } from './call.ts';
 import type { Call, Operator, Value } from './call.ts';
 import { numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
-import { productOfDims } from './dims.ts';
-import type { Dim } from './dims.ts';
-import { Atom, asFeatures, asRows, isFeature, sizeOf, widthOf } from './flow.ts';
+import { asFeatures, asRows, isFeature, sizeOf, widthOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
 import { arithmetic } from './fold.ts';
 import { Node } from './node.ts';
@@ -36,30 +34,13 @@ export function widened(flow: Flow, like: Flow, call: Call): Flow {
   return wide;
 }
 
-const widthsOf = (flow: Flow): Dim =>
-  productOfDims(flow.held.filter(isFeature).map(({ size }) => size));
-
-const widestOf = (flows: readonly Flow[]): Flow =>
-  flows.reduce((a, b) => (Number(widthsOf(b)) > Number(widthsOf(a)) ? b : a));
-
-/** Axes in an order in which a flow holds its features side by side. */
-function heldOrder({ axes, held }: Flow): number[] {
-  const places = new Map(held.map((atom, k) => [atom, k]));
-  const own = axes.map((_, k) => k).filter((k) => axes[k]!.some(isFeature));
-  const sorted = [...own].sort((a, b) => placeOf(axes[a]!, places) - placeOf(axes[b]!, places));
-  return axes.map((_, k) => (own.includes(k) ? sorted[own.indexOf(k)]! : k));
-}
-
-const placeOf = (axis: Axis, places: ReadonlyMap<Atom, number>): number =>
-  places.get(axis.find(isFeature)!) ?? 0;
-
 /** A layer that joins flows feature by feature. */
 export function join(call: Call, type: string, given: readonly Flow[]): Value[] {
   const { node, graph } = call;
   const { build } = graph;
   if (given.length > 2 && type !== 'add' && type !== 'multiply')
     node.refuse('it has more than two inputs');
-  const together = build.together(aligned(given, node), node);
+  const together = build.together(aligned(unmixed(given, call), call), node);
   const widest = widestOf(together);
   const order = heldOrder(widest);
   let flows = together.map((flow) => {

@@ -4,6 +4,7 @@ import type { Call } from './call.ts';
 import { floatsOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
+import type { Dim } from './dims.ts';
 import { Atom, asFeatures, asRows, axisOf, isFeature, sizeOf, widthOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
 import { expanded } from './fold.ts';
@@ -115,10 +116,24 @@ export function picked(
   return { ...graph.build.features(naturally, map, held, node), axes };
 }
 
-/** Axes of one rank, and atoms that are the same joined; rows of what is smaller stay. */
-export function aligned(flows: readonly Flow[], node: Node, isLoose = false): Flow[] {
+/** Flows of one rank: steps of one that are features of another are features of both. */
+export function unmixed(flows: readonly Flow[], { node, graph }: Call): Flow[] {
   const rank = Math.max(...flows.map(({ axes }) => axes.length));
-  const all = flows.map((flow) => {
+  const hasFeatures = (at: number): boolean =>
+    flows.some(({ axes }) => axes[at - rank + axes.length]?.some(isFeature));
+  return flows.map((flow) => {
+    const { length } = flow.axes;
+    const isMixed = flow.axes.some(
+      (axis, k) => axis.some(isTime) && hasFeatures(k + rank - length),
+    );
+    return isMixed ? graph.build.flattened(flow, node) : flow;
+  });
+}
+
+/** Axes of one rank, and atoms that are the same joined; rows of what is smaller stay. */
+export function aligned(flows: readonly Flow[], { node }: Call): Flow[] {
+  const rank = Math.max(...flows.map(({ axes }) => axes.length));
+  const all = flows.map((flow): Flow => {
     const more = Array.from({ length: rank - flow.axes.length }, (): Axis => []);
     return { ...flow, axes: [...more, ...flow.axes] };
   });
@@ -134,7 +149,7 @@ export function aligned(flows: readonly Flow[], node: Node, isLoose = false): Fl
         node.refuse(`it joins axes of ${a.size} and ${b.size} that are not the same`);
       }
       const [left, right] = [first!, other].map((axis) => axis.filter((atom) => !isFeature(atom)));
-      if (left!.length !== right!.length && !isLoose) node.refuse('it joins steps and features');
+      if (left!.length !== right!.length) node.refuse('it joins steps and features');
       for (const [j, atom] of left!.entries())
         if (right![j] && !atom.join(right![j])) node.refuse('it joins steps and the batch');
     }
@@ -180,3 +195,21 @@ export function wholeRow(flow: Flow, axis: number, call: Call): { flow: Flow; pl
   for (const [k, each_] of own.axes.entries()) if (k !== axis) asRows(each_, node);
   return { flow: own, places: build.order(own, node) };
 }
+
+/** Features of a row. */
+export const widthsOf = (flow: Flow): Dim =>
+  productOfDims(flow.held.filter(isFeature).map(({ size }) => size));
+
+export const widestOf = (flows: readonly Flow[]): Flow =>
+  flows.reduce((a, b) => (Number(widthsOf(b)) > Number(widthsOf(a)) ? b : a));
+
+/** Axes in an order in which a flow holds its features side by side. */
+export function heldOrder({ axes, held }: Flow): number[] {
+  const places = new Map(held.map((atom, k) => [atom, k]));
+  const own = axes.map((_, k) => k).filter((k) => axes[k]!.some(isFeature));
+  const sorted = [...own].sort((a, b) => placeOf(axes[a]!, places) - placeOf(axes[b]!, places));
+  return axes.map((_, k) => (own.includes(k) ? sorted[own.indexOf(k)]! : k));
+}
+
+const placeOf = (axis: Axis, places: ReadonlyMap<Atom, number>): number =>
+  places.get(axis.find(isFeature)!) ?? 0;

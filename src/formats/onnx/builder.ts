@@ -28,6 +28,7 @@ const NO_INPUT = { input: undefined, pad: undefined } as unknown as object;
 export class Builder {
   readonly layers: Map<string, Layer> = new Map();
   readonly #names: Set<string>;
+  readonly #inner = new Map<Rows, Map<number, Rows>>();
   /** Counts elements that are made, and refuses too many. */
   readonly #take: (elements: number) => void;
 
@@ -296,8 +297,17 @@ export class Builder {
         : axis,
     );
     const held = flow.held.filter((atom) => !atoms.includes(atom));
-    const inside = new Rows('inner', rows.first.input, rows);
+    const inside = this.#within(rows.first, steps);
     return { ...flow, ...NO_INPUT, source: name, rows: inside, axes, held: [...made, ...held] };
+  }
+
+  /** So many steps within the steps of some rows: the same for all that have them. */
+  #within(outer: Rows, steps: number): Rows {
+    const known = this.#inner.get(outer) ?? new Map<number, Rows>();
+    this.#inner.set(outer, known);
+    const rows = known.get(steps) ?? new Rows('inner', outer.input, outer);
+    known.set(steps, rows);
+    return rows;
   }
 
   /** Brings flows that are joined to the same rows. */

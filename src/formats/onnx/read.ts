@@ -308,9 +308,9 @@ function settleInput(input: GraphInput): void {
 function finished(graph: Graph, name: string, flow: Flow): Flow {
   const node = place(name);
   const { build: builder } = graph;
-  const closed = builder.natural(builder.closed(flow, node), node);
-  if (closed.rows.kind === 'inner') return builder.flattened(closed, node);
-  return closed;
+  const closed = builder.closed(flow, node);
+  const whole = closed.rows.kind === 'inner' ? builder.flattened(closed, node) : closed;
+  return builder.natural(whole, node);
 }
 
 const readsOf = ({ inputs, options }: Layer): string[] => {

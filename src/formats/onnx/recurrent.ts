@@ -264,6 +264,13 @@ export const recurrent: Operator = (call) => {
   if (time.some(({ role }) => role !== 'time')) node.refuse('its steps are more than one axis');
   flow = build.natural(flow, node);
   takeLengths(call, flow, timeAxis);
+  const { outer } = flow.rows.first;
+  const isGiven = [5, 6].some((k) => call.inputs[k] && 'flow' in call.inputs[k]);
+  if (outer && isGiven) {
+    // A state that is given is that of the sequence, whose steps these are.
+    outer.become('row');
+    if (outer.kind !== 'row') node.refuse('it begins each step with a state that is given');
+  }
 
   const inputForget = type === 'LSTM' && node.int('input_forget', 0) !== 0;
   const activations = activationsOf(node, type, directions);

@@ -1,5 +1,5 @@
 /** Operators that take parts of axes, or join them. */
-import { aligned, isTime, picked, retimed, settle } from './axes.ts';
+import { aligned, heldOrder, isTime, picked, retimed, settle, unmixed, widestOf } from './axes.ts';
 import {
   byKind,
   constantAt,
@@ -233,15 +233,36 @@ export const concat: Operator = (call) => {
   }
   if (constants.length) return padded(call, axis, rank);
   if (call.inputs.length === 1) return pass(call);
-  const flows = call.inputs.map((_, k) => {
+  const given = call.inputs.map((_, k) => {
     const flow = flowAt(call, k);
     return flow.axes[axis]!.some(isTime) ? build.flattened(flow, node) : flow;
   });
+  const flows = unmixed(given, call);
   for (const flow of flows) asFeatures(flow.axes[axis]!, node);
   // The axis that is joined may differ, all others are the same.
   const rest = (flow: Flow): Flow => ({ ...flow, axes: flow.axes.filter((_, k) => k !== axis) });
-  aligned(flows.map(rest), node);
-  const ready = build.together(flows, node).map((flow) => build.natural(flow, node));
+  aligned(flows.map(rest), call);
+  const together = build.together(flows, node);
+  const order = heldOrder(widestOf(together));
+  const turned = together.map((flow) => ({ ...flow, axes: order.map((k) => flow.axes[k]!) }));
+  const joined_ = concatenated(turned, order.indexOf(axis), call);
+  return giving(call, { ...joined_, axes: order.map((_, k) => joined_.axes[order.indexOf(k)]!) });
+};
+
+/** Features of flows side by side, along an axis of those that all hold in one order. */
+function concatenated(flows: readonly Flow[], axis: number, call: Call): Flow {
+  const { node, graph } = call;
+  const { build } = graph;
+  const outside = flows[0]!.axes.slice(0, axis).filter((atoms) => atoms.some(isFeature));
+  if (outside.length === 1 && flows.every(({ rows }) => rows.kind !== 'inner')) {
+    // What is side by side in each of several parts is so in each of as many steps.
+    const at = flows[0]!.axes.indexOf(outside[0]!);
+    const steps = flows.map((flow) => {
+      return build.unfolded(flow, flow.axes[at]!.filter(isFeature), node);
+    });
+    return concatenated(steps, axis, call);
+  }
+  const ready = flows.map((flow) => build.natural(flow, node));
   const { name } = build.add(node, 'concat', {}, ready);
   const lengths = ready.map((flow) => sizeOf(flow.axes[axis]!) as number);
   const total = lengths.reduce((a, b) => a + b, 0);
@@ -262,7 +283,7 @@ export const concat: Operator = (call) => {
     axes,
     held: [...rowAtoms, ...before, ...made, ...after],
   };
-  if (outer === 1) return giving(call, flow);
+  if (outer === 1) return flow;
   // One flow after the other, while ONNX has their rows side by side.
   graph.take(outer * total * inner);
   const map: number[] = [];
@@ -277,8 +298,8 @@ export const concat: Operator = (call) => {
   const whole = { ...flow, axes: [axisOf(width, 'features')], held: [] as Atom[] };
   const joinedFlow = { ...whole, held: whole.axes[0]! };
   const { source } = build.features(joinedFlow, map, flow.held, node);
-  return giving(call, { ...flow, source });
-};
+  return { ...flow, source };
+}
 
 /** Zeros before or behind steps, which a convolution adds, or constants beside features. */
 function padded(call: Call, axis: number, rank: number): Value[] {
