@@ -69,10 +69,12 @@ const ENTRIES = {
   'formats/tf1': 'src/formats/tf1.ts',
   'formats/tfjs': 'src/formats/tfjs.ts',
   cli: 'src/cli/index.ts',
+  'cli/score-worker': 'src/cli/score/worker.ts',
 };
 
 /** Those with declarations: other hosts' entries of a sub-path have its own, a command none. */
-const { edge: _edge, workerd: _workerd, cli: _cli, ...typed } = ENTRIES;
+const { edge: _edge, workerd: _workerd, cli: _cli, ...others } = ENTRIES;
+const { 'cli/score-worker': _worker, ...typed } = others;
 /** With them what an import of a `.wasm` file gives. */
 const TYPED = {
   ...typed,
