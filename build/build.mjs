@@ -71,10 +71,11 @@ const ENTRIES = {
   'formats/tf1': 'src/formats/tf1.ts',
   'formats/tfjs': 'src/formats/tfjs.ts',
   cli: 'src/cli/index.ts',
+  'cli/score-worker': 'src/cli/score/worker.ts',
 };
 
 /** Those with declarations: a command has none. */
-const { cli: _cli, ...typed } = ENTRIES;
+const { cli: _cli, 'cli/score-worker': _worker, ...typed } = ENTRIES;
 /** With them what an import of a `.wasm` file gives. */
 const TYPED = {
   ...typed,

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { decimal, whole } from '../options.ts';
 import { check } from './check.ts';
 import type { CheckOptions } from './check.ts';
@@ -10,6 +10,9 @@ import { measure } from './measure.ts';
 import type { MeasureOptions } from './measure.ts';
 import { run } from './run.ts';
 import type { RunOptions } from './run.ts';
+import { FORMATS } from '../score/results.ts';
+import { score } from '../score/score.ts';
+import type { ScoreCommandOptions } from '../score/score.ts';
 
 const MODEL = 'a model file of any format, or its folder';
 
@@ -25,6 +28,14 @@ function commandOf(name: string, about: string, argument: string, examples: stri
     .option('--dims <sizes>', 'of named axes of an ONNX file, such as batch=1,time=512')
     .option('--set <values>', 'of inputs of an ONNX file that stay the same, such as sr=16000')
     .addHelpText('after', `\nExample:\n${examples.replace(/^/gm, '  $ ')}`);
+}
+
+/** Parser of `--shard`. */
+function shard(text: string): { index: number; count: number } {
+  const [index, count, ...more] = text.split('/').map(Number);
+  const isPart = more.length === 0 && Number.isInteger(index) && Number.isInteger(count);
+  if (isPart && index! >= 0 && index! < count!) return { index: index!, count: count! };
+  throw new InvalidArgumentError('It takes a part and their number, from 0/4 to 3/4.');
 }
 
 /** Commands for model files, those of other frameworks too. */
@@ -55,6 +66,36 @@ export function modelCommands(finish: (status: number) => void): Command[] {
       .option('--stream', 'raw float32 frames from the standard input to the standard output')
       .action(async (model: string, options: RunOptions) => {
         finish(await run(model, options));
+      }),
+    commandOf(
+      'score',
+      'run a model over many sequences, on all cores; one that was stopped goes on',
+      '<MODEL>',
+      'gatefold score model.h5 sequences.ndjson --out scores.ndjson\ncat sequences.ndjson | gatefold score model.h5 - --out - > scores.ndjson',
+    )
+      .argument('<IN...>', '.ndjson, .csv, .npy, .npz or .wav files, folders of .wav files, or -')
+      .requiredOption('--out <file>', '.ndjson, .csv or .npy, or - for the standard output')
+      .addOption(new Option('--from <format>', 'default: by the input').choices(['ndjson', 'csv']))
+      .addOption(new Option('--to <format>', 'default: by the end of OUT').choices(FORMATS))
+      .option(
+        '--columns <names>',
+        'fields, columns or the array of the input, separated by commas (default: guessed)',
+        (text: string) => text.split(','),
+      )
+      .option('--id <name>', 'field or column of the id of a record (default: guessed)')
+      .option('--skip-bad', 'report bad records and go on, rather than end')
+      .option('--shard <i/n>', 'score part i, from 0, of n', shard)
+      .option('--workers <count>', 'threads (default: one a core)', whole(1, 1024))
+      .option('--batch <rows>', 'sequences at once', whole(1, 4096), 32)
+      .option('--chunk <bytes>', 'input that a thread takes at once', whole(1, 2 ** 28), 2 ** 22)
+      .option('--keep <seconds>', 'how often progress is kept', decimal(0, 3600, true), 1)
+      .addOption(
+        new Option('--simd <variant>', 'deterministic: the same bits on every machine')
+          .choices(['auto', 'deterministic'])
+          .default('auto'),
+      )
+      .action(async (model: string, inputs: string[], options: ScoreCommandOptions) => {
+        finish(await score(model, inputs, options));
       }),
     commandOf(
       'convert',

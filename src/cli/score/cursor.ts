@@ -1,0 +1,208 @@
+/** Reads JSON and tables of numbers from bytes: numbers are never text on the way. */
+
+import { GatefoldError } from '../../base/errors.ts';
+
+export const NEWLINE = 10;
+const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, PLUS, POINT] = [34, 92, 44, 58, 45, 43, 46];
+const [OPEN, CLOSE, OPEN_BRACE, CLOSE_BRACE] = [91, 93, 123, 125];
+const [ZERO, NINE] = [48, 57];
+const MAX_DEPTH = 64;
+/** Digits that a float64 takes at all, and powers of ten that it has exactly. */
+const DIGITS = 19;
+const POWERS = Array.from({ length: 23 }, (_, k) => Number(`1e${k}`));
+/** More than a number of so many digits can be off, relative to it. */
+const OFF = 2 ** -50;
+const WORDS: Readonly<Record<string, number>> = {
+  null: NaN,
+  NaN,
+  nan: NaN,
+  Infinity,
+  inf: Infinity,
+};
+
+const isSpace = (byte: number): boolean => byte === 32 || byte === 9 || byte === 13;
+const isDigit = (byte: number): boolean => byte >= ZERO && byte <= NINE;
+
+/** Bad input: what was expected where. */
+export function malformed(what: string): never {
+  throw new GatefoldError('ERR_FORMAT', what);
+}
+
+/** A position in bytes that end with a byte which is no part of any value. */
+export class Cursor {
+  readonly bytes: Uint8Array;
+  at: number;
+  /** Numbers of the list that was read last, as many as `count`. */
+  numbers: Float32Array = new Float32Array(4096);
+  count = 0;
+
+  constructor(bytes: Uint8Array, at = 0) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  text(from: number, to: number): string {
+    return Buffer.from(this.bytes.slice(from, to)).toString();
+  }
+
+  /** The next byte that is no space. */
+  peek(): number {
+    while (isSpace(this.bytes[this.at]!)) this.at++;
+    return this.bytes[this.at]!;
+  }
+
+  /** Whether that is this one, which is then passed. */
+  takes(byte: number): boolean {
+    if (this.peek() !== byte) return false;
+    this.at++;
+    return true;
+  }
+
+  expect(byte: number): void {
+    if (this.takes(byte)) return;
+    malformed(`expected '${String.fromCharCode(byte)}' at column ${this.at}`);
+  }
+
+  /**
+   * A number of JSON, or what Python writes for those that are not finite. As a float32 it is the
+   * one that `Math.fround(Number(text))` gives.
+   */
+  number(): number {
+    const { bytes } = this;
+    const start = this.at;
+    let p = start;
+    let byte = bytes[p]!;
+    const isNegative = byte === MINUS;
+    if (isNegative || byte === PLUS) byte = bytes[++p]!;
+    if (!isDigit(byte) && byte !== POINT) return this.#word(isNegative, p);
+    let mantissa = 0;
+    let digits = 0;
+    let power = 0;
+    for (; isDigit(byte); byte = bytes[++p]!) {
+      if (digits < DIGITS) mantissa = mantissa * 10 + (byte - ZERO);
+      else power++;
+      if (mantissa > 0) digits++;
+    }
+    if (byte === POINT) {
+      for (byte = bytes[++p]!; isDigit(byte); byte = bytes[++p]!) {
+        if (digits >= DIGITS) continue;
+        mantissa = mantissa * 10 + (byte - ZERO);
+        power--;
+        if (mantissa > 0) digits++;
+      }
+    }
+    if (byte === 101 || byte === 69) {
+      byte = bytes[++p]!;
+      const isBelow = byte === MINUS;
+      if (isBelow || byte === PLUS) byte = bytes[++p]!;
+      let exponent = 0;
+      for (; isDigit(byte); byte = bytes[++p]!)
+        exponent = Math.min(exponent * 10 + byte - ZERO, 9999);
+      power += isBelow ? -exponent : exponent;
+    }
+    this.at = p;
+    if (power >= -22 && power <= 22) {
+      const value = power < 0 ? mantissa / POWERS[-power]! : mantissa * POWERS[power]!;
+      const isSure =
+        mantissa <= Number.MAX_SAFE_INTEGER ||
+        Math.fround(value * (1 - OFF)) === Math.fround(value * (1 + OFF));
+      if (isSure) return isNegative ? -value : value;
+    }
+    return Number(this.text(start, p));
+  }
+
+  #word(isNegative: boolean, from: number): number {
+    let to = from;
+    while ((this.bytes[to]! | 32) >= 97 && (this.bytes[to]! | 32) <= 122) to++;
+    const word = this.text(from, to);
+    if (!Object.hasOwn(WORDS, word)) malformed(`expected a number at column ${this.at}`);
+    this.at = to;
+    return isNegative ? -WORDS[word]! : WORDS[word]!;
+  }
+
+  push(value: number): void {
+    if (this.count === this.numbers.length) {
+      const more = new Float32Array(2 * this.count);
+      more.set(this.numbers);
+      this.numbers = more;
+    }
+    this.numbers[this.count++] = value;
+  }
+
+  /** A list of numbers, or of lists of `width` of them, to `numbers`. */
+  list(width: number): void {
+    this.count = 0;
+    this.expect(OPEN);
+    if (this.takes(CLOSE)) return;
+    const isNested = this.peek() === OPEN;
+    do {
+      if (!isNested) {
+        this.peek();
+        this.push(this.number());
+        continue;
+      }
+      const before = this.count;
+      this.expect(OPEN);
+      do {
+        this.peek();
+        this.push(this.number());
+      } while (this.takes(COMMA));
+      this.expect(CLOSE);
+      if (this.count - before === width) continue;
+      const row = Math.floor(before / width);
+      malformed(`step ${row} has ${this.count - before} numbers, and the model takes ${width}`);
+    } while (this.takes(COMMA));
+    this.expect(CLOSE);
+  }
+
+  /** Passes a string; where it begins and ends, quotes included. */
+  string(): [number, number] {
+    const start = this.at;
+    this.expect(QUOTE);
+    for (; this.bytes[this.at] !== QUOTE; this.at++) {
+      const byte = this.bytes[this.at];
+      if (byte === undefined || byte === NEWLINE) malformed(`a text has no end at column ${start}`);
+      if (byte === BACKSLASH) this.at++;
+    }
+    this.at++;
+    return [start, this.at];
+  }
+
+  /** Passes any value of JSON. */
+  skip(depth = 0): void {
+    if (depth > MAX_DEPTH) malformed(`more than ${MAX_DEPTH} levels`);
+    const byte = this.peek();
+    if (byte === QUOTE) return void this.string();
+    if (byte === OPEN_BRACE) return this.fields(() => this.skip(depth + 1));
+    if (byte !== OPEN) {
+      if (byte === 116 || byte === 102) this.at += byte === 116 ? 4 : 5;
+      else this.number();
+      return;
+    }
+    this.at++;
+    if (this.takes(CLOSE)) return;
+    do this.skip(depth + 1);
+    while (this.takes(COMMA));
+    this.expect(CLOSE);
+  }
+
+  /** Every field of an object; `value` passes the value of each. */
+  fields(value: (key: string) => void): void {
+    this.expect(OPEN_BRACE);
+    if (this.takes(CLOSE_BRACE)) return;
+    do {
+      this.peek();
+      const [from, to] = this.string();
+      this.expect(COLON);
+      this.peek();
+      value(this.text(from + 1, to - 1));
+    } while (this.takes(COMMA));
+    this.expect(CLOSE_BRACE);
+  }
+
+  /** Goes to the byte after the end of the line. */
+  nextLine(): void {
+    const end = this.bytes.indexOf(NEWLINE, this.at);
+    this.at = end < 0 ? this.bytes.length : end + 1;
+  }
+}
