@@ -169,8 +169,30 @@ async function bundle() {
   ];
 }
 
+/** One file without a map for pages that have no build step: a module, and a classic script. */
+async function bundleOne(format) {
+  const { outputFiles } = await build({
+    entryPoints: ['src/threads/one-file.ts'],
+    bundle: true,
+    format,
+    globalName: 'gatefold',
+    target: 'es2022',
+    minify: true,
+    plugins: [workerText, sources],
+    // A classic script has no address: its workers start from their text.
+    logOverride: { 'empty-import-meta': 'silent' },
+    logLevel: 'warning',
+    write: false,
+  });
+  return [`gatefold.${format}.js`, outputFiles[0].text];
+}
+
 async function buildDist() {
-  const files = new Map([...(await bundle()), ...(await declarations(TYPED))]);
+  const files = new Map([
+    ...(await bundle()),
+    ...(await Promise.all(['esm', 'iife'].map(bundleOne))),
+    ...(await declarations(TYPED)),
+  ]);
   for (const [variant, file] of Object.entries(SHIPPED)) {
     files.set(`wasm/${file}`, await readFile(`build/out/${variant}.wasm`));
   }

@@ -11,6 +11,20 @@ const CONFIG = 'build/out/tsconfig.json';
 /** Only subclasses in the package call it, so its parameters are left out, as of private ones. */
 const PROTECTED = /^( +protected constructor)\([^]*?\);$/gm;
 
+/**
+ * Types of the library that have a parameter from TypeScript 5.7 on, as every version can name
+ * them.
+ */
+const OF_ANY_VERSION = [
+  [/\bUint8Array<ArrayBuffer>/g, 'ReturnType<typeof Uint8Array.of>'],
+  [/\bArrayBufferView<ArrayBuffer>/g, 'ArrayBufferView'],
+];
+
+function publicText(text) {
+  const narrowed = text.replace(PROTECTED, '$1();');
+  return OF_ANY_VERSION.reduce((all, [type, same]) => all.replace(type, same), narrowed);
+}
+
 /** Files of dist/ by name, for entries given as sources by name. */
 export async function declarations(entries) {
   await rm(TYPES, { recursive: true, force: true });
@@ -18,7 +32,7 @@ export async function declarations(entries) {
   await replace(CONFIG, JSON.stringify({ extends: '../tsconfig.json', files }));
   await tool('typescript/lib/tsc.js', '-p', CONFIG);
   for (const file of await filesOf(TYPES)) {
-    await replace(file, (await readFile(file, 'utf8')).replace(PROTECTED, '$1();'));
+    await replace(file, publicText(await readFile(file, 'utf8')));
   }
   const input = Object.fromEntries(
     Object.entries(entries).map(([name, source]) => [

@@ -12,6 +12,11 @@ const filesOf = (target: Target): string[] =>
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   exports: Record<string, Target>;
   bin: Record<string, string>;
+  main: string;
+  module: string;
+  types: string;
+  unpkg: string;
+  jsdelivr: string;
   dependencies?: unknown;
   scripts: Record<string, string>;
 };
@@ -48,7 +53,7 @@ const compiledWasm: Plugin = {
 async function bundle(
   file: string,
   options: BuildOptions = {},
-): Promise<{ text: string; exports: string[] }> {
+): Promise<{ text: string; exports: string[]; imports: unknown[] }> {
   const { metafile, outputFiles } = await build({
     entryPoints: [join(root, file)],
     bundle: true,
@@ -60,12 +65,16 @@ async function bundle(
     write: false,
     metafile: true,
   });
-  return { text: outputFiles[0]!.text, exports: Object.values(metafile.outputs)[0]!.exports };
+  const { exports, imports } = Object.values(metafile.outputs)[0]!;
+  return { text: outputFiles[0]!.text, exports, imports };
 }
 
 describe('package.json', () => {
   test('names files that exist', () => {
-    const targets = subPaths.flatMap(([, target]) => filesOf(target));
+    const fields = (['main', 'module', 'types', 'unpkg', 'jsdelivr'] as const).map(
+      (field) => manifest[field],
+    );
+    const targets = [...fields, ...subPaths.flatMap(([, target]) => filesOf(target))];
     for (const target of [...targets, ...Object.values(manifest.bin)]) {
       expect(existsSync(join(root, target)), target).toBe(true);
     }
@@ -89,9 +98,22 @@ describe('package.json', () => {
 describe('the tarball', () => {
   test('holds the build, its licence and its documents, and nothing else', () => {
     const known =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
+      /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|bench\/(README\.md|RESULTS\.(md|svg))|docs\/[\w-]+\.md|docs\/experiments\/[\w-]+\.svg|examples\/.*|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
     expect(consumer.files.filter((file) => !known.test(file))).toEqual([]);
     expect(consumer.files).toContain('LICENSE');
+  });
+
+  test('has what its documents link to', () => {
+    const have = new Set(consumer.files.flatMap((file) => [file, join(file, '..')]));
+    const pages = consumer.files.filter((file) => file.endsWith('.md'));
+    expect(pages).toContain('SECURITY.md');
+    const links = pages.flatMap((page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g)].map(
+        ([, link]) => [page, join(page, '..', link!).replace(/\/$/, '')] as const,
+      ),
+    );
+    expect(links.length).toBeGreaterThan(30);
+    expect(links.filter(([, target]) => !have.has(target))).toEqual([]);
   });
 
   test('says whose code is in the command', () => {
@@ -224,6 +246,34 @@ describe('every entry', () => {
   });
 });
 
+describe('the package in one file', () => {
+  const PROGRAM = `
+    const { Engine, Model, loadModel, saveModel, ThreadedEngine } = gatefold;
+    const engine = Engine.createSync({ simd: 'deterministic' });
+    const model = Model.create(engine, { layers: [{ type: 'gru', inputSize: 2, hiddenSize: 3 }] });
+    const { output } = loadModel(engine, saveModel(model)).forward(new Float32Array(2), { steps: 1 });
+    console.log(output.length, (await ThreadedEngine.create({ threads: 2 })).threads);
+    process.exit();`;
+
+  test('as a module imports nothing', async () => {
+    expect((await bundle('dist/gatefold.esm.js', { external: ['*'] })).imports).toEqual([]);
+    const at = join(consumer.folder, 'node_modules/gatefold/dist/gatefold.esm.js');
+    expect(consumer.run(`import * as gatefold from '${at}';${PROGRAM}`)).toBe('3 2');
+  });
+
+  test('as a classic script leaves one global', () => {
+    const at = join(consumer.folder, 'node_modules/gatefold/dist/gatefold.iife.js');
+    const program = `
+      import { readFileSync } from 'node:fs';
+      import { runInThisContext } from 'node:vm';
+      const before = new Set(Object.getOwnPropertyNames(globalThis));
+      runInThisContext(readFileSync('${at}', 'utf8'));
+      console.log(Object.getOwnPropertyNames(globalThis).filter((name) => !before.has(name)).join());
+      ${PROGRAM}`;
+    expect(consumer.run(program)).toBe('gatefold\n3 2');
+  });
+});
+
 describe('the entries for bare hosts', () => {
   // What an AudioWorkletGlobalScope lacks, or Workers do.
   const GLOBALS =
@@ -337,7 +387,10 @@ describe('an error or a console', () => {
 
   test('finds the text of every source in the maps, but for the kernels', () => {
     const maps = consumer.files.filter((file) => file.endsWith('.map'));
-    const scriptFiles = consumer.files.filter((file) => file.endsWith('.js'));
+    // The package in one file has none.
+    const isMapped = (file: string): boolean =>
+      /^dist\/.*\.js$/.test(file) && !/gatefold\.(esm|iife)\.js$/.test(file);
+    const scriptFiles = consumer.files.filter(isMapped);
     expect(maps).toEqual(scriptFiles.map((file) => `${file}.map`));
     const sources = new Set<string>();
     for (const path of maps) {
