@@ -391,7 +391,7 @@ interface ConvolutionOptions {
 
 // gatefold/core, gatefold/worklet
 interface CoreEngineOptions {
-  readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
+  readonly module: WasmModule | ArrayBuffer | ArrayBufferView;
   readonly maxBytes?: number;
   readonly wide?: boolean;
 }
@@ -1535,7 +1535,7 @@ type Shards =
 
 // gatefold/threads
 interface SharedModel {
-  readonly kernels: Uint8Array<ArrayBuffer>;
+  readonly kernels: ReturnType<typeof Uint8Array.of>;
   readonly description: Model['description'];
 }
 
@@ -2058,7 +2058,7 @@ function summary(model: Model, options?: SummaryOptions): string;
 function topK(row: Float32Array, k: number): RankedClass[];
 
 // gatefold, gatefold/baseline, gatefold/node
-function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
+function wasmBytes(options?: Pick<EngineOptions, 'simd'>): ReturnType<typeof Uint8Array.of>;
 
 // gatefold/formats/npz
 function writeNpy(array: NpySource): Uint8Array;

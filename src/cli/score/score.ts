@@ -9,6 +9,7 @@ import { Packer } from '../../node/score/batch.ts';
 import { hire, sharedModel } from '../../node/score/crew.ts';
 import { STATUS_NOT_WRITTEN, fail, reasonOf } from '../failure.ts';
 import { openModel, readOptions } from '../models/open.ts';
+import type { WiringOptions } from '../models/open.ts';
 import { say, warn } from '../output.ts';
 import { checkWritable } from '../save.ts';
 import { openPart, readJournal, standardOutput } from './part.ts';
@@ -20,8 +21,7 @@ import { openSource } from './sources.ts';
 import type { PieceRead, Source } from './sources.ts';
 import type { PieceScore, ScoreTask } from './worker.ts';
 
-export interface ScoreCommandOptions {
-  readonly description?: string;
+export interface ScoreCommandOptions extends WiringOptions {
   readonly out: string;
   readonly from?: 'ndjson' | 'csv';
   readonly to?: Format;
@@ -69,7 +69,7 @@ export async function score(
     );
   else if (format === 'npy')
     fail('a .npy file begins with its number of rows: name a file by --out');
-  const opened = await openModel(path, await readOptions(options.description));
+  const opened = await openModel(path, await readOptions(options));
   const model = await sharedModel((engine) => opened.load(engine), { simd, fastLane: true });
   try {
     if (format !== 'ndjson' && model.outputs.length > 1) {
