@@ -1,6 +1,7 @@
 // The public face, written by `npm run face`: each declaration with the entries that export it.
 // Entries:
 //   gatefold
+//   gatefold/baseline
 //   gatefold/core
 //   gatefold/worklet
 //   gatefold/node
@@ -20,10 +21,10 @@
 //   gatefold/wasm/gatefold-relaxed.wasm
 //   gatefold/package.json
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
 type Activation = ActivationName | ActivationSpec;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ActivationLayerSpec {
   readonly type: 'activation';
   readonly name?: string;
@@ -31,7 +32,7 @@ interface ActivationLayerSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
 type ActivationName =
   | 'relu'
   | 'tanh'
@@ -49,20 +50,20 @@ type ActivationName =
   | 'silu'
   | 'selu';
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/kernels
 interface ActivationSpec {
   readonly type: ActivationName;
   readonly alpha?: number;
   readonly beta?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface AdagradOptions extends CommonOptions {
   readonly type: 'adagrad';
   readonly eps?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface AdamOptions extends CommonOptions {
   readonly type: 'adam' | 'adamw';
   readonly betas?: readonly [number, number];
@@ -132,7 +133,7 @@ type AnySpec =
   | DelaySpec
   | MaskingSpec;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface AttentionSpec {
   readonly type: 'attention';
   readonly name?: string;
@@ -151,13 +152,13 @@ interface AudioOptions {
 // gatefold/formats/audio
 type AudioSource = Uint8Array | ArrayBuffer | string | object;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
   readonly type: 'averagePool1d';
   readonly countPadding?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface BatchNormSpec {
   readonly type: 'batchNorm';
   readonly name?: string;
@@ -196,7 +197,7 @@ interface CellPlace {
   readonly reverse?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Checkpoint {
   readonly every?: number;
   save(snapshot: Snapshot): void | Promise<void>;
@@ -250,7 +251,7 @@ type CompleteFlatten = Required<FlattenSpec>;
 // no entry, but others name it
 type CompleteJoin = Required<JoinSpec>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type CompleteLayer = Reads & AnyComplete;
 
 // no entry, but others name it
@@ -308,14 +309,14 @@ type CompleteUnfold = Required<UnfoldSpec>;
 // no entry, but others name it
 type CompleteUpsample1d = Required<Upsample1dSpec>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ConcatSpec {
   readonly type: 'concat';
   readonly name?: string;
   readonly inputSizes?: readonly number[];
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Conv1dSpec {
   readonly type: 'conv1d';
   readonly name?: string;
@@ -330,7 +331,7 @@ interface Conv1dSpec {
   readonly activation?: RowActivation;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ConvTranspose1dSpec {
   readonly type: 'convTranspose1d';
   readonly name?: string;
@@ -381,19 +382,19 @@ interface ConvolutionOptions {
 
 // gatefold/core, gatefold/worklet
 interface CoreEngineOptions {
-  readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
+  readonly module: WasmModule | ArrayBuffer | ArrayBufferView;
   readonly maxBytes?: number;
   readonly wide?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface CrossEntropyOptions {
   readonly type: 'cross-entropy';
   readonly classWeights?: ArrayLike<number>;
   readonly ignoreIndex?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface CtcOptions {
   readonly type: 'ctc';
   readonly blank?: number;
@@ -401,7 +402,7 @@ interface CtcOptions {
   readonly maxLabels?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface DelaySpec {
   readonly type: 'delay';
   readonly name?: string;
@@ -418,7 +419,7 @@ type Disposes = SymbolConstructor extends {
     }
   : object;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface DropoutSpec {
   readonly type: 'dropout';
   readonly name?: string;
@@ -426,13 +427,13 @@ interface DropoutSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ElementLossOptions {
   readonly type: 'mse' | 'mae' | 'huber' | 'bce';
   readonly delta?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface EmbeddingSpec {
   readonly type: 'embedding';
   readonly name?: string;
@@ -441,7 +442,7 @@ interface EmbeddingSpec {
   readonly maskZero?: boolean;
 }
 
-// gatefold, gatefold/node
+// gatefold, gatefold/baseline, gatefold/node
 class Engine extends Engine$1 {
   static create(options?: EngineOptions): Promise<Engine>;
   static createSync(options?: EngineOptions): Engine;
@@ -458,14 +459,14 @@ class Engine extends HostDisposable {
   dispose(): void;
 }
 
-// gatefold, gatefold/node
+// gatefold, gatefold/baseline, gatefold/node
 interface EngineOptions {
   readonly simd?: 'auto' | 'deterministic';
   readonly maxBytes?: number;
   readonly wide?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type ErrorCode =
   | 'ERR_ARGUMENT'
   | 'ERR_SHAPE'
@@ -496,10 +497,10 @@ interface FastLane {
 type Filled<T extends LinearSpec | TiedLinearSpec> = Required<Omit<T, 'activation'>> &
   Pick<T, 'activation'>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface FitOptions {
   readonly epochs: number;
   readonly from?: number;
@@ -519,7 +520,7 @@ interface FitOptions {
   readonly yieldEvery?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface FitProgress extends StepReport {
   readonly epoch: number;
   readonly epochs: number;
@@ -533,11 +534,11 @@ interface FitProgress extends StepReport {
   readonly events?: readonly FitEvent[];
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface FitRun
   extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface FlattenSpec {
   readonly type: 'flatten';
   readonly name?: string;
@@ -545,29 +546,29 @@ interface FlattenSpec {
   readonly inputSteps?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
   readonly x: Inputs;
   readonly target: TargetArrays;
   readonly loss: RowLoss | Readonly<Record<string, RowLoss>>;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ForwardOptions extends SequenceOptions {
   readonly out?: Float32Array | Named;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 class GatefoldError extends Error {
   readonly name = 'GatefoldError';
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string);
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Gates = Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type GradClip =
   | {
       readonly norm: number;
@@ -582,7 +583,7 @@ type GradClip =
       readonly step: number;
     };
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type GradientFlow = Readonly<Record<string, LayerFlow>>;
 
 // gatefold/kernels
@@ -596,7 +597,7 @@ interface GruLayout {
   readonly resetAfter?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface GruSpec extends RecurrentSpec {
   readonly type: 'gru';
   readonly resetAfter?: boolean;
@@ -610,7 +611,7 @@ abstract class HostDisposable {
   abstract dispose(): void;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
 // gatefold/formats/audio, gatefold/formats/keras, gatefold/formats/tf1, gatefold/formats/tfjs
@@ -620,13 +621,13 @@ interface ImportedModel {
   readonly metadata: Metadata;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface IndrnnSpec extends RecurrentSpec {
   readonly type: 'indrnn';
   readonly nonlinearity?: 'tanh' | 'relu';
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type InitialState =
   | 'zero'
   | 'learned'
@@ -635,10 +636,10 @@ type InitialState =
       readonly c?: string;
     };
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Input = Float32Array | Int32Array;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface InputGradients {
   readonly input?: Float32Array;
   readonly inputs: Readonly<Record<string, Float32Array>>;
@@ -648,7 +649,7 @@ interface InputGradients {
   readonly flow?: GradientFlow;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface InputSpec {
   readonly name: string;
   readonly size?: number;
@@ -657,16 +658,16 @@ interface InputSpec {
   readonly steps?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Inputs = Numbers | Readonly<Record<string, Numbers>>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Int8Tensor {
   readonly shape: readonly number[];
   readonly data: Int8Array;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface JoinSpec {
   readonly type: JoinType;
   readonly name?: string;
@@ -787,7 +788,7 @@ interface LabelledSequence {
   readonly target: number | ArrayLike<number>;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface LayerFlow {
   readonly h: Float64Array;
   readonly c?: Float64Array;
@@ -800,7 +801,7 @@ interface LayerNormOptions {
   readonly epsilon?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface LayerNormSpec {
   readonly type: 'layerNorm';
   readonly name?: string;
@@ -810,10 +811,10 @@ interface LayerNormSpec {
   readonly bias?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type LayerSpec = Reads & AnySpec;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface LayerState {
   readonly h: Float32Array;
   readonly c?: Float32Array;
@@ -834,10 +835,10 @@ interface Layouts {
   ): CellParameters;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Lengths = ArrayLike<number> | Readonly<Record<string, ArrayLike<number>>>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface LinearSpec {
   readonly type: 'linear';
   readonly name?: string;
@@ -847,13 +848,13 @@ interface LinearSpec {
   readonly activation?: RowActivation;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type LossChoice = LossOptions['type'] | LossOptions;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type LossChoices = LossChoice | Readonly<Record<string, LossChoice>>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type LossOptions = RowLossOptions | CtcOptions;
 
 // gatefold/kernels
@@ -863,7 +864,7 @@ interface LstmCellResult {
   readonly gates: Float32Array;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface LstmSpec extends RecurrentSpec {
   readonly type: 'lstm';
   readonly peephole?: 'diagonal' | 'cell';
@@ -874,7 +875,7 @@ interface LstmSpec extends RecurrentSpec {
   readonly layerNorm?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface MaskingSpec {
   readonly type: 'masking';
   readonly name?: string;
@@ -882,10 +883,10 @@ interface MaskingSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Mathematics = 'abs' | 'neg' | 'sqrt' | 'log' | 'pow' | 'clip';
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface MathematicsSpec {
   readonly type: 'pow' | 'clip';
   readonly alpha?: number;
@@ -900,7 +901,7 @@ class Matrix extends HostDisposable {
   dispose(): void;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface MaxPool1dSpec {
   readonly type: 'maxPool1d';
   readonly name?: string;
@@ -910,25 +911,25 @@ interface MaxPool1dSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Measures = {
   readonly loss: number;
 } & {
   readonly [name in Metric]?: number;
 };
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Metadata = Readonly<Record<string, unknown>>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface MinGruSpec extends RecurrentSpec {
   readonly type: 'mingru';
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 class Model extends HostDisposable {
   readonly engine: Engine;
   readonly description: Omit<ModelDescription, 'layers'> & {
@@ -956,7 +957,7 @@ class Model extends HostDisposable {
   dispose(): void;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ModelDescription {
   readonly layers: readonly LayerSpec[];
   readonly inputs?: readonly (string | InputSpec)[];
@@ -966,7 +967,7 @@ interface ModelDescription {
   readonly inputWeights?: 'float32' | 'int8';
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ModelInput {
   readonly name: string;
   readonly size: number;
@@ -974,21 +975,21 @@ interface ModelInput {
   readonly each: 'step' | 'sequence';
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ModelOptions {
   readonly init?: Preset | 'zeros';
   readonly seed?: number;
   readonly metadata?: Metadata;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ModelOutput {
   readonly name: string;
   readonly size: number;
   readonly pooled: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type ModelState = Readonly<Record<string, LayerState>>;
 
 // gatefold/formats/layouts
@@ -1052,7 +1053,7 @@ interface NpzOptions {
   readonly maxBytes?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Numbers = ArrayLike<number>;
 
 // gatefold/formats/layouts
@@ -1079,7 +1080,7 @@ interface OnnxLayouts {
   toRnn(...directions: readonly CellParameters[]): OnnxCell;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
 
 // no entry, but others name it
@@ -1097,7 +1098,7 @@ type OptionalKey =
   | 'layerNorm'
   | 'peephole';
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface OutputGradients {
   readonly targetLengths?: ArrayLike<number>;
   readonly target?: TargetArrays;
@@ -1112,7 +1113,7 @@ type Outputs = Float32Array | Readonly<Record<string, Float32Array>>;
 // gatefold/formats/keras, gatefold/formats/tfjs
 type OwnLayers = Readonly<Record<string, LayerSpec | string>>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ParameterGroup {
   readonly parameters: readonly string[];
   readonly learningRate?: number;
@@ -1120,7 +1121,7 @@ interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface PlateauOptions {
   readonly factor?: number;
   readonly patience?: number;
@@ -1131,7 +1132,7 @@ interface PlateauOptions {
   readonly eps?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface PoolSpec {
   readonly type: 'pool';
   readonly name?: string;
@@ -1139,7 +1140,7 @@ interface PoolSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface PreluSpec {
   readonly type: 'prelu';
   readonly name?: string;
@@ -1184,24 +1185,24 @@ interface PytorchOptions {
 // gatefold/formats/pytorch
 type PytorchSource = Uint8Array | ArrayBuffer | SafetensorsFile;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Quantization {
   readonly errors: Readonly<Record<string, number>>;
   readonly warning?: string;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface QuantizeOptions {
   readonly inputs?: 'int8' | 'float32';
   readonly sample?: QuantizeSample;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface QuantizeSample extends Omit<SequenceOptions, 'padding'> {
   readonly x: Inputs;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface RankedClass {
   readonly index: number;
   readonly value: number;
@@ -1214,7 +1215,7 @@ interface ReadOptions {
   readonly checkFinite?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Reads {
   readonly inputs?: readonly string[];
 }
@@ -1241,7 +1242,7 @@ interface RecurrentSpec {
   readonly initialState?: InitialState;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 class ReduceOnPlateau {
   rate: number;
   constructor(rate: number, options?: PlateauOptions);
@@ -1249,7 +1250,7 @@ class ReduceOnPlateau {
   reset(): void;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ReduceSpec {
   readonly type: ReduceType;
   readonly name?: string;
@@ -1262,7 +1263,7 @@ type ReduceType = 'reduceMean' | 'reduceSum' | 'reduceMax';
 // gatefold/formats/pytorch
 type Rename = Readonly<Record<string, string | readonly string[]>>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface RepeatSpec {
   readonly type: 'repeat';
   readonly name?: string;
@@ -1270,7 +1271,7 @@ interface RepeatSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ReshapeSpec {
   readonly type: 'reshape';
   readonly name?: string;
@@ -1279,14 +1280,14 @@ interface ReshapeSpec {
   readonly inputSteps?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ReverseSpec {
   readonly type: 'reverse';
   readonly name?: string;
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface RmsNormSpec {
   readonly type: 'rmsNorm';
   readonly name?: string;
@@ -1295,7 +1296,7 @@ interface RmsNormSpec {
   readonly scale?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface RmspropOptions extends CommonOptions {
   readonly type: 'rmsprop';
   readonly alpha?: number;
@@ -1303,13 +1304,13 @@ interface RmspropOptions extends CommonOptions {
   readonly momentum?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface RnnSpec extends RecurrentSpec {
   readonly type: 'rnn';
   readonly nonlinearity?: 'tanh' | 'relu';
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type RowActivation = Activation | Mathematics | MathematicsSpec | 'softmax' | 'logSoftmax';
 
 // no entry, but others name it
@@ -1330,14 +1331,14 @@ interface SafetensorsTensor extends Tensor {
   readonly dtype: string;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SampleOptions {
   readonly temperature?: number;
   readonly topK?: number;
   readonly random: () => number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface ScaleSpec {
   readonly type: 'scale';
   readonly name?: string;
@@ -1346,7 +1347,7 @@ interface ScaleSpec {
   readonly offset?: number | readonly number[];
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Schedule = (update: number, updates: number) => number;
 
 // gatefold/data
@@ -1369,7 +1370,7 @@ class SequenceBuckets {
   window(index: number, epoch?: number): SequenceBatch;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SequenceOptions {
   readonly steps?: number | Readonly<Record<string, number>>;
   readonly batch?: number;
@@ -1379,7 +1380,7 @@ interface SequenceOptions {
   readonly padding?: 'zero' | 'repeat';
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SequenceResult {
   readonly output: Float32Array;
   readonly outputs: Readonly<Record<string, Float32Array>>;
@@ -1432,7 +1433,7 @@ class SeriesWindows {
   window(index: number, epoch?: number): SeriesWindow;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SgdOptions extends CommonOptions {
   readonly type: 'sgd';
   readonly momentum?: number;
@@ -1447,7 +1448,7 @@ type Shards =
 
 // gatefold/threads
 interface SharedModel {
-  readonly kernels: Uint8Array<ArrayBuffer>;
+  readonly kernels: ReturnType<typeof Uint8Array.of>;
   readonly description: Model['description'];
 }
 
@@ -1458,7 +1459,7 @@ interface SkippedTensor {
   readonly shape: readonly number[];
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SliceSpec {
   readonly type: 'slice';
   readonly name?: string;
@@ -1467,13 +1468,13 @@ interface SliceSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Snapshot {
   readonly tensors: StateDict;
   readonly metadata: Record<string, string>;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SoftmaxOptions {
   readonly temperature?: number;
   readonly out?: Float32Array;
@@ -1488,7 +1489,7 @@ interface Split<T> {
   readonly validation: T;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SplitSpec {
   readonly type: 'split';
   readonly name?: string;
@@ -1496,17 +1497,17 @@ interface SplitSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type StateDict = Map<string, Tensor>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface StepReport extends UpdateReport {
   readonly loss: number;
   readonly skipped: boolean;
   readonly infiniteRows: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 class Stream extends HostDisposable {
   readonly batch: number;
   private constructor();
@@ -1522,7 +1523,7 @@ class Stream extends HostDisposable {
   dispose(): void;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface StreamOptions {
   readonly batch?: number;
   readonly state?: ModelState;
@@ -1532,28 +1533,29 @@ interface StreamOptions {
   readonly onNonFinite?: NonFinite;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface SummaryOptions {
   readonly svg?: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type TargetArrays = Numbers | Readonly<Record<string, Numbers>>;
 
 // no entry, but others name it
 class TeamEngine extends Engine {
   protected constructor();
   get threads(): number;
+  get threadsReason(): string | undefined;
   dispose(): void;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Tensor {
   readonly shape: readonly number[];
   readonly data: Float32Array;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 class TextBatches {
   readonly batch: number;
   readonly steps: number;
@@ -1569,7 +1571,7 @@ class TextBatches {
   window(index: number): TextWindow;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 interface TextWindow {
   readonly inputs: Int32Array;
   readonly targets: Int32Array;
@@ -1640,13 +1642,13 @@ interface ThreadedEngineOptions extends EngineOptions {
   readonly worker?: () => ThreadWorker;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface TiedLinearSpec extends Omit<LinearSpec, 'outFeatures'> {
   readonly tied: string;
   readonly outFeatures?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 class Trainer extends HostDisposable {
   readonly model: Model;
   readonly options: TrainerOptions;
@@ -1678,7 +1680,7 @@ interface TrainerExtras extends Extras {
   readonly snapshot?: Snapshot;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainerOptions {
   readonly batch: number;
   readonly steps?: SequenceOptions['steps'];
@@ -1696,13 +1698,13 @@ interface TrainerOptions {
   readonly seed?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainingData {
   readonly length: number;
   window(index: number, epoch?: number): TrainingWindow;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainingSequenceOptions {
   readonly steps?: SequenceOptions['steps'];
   readonly batchFirst?: boolean;
@@ -1711,7 +1713,7 @@ interface TrainingSequenceOptions {
   readonly padding?: 'zero' | 'repeat';
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface TrainingWindow {
   readonly inputs: Inputs;
   readonly targets: TargetArrays;
@@ -1722,10 +1724,10 @@ interface TrainingWindow {
   readonly count?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 const UNKNOWN = 0;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface UnfoldSpec {
   readonly type: 'unfold';
   readonly name?: string;
@@ -1733,13 +1735,13 @@ interface UnfoldSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface UpdateReport {
   readonly gradNorm: number;
   readonly finite: boolean;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface Upsample1dSpec {
   readonly type: 'upsample1d';
   readonly name?: string;
@@ -1747,7 +1749,7 @@ interface Upsample1dSpec {
   readonly inputSize?: number;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 class Vocabulary {
   readonly characters: readonly string[];
   constructor(text: string);
@@ -1768,14 +1770,14 @@ type WasmModule = typeof globalThis extends {
   ? Module
   : object;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface WindowOptions {
   readonly steps?: SequenceOptions['steps'];
   readonly lengths?: Lengths;
   readonly targetLengths?: ArrayLike<number>;
 }
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function argmax(row: Float32Array): number;
 
 // gatefold/threads
@@ -1788,7 +1790,7 @@ function checkpointFile(
   options?: Pick<Checkpoint, 'every'>,
 ): CheckpointFile;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function cosineDecay(
   rate: number,
   options?: {
@@ -1803,10 +1805,10 @@ function describeModule(file: PytorchFile, name: string, head?: string): Importe
 // gatefold/node
 function enableFastLane(): FastLane;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function gradientFlow(model: Model, given: FlowBatch): GradientFlow;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function greedyCtc(
   logits: Float32Array,
   options: {
@@ -1818,7 +1820,7 @@ function greedyCtc(
   },
 ): number[][];
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function labelErrorRate(
   found: readonly (readonly number[])[],
   wanted: readonly (readonly number[])[],
@@ -1827,7 +1829,7 @@ function labelErrorRate(
 // gatefold/formats/layouts
 const layouts: Layouts;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function linearDecay(rate: number): Schedule;
 
 // gatefold/formats/audio
@@ -1899,7 +1901,7 @@ function readTfjs(
 // gatefold/threads
 function releaseModel(shared: SharedModel): void;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function sampleToken(logits: Float32Array, options: SampleOptions): number;
 
 // gatefold/formats/safetensors
@@ -1918,7 +1920,7 @@ function saveTrainer(trainer: Trainer, extras?: TrainerExtras): Uint8Array;
 // gatefold/node
 function saveTrainerFile(path: string, trainer: Trainer, extras?: TrainerExtras): Promise<void>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function seededRandom(seed: number, drawn?: number): () => number;
 
 // gatefold/threads
@@ -1929,10 +1931,10 @@ function shareModel(
   },
 ): SharedModel;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function softmax(logits: Float32Array, options?: SoftmaxOptions): Float32Array;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/data
 function splitByPosition<T>(
   texts: readonly (readonly T[])[],
   fraction: number,
@@ -1947,7 +1949,7 @@ function splitSequences<T>(sequences: readonly T[], options?: SequenceSplitOptio
 // gatefold/data
 function splitSeries(given: ArrayLike<number>, options: SeriesSplitOptions): Split<Float32Array>;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function stepDecay(
   rate: number,
   options: {
@@ -1956,14 +1958,14 @@ function stepDecay(
   },
 ): Schedule;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function summary(model: Model, options?: SummaryOptions): string;
 
-// gatefold, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function topK(row: Float32Array, k: number): RankedClass[];
 
-// gatefold, gatefold/node
-function wasmBytes(options?: Pick<EngineOptions, 'simd'>): Uint8Array<ArrayBuffer>;
+// gatefold, gatefold/baseline, gatefold/node
+function wasmBytes(options?: Pick<EngineOptions, 'simd'>): ReturnType<typeof Uint8Array.of>;
 
 // gatefold/formats/npz
 function writeNpy(array: NpySource): Uint8Array;

@@ -1,6 +1,6 @@
 /**
- * Kernels for edge runtimes of the `?module` convention (Vercel, Nitro): the baseline ones only, for
- * an import that does not validate ends the whole program, and `next dev` on Node 20 would refuse
+ * Kernels for edge runtimes of the `?module` convention (Vercel, Nitro): the baseline ones only.
+ * An import that does not validate ends the whole program, and `next dev` on Node 20 would refuse
  * relaxed SIMD.
  */
 
