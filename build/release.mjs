@@ -1,6 +1,7 @@
 // `npm run release -- --dry-run`: builds, packs with the fields of release.json, and writes what is
 // in the package (an SBOM in the format of CycloneDX) and hashes into build/out/release/. Without
-// `--dry-run` it publishes the tarball. Refuses while release.json does not say whose package it is.
+// `--dry-run` it publishes the tarball. Refuses while release.json does not say whose package this
+// is.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
