@@ -67,6 +67,7 @@ const ENTRIES = {
   'formats/layouts': 'src/formats/layouts.ts',
   'formats/pytorch': 'src/formats/pytorch.ts',
   'formats/npz': 'src/formats/npz.ts',
+  'formats/onnx': 'src/formats/onnx.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   'formats/tf1': 'src/formats/tf1.ts',
   'formats/tfjs': 'src/formats/tfjs.ts',

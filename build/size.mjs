@@ -34,6 +34,7 @@ export const BUDGETS = [
   { file: 'formats/tf1.js', gzip: 64 * KB },
   { file: 'formats/keras.js', gzip: 80 * KB },
   { file: 'formats/tfjs.js', gzip: 80 * KB },
+  { file: 'formats/onnx.js', gzip: 80 * KB },
   { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 76 * KB },
 ];
 
@@ -72,6 +73,7 @@ export const PROGRAMS = {
   'reading audio models': { on: 'inference', 'formats/audio': ['loadAudio'] },
   'writing audio models': { on: 'reading audio models', 'formats/audio': ['writeRtneural'] },
   'reading TensorFlow 1': { on: 'inference', 'formats/tf1': ['loadTf1'] },
+  'reading ONNX': { on: 'inference', 'formats/onnx': ['loadOnnx'] },
   'reading Keras': { on: 'inference', 'formats/keras': ['loadKeras'] },
   'reading TensorFlow.js': { on: 'inference', 'formats/tfjs': ['loadTfjs'] },
   'writing TensorFlow.js': { on: 'reading TensorFlow.js', 'formats/tfjs': ['writeTfjs'] },

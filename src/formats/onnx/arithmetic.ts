@@ -6,7 +6,7 @@ import type { Call, Operator, Value } from './call.ts';
 import { numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { asFeatures, asRows, isFeature, sizeOf, widthOf } from './flow.ts';
-import type { Axis, Flow } from './flow.ts';
+import type { Axis, Erf, Flow } from './flow.ts';
 import { arithmetic } from './fold.ts';
 import { Node } from './node.ts';
 
@@ -186,6 +186,42 @@ export function folded(call: Call, otherwise: Operator): readonly (Value | undef
   return otherwise(call);
 }
 
+/** The error function of x / sqrt(2), which a Gelu begins with. */
+export const errorFunction: Operator = (call) => {
+  const { node, graph } = call;
+  const flow = flowAt(call, 0);
+  const { type, options, inputs } = graph.build.layers.get(flow.source) ?? {};
+  const isHalf = type === 'scale' && Math.abs(Number(options?.['factor']) - Math.SQRT1_2) < 1e-6;
+  if (!isHalf || options?.['offset'] !== undefined) {
+    return node.refuse('it is supported as a part of Gelu alone');
+  }
+  return [{ flow: { ...flow, erf: { of: inputs![0]!, factor: 1, isOne: false } } }];
+};
+
+function changedErf(erf: Erf, type: string, value: number | number[], node: Node): Erf {
+  if ((type === 'Add' || type === 'Sum') && value === 1 && !erf.isOne && erf.factor === 1) {
+    return { ...erf, isOne: true };
+  }
+  if (type === 'Mul' && typeof value === 'number' && erf.isOne) {
+    return { ...erf, factor: erf.factor * value };
+  }
+  return node.refuse('it reads an Erf, which is supported as a part of Gelu alone');
+}
+
+/** x / 2 (1 + erf(x / sqrt(2))), in the orders in which exporters multiply. */
+function gelu(flows: readonly Flow[], { node, graph }: Call): Flow | undefined {
+  const { build } = graph;
+  const { erf } = flows.find((flow) => flow.erf) ?? {};
+  const other = flows.find((flow) => !flow.erf);
+  if (!erf?.isOne || !other) return undefined;
+  const layer = build.layers.get(other.source);
+  const isScaled = other.source !== erf.of && layer?.type === 'scale' && layer.inputs[0] === erf.of;
+  if (other.source !== erf.of && !isScaled) return undefined;
+  const by = 2 * erf.factor * (isScaled ? Number(layer.options['factor']) : 1);
+  const made = build.activation(node, 'gelu', { ...other, source: erf.of });
+  return Math.abs(by - 1) < 1e-6 ? made : build.map(node, 'scale', { factor: by }, made);
+}
+
 export const binary: Operator = (call) =>
   folded(call, () => {
     const { node, graph } = call;
@@ -194,12 +230,15 @@ export const binary: Operator = (call) =>
     const mix = mixed(call);
     if (!mix) {
       const flows = call.inputs.map((_, k) => flowAt(call, k));
+      const whole = type === 'Mul' ? gelu(flows, call) : undefined;
+      if (whole) return giving(call, whole);
       if (JOINS[type]) return flows.length === 1 ? pass(call) : join(call, JOINS[type], flows);
       return node.refuse('it works on two tensors that are computed, which is not supported');
     }
     const { flow, constant, at } = mix;
     const value = perFeature(flow, constant, call);
     const isFirst = at === 0;
+    if (flow.erf) return [{ flow: { ...flow, erf: changedErf(flow.erf, type, value, node) } }];
     switch (type) {
       case 'Add':
       case 'Sum':

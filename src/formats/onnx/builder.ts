@@ -56,6 +56,7 @@ export class Builder {
     more: Partial<Pick<Layer, 'owner' | 'spreads'>> = {},
   ): Layer {
     const inputs = reads.map((flow) => {
+      if (flow.erf) node.refuse('it reads an Erf, which is supported as a part of Gelu alone');
       if (flow.input) {
         if (flow.input.isTokens !== (type === 'embedding')) {
           node.refuse(

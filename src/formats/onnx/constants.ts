@@ -1,4 +1,5 @@
 /** Tensors that are known when a model is read: initializers, and what is folded of them. */
+import { isOf } from '../../base/arrays.ts';
 import { GatefoldError, shorten } from '../../base/errors.ts';
 import { CONVERT } from '../safetensors/dtypes.ts';
 import type { Dim } from './dims.ts';
@@ -211,7 +212,7 @@ export function numbersOf({ data }: Constant): number[] | undefined {
 
 /** The elements as float32. */
 export function floatsOf({ data }: Constant): Float32Array {
-  return data instanceof Float32Array ? data : Float32Array.from(data as ArrayLike<number>);
+  return isOf('Float32Array', data) ? data : Float32Array.from(data as ArrayLike<number>);
 }
 
 /** An array as that of another, of so many elements. */

@@ -142,6 +142,14 @@ export class Rows {
   }
 }
 
+/** (erf(x / sqrt(2)) + 1) times a factor, on the way to gelu; without the 1 at first. */
+export interface Erf {
+  /** What gives x. */
+  readonly of: string;
+  readonly factor: number;
+  readonly isOne: boolean;
+}
+
 /** A tensor that is only known when the model runs. */
 export interface Flow {
   /** The layer, part of a layer or input that gives it. */
@@ -152,6 +160,8 @@ export interface Flow {
   readonly held: readonly Atom[];
   /** The input, of what no layer has changed. */
   readonly input?: GraphInput;
+  /** Of the error function, which is read as a part of gelu alone. */
+  readonly erf?: Erf;
   /** Rows of zeros that are to be added in front and behind. */
   readonly pad?: readonly [number, number];
 }

@@ -2,6 +2,7 @@
  * Operators on constants. Those that only move elements take whole numbers that have names as well:
  * the sizes of axes that are known when the model runs.
  */
+import { isOf } from '../../base/arrays.ts';
 import { alike, countOf, sizes } from './constants.ts';
 import type { Constant, Data } from './constants.ts';
 import { divide, multiply } from './dims.ts';
@@ -245,7 +246,7 @@ function elementwise(
       dims,
     );
   }
-  const isDouble = !isFloat || a.data instanceof Float64Array;
+  const isDouble = !isFloat || isOf('Float64Array', a.data);
   const out = isDouble ? new Float64Array(count) : new Float32Array(count);
   for (let k = 0; k < count; k++) out[k] = of(left.data[k] as number, right.data[k] as number);
   return { dims, data: out, isFloat };
@@ -264,7 +265,7 @@ export function arithmetic(
   if (unary) {
     folding.take(first.data.length);
     const numbers = Float64Array.from(first.data as ArrayLike<number>, unary);
-    const isSingle = isFloat && !(first.data instanceof Float64Array);
+    const isSingle = isFloat && !isOf('Float64Array', first.data);
     return { dims: first.dims, data: isSingle ? Float32Array.from(numbers) : numbers, isFloat };
   }
   const compare = COMPARE[type];

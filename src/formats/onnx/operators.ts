@@ -1,6 +1,7 @@
 import {
   ACTIVATIONS,
   binary,
+  errorFunction,
   exponential,
   folded,
   hardSwish,
@@ -78,6 +79,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ConvTranspose: transposedConvolution,
   DequantizeLinear: dequantize,
   Dropout: pass,
+  Erf: errorFunction,
   Exp: exponential,
   Expand: expand,
   Flatten: flatten,
