@@ -65,6 +65,7 @@ const ENTRIES = {
   'formats/audio': 'src/formats/audio.ts',
   'formats/keras': 'src/formats/keras.ts',
   'formats/layouts': 'src/formats/layouts.ts',
+  'formats/onnx': 'src/formats/onnx.ts',
   'formats/pytorch': 'src/formats/pytorch.ts',
   'formats/npz': 'src/formats/npz.ts',
   'formats/onnx': 'src/formats/onnx.ts',

@@ -157,6 +157,16 @@ describe('on small settings', () => {
     expect(status).toBe(1);
     expect(stderr).toContain('this model wants 120 or more');
   });
+
+  it('voice-activity finds the same speech as onnxruntime-web', () => {
+    const text = output('voice-activity', '--quick');
+    expect(text).toMatch(/speech: \d/);
+    expect(text).toContain('the same segments');
+    expect(Number(/largest difference (\S+)/.exec(text)![1])).toBeLessThan(1e-5);
+    const [own, runtime] = ['gatefold', 'onnxruntime-web'].map((name) => figures(text, name));
+    expect(own![0]).toBeLessThan(runtime![0]!);
+    expect(own!.at(-1)! / runtime!.at(-1)!).toBeLessThan(0.03);
+  });
 });
 
 it('every example has a folder of its own, with a README', () => {
@@ -167,6 +177,7 @@ it('every example has a folder of its own, with a README', () => {
     'next-word',
     'spelling',
     'spoken-digits',
+    'voice-activity',
   ]);
   for (const example of examples) {
     expect(existsSync(join(folder, example, 'README.md')), example).toBe(true);

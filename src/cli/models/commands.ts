@@ -27,6 +27,10 @@ function commandOf(name: string, about: string, argument: string, examples: stri
     )
     .option('--dims <sizes>', 'of named axes of an ONNX file, such as batch=1,time=512')
     .option('--set <values>', 'of inputs of an ONNX file that stay the same, such as sr=16000')
+    .option(
+      '--carry <states>',
+      'outputs of an ONNX file that are inputs of the next call, such as stateN=state',
+    )
     .addHelpText('after', `\nExample:\n${examples.replace(/^/gm, '  $ ')}`);
 }
 

@@ -53,16 +53,25 @@ export interface WiringOptions {
   readonly description?: string;
   readonly dims?: string;
   readonly set?: string;
+  readonly carry?: string;
 }
 
-/** Numbers by name, as `batch=1,time=512`. */
+/** Values by name, as `batch=1,time=512`. */
+function pairsOf(option: string, text: string, wanted: string): [name: string, value: string][] {
+  return text.split(',').map((pair) => {
+    const [name, value, ...more] = pair.split('=');
+    if (!name || !value?.trim() || more.length) fail(`--${option} expected ${wanted}`);
+    return [name, value];
+  });
+}
+
 function numbersOf(option: string, text: string): Record<string, number> {
-  const pairs = text.split(',').map((pair) => pair.split('='));
-  for (const [name, value, ...more] of pairs) {
-    const isPair = name && value?.trim() && more.length === 0 && Number.isFinite(Number(value));
-    if (!isPair) fail(`--${option} expected names and numbers such as batch=1,time=512`);
-  }
-  return Object.fromEntries(pairs.map(([name, value]) => [name!, Number(value)]));
+  const wanted = 'names and numbers such as batch=1,time=512';
+  const pairs = pairsOf(option, text, wanted).map(
+    ([name, value]) => [name, Number(value)] as const,
+  );
+  if (!pairs.every(([, value]) => Number.isFinite(value))) fail(`--${option} expected ${wanted}`);
+  return Object.fromEntries(pairs);
 }
 
 /** Options of the reader: what a file says of the wiring, and sizes; `undefined` without any. */
@@ -70,13 +79,16 @@ export async function readOptions({
   description,
   dims,
   set,
+  carry,
 }: WiringOptions): Promise<ReaderOptions | undefined> {
   const wiring = await readWiring(description);
-  if (dims === undefined && set === undefined) return wiring;
+  if (dims === undefined && set === undefined && carry === undefined) return wiring;
+  const wanted = 'outputs and the inputs that they become, such as stateN=state';
   return {
     ...wiring,
     ...(dims !== undefined && { dims: numbersOf('dims', dims) }),
     ...(set !== undefined && { set: numbersOf('set', set) }),
+    ...(carry !== undefined && { carry: Object.fromEntries(pairsOf('carry', carry, wanted)) }),
   };
 }
 

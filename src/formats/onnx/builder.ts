@@ -145,19 +145,37 @@ export class Builder {
     const width = widthOf(flow, node);
     const made = { ...flow, ...NO_INPUT, held };
     if (map.length === width && map.every((index, k) => index === k)) return { ...flow, held };
-    const pieces: { from: number; to: number }[] = [];
-    for (const index of map) {
-      const last = pieces.at(-1);
-      if (last?.to === index && index > 0) last.to++;
-      else pieces.push({ from: index, to: index + 1 });
+    const pieces = piecesOf(map);
+    const isFew = pieces.length <= MOST_PIECES && pieces.every(({ from }) => from >= 0);
+    const parts = isFew && width > 1 ? pieces.map((piece) => [piece]) : stretchesOf(pieces);
+    if (parts.length <= MOST_PIECES) {
+      const layers = parts.map((part) => this.#part(flow, part, node));
+      const [only] = layers as [string];
+      const inputs = layers.map((source) => ({ ...made, source }));
+      const source = layers.length === 1 ? only : this.add(node, 'concat', {}, inputs).name;
+      return { ...made, source };
     }
-    if (pieces.length <= MOST_PIECES && pieces.every(({ from }) => from >= 0)) {
-      const slices = pieces.map((piece) => this.add(node, 'slice', piece, [flow]));
-      const [only] = slices as [Layer];
-      const inputs = slices.map(({ name }) => ({ ...made, source: name }));
-      const { name } = slices.length === 1 ? only : this.add(node, 'concat', {}, inputs);
-      return { ...made, source: name };
-    }
+    return { ...made, source: this.#moved(flow, map, width, node) };
+  }
+
+  /** A piece of the features, or several by one matrix of zeros and ones. */
+  #part(flow: Flow, pieces: readonly Piece[], node: Node): string {
+    const own = pieces.filter(({ from }) => from >= 0);
+    const from = own.reduce((least, piece) => Math.min(least, piece.from), own[0]?.from ?? 0);
+    const to = own.reduce((most, piece) => Math.max(most, piece.to), from + 1);
+    const isWhole = from === 0 && to === widthOf(flow, node);
+    const slice = isWhole ? flow.source : this.add(node, 'slice', { from, to }, [flow]).name;
+    if (pieces.length === 1 && own.length === 1) return slice;
+    const map = pieces.flatMap((piece) =>
+      Array.from({ length: piece.to - piece.from }, (_, k) =>
+        piece.from < 0 ? -1 : piece.from + k - from,
+      ),
+    );
+    return this.#moved({ ...flow, ...NO_INPUT, source: slice }, map, to - from, node);
+  }
+
+  /** Features in another order by a matrix of zeros and ones. */
+  #moved(flow: Flow, map: readonly number[], width: number, node: Node): string {
     const count = width * map.length;
     if (count > MOST_WEIGHTS) {
       node.refuse(`it reorders ${map.length} features at run time, which is not supported`);
@@ -167,8 +185,7 @@ export class Builder {
     for (const [k, index] of map.entries()) if (index >= 0) data[k * width + index] = 1;
     const options = { outFeatures: map.length, bias: false };
     const weight = { shape: [map.length, width], data };
-    const { name } = this.add(node, 'linear', options, [flow], { weight });
-    return { ...made, source: name };
+    return this.add(node, 'linear', options, [flow], { weight }).name;
   }
 
   /** The places in a row of the features in the order of the axes. */
@@ -338,6 +355,38 @@ export class Builder {
     }
     return joined;
   }
+}
+
+/** Features side by side; `from` is below 0 for a zero. */
+interface Piece {
+  readonly from: number;
+  to: number;
+}
+
+/** Fewest features of a piece that is copied rather than moved by a matrix with its neighbours. */
+const LONG_PIECE = 32;
+
+function piecesOf(map: readonly number[]): Piece[] {
+  const pieces: Piece[] = [];
+  for (const index of map) {
+    const last = pieces.at(-1);
+    if (last?.to === index && index > 0) last.to++;
+    else pieces.push({ from: index, to: index + 1 });
+  }
+  return pieces;
+}
+
+/** Each long piece by itself, and the short ones between two of them together. */
+function stretchesOf(pieces: readonly Piece[]): Piece[][] {
+  const stretches: Piece[][] = [];
+  let isOpen = false;
+  for (const piece of pieces) {
+    const isShort = piece.to - piece.from < LONG_PIECE;
+    if (isShort && isOpen) stretches.at(-1)!.push(piece);
+    else stretches.push([piece]);
+    isOpen = isShort;
+  }
+  return stretches;
 }
 
 /** A matrix of zeros and ones, or other parameters, within what a file may stand for. */

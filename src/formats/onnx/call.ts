@@ -37,6 +37,8 @@ export interface Context extends Folding {
   readonly build: Builder;
   /** Inputs that are initial states, and of which layers. */
   readonly states: Map<string, StateUse[]>;
+  /** Inputs that an output of the call before takes the place of. */
+  readonly carried: ReadonlySet<string>;
   /** Valid steps of every row: the input that has them, or what they are. */
   lengths: string | readonly number[] | undefined;
   /** Whether only one node reads a tensor. */

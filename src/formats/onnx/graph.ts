@@ -24,6 +24,8 @@ const MAX_PROBLEMS = 24;
 export interface Given {
   readonly dims: ReadonlyMap<string, number>;
   readonly set: ReadonlyMap<string, Constant>;
+  /** Inputs by the outputs that take their places in the next call. */
+  readonly carry: ReadonlyMap<string, string>;
   readonly data: ExternalData;
   readonly allowance: Allowance;
   /** Of the file. */
@@ -79,6 +81,7 @@ export class Graph implements Context {
   readonly problems: Map<string, string[]> = new Map();
   /** Inputs that are initial states, and of which layers. */
   readonly states: Map<string, StateUse[]> = new Map();
+  readonly carried: ReadonlySet<string>;
   /** Valid steps of every row: the input that has them, or what they are. */
   lengths: string | readonly number[] | undefined;
   /** Nodes of the file, those of all branches too. */
@@ -88,6 +91,7 @@ export class Graph implements Context {
 
   constructor(graph: GraphProto, given: Given, take: (elements: number) => void) {
     this.given = given;
+    this.carried = new Set(given.carry.values());
     this.#take = take;
     const inputs = graph.inputs.map(({ name = '' }) => name);
     const outputs = graph.outputs.map(({ name = '' }) => name);

@@ -13,6 +13,7 @@ import type { ImportedModel } from '../shared/imported.ts';
 import { settle } from './axes.ts';
 import { counter } from './builder.ts';
 import type { Layer } from './builder.ts';
+import { checkCarry, proposedCarries } from './carry.ts';
 import { countOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
@@ -39,6 +40,11 @@ export interface OnnxOptions {
   readonly dims?: Readonly<Record<string, number>>;
   /** Inputs that are always the same, such as `{ sr: 16000 }`. */
   readonly set?: Readonly<Record<string, OnnxValue>>;
+  /**
+   * Inputs that hold what the call before gave, by the outputs that do: `{ stateN: 'state' }`. They
+   * become states of the model, which a stream keeps and which begin as zeros.
+   */
+  readonly carry?: Readonly<Record<string, string>>;
   /** Files beside the model that have some of its tensors, by the names that it has for them. */
   readonly data?: ReadonlyMap<string, Uint8Array | ArrayBuffer>;
 }
@@ -51,19 +57,20 @@ export function readOnnx(
   options: OnnxOptions = {},
 ): ImportedModel {
   const bytes = asBytes(source);
-  const given = readOptions('options', options, ['dims', 'set', 'data']);
+  const given = readOptions('options', options, ['dims', 'set', 'carry', 'data']);
   const allowance = new Allowance(bytes.length);
   const model = readModelProto(bytes, allowance);
   const opset = opsetOf(model);
   const dims = dimsOf(given.dims, model.graph);
   const set = setOf(given.set, model.graph);
+  const carry = carryOf(given.carry, model.graph);
   const data = new Map<string, Uint8Array>();
   let size = bytes.length;
   for (const [name, file] of given.data ?? []) {
     data.set(name, asBytes(file));
     size += data.get(name)!.length;
   }
-  const all = { dims, set, data, bytes: bytes.length, opset };
+  const all = { dims, set, carry, data, bytes: bytes.length, opset };
   return firstOf(LAYOUTS, (layout) => {
     const allowed = { allowance: new Allowance(bytes.length), ...(layout && { layout }) };
     const graph = new Graph(model.graph, { ...all, ...allowed }, counter(size));
@@ -176,6 +183,28 @@ function setOf(given: OnnxOptions['set'], { inputs }: GraphProto): Map<string, C
   );
 }
 
+function carryOf(given: OnnxOptions['carry'], graph: GraphProto): Map<string, string> {
+  if (given === undefined) return new Map();
+  const namesOf = (values: GraphProto['inputs']): Set<string> =>
+    new Set(values.map(({ name = '' }) => name));
+  const [outputs, inputs] = [namesOf(graph.outputs), namesOf(graph.inputs)];
+  checkNames('carry', checkObject('carry', given), outputs);
+  const pairs = Object.entries(given);
+  for (const [output, input] of pairs) {
+    if (typeof input !== 'string') {
+      const message = `"carry.${shorten(output)}" expected the name of an input`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
+    checkNames('carry', { [input]: 0 }, inputs);
+  }
+  const taken = pairs.map(([, input]) => input);
+  if (new Set(taken).size < taken.length || pairs.length === outputs.size) {
+    const message = '"carry" expected another input for each output, and an output that is left';
+    throw new GatefoldError('ERR_ARGUMENT', message);
+  }
+  return new Map(pairs);
+}
+
 /** What is in a layer's way of being an output, as a node would be. */
 const place = (name: string, type = 'output'): Node =>
   new Node({ type, name, inputs: [], outputs: [name], attributes: [] }, NEWEST);
@@ -209,6 +238,12 @@ function assembled(
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be read: ${error.message}`);
+  }
+  const carries = proposedCarries(graph, outputs);
+  for (const [output, input] of graph.given.carry) {
+    checkCarry(graph, outputs.get(output), { output, input });
+    outputs.delete(output);
+    carries.delete(output);
   }
   const kept = reachable(
     builder.layers,
@@ -281,6 +316,8 @@ function assembled(
       inputs: Object.fromEntries(used.map(({ name, axes }) => [name, wordsOf(axes)])),
       outputs: Object.fromEntries([...outputs].map(([name, { axes }]) => [name, wordsOf(axes)])),
       ...(states.length && { states }),
+      ...(graph.given.carry.size && { carry: Object.fromEntries(graph.given.carry) }),
+      ...(carries.size && { proposedCarry: Object.fromEntries(carries) }),
       ...(graph.lengths !== undefined && { lengths: graph.lengths }),
     },
   };

@@ -310,13 +310,21 @@ export const recurrent: Operator = (call) => {
   const rows = flow.held.filter((atom) => !isFeature(atom));
   const axes: Axis[] = isBatchFirst ? [batch, time, D, H] : [time, D, batch, H];
   const Y: Flow = { source: layer.name, rows: flow.rows, axes, held: [...rows, ...D, ...H] };
+  // Of one step a call, which a stream repeats, the last step is every step.
+  const isCarried = [...graph.states].some(
+    ([input, uses]) => graph.carried.has(input) && uses.some((use) => use.layer === layer.name),
+  );
+  const isEvery = isCarried && !time.length && flow.rows.kind === 'step';
   const last = (letter: string): Value => ({
-    flow: {
-      source: `${layer.name}.${letter}`,
-      rows: flow.rows.outer ?? new Rows('row', flow.rows.first.input),
-      axes: isBatchFirst ? [batch, D, H] : [D, batch, H],
-      held: [...rows.filter((atom: Atom) => !time.includes(atom)), ...D, ...H],
-    },
+    flow:
+      isEvery && letter === 'h'
+        ? { ...Y, axes: isBatchFirst ? [batch, D, H] : [D, batch, H] }
+        : {
+            source: `${layer.name}.${letter}`,
+            rows: flow.rows.outer ?? new Rows('row', flow.rows.first.input),
+            axes: isBatchFirst ? [batch, D, H] : [D, batch, H],
+            held: [...rows.filter((atom: Atom) => !time.includes(atom)), ...D, ...H],
+          },
   });
   layer.owner = node.outputs[0] ?? '';
   // Of a single step the last state is the output.
