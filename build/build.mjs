@@ -68,7 +68,6 @@ const ENTRIES = {
   'formats/onnx': 'src/formats/onnx.ts',
   'formats/pytorch': 'src/formats/pytorch.ts',
   'formats/npz': 'src/formats/npz.ts',
-  'formats/onnx': 'src/formats/onnx.ts',
   'formats/safetensors': 'src/formats/safetensors.ts',
   'formats/tf1': 'src/formats/tf1.ts',
   'formats/tfjs': 'src/formats/tfjs.ts',

@@ -14,6 +14,7 @@
 //   gatefold/formats/audio
 //   gatefold/formats/keras
 //   gatefold/formats/layouts
+//   gatefold/formats/onnx
 //   gatefold/formats/pytorch
 //   gatefold/formats/npz
 //   gatefold/formats/safetensors
@@ -623,7 +624,7 @@ abstract class HostDisposable {
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
-// gatefold/formats/audio, gatefold/formats/keras, gatefold/formats/tf1, gatefold/formats/tfjs
+// gatefold/formats/audio, gatefold/formats/keras, gatefold/formats/onnx, gatefold/formats/tf1, gatefold/formats/tfjs
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
@@ -1090,6 +1091,28 @@ interface OnnxLayouts {
   toGru(...directions: readonly CellParameters[]): OnnxCell;
   rnn(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
   toRnn(...directions: readonly CellParameters[]): OnnxCell;
+}
+
+// gatefold/formats/onnx
+interface OnnxOptions {
+  readonly dims?: Readonly<Record<string, number>>;
+  readonly set?: Readonly<Record<string, OnnxValue>>;
+  readonly carry?: Readonly<Record<string, string>>;
+  readonly data?: ReadonlyMap<string, Uint8Array | ArrayBuffer>;
+}
+
+// gatefold/formats/onnx
+type OnnxValue =
+  | number
+  | ArrayLike<number>
+  | {
+      readonly shape: readonly number[];
+      readonly data: ArrayLike<number>;
+    };
+
+// gatefold/formats/onnx
+interface OnnxWriteOptions {
+  readonly states?: boolean;
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
@@ -1931,6 +1954,9 @@ function loadModel(engine: Engine, source: Source): Model;
 // gatefold/node
 function loadModelFile(engine: Engine, path: string): Promise<Model>;
 
+// gatefold/formats/onnx
+function loadOnnx(engine: Engine, source: Uint8Array | ArrayBuffer, options?: OnnxOptions): Model;
+
 // gatefold/formats/pytorch
 function loadPytorch(engine: Engine, source: PytorchSource, options?: PytorchOptions): Model;
 
@@ -1962,6 +1988,9 @@ function readNpy(bytes: Uint8Array | ArrayBuffer): NpyArray;
 
 // gatefold/formats/npz
 function readNpz(bytes: Uint8Array | ArrayBuffer, options?: NpzOptions): Map<string, NpyArray>;
+
+// gatefold/formats/onnx
+function readOnnx(source: Uint8Array | ArrayBuffer, options?: OnnxOptions): ImportedModel;
 
 // gatefold/formats/pytorch
 function readPytorch(
@@ -2065,6 +2094,9 @@ function writeNpy(array: NpySource): Uint8Array;
 
 // gatefold/formats/npz
 function writeNpz(arrays: ReadonlyMap<string, NpySource>): Uint8Array;
+
+// gatefold/formats/onnx
+function writeOnnx(model: Model, options?: OnnxWriteOptions): Uint8Array;
 
 // gatefold/formats/audio
 function writeRtneural(model: Model): Uint8Array;

@@ -124,8 +124,14 @@ describe('a strict program that checks the declarations compiles with', () => {
     await write('main.ts', [...imports, use].join('\n'));
     for (const [module, moduleResolution] of Object.entries(RESOLUTIONS)) {
       const compilerOptions = {
-        ...{ strict: true, noEmit: true, skipLibCheck: false, target: 'es2022', types: [] },
-        ...{ lib: ['es2022'], module, moduleResolution },
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        target: 'es2022',
+        types: [],
+        lib: ['es2022'],
+        module,
+        moduleResolution,
       };
       await write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['main.ts'] }));
       const tsc = require.resolve(`typescript-${version}/lib/tsc.js`);
