@@ -99,6 +99,16 @@ async function runtimeOver(frames: readonly Float32Array[], file: File): Promise
   return given;
 }
 
+/** The code and the message of an error. */
+function textOf(act: () => unknown): string {
+  try {
+    act();
+    return 'no error';
+  } catch (error) {
+    return `${(error as GatefoldError).code}: ${(error as GatefoldError).message}`;
+  }
+}
+
 const worst = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a).reduce((most, x, k) => Math.max(most, Math.abs(x - b[k]!)), 0);
 
@@ -149,5 +159,18 @@ describe.runIf(existsSync(fileOf('v5')))('voice activity', () => {
     const { metadata, description } = readOnnx(bytes, options);
     expect(metadata['proposedCarry']).toEqual({ stateN: 'state' });
     expect(description.outputs).toEqual(['output', 'stateN']);
+  });
+
+  it.each([
+    [{ state: 'stateN' }, /ERR_ARGUMENT.*"carry" names "state", and the file has "output"/],
+    [{ stateN: 'none' }, /ERR_ARGUMENT.*"carry" names "none", and the file has "input", "state"/],
+    [{ stateN: 1 }, /ERR_ARGUMENT.*"carry.stateN" expected the name of an input/],
+    [{ stateN: 'state', output: 'state' }, /ERR_ARGUMENT.*another input for each output/],
+    [{ stateN: 'input' }, /ERR_UNSUPPORTED.*"input" is not the initial state/],
+    [{ output: 'state' }, /ERR_UNSUPPORTED.*"output" is not the last state of the layers/],
+  ])('refuses to carry %j', (carry, expected) => {
+    const options = { ...optionsOf(files[0]!), carry } as object;
+    const read = (): unknown => readOnnx(readFileSync(fileOf('v5')), options);
+    expect(textOf(read)).toMatch(expected);
   });
 });
