@@ -22,7 +22,7 @@ export const BUDGETS = [
   { file: 'baseline.js', gzip: 97 * KB },
   { file: 'core.js', gzip: 69 * KB },
   { file: 'worklet.js', gzip: 73 * KB },
-  { file: 'workerd.js', gzip: 69 * KB },
+  { file: 'workerd.js', gzip: 70 * KB },
   { file: 'data.js', gzip: 6 * KB },
   { file: 'kernels.js', gzip: 12 * KB },
   { file: 'formats/audio.js', gzip: 60 * KB },

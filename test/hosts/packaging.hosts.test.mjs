@@ -123,10 +123,9 @@ describe('a strict program that checks the declarations compiles with', () => {
       export const made: Promise<Engine> = Engine.create();`;
     await write('main.ts', [...imports, use].join('\n'));
     for (const [module, moduleResolution] of Object.entries(RESOLUTIONS)) {
-      const compilerOptions = {
-        ...{ strict: true, noEmit: true, skipLibCheck: false, target: 'es2022', types: [] },
-        ...{ lib: ['es2022'], module, moduleResolution },
-      };
+      const strict = { strict: true, noEmit: true, skipLibCheck: false, types: [] };
+      const compilerOptions = { ...strict, target: 'es2022', lib: ['es2022'] };
+      Object.assign(compilerOptions, { module, moduleResolution });
       await write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['main.ts'] }));
       const tsc = require.resolve(`typescript-${version}/lib/tsc.js`);
       const compiled = run(process.execPath, [tsc, '-p', installed.folder]);
