@@ -143,13 +143,14 @@ export function createImports(
 /** What a host says when it will not compile or instantiate, with what to do about it. */
 function refused(error: unknown): unknown {
   if (error instanceof GatefoldError || !(error instanceof Error)) return error;
-  const hint =
-    error.name === 'CompileError'
-      ? ": it may lack WebAssembly SIMD, forbid compiling (allow 'wasm-unsafe-eval' in the Content-Security-Policy; in Workers " +
-        'import the .wasm file and give it as "module"), or the bytes are not a gatefold module'
-      : '';
-  return new GatefoldError(
-    'ERR_UNSUPPORTED',
-    `this host refuses the kernels (${error.message})${hint}`,
-  );
+  const { name, message } = error;
+  let hint = '';
+  if (/CSP|Security Policy|unsafe-eval/.test(message)) {
+    hint = ": add 'wasm-unsafe-eval' to script-src in the Content-Security-Policy";
+  } else if (name === 'CompileError') {
+    hint =
+      ": it may lack WebAssembly SIMD, forbid compiling (a page allows 'wasm-unsafe-eval'; in Workers " +
+      'import the .wasm file and give it as "module"), or the bytes are not a gatefold module';
+  }
+  return new GatefoldError('ERR_UNSUPPORTED', `this host refuses the kernels (${message})${hint}`);
 }

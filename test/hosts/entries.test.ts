@@ -83,6 +83,16 @@ describe('the default entry', () => {
   });
 });
 
+test('says what to add, and only that, where a Content-Security-Policy forbids compiling', async () => {
+  const said = "Refused to compile: 'unsafe-eval' is not an allowed source of script";
+  const refusal = new WebAssembly.CompileError(said);
+  vi.spyOn(WebAssembly, 'compile').mockRejectedValue(refusal);
+  await expect(Engine.create()).rejects.toMatchObject({
+    code: 'ERR_UNSUPPORTED',
+    message: `this host refuses the kernels (${said}): add 'wasm-unsafe-eval' to script-src in the Content-Security-Policy`,
+  });
+});
+
 describe('the core entry', () => {
   test.each(['auto', 'deterministic'] as const)('runs the bytes that %s gives', async (simd) => {
     const bytes = wasmBytes({ simd });
