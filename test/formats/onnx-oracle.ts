@@ -3,6 +3,7 @@ import * as ort from 'onnxruntime-web';
 import { readOnnx } from '../../src/formats/onnx.ts';
 import { build } from '../../src/formats/shared/imported.ts';
 import type { Engine } from '../../src/hosts/default.ts';
+import { createRandom, type Random } from '../support/random.ts';
 import { encodeOnnx } from '../peers/onnx-writer.ts';
 import '../peers/onnxruntime.ts';
 import { turn } from './onnx-cases.ts';
@@ -43,4 +44,28 @@ export async function difference(engine: Engine, given: OnnxCase): Promise<numbe
   } finally {
     model.dispose();
   }
+}
+
+const TOLERANCE = 1e-5;
+
+/** What failed of the first `count` cases: a case that is refused has failed. */
+export async function campaign(
+  engine: Engine,
+  title: string,
+  draw: (random: Random) => OnnxCase,
+  count: number,
+): Promise<readonly string[]> {
+  const failures: string[] = [];
+  let worst = 0;
+  for (let seed = 1; seed <= count; seed++) {
+    try {
+      const error = await difference(engine, draw(createRandom(seed)));
+      if (!(error < TOLERANCE)) failures.push(`seed ${seed}: ${error}`);
+      worst = Math.max(worst, error);
+    } catch (error) {
+      failures.push(`seed ${seed}: ${String(error)}`);
+    }
+  }
+  console.info(`${title}: ${count}, worst difference ${worst}`);
+  return failures;
 }

@@ -282,7 +282,9 @@ export const binary: Operator = (call) =>
         );
       }
       default:
-        return node.refuse('it is supported for constants alone');
+        return node.refuse(
+          'it is supported for constants alone: pass { dims } or { set } to fix what it reads',
+        );
     }
   });
 

@@ -127,7 +127,7 @@ function opsetOf({ opsets }: ModelProto): number {
   const own = opsets.find(({ domain = '' }) => domain === '' || domain === 'ai.onnx');
   const version = own?.version ?? damaged('it does not say the version of its operators');
   if (version >= OLDEST && version <= NEWEST) return version;
-  const message = `the file has operators of version ${version}: ${OLDEST + 1} to ${NEWEST} are supported`;
+  const message = `the file has operators of version ${version}: ${OLDEST} to ${NEWEST} are supported`;
   throw new GatefoldError('ERR_UNSUPPORTED', message);
 }
 
