@@ -14,11 +14,11 @@ export interface OnnxTensor {
   readonly data: Float32Array | Int32Array | BigInt64Array;
 }
 
-/**
- * A float32 input of the graph; a string names a dimension that is only known when the model runs.
- */
+/** An input of the graph; a string names a dimension that is only known when the model runs. */
 export interface OnnxInput {
   readonly name: string;
+  /** Default float. */
+  readonly type?: 'float' | 'int32';
   readonly dims: readonly (number | string)[];
 }
 
@@ -137,8 +137,12 @@ function tensorMessage({ name, dims, data }: OnnxTensor): Message {
  * ValueInfoProto > TypeProto > Tensor > TensorShapeProto > Dimension; without dims the shape is
  * left to inference.
  */
-function valueMessage(name: string, dims?: OnnxInput['dims']): Message {
-  const tensorType = new Message().int(1, DATA_TYPE.float);
+function valueMessage(
+  name: string,
+  dims?: OnnxInput['dims'],
+  type: keyof typeof DATA_TYPE = 'float',
+): Message {
+  const tensorType = new Message().int(1, DATA_TYPE[type]);
   if (dims) {
     const shape = new Message();
     for (const dim of dims) {
@@ -186,7 +190,7 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
     .messages(5, graph.initializers.map(tensorMessage))
     .messages(
       11,
-      graph.inputs.map(({ name, dims }) => valueMessage(name, dims)),
+      graph.inputs.map(({ name, dims, type }) => valueMessage(name, dims, type)),
     )
     .messages(
       12,

@@ -158,7 +158,9 @@ const plain = (text: string): string =>
 const idOf = (text: string): string =>
   /^-?(?:0|[1-9]\d{0,14})$/.test(text) ? text : JSON.stringify(text);
 
-/** Numbers of the columns of a line to the cursor; gives the id. Empty cells at the end are none. */
+/**
+ * Numbers of the columns of a line to the cursor; gives the id. Empty cells at the end are none.
+ */
 function readRow(cursor: Cursor, layout: TableLayout): string | undefined {
   const { columns, id, columnCount, isStep, separator } = layout;
   const cells = cellsOf(cursor, separator.charCodeAt(0));

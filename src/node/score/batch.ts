@@ -23,7 +23,7 @@ export interface Packed {
 
 /** Elements of one array of a batch, which bounds its padding. */
 const MAX_ELEMENTS = 2 ** 24;
-/** Bytes that a worker has at least, and at most unless it is told, and for what it does not plan. */
+/** Bytes that a worker has at least, at most unless it is told, and for what it does not plan. */
 const [LEAST, USUAL, SLACK] = [2 ** 22, 2 ** 27, 2 ** 20];
 /** Steps that a model may take at once which needs whole sequences. */
 const WHOLE_STEPS = 1024;

@@ -60,7 +60,9 @@ export interface ScoreOptions<R> {
   readonly onProgress?: (progress: ScoreProgress) => void;
   /** Is called with a record that has no result, which is then skipped; without it the run ends. */
   readonly onBadRecord?: (bad: BadRecord<R>) => void;
-  /** Kernels for `modelBytes`, as of an engine; default `auto`. A `model` has those of its engine. */
+  /**
+   * Kernels for `modelBytes`, as of an engine; default `auto`. A `model` has those of its engine.
+   */
   readonly simd?: 'auto' | 'deterministic';
   /**
    * Whether workers run in the fast lane where the host has it: V8 is given its flags for the whole
