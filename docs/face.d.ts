@@ -4,6 +4,8 @@
 //   gatefold/core
 //   gatefold/worklet
 //   gatefold/node
+//   gatefold/node/score-worker
+//   gatefold/sessions
 //   gatefold/data
 //   gatefold/kernels
 //   gatefold/threads
@@ -155,6 +157,13 @@ type AudioSource = Uint8Array | ArrayBuffer | string | object;
 interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
   readonly type: 'averagePool1d';
   readonly countPadding?: boolean;
+}
+
+// gatefold/node
+interface BadRecord<R> {
+  readonly index: number;
+  readonly record: R;
+  readonly error: GatefoldError;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1009,6 +1018,9 @@ interface NamLayouts {
 type Named = Readonly<Record<string, Float32Array>>;
 
 // no entry, but others name it
+type Named = Readonly<Record<string, Float32Array>>;
+
+// no entry, but others name it
 type NonFinite = 'propagate' | 'throw' | 'reset';
 
 // gatefold/data
@@ -1137,6 +1149,14 @@ interface PoolSpec {
   readonly name?: string;
   readonly mode: 'last' | 'mean' | 'max';
   readonly inputSize?: number;
+}
+
+// gatefold/node
+interface PoolWorker {
+  postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
+  on(event: string, listener: (value: unknown) => void): unknown;
+  terminate(): Promise<number>;
+  unref(): void;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1349,6 +1369,48 @@ interface ScaleSpec {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 type Schedule = (update: number, updates: number) => number;
 
+// gatefold/node
+interface ScoreOptions<R> {
+  readonly model?: Model;
+  readonly modelBytes?: Uint8Array;
+  readonly input?: (record: R) => Inputs;
+  readonly workers?: number;
+  readonly batch?: number;
+  readonly maxLatency?: number;
+  readonly ordered?: boolean;
+  readonly signal?: ScoreSignal;
+  readonly onProgress?: (progress: ScoreProgress) => void;
+  readonly onBadRecord?: (bad: BadRecord<R>) => void;
+  readonly simd?: 'auto' | 'deterministic';
+  readonly fastLane?: boolean;
+  readonly maxBytes?: number;
+  readonly worker?: () => PoolWorker;
+}
+
+// gatefold/node
+interface ScoreProgress {
+  readonly records: number;
+  readonly skipped: number;
+  readonly steps: number;
+  readonly seconds: number;
+}
+
+// gatefold/node
+interface ScoreResult<R> {
+  readonly index: number;
+  readonly record: R;
+  readonly output: Float32Array;
+  readonly outputs: Readonly<Record<string, Float32Array>>;
+}
+
+// gatefold/node
+interface ScoreSignal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
 // gatefold/data
 interface SequenceBatch {
   readonly inputs: Float32Array | Int32Array;
@@ -1430,6 +1492,31 @@ class SeriesWindows {
   readonly targetSize: number;
   constructor(given: ArrayLike<number>, options: SeriesOptions);
   window(index: number, epoch?: number): SeriesWindow;
+}
+
+// gatefold/node, gatefold/sessions
+class Session {
+  step(x: Inputs, out: Named): Promise<Named>;
+  step(x: Inputs, out?: Float32Array): Promise<Float32Array>;
+  save(): ModelState;
+  close(): void;
+}
+
+// gatefold/node, gatefold/sessions
+class SessionPool extends HostDisposable {
+  readonly slots: number;
+  private constructor();
+  static create(model: Model, options: SessionPoolOptions): SessionPool;
+  get size(): number;
+  open(state?: ModelState): Promise<Session>;
+  dispose(): void;
+}
+
+// gatefold/node, gatefold/sessions
+interface SessionPoolOptions {
+  readonly slots: number;
+  readonly maxLatency?: number;
+  readonly overflow?: 'error' | 'wait';
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1917,6 +2004,12 @@ function saveTrainer(trainer: Trainer, extras?: TrainerExtras): Uint8Array;
 
 // gatefold/node
 function saveTrainerFile(path: string, trainer: Trainer, extras?: TrainerExtras): Promise<void>;
+
+// gatefold/node
+function scoreSequences<R = Inputs>(
+  records: Iterable<R> | AsyncIterable<R>,
+  options: ScoreOptions<R>,
+): AsyncGenerator<ScoreResult<R>, void, undefined>;
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 function seededRandom(seed: number, drawn?: number): () => number;
