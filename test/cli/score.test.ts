@@ -101,11 +101,15 @@ describe('numbers from bytes', () => {
     // Halfway between two float32 numbers, and next to it.
     for (const tail of ['', '0000000000001', '00000001'])
       texts.push(`1.000000059604644775390625${tail}`);
-    for (const text of texts) {
+    const wrong = texts.filter((text) => {
       const cursor = new Cursor(Buffer.from(`${text},`));
-      expect(Object.is(Math.fround(cursor.number()), Math.fround(Number(text))), text).toBe(true);
-      expect(cursor.at).toBe(text.length);
-    }
+      const isSame = Object.is(Math.fround(cursor.number()), Math.fround(Number(text)));
+      return !isSame || cursor.at !== text.length;
+    });
+    expect(wrong).toEqual([]);
+    const cursor = new Cursor(Buffer.from(`[${texts.join(', ')}]`));
+    cursor.list(1);
+    expect(Array.from(cursor.numbers.subarray(0, cursor.count))).toEqual(floats(texts.map(Number)));
   });
 });
 
@@ -153,8 +157,8 @@ describe('gatefold score', () => {
     const whole = readFileSync(path('long.ndjson'), 'utf8');
     expect(linesOf(whole)).toHaveLength(20);
     expectAll(linesOf(whole), (k) => k);
-    const parts = [0, 1, 2].map((part) => {
-      scored(...args, '--shard', `${part}/3`, '--out', 'part.ndjson');
+    const parts = [0, 1].map((part) => {
+      scored(...args, '--shard', `${part}/2`, '--out', 'part.ndjson');
       return readFileSync(path('part.ndjson'), 'utf8');
     });
     expect(parts.every((text) => text.length > 0)).toBe(true);
@@ -238,11 +242,9 @@ describe('gatefold score', () => {
     };
     writeFileSync(path('two.ndjson'), '{"a": [[1, 2]], "b": [[1, 2]]}\n');
     expect(refused('two.ndjson', '--out', 'o.ndjson')).toMatch(/no list of a, b that is the input/);
-    expect(refused('none.ndjson', '--out', 'o.ndjson')).toMatch(/none\.ndjson: no such file/);
     expect(refused('x.ndjson', '--out', 'o.txt')).toMatch(/--to ndjson, csv, npy/);
     expect(refused('x.ndjson', '--out', 'x.ndjson')).toMatch(/would replace x\.ndjson/);
     expect(refused('x.ndjson', '--out', 'o.ndjson', '--shard', '3/3')).toMatch(/from 0\/4 to 3\/4/);
-    expect(refused('x.ndjson', '--out', '-', '--to', 'npy')).toMatch(/number of rows/);
   });
 
   it('goes on after kill -9, to the same bytes', async () => {

@@ -120,12 +120,14 @@ export class Cursor {
     return isNegative ? -WORDS[word]! : WORDS[word]!;
   }
 
+  #grow(): void {
+    const more = new Float32Array(2 * this.count);
+    more.set(this.numbers);
+    this.numbers = more;
+  }
+
   push(value: number): void {
-    if (this.count === this.numbers.length) {
-      const more = new Float32Array(2 * this.count);
-      more.set(this.numbers);
-      this.numbers = more;
-    }
+    if (this.count === this.numbers.length) this.#grow();
     this.numbers[this.count++] = value;
   }
 
@@ -134,24 +136,61 @@ export class Cursor {
     this.count = 0;
     this.expect(OPEN);
     if (this.takes(CLOSE)) return;
-    const isNested = this.peek() === OPEN;
+    if (this.peek() !== OPEN) return this.#row();
     do {
-      if (!isNested) {
-        this.peek();
-        this.push(this.number());
-        continue;
-      }
       const before = this.count;
       this.expect(OPEN);
-      do {
-        this.peek();
-        this.push(this.number());
-      } while (this.takes(COMMA));
-      this.expect(CLOSE);
+      this.#row();
       if (this.count - before === width) continue;
       const row = Math.floor(before / width);
       malformed(`step ${row} has ${this.count - before} numbers, and the model takes ${width}`);
     } while (this.takes(COMMA));
+    this.expect(CLOSE);
+  }
+
+  /**
+   * Numbers up to the end of a list. Those of at most nine digits, which most have, are read here,
+   * in whole numbers of 32 bits and without a call.
+   */
+  #row(): void {
+    const { bytes } = this;
+    let p = this.at;
+    let byte = 0;
+    do {
+      while (isSpace(bytes[p]!)) p++;
+      if (this.count === this.numbers.length) this.#grow();
+      const start = p;
+      const isNegative = bytes[p] === MINUS;
+      if (isNegative) p++;
+      const first = p;
+      let mantissa = 0;
+      let digit = bytes[p]! - ZERO;
+      for (; digit >= 0 && digit <= 9; digit = bytes[++p]! - ZERO) {
+        mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+      }
+      let length = p - first;
+      let decimals = 0;
+      if (bytes[p] === POINT) {
+        const point = ++p;
+        for (digit = bytes[p]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++p]! - ZERO) {
+          mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+        }
+        decimals = p - point;
+        length += decimals;
+      }
+      byte = bytes[p]!;
+      if (length > 0 && length < 10 && (byte === COMMA || byte === CLOSE)) {
+        const value = mantissa / POWERS[decimals]!;
+        this.numbers[this.count++] = isNegative ? -value : value;
+      } else {
+        this.at = start;
+        this.push(this.number());
+        byte = this.peek();
+        p = this.at;
+      }
+      p++;
+    } while (byte === COMMA);
+    this.at = p - 1;
     this.expect(CLOSE);
   }
 

@@ -32,8 +32,8 @@ function listOf(values: Float32Array, width: number, isPooled: boolean): string 
 
 /** A cell of a table, of an id as JSON. */
 function cellOf(id: string): string {
-  const text = id.startsWith('"') ? (JSON.parse(id) as string) : id;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const own = id.startsWith('"') ? (JSON.parse(id) as string) : id;
+  return /[",\r\n]/.test(own) ? `"${own.replaceAll('"', '""')}"` : own;
 }
 
 /** The first line of a table. */
@@ -42,7 +42,9 @@ export function headerOf({ outputs: [output] }: Model, hasIds: boolean): string 
   return `${[...(hasIds ? ['id'] : []), ...(output!.pooled ? [] : ['step']), ...columns].join()}\n`;
 }
 
-type Print = (results: readonly Result[], model: Model, hasIds: boolean) => Uint8Array;
+type Print = (results: readonly Result[], model: Model, hasIds: boolean) => Uint8Array<ArrayBuffer>;
+
+const text = new TextEncoder();
 
 export const printers: Readonly<Record<Format, Print>> = {
   ndjson(results, { outputs }) {
@@ -53,7 +55,7 @@ export const printers: Readonly<Record<Format, Print>> = {
       });
       return `{${[...(id === undefined ? [] : [`"id":${id}`]), ...fields].join()}}\n`;
     });
-    return Buffer.from(lines.join(''));
+    return text.encode(lines.join(''));
   },
   csv(results, { outputs: [output] }, hasIds) {
     const { size, pooled } = output!;
@@ -64,7 +66,7 @@ export const printers: Readonly<Record<Format, Print>> = {
         return `${[...start, ...(pooled ? [] : [step]), ...values].join()}\n`;
       });
     });
-    return Buffer.from(lines.join(''));
+    return text.encode(lines.join(''));
   },
   npy(results) {
     const total = results.reduce((sum, { outputs: [own] }) => sum + own!.length, 0);

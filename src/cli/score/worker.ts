@@ -27,7 +27,7 @@ export interface ScoreTask {
 
 /** What a piece came to. */
 export interface PieceScore {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly records: number;
   readonly steps: number;
   /** Lines, rows or files of it. */
@@ -136,11 +136,7 @@ if (parentPort) {
     const packer = new Packer(model, task.batch, task.bytes);
     return (piece: Piece) => {
       const answer = scorePiece(piece, model, packer, task);
-      const { buffer, byteOffset, byteLength } = answer.bytes;
-      // Small ones are parts of a pool of Node's.
-      const isOwn = byteOffset === 0 && byteLength === buffer.byteLength;
-      const bytes = isOwn ? answer.bytes : answer.bytes.slice();
-      return { answer: { ...answer, bytes }, transfer: [bytes.buffer as ArrayBuffer] };
+      return { answer, transfer: [answer.bytes.buffer] };
     };
   });
 }
