@@ -187,7 +187,12 @@ export function recurrentCase(random: Random): OnnxCase {
   };
   const opset = random.pick([14, 14, 17, 21]);
   const graph = { inputs, outputs, initializers, nodes: [...before, node], opset };
-  const own = inputs.map(({ dims: _, ...rest }) => rest);
+  const own = inputs.map(({ name, shape, data, type: of }) => ({
+    name,
+    shape,
+    data,
+    ...(of && { type: of }),
+  }));
   // Names of activations in small letters, as in opset 6; some nodes of onnxruntime have them not.
   const { activations: names } = attributes;
   const small = names &&

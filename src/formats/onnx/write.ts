@@ -597,8 +597,8 @@ const WRITERS: Readonly<Record<string, Write>> = {
 };
 
 /**
- * A model as an ONNX file of opset 17. Inputs and outputs are [batch, time, features], [batch, time]
- * of tokens and [batch, features] of rows. What ONNX has not is refused by name, all at once.
+ * A model as an ONNX file of opset 17. Inputs and outputs are [batch, time, features], of tokens
+ * [batch, time], of rows [batch, features]. What ONNX has not is refused by name, all at once.
  */
 export function writeOnnx(model: Model, options: OnnxWriteOptions = {}): Uint8Array {
   const { states = false } = readOptions('options', options, ['states']);
