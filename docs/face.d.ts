@@ -12,6 +12,7 @@
 //   gatefold/formats/keras
 //   gatefold/formats/layouts
 //   gatefold/formats/pytorch
+//   gatefold/formats/onnx
 //   gatefold/formats/npz
 //   gatefold/formats/safetensors
 //   gatefold/formats/tf1
@@ -613,7 +614,7 @@ abstract class HostDisposable {
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
 const INPUT = 'input';
 
-// gatefold/formats/audio, gatefold/formats/keras, gatefold/formats/tf1, gatefold/formats/tfjs
+// gatefold/formats/audio, gatefold/formats/keras, gatefold/formats/onnx, gatefold/formats/tf1, gatefold/formats/tfjs
 interface ImportedModel {
   readonly description: ModelDescription;
   readonly tensors: StateDict;
@@ -1077,6 +1078,27 @@ interface OnnxLayouts {
   toGru(...directions: readonly CellParameters[]): OnnxCell;
   rnn(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
   toRnn(...directions: readonly CellParameters[]): OnnxCell;
+}
+
+// gatefold/formats/onnx
+interface OnnxOptions {
+  readonly dims?: Readonly<Record<string, number>>;
+  readonly set?: Readonly<Record<string, OnnxValue>>;
+  readonly data?: ReadonlyMap<string, Uint8Array | ArrayBuffer>;
+}
+
+// gatefold/formats/onnx
+type OnnxValue =
+  | number
+  | ArrayLike<number>
+  | {
+      readonly shape: readonly number[];
+      readonly data: ArrayLike<number>;
+    };
+
+// gatefold/formats/onnx
+interface OnnxWriteOptions {
+  readonly states?: boolean;
 }
 
 // gatefold, gatefold/core, gatefold/worklet, gatefold/node
@@ -1842,6 +1864,9 @@ function loadModel(engine: Engine, source: Source): Model;
 // gatefold/node
 function loadModelFile(engine: Engine, path: string): Promise<Model>;
 
+// gatefold/formats/onnx
+function loadOnnx(engine: Engine, source: Uint8Array | ArrayBuffer, options?: OnnxOptions): Model;
+
 // gatefold/formats/pytorch
 function loadPytorch(engine: Engine, source: PytorchSource, options?: PytorchOptions): Model;
 
@@ -1873,6 +1898,9 @@ function readNpy(bytes: Uint8Array | ArrayBuffer): NpyArray;
 
 // gatefold/formats/npz
 function readNpz(bytes: Uint8Array | ArrayBuffer, options?: NpzOptions): Map<string, NpyArray>;
+
+// gatefold/formats/onnx
+function readOnnx(source: Uint8Array | ArrayBuffer, options?: OnnxOptions): ImportedModel;
 
 // gatefold/formats/pytorch
 function readPytorch(
@@ -1970,6 +1998,9 @@ function writeNpy(array: NpySource): Uint8Array;
 
 // gatefold/formats/npz
 function writeNpz(arrays: ReadonlyMap<string, NpySource>): Uint8Array;
+
+// gatefold/formats/onnx
+function writeOnnx(model: Model, options?: OnnxWriteOptions): Uint8Array;
 
 // gatefold/formats/audio
 function writeRtneural(model: Model): Uint8Array;
