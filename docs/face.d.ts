@@ -16,6 +16,7 @@
 //   gatefold/formats/layouts
 //   gatefold/formats/onnx
 //   gatefold/formats/pytorch
+//   gatefold/formats/onnx
 //   gatefold/formats/npz
 //   gatefold/formats/safetensors
 //   gatefold/formats/tf1

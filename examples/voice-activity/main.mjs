@@ -1,5 +1,5 @@
-// Where a recording holds speech, by the files of @ricky0123/vad-web as they are, in gatefold and in
-// onnxruntime-web.
+// Where a recording holds speech, by the files of @ricky0123/vad-web as they are, in gatefold and
+// in onnxruntime-web.
 import { readFileSync } from 'node:fs';
 import { percent, readOptions, table } from '../common/terminal.mjs';
 import { readWav } from '../guitar-amplifier/sound.mjs';
@@ -52,7 +52,7 @@ function recordingOf({ wav, seconds, seed }) {
   return { name: 'a made-up voice', samples: babble({ seconds, rate: RATE, seed }) };
 }
 
-/** What a call reads: the last samples of the frame before where the file wants them, and its own. */
+/** What a call reads: the last samples of the frame before, where the file wants them, and more. */
 function framesOf(samples, { context, frame }) {
   const all = new Float32Array(context + samples.length);
   all.set(samples, context);

@@ -11,8 +11,8 @@ export const RATE = 16_000;
 const require = createRequire(import.meta.url);
 
 /**
- * The files of @ricky0123/vad-web, each with what the reader is told of it: sizes, the rate, and the
- * outputs that are inputs of the next call.
+ * The files of @ricky0123/vad-web, each with what the reader is told of it: sizes, the rate, and
+ * the outputs that are inputs of the next call.
  */
 export const FILES = {
   v5: { file: 'silero_vad_v5.onnx', context: 64, frame: 512, ...latest(576) },

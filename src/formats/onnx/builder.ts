@@ -394,7 +394,7 @@ export function counter(bytes: number): (elements: number) => void {
   let left = 2 * bytes + 2 ** 20;
   return (elements) => {
     left -= elements;
-    if (left >= 0) return;
+    if (elements >= 0 && left >= 0) return;
     const message = 'folding the graph makes tensors that are many times as large as the file';
     throw new GatefoldError('ERR_MEMORY', message);
   };

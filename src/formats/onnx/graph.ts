@@ -8,7 +8,7 @@ import { Names } from './dims.ts';
 import { GraphInput, axisOf } from './flow.ts';
 import type { Flow, Role } from './flow.ts';
 import { Node, Refusal } from './node.ts';
-import { OPERATORS } from './operators.ts';
+import { LEAST, OPERATORS, VARIADIC } from './operators.ts';
 import { readGraphProto } from './proto.ts';
 import type { GraphProto, NodeProto, TensorProto, ValueProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
@@ -255,6 +255,10 @@ export class Graph implements Context {
           ? '; tf2onnx writes layers of Keras this way: give the Keras file to gatefold/formats/keras'
           : '';
       node.refuse(`the operator is not supported${advice}`);
+    }
+    const least = VARIADIC.has(node.type) ? inputs.length : (LEAST.get(node.type) ?? 1);
+    for (let k = 0; k < Math.max(least, 1); k++) {
+      if (!inputs[k]) node.refuse(`it has no input ${k}`);
     }
     return operator({ node, inputs, graph: this });
   }

@@ -115,3 +115,17 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Upsample: upsample,
   Where: where,
 };
+
+const TWO =
+  'Add Sub Mul Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual MatMul Gemm ' +
+  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear LayerNormalization';
+
+/** Inputs that an operator cannot do without; of those that are not here the first one. */
+export const LEAST: ReadonlyMap<string, number> = new Map([
+  ...TWO.split(' ').map((type) => [type, 2] as const),
+  ...['Range', 'Where', 'RNN', 'LSTM', 'GRU'].map((type) => [type, 3] as const),
+  ['BatchNormalization', 5],
+]);
+
+/** Operators of any number of inputs, none of which may be left out. */
+export const VARIADIC: ReadonlySet<string> = new Set(['Concat', 'Sum', 'Mean', 'Min', 'Max']);

@@ -181,6 +181,8 @@ export const expand: Operator = (call) => {
     for (const [axis, size] of dims.entries()) {
       if (size === full[axis]) continue;
       if (typeof size === 'string') unknownSize(node, size);
+      if (full[axis] !== 1 || size < 1) node.refuse('its shape does not fit');
+      graph.take(size);
       flow = picked(flow, axis, Array<number>(size).fill(0), call);
     }
     return giving(call, flow);
@@ -191,6 +193,7 @@ export const expand: Operator = (call) => {
       : value && 'spread' in value
         ? value.spread.base
         : node.refuse('it has no input');
+  if (base.dims.length > rank) node.refuse('its input has other axes than it says');
   const wide = reshaped(base, [...Array<number>(rank - base.dims.length).fill(1), ...base.dims]);
   if (dims.every((size) => typeof size === 'number'))
     return [{ constant: expanded(wide, dims as number[], graph) }];
@@ -203,6 +206,9 @@ export const tile: Operator = (call) => {
   const repeats = integersOf(call, 1, 'repeats')!;
   const dims = dimsOfValue(call.inputs[0]!);
   const value = call.inputs[0]!;
+  if (repeats.length !== dims.length || repeats.some((n) => Number(n) < 1)) {
+    node.refuse('its repeats do not fit');
+  }
   if ('flow' in value) {
     let { flow } = value;
     for (const [axis, times] of repeats.entries()) {

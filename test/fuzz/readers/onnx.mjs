@@ -1,5 +1,5 @@
 // ONNX files: protocol buffers, changed field by field with right lengths, or byte by byte.
-import { ODD, changeBytes, integer, joined, pick } from '../mutations.mjs';
+import { ODD, changeBytes, integer, pick } from '../mutations.mjs';
 
 export const name = 'onnx';
 
@@ -16,15 +16,21 @@ function varint(value) {
 }
 
 /** A field as [number, kind of encoding, value]: a number, bytes, or the fields of a message. */
-const encode = (fields) =>
-  joined(
-    ...fields.flatMap(([number, wire, value]) => {
-      const key = varint(number * 8 + wire);
-      if (wire === VARINT) return [key, varint(value)];
-      const bytes = Array.isArray(value) ? encode(value) : value;
-      return wire === DELIMITED ? [key, varint(bytes.length), bytes] : [key, bytes];
-    }),
-  );
+function encode(fields) {
+  const pieces = fields.flatMap(([number, wire, value]) => {
+    const key = varint(number * 8 + wire);
+    if (wire === VARINT) return [key, varint(value)];
+    const bytes = Array.isArray(value) ? encode(value) : value;
+    return wire === DELIMITED ? [key, varint(bytes.length), bytes] : [key, bytes];
+  });
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
 
 /** Fields that hold messages, by those that they are in. */
 const TENSOR = { 13: {} };
@@ -228,10 +234,10 @@ export const large = {
     );
   },
   'nodes without an end': (size) =>
-    file(
+    graphFile([
       value(11, 'x0', 'batch', 'time', 3),
       value(12, 'x1'),
       ...many(size, (k) => node('Relu', [`x${k}`], `x${k + 1}`)),
-    ),
-  'empty nodes': (size) => file(...many(size, () => message(1))),
+    ]),
+  'empty nodes': (size) => graphFile(many(size, () => message(1))),
 };
