@@ -14,7 +14,6 @@
 //   gatefold/formats/audio
 //   gatefold/formats/keras
 //   gatefold/formats/layouts
-//   gatefold/formats/onnx
 //   gatefold/formats/pytorch
 //   gatefold/formats/onnx
 //   gatefold/formats/npz
