@@ -132,6 +132,19 @@ describe('targets', () => {
   });
 });
 
+describe('metrics', () => {
+  it('of other kinds are refused by name, class weights or not', () => {
+    const model = Model.create(engine, { layers: [{ type: 'lstm', inputSize: 2, hiddenSize: 3 }] });
+    const loss = { type: 'cross-entropy', classWeights: [1, 2, 1] } as const;
+    const trainer = Trainer.create(model, { batch: 1, steps: 1, loss });
+    const data = { length: 1, window: () => ({ inputs: new Float32Array(2), targets: [0] }) };
+    for (const wrong of [Object.create(null), 3, {}, 'perplexity']) {
+      expect(() => trainer.evaluate(data as never, [wrong] as never)).toThrow(GatefoldError);
+    }
+    model.dispose();
+  });
+});
+
 describe('an update', () => {
   it('that leaves what is not finite is refused, and nothing changes', () => {
     for (const optimizer of [

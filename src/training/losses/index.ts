@@ -1,4 +1,4 @@
-import { checkChoice } from '../../base/check.ts';
+import { checkChoice, show } from '../../base/check.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import type { CrossEntropyOptions } from './cross-entropy.ts';
@@ -72,7 +72,7 @@ export function gives(options: LossOptions, metrics: readonly Metric[], isNeeded
   const isWeighted = 'classWeights' in options && options.classWeights !== undefined;
   const weighted = isWeighted && metrics.find((metric) => metric !== 'accuracy');
   if (weighted) {
-    const message = `"metrics" of the loss '${type}' with "classWeights" expected 'accuracy', got '${weighted}': a weighted mean is the perplexity of nothing`;
+    const message = `"metrics" of the loss '${type}' with "classWeights" expected 'accuracy', got ${show(weighted)}: a weighted mean is the perplexity of nothing`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }
   for (const metric of metrics) checkChoice(`metrics" of the loss "${type}`, metric, given);
