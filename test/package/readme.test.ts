@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, normalize, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build, type BuildOptions } from 'esbuild';
@@ -46,9 +46,9 @@ function blocksOf(page: string): Block[] {
 
 const README = read('README.md');
 const blocks = blocksOf('README.md');
-const pages = readdirSync(join(root, 'docs'))
+const pages = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.md'))
-  .map((name) => `docs/${name}`);
+  .map((name) => `docs/${name.split(sep).join('/')}`);
 const texts = ['README.md', 'CONTRIBUTING.md', ...pages];
 
 // The package has no dependencies: npm needs no network.
@@ -211,6 +211,30 @@ describe('the README, CONTRIBUTING and the pages', () => {
     const exists = (path: string, page: string): boolean =>
       existsSync(join(root, dirname(page), path));
     expect(refused(/\]\((?!https?:)([^)#]+)[^)]*\)/g, exists)).toEqual([]);
+  });
+
+  test('link to headings that exist', () => {
+    /** The anchors of a page, as GitHub and the site make them. */
+    const anchors = (page: string): string[] =>
+      [...read(page).matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+        heading!
+          .toLowerCase()
+          .replace(/[^\p{L}\p{N} _-]/gu, '')
+          .replaceAll(' ', '-'),
+      );
+    const exists = (link: string, page: string): boolean => {
+      const [path = '', anchor = ''] = link.split('#');
+      return anchors(path ? join(dirname(page), path) : page).includes(anchor);
+    };
+    expect(refused(/\]\((?!https?:)([^)#]*#[^)]+)\)/g, exists)).toEqual([]);
+  });
+
+  test('are all in the index of the docs', () => {
+    const links = [...read('docs/README.md').matchAll(/^- \[[^\]]+\]\(([^)]+)\)/gm)];
+    const listed = links.map(([, link]) => normalize(`docs/${link}`).split(sep).join('/'));
+    expect(listed.filter((page) => page.startsWith('docs/')).sort()).toEqual(
+      pages.filter((page) => page !== 'docs/README.md').sort(),
+    );
   });
 
   test('name entries that exist', () => {
