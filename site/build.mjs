@@ -89,6 +89,7 @@ const app = await Application.bootstrap({
   validation: { notExported: false, invalidLink: true, invalidPath: true, notDocumented: false },
   treatWarningsAsErrors: true,
   logLevel: LogLevel.Warn,
+  highlightLanguages: ['bash', 'html', 'javascript', 'json', 'python', 'sh', 'typescript'],
   customCss: join(HERE, 'site.css'),
 });
 // An entry is a module by its file; readers know it by its name.
