@@ -10,6 +10,7 @@ import { Kernels } from './kernels.ts';
 /** Memory that an engine may have unless told otherwise. */
 export const DEFAULT_MAX_BYTES: number = 256 * 2 ** 20;
 
+/** How an engine of `gatefold/core` is created. */
 export interface CoreEngineOptions {
   /** The compiled kernels, or their bytes: one of the package's `.wasm` files. */
   readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;

@@ -126,6 +126,7 @@ function closed(): GatefoldError {
  *   session.close();
  */
 export class SessionPool extends HostDisposable {
+  /** Sessions that may be open at a time. */
   readonly slots: number;
   readonly #model: Model;
   readonly #store: Store;

@@ -24,8 +24,11 @@ export interface Learner {
 
 /** What one update learns from, as `Trainer.trainOn` takes it. */
 export interface TrainingWindow {
+  /** [T, B, I], or tokens [T, B]; of several inputs by name. */
   readonly inputs: Inputs;
+  /** What the loss compares with, see `Trainer.trainOn`; of several outputs by name. */
   readonly targets: TargetArrays;
+  /** T */
   readonly steps: Exclude<WindowOptions['steps'], undefined>;
   /** Valid steps of every row; all of them where absent. */
   readonly lengths?: Lengths;
@@ -57,6 +60,7 @@ export interface TrainingData {
   window(index: number, epoch?: number): TrainingWindow;
 }
 
+/** How `Trainer.fit` goes over the data. */
 export interface FitOptions {
   /** Passes over the data. */
   readonly epochs: number;
@@ -105,6 +109,7 @@ export interface Checkpoint {
    * without an error.
    */
   readonly every?: number;
+  /** Keeps the snapshot; the run waits for its promise. */
   save(snapshot: Snapshot): void | Promise<void>;
 }
 
@@ -112,12 +117,15 @@ export interface Checkpoint {
 export interface FitProgress extends StepReport {
   /** From 1. */
   readonly epoch: number;
+  /** Epochs of the run. */
   readonly epochs: number;
   /** Updates done, of `updates` in all epochs. */
   readonly update: number;
+  /** Updates of all epochs. */
   readonly updates: number;
   /** Targets of this update. */
   readonly targetCount: number;
+  /** The rate that this update had. */
   readonly learningRate: number;
   /**
    * Mean loss over the validation data, after the last window of an epoch; the others below come

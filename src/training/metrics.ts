@@ -8,7 +8,12 @@ import { GatefoldError } from '../base/errors.ts';
 export type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
 /** The mean loss of some data, and the metrics that were asked for. */
-export type Measures = { readonly loss: number } & { readonly [name in Metric]?: number };
+export type Measures = {
+  /** Mean loss over all targets. */
+  readonly loss: number;
+} & {
+  readonly [name in Metric]?: number;
+};
 
 /** Sums over evaluated targets. */
 export interface Tally {

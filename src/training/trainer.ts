@@ -104,7 +104,9 @@ function changedSince(): GatefoldError {
 
 /** Loss, optimizer, clipping and window of backpropagation through time over a model. */
 export class Trainer extends HostDisposable {
+  /** The model that it trains. */
   readonly model: Model;
+  /** A frozen copy of the options that it was created with. */
   readonly options: TrainerOptions;
   /** Bytes of the engine's memory that it takes. */
   readonly bytes: number;
@@ -207,6 +209,7 @@ export class Trainer extends HostDisposable {
     return this.#skipped;
   }
 
+  /** The rate of the next update; `fit` with a schedule sets it. */
   get learningRate(): number {
     return this.#updater.rate;
   }
@@ -404,6 +407,7 @@ export class Trainer extends HostDisposable {
     throw goneForward();
   }
 
+  /** Forgets what `backward` has left. */
   zeroGradients(): void {
     this.#checkAlive();
     this.#kernels.zero(this.#updater.gradients);

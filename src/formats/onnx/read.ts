@@ -30,8 +30,14 @@ import { Allowance, damaged } from './protobuf.ts';
 export type OnnxValue =
   | number
   | ArrayLike<number>
-  | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };
+  | {
+      /** Sizes of its axes. */
+      readonly shape: readonly number[];
+      /** Its numbers, row-major. */
+      readonly data: ArrayLike<number>;
+    };
 
+/** How `readOnnx` reads. */
 export interface OnnxOptions {
   /**
    * Sizes of axes that have a name in the file, such as `{ batch: 1, time: 512 }`; an axis without

@@ -5,9 +5,13 @@ import type { ErrorCode } from '../../base/errors.ts';
 
 /** What a pool needs of a `Worker` of `node:worker_threads`. */
 export interface PoolWorker {
+  /** As of a worker of `node:worker_threads`. */
   postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
+  /** As of a worker of `node:worker_threads`. */
   on(event: string, listener: (value: unknown) => void): unknown;
+  /** As of a worker of `node:worker_threads`. */
   terminate(): Promise<number>;
+  /** As of a worker of `node:worker_threads`. */
   unref(): void;
 }
 
