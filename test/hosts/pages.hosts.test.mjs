@@ -2,27 +2,46 @@
 import { readFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Engine, Model } from '../../dist/index.js';
+import { writeRtneural } from '../../dist/formats/audio.js';
 import { serve } from '../../examples/common/serve.mjs';
+import { FILES, bytesOf } from '../../examples/voice-activity/runtimes.mjs';
 
 const example = new URL('../../examples/keras-forecaster/', import.meta.url);
 let browser;
-let server;
+const servers = [];
 beforeAll(async () => {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
-  const bytes = readFileSync(new URL('household.h5', example));
-  server = serve('keras-forecaster', { 'model.h5': bytes }, 'is tested', 0);
+  const media = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
+  const args = ['--no-sandbox', '--disable-gpu', ...media];
+  browser = await chromium.launch({ executablePath, args });
 });
 afterAll(async () => {
   await browser.close();
-  server.close();
+  for (const server of servers) server.close();
 });
 
-test('keras-forecaster fine-tunes what is pasted and dropped, and gives the model', async () => {
+/** A page of an example at a phone's width, and the errors that it has had. */
+async function open(name, files) {
+  const server = serve(name, files, 'is tested', 0);
+  servers.push(server);
   const page = await browser.newPage({ viewport: { width: 375, height: 800 } });
   const errors = [];
   page.on('pageerror', ({ message }) => errors.push(message));
   await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  return { page, errors };
+}
+
+/** That nothing has failed, and nothing is wider than the phone. */
+async function expectWhole({ page, errors }) {
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(375);
+  expect(errors).toEqual([]);
+  await page.close();
+}
+
+test('keras-forecaster fine-tunes what is pasted and dropped, and gives the model', async () => {
+  const bytes = readFileSync(new URL('household.h5', example));
+  const { page, errors } = await open('keras-forecaster', { 'model.h5': bytes });
   const text = (id) => page.locator(`#${id}`).textContent();
   await page.waitForFunction("document.getElementById('before').textContent");
   const values = Array.from({ length: 400 }, (_, t) => `${t},${100 + 20 * Math.sin(t / 3)}`);
@@ -44,6 +63,32 @@ test('keras-forecaster fine-tunes what is pasted and dropped, and gives the mode
   expect(download.suggestedFilename()).toBe('forecaster.safetensors');
   await page.click('#save-tfjs');
   expect(await text('state')).toContain('no GRU with resetAfter');
-  expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(375);
-  expect(errors).toEqual([]);
+  await expectWhole({ page, errors });
+});
+
+test('guitar-amplifier plays, and says what it costs', async () => {
+  const layers = [
+    { type: 'lstm', inputSize: 1, hiddenSize: 8 },
+    { type: 'linear', outFeatures: 1 },
+  ];
+  const amplifier = writeRtneural(Model.create(await Engine.create(), { layers }));
+  const { page, errors } = await open('guitar-amplifier', { 'amplifier.json': amplifier });
+  await page.click('#guitar');
+  await page.waitForFunction("document.getElementById('state').textContent.includes('of a core')");
+  await page.click('#stop');
+  await expectWhole({ page, errors });
+});
+
+test('voice-activity listens to the microphone', async () => {
+  const { file, ...net } = FILES.v5;
+  const files = { 'model.onnx': bytesOf({ file }), 'net.json': JSON.stringify(net) };
+  const { page, errors } = await open('voice-activity', files);
+  await page.click('#microphone');
+  await page.waitForFunction("document.getElementById('state').textContent.includes('of a core')");
+  const heard = await page.evaluate(`{
+    const canvas = document.getElementById('chart');
+    canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(Boolean);
+  }`);
+  expect(heard).toBe(true);
+  await expectWhole({ page, errors });
 });
