@@ -26,7 +26,10 @@ export function draw(svg, lines, labelOf = String) {
   const x = (t) => LEFT + ((t - first) / (end - first || 1)) * (width - LEFT - RIGHT);
   const y = (k) => TOP + ((top - k) / (top - bottom)) * (height - TOP - BOTTOM);
 
-  const parts = [`<line x1="${x(0)}" x2="${x(0)}" y1="${TOP}" y2="${height - BOTTOM}" />`];
+  const parts = [];
+  if (first <= 0) {
+    parts.push(`<line x1="${x(0)}" x2="${x(0)}" y1="${TOP}" y2="${height - BOTTOM}" />`);
+  }
   const digits = Math.max(0, -Math.floor(Math.log10(step)));
   for (let k = bottom; k <= top; k++) {
     parts.push(

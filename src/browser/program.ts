@@ -34,6 +34,11 @@ export function textAddress(): string {
   return address;
 }
 
+/** The same as a file beside the entries in dist/. Bundlers look for this form, and copy it. */
+export function fileAddress(): URL {
+  return new URL('./browser/worker.js', import.meta.url);
+}
+
 /** What a page has to do where neither the text nor the file may run. */
 export const FIX: string =
   'let the Content-Security-Policy of the page allow blob: in worker-src and script-src, or serve ' +

@@ -6,7 +6,7 @@ import type { Inputs, ModelState, SequenceResult, StateDict } from '../base/tens
 import type { Gates } from '../model/gates.ts';
 import type { ForwardOptions, Model } from '../model/model.ts';
 import type { StreamOptions } from '../model/stream.ts';
-import { FIX, openingOf, textAddress } from './program.ts';
+import { FIX, fileAddress, openingOf, textAddress } from './program.ts';
 import type { ProgramOptions } from './program.ts';
 import { buffersOf, errorOf } from './protocol.ts';
 import type { Answer, Facts } from './protocol.ts';
@@ -273,17 +273,11 @@ async function startClient(program: string | URL | undefined): Promise<Client> {
       'this host has no Worker: load the model in this thread',
     );
   }
-  const sources: readonly (() => Worker)[] = program
-    ? [() => new Worker(program)]
-    : [
-        () => new Worker(textAddress()),
-        // Bundlers look for this very form of a call. It is in dist/.
-        () => new Worker(new URL('./browser/worker.js', import.meta.url)),
-      ];
+  const addresses = program ? [() => program] : [textAddress, fileAddress];
   const reasons: string[] = [];
-  for (const create of sources) {
+  for (const address of addresses) {
     try {
-      return await Client.start(create());
+      return await Client.start(new Worker(address()));
     } catch (error) {
       reasons.push((error as Error).message);
     }

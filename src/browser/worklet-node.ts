@@ -1,7 +1,7 @@
 import { checkInteger, readOptions, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import { asBytes } from '../formats/shared/bytes.ts';
-import { FIX, openingOf, textAddress } from './program.ts';
+import { FIX, fileAddress, openingOf, textAddress } from './program.ts';
 import type { ProgramOptions } from './program.ts';
 import { PROCESSOR, errorOf } from './protocol.ts';
 import type { Answer, Facts } from './protocol.ts';
@@ -104,9 +104,7 @@ async function prepare(
   context: BaseAudioContext,
   program: string | URL | undefined,
 ): Promise<void> {
-  const addresses: readonly (() => string | URL)[] = program
-    ? [() => program]
-    : [textAddress, () => new URL('./browser/worker.js', import.meta.url)];
+  const addresses = program ? [() => program] : [textAddress, fileAddress];
   const reasons: string[] = [];
   for (const address of addresses) {
     try {

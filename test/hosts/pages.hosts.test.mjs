@@ -1,10 +1,17 @@
 /** Pages of the examples, in headless Chromium. */
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Engine, Model } from '../../dist/index.js';
 import { writeRtneural } from '../../dist/formats/audio.js';
 import { serve } from '../../examples/common/serve.mjs';
+import { serve as serveFolder } from './chromium.mjs';
 import { FILES, bytesOf } from '../../examples/voice-activity/runtimes.mjs';
 
 const example = new URL('../../examples/keras-forecaster/', import.meta.url);
@@ -91,4 +98,61 @@ test('voice-activity listens to the microphone', async () => {
   }`);
   expect(heard).toBe(true);
   await expectWhole({ page, errors });
+});
+
+test('browser-gesture is drawn, trained, saved, and loaded after a reload', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'gestures-'));
+  const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+  const command = ['examples/browser-gesture/main.mjs', '--build', folder];
+  await promisify(execFile)(process.execPath, command, { cwd: at('.') });
+  await promisify(execFile)(at('node_modules/.bin/tsc'), ['-p', at('examples/browser-gesture')]);
+  const server = await serveFolder(folder, {});
+  servers.push(server);
+  const page = await browser.newPage({ viewport: { width: 375, height: 800 } });
+  const errors = [];
+  page.on('pageerror', ({ message }) => errors.push(message));
+  await page.goto(`${server.origin}/browser-gesture/index.html`);
+
+  /** Draws lines through points on the pad, in shares of its size. */
+  const stroke = async (points) => {
+    const { x, y, width, height } = await page.locator('#pad').boundingBox();
+    const to = ([a, b]) => [x + a * width, y + b * height];
+    await page.mouse.move(...to(points[0]));
+    await page.mouse.down();
+    for (const point of points.slice(1)) await page.mouse.move(...to(point), { steps: 8 });
+    await page.mouse.up();
+  };
+  const round = Array.from({ length: 17 }, (_, k) => (k * Math.PI) / 8);
+  const SHAPES = {
+    circle: (s) =>
+      round.map((angle) => [0.5 + 0.2 * s * Math.sin(angle), 0.5 - 0.4 * s * Math.cos(angle)]),
+    zigzag: (s) =>
+      [0, 1, 2, 3, 4].map((k) => [0.5 + (k - 2) * 0.1 * s, 0.5 + (k % 2 ? 0.3 : -0.3) * s]),
+    tick: (s) => [
+      [0.3, 0.6],
+      [0.3 + 0.1 * s, 0.6 + 0.2 * s],
+      [0.3 + 0.4 * s, 0.6 - 0.4 * s],
+    ],
+  };
+  await page.waitForSelector('input[type=radio]');
+  expect(await page.locator('#train').isDisabled()).toBe(true);
+  for (const [name, shape] of Object.entries(SHAPES)) {
+    await page.check(`input[value=${name}]`);
+    for (const size of [0.7, 0.8, 0.9, 1]) await stroke(shape(size));
+    await page.waitForFunction(`document.body.textContent.includes('a ${name} (4)')`);
+  }
+  await page.click('#train');
+  await page.waitForFunction("document.getElementById('state').textContent.includes('Trained')");
+  expect(Number(await page.locator('#validation').textContent())).toBeLessThan(0.3);
+  expect(await page.locator('#chart path').count()).toBe(2);
+  await page.reload();
+  await page.waitForFunction("document.getElementById('state').textContent.includes('Loaded')");
+  for (const [name, shape] of Object.entries(SHAPES)) {
+    await stroke(shape(0.85));
+    expect(await page.locator('dt.best').textContent()).toBe(name);
+  }
+  await page.click('#forget');
+  await page.waitForFunction("document.body.textContent.includes('a circle (0)')");
+  await expectWhole({ page, errors });
+  await rm(folder, { recursive: true });
 });
