@@ -100,6 +100,23 @@ test('voice-activity listens to the microphone', async () => {
   await expectWhole({ page, errors });
 });
 
+test('audio-worklet learns an effect while it plays, and another', async () => {
+  const { page, errors } = await open('audio-worklet', {});
+  const error = async () => Number.parseFloat(await page.locator('#error').textContent());
+  await page.click('#start');
+  await page.waitForFunction("document.getElementById('error').textContent.includes('pass 8')");
+  expect(await error()).toBeLessThan(20);
+  await page.waitForFunction("document.getElementById('state').textContent.includes('of a core')");
+  const levels = "['effect', 'model'].map((id) => document.getElementById(id).value)";
+  const [effect, model] = await page.evaluate(levels);
+  expect(effect).toBeGreaterThan(-40);
+  expect(Math.abs(effect - model)).toBeLessThan(12);
+  await page.locator('#cutoff').fill('3000');
+  await page.waitForFunction("document.getElementById('error').textContent.includes('pass 2')");
+  await page.click('#stop');
+  await expectWhole({ page, errors });
+});
+
 test('browser-gesture is drawn, trained, saved, and loaded after a reload', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'gestures-'));
   const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
