@@ -1,7 +1,7 @@
 // From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and
 // declarations -> dist/. `--wasm` stops before dist/, which the tests of the sources do not need.
 import { readFile, rm } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { declarations } from './declarations.mjs';
@@ -62,6 +62,7 @@ const ENTRIES = {
   kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
   'threads/worker': 'src/threads/worker.ts',
+  browser: 'src/browser/index.ts',
   'formats/audio': 'src/formats/audio.ts',
   'formats/keras': 'src/formats/keras.ts',
   'formats/layouts': 'src/formats/layouts.ts',
@@ -75,11 +76,15 @@ const ENTRIES = {
   'cli/score-worker': 'src/cli/score/worker.ts',
 };
 
+/** Programs of workers, which travel as text inside of the entries that start them. */
+const PROGRAMS = { threads: 'src/threads/worker.ts', browser: 'src/browser/worker.ts' };
+
 /** Those with declarations: a command has none. */
 const { cli: _cli, 'cli/score-worker': _worker, ...typed } = ENTRIES;
 /** With them what an import of a `.wasm` file gives. */
 const TYPED = {
   ...typed,
+  'browser/worker': PROGRAMS.browser,
   'wasm/module': 'src/hosts/wasm/module.ts',
   'wasm/url': 'src/hosts/wasm/url.ts',
 };
@@ -126,20 +131,25 @@ const sources = {
   },
 };
 
-/** The worker of threads as one classic script, inside of the entries that start it. */
+/** A file as one classic script without imports. */
+async function scriptOf(file) {
+  const { outputFiles } = await build({
+    entryPoints: [file],
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    plugins: [sources],
+    write: false,
+  });
+  return outputFiles[0].text.trim();
+}
+
 const workerText = {
   name: 'worker-text',
   setup({ onLoad }) {
-    onLoad({ filter: /[\\/]threads[\\/]worker-text\.ts$/ }, async () => {
-      const { outputFiles } = await build({
-        entryPoints: [ENTRIES['threads/worker']],
-        bundle: true,
-        format: 'iife',
-        target: 'es2022',
-        minify: true,
-        write: false,
-      });
-      const text = JSON.stringify(outputFiles[0].text.trim());
+    onLoad({ filter: /[\\/](threads|browser)[\\/]worker-text\.ts$/ }, async ({ path }) => {
+      const text = JSON.stringify(await scriptOf(PROGRAMS[basename(dirname(path))]));
       return { contents: `export const WORKER_TEXT = ${text};` };
     });
   },
@@ -194,6 +204,7 @@ async function buildDist() {
     ...(await Promise.all(['esm', 'iife'].map(bundleOne))),
     ...(await declarations(TYPED)),
   ]);
+  files.set('browser/worker.js', `${await scriptOf(PROGRAMS.browser)}\n`);
   for (const [variant, file] of Object.entries(SHIPPED)) {
     files.set(`wasm/${file}`, await readFile(`build/out/${variant}.wasm`));
   }

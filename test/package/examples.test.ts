@@ -172,6 +172,8 @@ describe('on small settings', () => {
 
 it('every example has a folder of its own, with a README', () => {
   expect(examples.sort()).toEqual([
+    'audio-worklet',
+    'browser-gesture',
     'forecast',
     'guitar-amplifier',
     'keras-forecaster',

@@ -1,4 +1,4 @@
-// The end of a series and its forecasts, as SVG.
+// Lines over steps, as SVG.
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 8, 8, 24];
 
 /** A round step that cuts a range in at most `count` or so: 1, 2 or 5 with zeros. */
@@ -10,10 +10,11 @@ function roundStep(range, count) {
 
 /**
  * @param {SVGElement} svg
- * @param {{ name: string, start: number, values: number[] }[]} lines Each from a step on; step 0 is
- *   the first after the end of the series.
+ * @param {{ name: string, start: number, values: number[] }[]} lines Each from a step on, in the
+ *   look of the class of its name.
+ * @param {(step: number) => string} labelOf What a step is called.
  */
-export function draw(svg, lines) {
+export function draw(svg, lines, labelOf = String) {
   const { width, height } = svg.getBoundingClientRect();
   const all = lines.flatMap(({ values }) => values);
   const [low, high] = [Math.min(...all), Math.max(...all)];
@@ -22,10 +23,13 @@ export function draw(svg, lines) {
   const top = Math.max(Math.ceil(high / step), bottom + 1);
   const first = Math.min(...lines.map(({ start }) => start));
   const end = Math.max(...lines.map(({ start, values }) => start + values.length - 1));
-  const x = (t) => LEFT + ((t - first) / (end - first)) * (width - LEFT - RIGHT);
+  const x = (t) => LEFT + ((t - first) / (end - first || 1)) * (width - LEFT - RIGHT);
   const y = (k) => TOP + ((top - k) / (top - bottom)) * (height - TOP - BOTTOM);
 
-  const parts = [`<line x1="${x(0)}" x2="${x(0)}" y1="${TOP}" y2="${height - BOTTOM}" />`];
+  const parts = [];
+  if (first <= 0) {
+    parts.push(`<line x1="${x(0)}" x2="${x(0)}" y1="${TOP}" y2="${height - BOTTOM}" />`);
+  }
   const digits = Math.max(0, -Math.floor(Math.log10(step)));
   for (let k = bottom; k <= top; k++) {
     parts.push(
@@ -33,10 +37,10 @@ export function draw(svg, lines) {
       `<text x="${LEFT - 6}" y="${y(k) + 4}" text-anchor="end">${(k * step).toFixed(digits)}</text>`,
     );
   }
-  const every = roundStep(end - first, width / 70);
+  const every = Math.max(1, roundStep(end - first, width / 70));
   for (let t = Math.ceil(first / every) * every; t <= end; t += every) {
-    const label = t === 0 ? 'now' : `${t > 0 ? '+' : ''}${t}`;
-    parts.push(`<text x="${x(t)}" y="${height - 6}" text-anchor="middle">${label}</text>`);
+    const anchor = t === first ? 'start' : t === end ? 'end' : 'middle';
+    parts.push(`<text x="${x(t)}" y="${height - 6}" text-anchor="${anchor}">${labelOf(t)}</text>`);
   }
   for (const { name, start, values } of lines) {
     const points = values.map((value, k) => `${x(start + k)} ${y(value / step)}`);
