@@ -1,5 +1,6 @@
 /** A worker: takes jobs from the queue, as many at once as it may. */
 
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlowProducer, Job, Queue, UnrecoverableError, Worker } from 'bullmq';
 import type { Logger } from 'pino';
@@ -54,6 +55,8 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
   const work: Work = { context, threads, flows, jobs, queue, tries };
   const worker = new Worker(queue, (job) => run(job, work, metrics, log), {
     connection: redis,
+    // Jobs say who has them.
+    name: `${hostname()}-${process.pid}`,
     concurrency,
     lockDuration: lockMs,
     stalledInterval: lockMs,
