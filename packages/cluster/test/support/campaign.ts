@@ -39,6 +39,11 @@ const TRAINING = {
   seed: 2,
 };
 
+interface Active {
+  readonly name: string;
+  readonly pid: number;
+}
+
 /** A run of one task with its Redis and processes, each of which may be killed. */
 class Run {
   readonly #task: Task;
@@ -90,7 +95,7 @@ class Run {
   }
 
   /** What workers have in work, and in which process. */
-  async #active(): Promise<{ readonly name: string; readonly pid: number }[]> {
+  async #active(): Promise<Active[]> {
     const jobs = (await this.#queue.getActive()) as (Job<JobData> | undefined)[];
     return jobs.flatMap((job) => {
       const pid = Number(job?.processedBy?.split('-').at(-1));
@@ -105,7 +110,7 @@ class Run {
   /** Kills one once something is in work; gives what, or nothing where the run has ended first. */
   async kill(victim: Victim, delayMs: number): Promise<readonly string[] | undefined> {
     await sleep(delayMs);
-    let active: Awaited<ReturnType<Run['#active']>> = [];
+    let active: Active[];
     do {
       if (this.isDone) return undefined;
       active = await this.#active();
