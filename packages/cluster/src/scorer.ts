@@ -42,6 +42,8 @@ interface Item {
 
 /** Milliseconds for which the last records of a shard wait for those of another. */
 const MAX_LATENCY_MS = 20;
+/** Milliseconds for which reading records may keep the locks of jobs from being renewed. */
+const MAX_BLOCKED_MS = 20;
 
 export class Scorer {
   readonly #model: Uint8Array;
@@ -110,7 +112,12 @@ export class Scorer {
       }
       // Its results may all be there before the end of its records is known.
       lot.waiting++;
+      let since = performance.now();
       for (let record = next(lot); record; record = next(lot)) {
+        if (performance.now() - since > MAX_BLOCKED_MS) {
+          await new Promise(setImmediate);
+          since = performance.now();
+        }
         const item = { lot, index: lot.read++, record };
         lot.waiting++;
         const { error } = record;

@@ -47,10 +47,16 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
   const threads = new TrainThreads();
   const flows = new FlowProducer({ connection: redis });
   const jobs = new Queue(queue, { connection: redis });
-  const silent = (error: Error): void => log.debug({ error: error.message }, 'redis');
-  redis.on('error', silent);
-  flows.on('error', silent);
-  jobs.on('error', silent);
+  // A Redis that is away says so again and again.
+  let said: string | undefined;
+  const tell = (error: Error): void => {
+    if (error.message !== said) log.warn({ error: error.message }, 'redis');
+    said = error.message;
+  };
+  redis.on('ready', () => (said = undefined));
+  redis.on('error', tell);
+  flows.on('error', tell);
+  jobs.on('error', tell);
 
   const work: Work = { context, threads, flows, jobs, queue, tries };
   const worker = new Worker(queue, (job) => run(job, work, metrics, log), {
@@ -63,7 +69,7 @@ export async function startWorker(settings: WorkerSettings, log: Logger): Promis
     maxStalledCount: tries - 1,
     drainDelay: 5,
   });
-  worker.on('error', silent);
+  worker.on('error', tell);
   worker.on('stalled', (id) => {
     metrics.stalled.inc();
     log.warn({ id }, 'taken from a dead worker');
