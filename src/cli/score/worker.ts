@@ -11,6 +11,7 @@ import { attachModel } from '../../threads/share.ts';
 import type { SharedModel } from '../../threads/share.ts';
 import { readWav } from '../models/wav.ts';
 import { NEWLINE } from './cursor.ts';
+import { readParquet } from './parquet.ts';
 import { readArray, readText } from './records.ts';
 import type { Piece, RecordRead } from './records.ts';
 import { printers } from './results.ts';
@@ -56,7 +57,8 @@ function* readSound(paths: readonly string[], input: string, width: number): Gen
   }
 }
 
-function recordsOf(piece: Piece, model: Model): Generator<RecordRead> {
+function recordsOf(piece: Piece, model: Model): Iterable<RecordRead> | Promise<RecordRead[]> {
+  if (piece.kind === 'parquet') return readParquet(piece);
   if (piece.kind === 'text') return readText(piece.bytes, piece.layout);
   if (piece.kind === 'array') return readArray(piece);
   return readSound(piece.paths, piece.input, model.inputSize);
@@ -82,10 +84,15 @@ function runAll(
   }
 }
 
-function scorePiece(piece: Piece, model: Model, packer: Packer, task: ScoreTask): PieceScore {
+async function scorePiece(
+  piece: Piece,
+  model: Model,
+  packer: Packer,
+  task: ScoreTask,
+): Promise<PieceScore> {
   const bad: { line: number; id?: string; error: string }[] = [];
   const entries: Entry[] = [];
-  for (const record of recordsOf(piece, model)) {
+  for (const record of await recordsOf(piece, model)) {
     const { x, line, id } = record;
     try {
       if (x) entries.push({ record: { line, id }, sequence: packer.read(x) });
@@ -123,6 +130,7 @@ function scorePiece(piece: Piece, model: Model, packer: Packer, task: ScoreTask)
 
 function linesOf(piece: Piece): number {
   if (piece.kind === 'array') return piece.counts.length;
+  if (piece.kind === 'parquet') return piece.to - piece.from;
   if (piece.kind === 'sound') return piece.paths.length;
   const { bytes } = piece;
   let lines = 0;
@@ -134,8 +142,8 @@ if (parentPort) {
   serve(parentPort, (task: ScoreTask) => {
     const model = attachModel(task.shared);
     const packer = new Packer(model, task.batch, task.bytes);
-    return (piece: Piece) => {
-      const answer = scorePiece(piece, model, packer, task);
+    return async (piece: Piece) => {
+      const answer = await scorePiece(piece, model, packer, task);
       return { answer, transfer: [answer.bytes.buffer] };
     };
   });
