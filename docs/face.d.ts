@@ -1541,6 +1541,7 @@ interface SessionPoolOptions {
   readonly slots: number;
   readonly maxLatency?: number;
   readonly overflow?: 'error' | 'wait';
+  readonly onBatch?: (steps: number) => void;
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
