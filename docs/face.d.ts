@@ -1604,6 +1604,7 @@ interface SessionPoolOptions {
   readonly slots: number;
   readonly maxLatency?: number;
   readonly overflow?: 'error' | 'wait';
+  readonly onBatch?: (steps: number) => void;
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
