@@ -511,14 +511,14 @@ type Filled<T extends LinearSpec | TiedLinearSpec> = Required<Omit<T, 'activatio
 type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-interface FitOptions {
+interface FitOptions<Asked extends readonly Metric[] = readonly Metric[]> {
   readonly epochs: number;
   readonly from?: number;
   readonly signal?: {
     readonly aborted: boolean;
   };
   readonly validation?: TrainingData;
-  readonly metrics?: readonly Metric[];
+  readonly metrics?: Asked;
   readonly learningRate?: Schedule | ReduceOnPlateau;
   readonly earlyStopping?: {
     readonly patience: number;
@@ -531,7 +531,7 @@ interface FitOptions {
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-interface FitProgress extends StepReport {
+interface FitProgress<Asked extends readonly Metric[] = readonly Metric[]> extends StepReport {
   readonly epoch: number;
   readonly epochs: number;
   readonly update: number;
@@ -539,14 +539,16 @@ interface FitProgress extends StepReport {
   readonly targetCount: number;
   readonly learningRate: number;
   readonly validationLoss?: number;
-  readonly metrics?: Measures;
+  readonly metrics?: Measures<Asked>;
   readonly best?: number;
   readonly events?: readonly FitEvent[];
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-interface FitRun
-  extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}
+interface FitRun<Asked extends readonly Metric[] = readonly Metric[]>
+  extends
+    AsyncGenerator<FitProgress<Asked>, void, undefined>,
+    PromiseLike<FitProgress<Asked> | undefined> {}
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface FlattenSpec {
@@ -922,11 +924,15 @@ interface MaxPool1dSpec {
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-type Measures = {
+type Measures<Asked extends readonly Metric[] = readonly Metric[]> = {
   readonly loss: number;
-} & {
-  readonly [name in Metric]?: number;
-};
+} & (number extends Asked['length']
+  ? {
+      readonly [name in Asked[number]]?: number;
+    }
+  : {
+      readonly [name in Asked[number]]: number;
+    });
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Metadata = Readonly<Record<string, unknown>>;
@@ -1778,8 +1784,14 @@ class Trainer extends HostDisposable {
   evaluateWindow(x: Inputs, target: TargetArrays, options?: WindowOptions): number;
   resetState(): void;
   resetEvaluation(): void;
-  fit(data: TrainingData, options: FitOptions): FitRun;
-  evaluate(data: TrainingData, metrics?: readonly Metric[]): Measures;
+  fit<const Asked extends readonly Metric[] = readonly []>(
+    data: TrainingData,
+    options: FitOptions<Asked>,
+  ): FitRun<Asked>;
+  evaluate<const Asked extends readonly Metric[] = readonly []>(
+    data: TrainingData,
+    metrics?: Asked,
+  ): Measures<Asked>;
   snapshot(): Snapshot;
   restore(snapshot: Snapshot): void;
   dispose(): void;
@@ -1908,6 +1920,9 @@ function cosineDecay(
     floor?: number;
   },
 ): Schedule;
+
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
+function defineLayers<const Layers extends readonly LayerSpec[]>(layers: Layers): Layers;
 
 // gatefold/formats/pytorch
 function describeModule(file: PytorchFile, name: string, head?: string): ImportedModel;
