@@ -61,7 +61,7 @@ export interface TrainingData {
 }
 
 /** How `Trainer.fit` goes over the data. */
-export interface FitOptions {
+export interface FitOptions<Asked extends readonly Metric[] = readonly Metric[]> {
   /** Passes over the data. */
   readonly epochs: number;
   /** Updates of these passes that are done already, when a run is resumed by hand; default 0. */
@@ -74,7 +74,7 @@ export interface FitOptions {
   /** Data whose mean loss is taken after every epoch. */
   readonly validation?: TrainingData;
   /** What to report of it beside the loss. */
-  readonly metrics?: readonly Metric[];
+  readonly metrics?: Asked;
   /**
    * The learning rate of an update, counted from 0, or one that falls by the validation loss;
    * default: that of the trainer stays.
@@ -114,7 +114,9 @@ export interface Checkpoint {
 }
 
 /** What one update was. */
-export interface FitProgress extends StepReport {
+export interface FitProgress<
+  Asked extends readonly Metric[] = readonly Metric[],
+> extends StepReport {
   /** From 1. */
   readonly epoch: number;
   /** Epochs of the run. */
@@ -133,7 +135,7 @@ export interface FitProgress extends StepReport {
    */
   readonly validationLoss?: number;
   /** The same, and the metrics that were asked for. */
-  readonly metrics?: Measures;
+  readonly metrics?: Measures<Asked>;
   /** The update with the lowest finite validation loss; 0 before there is one. */
   readonly best?: number;
   /** What the validation has changed. */
@@ -144,5 +146,7 @@ export interface FitProgress extends StepReport {
  * A run: awaited, it goes to its end and gives the last report, if there was an update; iterated,
  * it tells of every update.
  */
-export interface FitRun
-  extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}
+export interface FitRun<Asked extends readonly Metric[] = readonly Metric[]>
+  extends
+    AsyncGenerator<FitProgress<Asked>, void, undefined>,
+    PromiseLike<FitProgress<Asked> | undefined> {}
