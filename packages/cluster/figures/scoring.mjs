@@ -1,7 +1,7 @@
 /**
  * CPU time of scoring sequences through the queue, and of `scoreSequences` alone in one process.
  *
- *     node figures/scoring.mjs [--count N] [--direct N] [--workers 1,2,4] [--threads 1]
+ *     node figures/scoring.mjs [--count N] [--direct N] [--workers 1,2,4] [--threads 1] [--shard N]
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,6 +24,8 @@ const { values } = parseArgs({
     direct: { type: 'string', default: '20000' },
     workers: { type: 'string', default: '1' },
     threads: { type: 'string', default: '1' },
+    shard: { type: 'string', default: '4096' },
+    concurrency: { type: 'string', default: '2' },
     only: { type: 'string' },
   },
 });
@@ -90,7 +92,14 @@ async function queued(workers) {
   const redis = spawn('redis-server', [...flags, '--appendonly', 'yes'], { stdio: 'ignore' });
   const url = `redis://127.0.0.1:${port}`;
   const own = ['--redis', url, '--store', `out=${join(folder, 'out')}`, '--log', 'warn'];
-  const how = ['--threads', values.threads, '--sources', here('sources.mjs')];
+  const how = [
+    '--threads',
+    values.threads,
+    '--concurrency',
+    values.concurrency,
+    '--sources',
+    here('sources.mjs'),
+  ];
   const crew = Array.from({ length: workers }, () =>
     spawn(process.execPath, [here('../dist/main.js'), 'worker', ...own, ...how], {
       stdio: 'inherit',
@@ -101,7 +110,11 @@ async function queued(workers) {
   const before = process.cpuUsage();
   const start = performance.now();
   const manifest = { source: 'sequences', count };
-  const plan = await producer.score(manifest, { model: hash, output: 'out:run' });
+  const plan = await producer.score(manifest, {
+    model: hash,
+    output: 'out:run',
+    maxRecords: Number(values.shard),
+  });
   const memory = [];
   let shown = 0;
   const index = await producer.scored(plan, ({ done, shards }) => {

@@ -18,13 +18,15 @@ import { Engine, Model, seededRandom } from 'gatefold/node';
 import { Producer } from './producer.ts';
 import { prepareTraining } from './text.ts';
 
-const SEQUENCES = 12_000;
+const SEQUENCES = 8000;
 const SHARD = 200;
 const WIDTH = 8;
 const ROUNDS = 12;
-const TRAINING = { hiddenSize: 96, shards: 4, rounds: ROUNDS, updates: 20, batch: 16, steps: 64 };
+const TRAINING = { hiddenSize: 64, shards: 4, rounds: ROUNDS, updates: 15, batch: 16, steps: 64 };
 /** How far a run is when a worker is killed. */
 const KILL_AT = 0.3;
+/** Columns beside a bar: the task, brackets, and what it says. */
+const BESIDE = 56;
 
 const main = fileURLToPath(new URL('main.js', import.meta.url));
 const docs = fileURLToPath(new URL('../../../docs', import.meta.url));
@@ -83,14 +85,15 @@ function hire(name: string, url: string): void {
 }
 
 function bar(share: number): string {
-  const filled = Math.round(24 * share);
-  return '#'.repeat(filled) + '.'.repeat(24 - filled);
+  const width = Math.min(24, Math.max(4, (process.stdout.columns ?? 80) - BESIDE));
+  const filled = Math.round(width * share);
+  return '#'.repeat(filled) + '.'.repeat(width - filled);
 }
 
 /** Draws the table over itself in a terminal, and now and then elsewhere. */
 function draw(task: string, share: number, detail: string, isEnd = false): void {
   const seconds = (performance.now() - started) / 1e3;
-  if (!isLive && !isEnd && seconds - lastLine < 2) return;
+  if (!isLive && !isEnd && seconds - lastLine < 5) return;
   lastLine = seconds;
   const rows = members.map(({ name, done, inWork, fate }) =>
     [
@@ -217,14 +220,15 @@ const producer = new Producer({
   stores: { out: join(folder, 'out') },
   everyMs: 100,
 });
-try {
-  for (const name of ['worker 1', 'worker 2', 'worker 3']) hire(name, url);
-  await score(producer, url);
-  await train(producer, url);
-  await producer.close();
-} finally {
+// However it ends, nothing of it stays.
+process.once('exit', () => {
   for (const member of members) member.process.kill('SIGKILL');
-  redis.kill();
+  redis.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
-}
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+for (const name of ['worker 1', 'worker 2', 'worker 3']) hire(name, url);
+await score(producer, url);
+await train(producer, url);
+await producer.close();
 process.exit(0);

@@ -9,7 +9,7 @@ import type { Settings } from './context.ts';
 import { refuse } from './errors.ts';
 import { flowOf } from './flow.ts';
 import { idOf } from './jobs.ts';
-import type { JobData } from './jobs.ts';
+import type { JobData, TrainShard } from './jobs.ts';
 import { connect } from './redis.ts';
 import { planScore } from './score.ts';
 import type { Manifest, ScoreIndex, ScoreOptions, ScorePlan } from './score.ts';
@@ -122,8 +122,12 @@ export class Producer {
         onRound(at);
         continue;
       }
-      const job = await this.#jobOf(roundOf(at, config.data.length, output).end);
-      if ((await job?.getState()) === 'failed') refuse(`round ${at.round}: ${job!.failedReason}`);
+      const { end, children } = roundOf(at, config.data.length, output);
+      const job = await this.#jobOf(end);
+      if ((await job?.getState()) === 'failed') {
+        const why = (await this.#failureOf(children)) ?? `: ${job!.failedReason}`;
+        refuse(`round ${at.round}${why}`);
+      }
       await sleep(this.#everyMs);
     }
     return at;
@@ -149,6 +153,15 @@ export class Producer {
     await job?.remove({ removeChildren: false });
     await this.#removeFailed(children);
     await addRound(this.#flows, at, data.length, output, this.#options);
+  }
+
+  /** Which shard of a round was set aside, and why. */
+  async #failureOf(children: readonly TrainShard[]): Promise<string | undefined> {
+    for (const child of children) {
+      const job = await this.#jobOf(child);
+      if (job && (await job.isFailed())) return `, shard ${child.shard}: ${job.failedReason}`;
+    }
+    return undefined;
   }
 
   #jobOf(data: JobData): Promise<Job | undefined> {

@@ -3,7 +3,7 @@
 import { appendFileSync } from 'node:fs';
 import { seededRandom } from 'gatefold/node';
 import { expect, it } from 'vitest';
-import { campaign } from './support/campaign.ts';
+import { absence, campaign } from './support/campaign.ts';
 
 const seed = Number(process.env.GATEFOLD_SEED ?? Date.now()) % 2 ** 31;
 const count = Number(process.env.GATEFOLD_KILLS ?? 100);
@@ -23,3 +23,10 @@ it.each(['score', 'train'] as const)('%s goes on to the same bytes', async (task
   }
   for (const { inWork } of kills) expect(inWork.length).toBeGreaterThan(0);
 });
+
+it.each(['score', 'train'] as const)(
+  '%s waits for a Redis that is away for a minute',
+  async (task) => {
+    expect((await absence(task, 60_000)).length).toBeGreaterThan(0);
+  },
+);

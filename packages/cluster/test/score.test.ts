@@ -1,7 +1,9 @@
 import { Queue } from 'bullmq';
 import { seededRandom } from 'gatefold/node';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { hashOf } from '../dist/blobs.js';
 import type { IndexSource } from '../dist/index.js';
+import { cut } from '../dist/source.js';
 import { INPUTS, makeCase, parseResults } from './support/case.ts';
 import type { Case } from './support/case.ts';
 import { Cluster } from './support/cluster.ts';
@@ -85,6 +87,39 @@ it('cuts files at ends of lines, whatever the sizes', async () => {
     await producer.scored(plan);
     const results = parseResults(cluster.lines(at.slice(4)));
     expect([...results.keys()]).toEqual([...own.expected.keys()].slice(0, 100));
+  }
+});
+
+it('cuts a file that is read in several pieces', async () => {
+  const random = seededRandom(9);
+  const lines = Array.from({ length: 3000 }, (_, k) =>
+    `${k}`.repeat(1 + Math.floor(900 * random())),
+  );
+  const text = `${lines.join('\n')}\n\n`;
+  expect(text.length).toBeGreaterThan(4.5 * 2 ** 20);
+  cluster.put('long.ndjson', text);
+  const { stores } = cluster.producer().context;
+  for (const [maxBytes, maxRecords] of [
+    [5 * 2 ** 20, 4000],
+    [2 ** 20, 4000],
+    [2 ** 20, 7],
+    [5000, 2],
+  ] as const) {
+    let [from, records] = [0, 0];
+    for await (const shard of cut(stores, 'data:long.ndjson', { maxBytes, maxRecords })) {
+      if (shard.type !== 'ndjson') throw new Error(shard.type);
+      expect(shard.from).toBe(from);
+      from = shard.to;
+      const own = text.slice(shard.from, shard.to);
+      expect(shard.sha256).toBe(hashOf(own));
+      expect(own.split('\n').filter(Boolean)).toHaveLength(shard.records);
+      expect(own.endsWith('\n')).toBe(true);
+      expect(own.length).toBeLessThanOrEqual(maxBytes);
+      expect(shard.records).toBeLessThanOrEqual(maxRecords);
+      records += shard.records;
+    }
+    expect(from).toBe(text.length);
+    expect(records).toBe(3000);
   }
 });
 

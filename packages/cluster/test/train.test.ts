@@ -207,6 +207,17 @@ it('refuses a folder that has another run', async () => {
   await worker.close();
 });
 
+it('sets a shard aside that has no finite loss, names it, and ends the run', async () => {
+  const producer = cluster.producer({ queue: 'broken' });
+  const worker = await cluster.worker({ queue: 'broken' });
+  const broken = { ...BASE, optimizer: { type: 'sgd' as const, learningRate: 1e30 } };
+  const { config, first } = await prepareTraining(producer.context, broken, TEXT);
+  const from = await producer.train(config, 'out:broken', first);
+  const run = producer.trained(from, config, 'out:broken');
+  await expect(run).rejects.toThrow(/^round 0, shard \d: .*finite/);
+  await worker.close();
+});
+
 it('has the outer step of the formula', async () => {
   const of = (...values: number[]): StateDict =>
     new Map([['w', { shape: [values.length], data: Float32Array.from(values) }]]);

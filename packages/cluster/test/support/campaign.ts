@@ -108,7 +108,7 @@ class Run {
   }
 
   /** Kills one once something is in work; gives what, or nothing where the run has ended first. */
-  async kill(victim: Victim, delayMs: number): Promise<readonly string[] | undefined> {
+  async kill(victim: Victim, delayMs: number, awayMs = 50): Promise<readonly string[] | undefined> {
     await sleep(delayMs);
     let active: Active[];
     do {
@@ -118,7 +118,7 @@ class Run {
     if (this.isDone) return undefined;
     if (victim === 'redis') {
       await this.#redis.kill();
-      await sleep(50);
+      await sleep(awayMs);
       await this.#redis.start();
     } else if (victim === 'producer') {
       await this.#producer.kill();
@@ -154,14 +154,8 @@ async function undisturbed(task: Task, folder: string): Promise<Map<string, stri
   }
 }
 
-/** Kills `count` of each of some victims, over as many runs as it takes. */
-export async function campaign(
-  task: Task,
-  victims: readonly Victim[],
-  count: number,
-  random: () => number,
-  log: (text: string) => void,
-): Promise<{ kills: Kill[]; runs: number }> {
+/** A folder with the inputs of both tasks. */
+async function prepare(): Promise<{ folder: string; ids: string }> {
   const folder = temporary();
   mkdirSync(join(folder, 'data'));
   const { model, lines, expected } = await makeCase(RECORDS, 64);
@@ -170,6 +164,36 @@ export async function campaign(
   writeFileSync(join(folder, 'manifest.json'), '{"inputs":["data:all.ndjson"]}');
   writeFileSync(join(folder, 'text.txt'), TEXT);
   writeFileSync(join(folder, 'train.json'), JSON.stringify(TRAINING));
+  return { folder, ids: [...expected.keys()].join() };
+}
+
+/** Takes Redis away for a time while something is in work, which it gives. */
+export async function absence(task: Task, awayMs: number): Promise<readonly string[]> {
+  const { folder } = await prepare();
+  try {
+    const reference = await undisturbed(task, folder);
+    const run = await Run.start(task, folder);
+    try {
+      const inWork = await run.kill('redis', 0, awayMs);
+      compare(await run.results(), reference);
+      return inWork ?? [];
+    } finally {
+      await run.end();
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Kills `count` of each of some victims, over as many runs as it takes. */
+export async function campaign(
+  task: Task,
+  victims: readonly Victim[],
+  count: number,
+  random: () => number,
+  log: (text: string) => void,
+): Promise<{ kills: Kill[]; runs: number }> {
+  const { folder, ids } = await prepare();
   const reference = await undisturbed(task, folder);
   const kills: Kill[] = [];
   let runs = 0;
@@ -197,8 +221,7 @@ export async function campaign(
     if (task === 'score') {
       const parts = [...reference].filter(([name]) => name.startsWith('part-'));
       const text = parts.map(([, bytes]) => Buffer.from(bytes, 'base64').toString()).join('');
-      const ids = [...parseResults(text).keys()];
-      if (ids.join() !== [...expected.keys()].join()) throw new Error('records are missing');
+      if ([...parseResults(text).keys()].join() !== ids) throw new Error('records are missing');
     }
     return { kills, runs };
   } finally {
