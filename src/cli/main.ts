@@ -5,6 +5,7 @@ import { GatefoldError } from '../base/errors.ts';
 import { STATUS_BAD_INPUT, STATUS_NOT_WRITTEN } from './failure.ts';
 import { flow } from './flow.ts';
 import type { FlowOptions } from './flow.ts';
+import { info } from './info.ts';
 import { decimal, seed, whole } from './options.ts';
 import { drained, outputFault, warn, watchOutput } from './output.ts';
 import { CELLS, MAXIMA, MAX_CLIP, MAX_LR } from './run.ts';
@@ -129,6 +130,12 @@ function flowCommand(finish: (status: number) => void): Command {
     });
 }
 
+function infoCommand(finish: (status: number) => void): Command {
+  return new Command('info')
+    .description('say what this host has, and measure what each of it brings')
+    .action(async () => finish(await info()));
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   let status = 0;
   const finish = (value: number): void => {
@@ -140,7 +147,8 @@ async function main(argv: readonly string[]): Promise<number> {
     .addHelpText('after', '\nExample:\n  $ gatefold train book.txt')
     .addCommand(trainCommand(finish))
     .addCommand(sampleCommand(finish))
-    .addCommand(flowCommand(finish));
+    .addCommand(flowCommand(finish))
+    .addCommand(infoCommand(finish));
   for (const command of modelCommands(finish)) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command
