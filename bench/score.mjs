@@ -149,7 +149,7 @@ if (isWanted('file')) {
       };
     const [peaks, walls] = [{}, {}];
     const cli = here('../dist/cli.js');
-    const pipeline = here('./score/pipeline.mjs');
+    const pipeline = here('./peers/score-pipeline.mjs');
     const ours = ['score', path('model.safetensors'), path('x.ndjson'), '--out', path('a.ndjson')];
     await turns(
       `${count} sequences, ${(size / 1e6).toFixed(0)} MB of JSON lines, whole programs`,
@@ -163,6 +163,13 @@ if (isWanted('file')) {
           path('b.ndjson'),
           '1',
         ),
+        'gatefold score, engine replaced': run(
+          here('./score/replaced.mjs'),
+          path('model.safetensors'),
+          path('model.onnx'),
+          path('x.ndjson'),
+          path('c.ndjson'),
+        ),
         'gatefold score': run(cli, ...ours),
       },
     );
@@ -171,9 +178,16 @@ if (isWanted('file')) {
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
-    const [a, b] = [read('a.ndjson'), read('b.ndjson')];
-    const error = Math.max(...a.flatMap(({ y }, k) => y.map((v, i) => Math.abs(v - b[k].y[i]))));
-    if (a.length !== b.length || !(error < 1e-5)) throw new Error(`results differ by ${error}`);
+    const a = read('a.ndjson');
+    for (const other of [read('b.ndjson'), read('c.ndjson')]) {
+      let error = 0;
+      for (const [k, { id, y }] of a.entries()) {
+        if (id !== other[k].id) error = Infinity;
+        for (const [i, v] of y.entries()) error = Math.max(error, Math.abs(v - other[k].y[i]));
+      }
+      if (a.length !== other.length || !(error < 1e-5))
+        throw new Error(`results differ by ${error}`);
+    }
     for (const name of Object.keys(peaks)) {
       const wall = ((walls[name] / count) * 1e6).toFixed(0);
       console.log(
