@@ -52,9 +52,26 @@ export interface ArrayPiece {
 
 export type Layout = JsonLayout | TableLayout;
 
-/** A piece of input: bytes of whole lines, rows of an array, or files. */
+/** Bytes of whole lines. */
+export interface TextPiece {
+  readonly kind: 'text';
+  readonly layout: Layout;
+  readonly bytes: Uint8Array;
+}
+
+/** Those of a file, which the worker reads itself. */
+export interface FilePiece {
+  readonly kind: 'file';
+  readonly layout: Layout;
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A piece of input. */
 export type Piece =
-  | { readonly kind: 'text'; readonly layout: Layout; readonly bytes: Uint8Array }
+  | TextPiece
+  | FilePiece
   | ArrayPiece
   | ParquetPiece
   | { readonly kind: 'sound'; readonly paths: readonly string[]; readonly input: string };

@@ -194,7 +194,23 @@ class TextSource implements Source {
     return idOf(bytes, this.#layout as TableLayout);
   }
 
-  async *pieces({ from, to }: Range): AsyncGenerator<PieceRead> {
+  pieces(range: Range): AsyncGenerator<PieceRead> {
+    return this.#head || this.#isGrouped ? this.#read(range) : this.#cuts(range);
+  }
+
+  /** Where lines of a file begin, one in a piece: workers read them. */
+  async *#cuts({ from, to }: Range): AsyncGenerator<PieceRead> {
+    const [path, layout] = [this.name, this.#layout];
+    for (let at = from, next = from; at < to; at = next) {
+      const end = at + this.#chunk;
+      next = end < to ? Math.min(await this.#lineFrom(end), to) : to;
+      const bytes = next - at;
+      if (bytes > MAX_LINE) fail(`${path} has a record of more than ${MAX_LINE} bytes`);
+      yield { piece: { kind: 'file', layout, path, from: at, to: next }, next, bytes };
+    }
+  }
+
+  async *#read({ from, to }: Range): AsyncGenerator<PieceRead> {
     let rest: Uint8Array = this.#head?.subarray(this.#start) ?? new Uint8Array(0);
     let position = from;
     let wanted = this.#chunk;
