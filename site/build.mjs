@@ -10,6 +10,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const STAGE = join(HERE, 'stage');
 const INDEX = 'docs/README.md';
+/** The part of the reference. */
+const ENTRIES = 'Entries and types';
 
 const read = (path) => readFile(join(ROOT, path), 'utf8');
 
@@ -81,7 +83,7 @@ const app = await Application.bootstrap({
   excludePrivate: true,
   sort: ['source-order'],
   sortEntryPoints: false,
-  groupOrder: [...new Set(pages.map(({ group }) => group)), 'Modules'],
+  groupOrder: [...new Set(pages.map(({ group }) => group)), ENTRIES],
   navigation: { includeGroups: true, includeCategories: false },
   searchInDocuments: true,
   searchInComments: true,
@@ -92,6 +94,7 @@ const app = await Application.bootstrap({
   highlightLanguages: ['bash', 'html', 'javascript', 'json', 'python', 'sh', 'typescript'],
   customCss: join(HERE, 'site.css'),
 });
+app.internationalization.addTranslations('en', { kind_plural_module: ENTRIES });
 // An entry is a module by its file; readers know it by its name.
 app.converter.on(Converter.EVENT_CREATE_DECLARATION, (context, reflection) => {
   if (!reflection.kindOf(ReflectionKind.Module)) return;

@@ -239,13 +239,20 @@ const shows = ({ language, code }: Block): boolean =>
   code.includes('console.log') &&
   !NOT_HERE.some((name) => code.includes(`'${name}'`));
 
-test.concurrent.each(pages)('%s: every block runs, in its order', async (page) => {
-  for (const block of blocksOf(page)) {
-    const output = await tryBlock(block);
-    if (shows(block)) expect(output, block.title).not.toBe('');
-    expect(output, block.title).not.toMatch(/\bNaN\b|\bundefined\b/);
-  }
-});
+/** Several pages share the cores. */
+const PAGE_MS = 180_000;
+
+test.concurrent.each(pages)(
+  '%s: every block runs, in its order',
+  async (page) => {
+    for (const block of blocksOf(page)) {
+      const output = await tryBlock(block);
+      if (shows(block)) expect(output, block.title).not.toBe('');
+      expect(output, block.title).not.toMatch(/\bNaN\b|\bundefined\b/);
+    }
+  },
+  PAGE_MS,
+);
 
 test('every program fits the types of the package', async () => {
   const programs = ['README.md', ...pages]
