@@ -3,6 +3,7 @@
 import { parentPort } from 'node:worker_threads';
 import { Engine, GatefoldError, Model, TextBatches, Trainer } from 'gatefold/node';
 import { parametersOf, readConfig, readParameters, snapshotOf, stateOf } from './rounds.ts';
+import type { TrainConfig } from './rounds.ts';
 
 export interface TrainTask {
   readonly config: Uint8Array;
@@ -23,16 +24,27 @@ export interface TrainAnswer {
 /** Seeds of the masks of two shards are this far apart. */
 const SEED_STEP = 7919;
 
+/** The engine of this thread: one for each task would take memory faster than it is collected. */
+let kept: { readonly engine: Engine; readonly key: string } | undefined;
+
+async function engineFor({ simd }: TrainConfig, maxBytes: number | undefined): Promise<Engine> {
+  const key = `${simd} ${maxBytes}`;
+  if (kept?.key === key) return kept.engine;
+  kept?.engine.dispose();
+  const engine = await Engine.create({ simd, ...(maxBytes !== undefined && { maxBytes }) });
+  kept = { engine, key };
+  return engine;
+}
+
 /** Trains a shard for a round: a function of its task, whoever runs it. */
 export async function trainShard(task: TrainTask): Promise<TrainAnswer> {
-  const { model: description, updates, trainer: options, seed, simd } = readConfig(task.config);
-  const engine = await Engine.create({
-    simd,
-    ...(task.maxEngineBytes !== undefined && { maxBytes: task.maxEngineBytes }),
-  });
+  const config = readConfig(task.config);
+  const { model: description, updates, trainer: options, seed } = config;
+  const engine = await engineFor(config, task.maxEngineBytes);
+  const model = Model.create(engine, description, { init: 'zeros' });
+  let trainer: Trainer | undefined;
   try {
-    const model = Model.create(engine, description, { init: 'zeros' });
-    const trainer = Trainer.create(model, {
+    trainer = Trainer.create(model, {
       ...options,
       loss: { type: 'cross-entropy' },
       seed: (seed + SEED_STEP * task.shard) % 2 ** 31,
@@ -58,7 +70,8 @@ export async function trainShard(task: TrainTask): Promise<TrainAnswer> {
       state: stateOf(tensors, metadata),
     };
   } finally {
-    engine.dispose();
+    trainer?.dispose();
+    model.dispose();
   }
 }
 
