@@ -113,7 +113,7 @@ function isModule(value: unknown): value is WebAssembly.Module {
 function checkModule(options: CoreEngineOptions): CoreEngineOptions['module'] {
   if (typeof WebAssembly !== 'object') {
     const message =
-      'this host has no WebAssembly (Lockdown Mode and some embedded browsers switch it off)';
+      'this host has no WebAssembly (React Native has none; Lockdown Mode and some embedded browsers switch it off)';
     throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
   checkKeys('options', options, ['module', 'maxBytes', 'wide']);
@@ -142,8 +142,9 @@ export function createImports(
 
 /** What a host says when it will not compile or instantiate, with what to do about it. */
 function refused(error: unknown): unknown {
-  if (error instanceof GatefoldError || !(error instanceof Error)) return error;
-  const { name, message } = error;
+  // Told by what it has: an error of another realm (Jest, an iframe) is no `Error` of this one.
+  const { name, message } = Object(error) as { name?: unknown; message?: unknown };
+  if (error instanceof GatefoldError || typeof message !== 'string') return error;
   let hint = '';
   if (/CSP|Security Policy|unsafe-eval/.test(message)) {
     hint = ": add 'wasm-unsafe-eval' to script-src in the Content-Security-Policy";
