@@ -126,21 +126,33 @@ const sources = {
   },
 };
 
-/** The worker of threads as one classic script, inside of the entries that start it. */
+const { 'threads/worker': worker, ...shared } = ENTRIES;
+
+/**
+ * The worker of threads as one file that is a module and a classic script at once: it works where a
+ * copy of it lies alone, and where a server's bundle has no package.json that calls it a module.
+ */
+async function bundleWorker(options = {}) {
+  const { outputFiles } = await build({
+    entryPoints: { 'threads/worker': worker },
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    outdir: 'dist',
+    write: false,
+    ...options,
+  });
+  return outputFiles;
+}
+
+/** The same inside of the entries that start it. */
 const workerText = {
   name: 'worker-text',
   setup({ onLoad }) {
     onLoad({ filter: /[\\/]threads[\\/]worker-text\.ts$/ }, async () => {
-      const { outputFiles } = await build({
-        entryPoints: [ENTRIES['threads/worker']],
-        bundle: true,
-        format: 'iife',
-        target: 'es2022',
-        minify: true,
-        write: false,
-      });
-      const text = JSON.stringify(outputFiles[0].text.trim());
-      return { contents: `export const WORKER_TEXT = ${text};` };
+      const [{ text }] = await bundleWorker();
+      return { contents: `export const WORKER_TEXT = ${JSON.stringify(text.trim())};` };
     });
   },
 };
@@ -148,7 +160,7 @@ const workerText = {
 /** Entries share chunks, so that a model which one entry made is of the same class to another. */
 async function bundle() {
   const { outputFiles, metafile } = await build({
-    entryPoints: { ...ENTRIES, ...ON_HOSTS },
+    entryPoints: { ...shared, ...ON_HOSTS },
     bundle: true,
     splitting: true,
     format: 'esm',
@@ -163,7 +175,8 @@ async function bundle() {
     metafile: true,
     write: false,
   });
-  const files = await finish(outputFiles.map(({ path, text }) => [relative('.', path), text]));
+  const all = [...outputFiles, ...(await bundleWorker({ sourcemap: 'linked' }))];
+  const files = await finish(all.map(({ path, text }) => [relative('.', path), text]));
   return [
     ...files.map(([path, text]) => [relative('dist', path), text]),
     ['third-party-licences.txt', await printLicences(metafile)],

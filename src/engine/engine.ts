@@ -70,7 +70,9 @@ export class Engine extends HostDisposable {
   static async create(options: CoreEngineOptions): Promise<Engine> {
     const module = checkModule(options);
     try {
-      const compiled = isModule(module) ? module : await WebAssembly.compile(module);
+      // Not as a member: Next's webpack refuses a program for the edge in which that stands.
+      const { compile } = WebAssembly;
+      const compiled = isModule(module) ? module : await compile(module);
       const { imports, maxBytes } = createImports(options);
       const instance = await WebAssembly.instantiate(compiled, { ...imports });
       return new this(instance, imports, maxBytes);
@@ -113,7 +115,7 @@ function isModule(value: unknown): value is WebAssembly.Module {
 function checkModule(options: CoreEngineOptions): CoreEngineOptions['module'] {
   if (typeof WebAssembly !== 'object') {
     const message =
-      'this host has no WebAssembly (React Native has none; Lockdown Mode and some embedded browsers switch it off)';
+      'this host has no WebAssembly (React Native, Lockdown Mode and some embedded browsers lack it)';
     throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
   checkKeys('options', options, ['module', 'maxBytes', 'wide']);

@@ -1,4 +1,3 @@
 import { conformance } from './conformance.mjs';
-import { closeEngines } from './drivers/pages.mjs';
 
-conformance('browsers', closeEngines);
+conformance('browsers');

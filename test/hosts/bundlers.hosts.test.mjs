@@ -2,10 +2,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { conformance } from './conformance.mjs';
 import { withBundle } from './drivers/bundlers.mjs';
 import { launchChromium } from './drivers/engines.mjs';
-import { ISOLATED, closeEngines, visit } from './drivers/pages.mjs';
+import { ISOLATED, visit } from './drivers/pages.mjs';
 import { installPackage } from './package.mjs';
 
-conformance('bundlers', closeEngines);
+conformance('bundlers');
 
 let installed;
 beforeAll(async () => {

@@ -3,6 +3,7 @@
 // the slow run alone takes it, and what runs it: `run(installed)` gives the version, the command and
 // the outcome.
 import { createRequire } from 'node:module';
+import { app } from './drivers/apps.mjs';
 import { arm64 } from './drivers/arm64.mjs';
 import { bundleForServer, bundled, developed } from './drivers/bundlers.mjs';
 import { launchChromium, launchFirefox, launchWebkit } from './drivers/engines.mjs';
@@ -90,6 +91,17 @@ const built = (name, key, ways = {}) => host(name, { 'a page': { run: bundled(ke
 /** Kernels of the deployment, in an isolate that has 128 MB for everything. */
 const EDGE = { threads: 1, reason: /compiles no kernels at run time/, maxBytes: 32 * 2 ** 20 };
 
+const next = (name, key, edge) =>
+  host(
+    name,
+    {
+      'a client component': { run: app(key, '/', 'page') },
+      'a route of Node': { run: app(key, '/node') },
+      'an edge route': { run: app(key, edge), ...EDGE },
+    },
+    SLOW,
+  );
+
 /** By name of the group, its cases. */
 export const GROUPS = {
   servers: [
@@ -154,5 +166,9 @@ export const GROUPS = {
       },
       SLOW,
     ),
+  ],
+  frameworks: [
+    ...next('Next.js', 'next', '/edge'),
+    ...next('Next.js with webpack', 'next, webpack', '/api/edge'),
   ],
 };

@@ -1,13 +1,13 @@
 // The tests of a group of cases: each gives the bits of the Node that runs the tests.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GROUPS } from './cases.mjs';
+import { closeAll } from './drivers/running.mjs';
 import { installPackage } from './package.mjs';
 import { record } from './records.mjs';
 
 const all = import.meta.env.MODE === 'hosts-slow';
 
-/** `close` ends what the drivers of a group left running for its other cases. */
-export function conformance(group, close = () => {}) {
+export function conformance(group) {
   const cases = GROUPS[group].filter(({ slow }) => all || !slow);
   let installed;
   let reference;
@@ -16,7 +16,7 @@ export function conformance(group, close = () => {}) {
     reference = (await GROUPS.servers[0].run(installed)).deterministic;
   });
   afterAll(async () => {
-    await close();
+    await closeAll();
     await installed?.remove();
   });
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { build } from 'esbuild';
 import { OUTCOME, resolved } from '../package.mjs';
+import { once } from './running.mjs';
 
 const TYPES = {
   '.html': 'text/html',
@@ -152,19 +153,6 @@ async function pagesFor({ folder, manifest }, at) {
   };
 }
 
-const running = new Map();
-
-/** The engine that `launch` starts, once for all its cases. */
-async function engineOf(launch) {
-  if (!running.has(launch)) running.set(launch, launch());
-  return running.get(launch);
-}
-
-export async function closeEngines() {
-  for (const engine of running.values()) await (await engine).close();
-  running.clear();
-}
-
 /** What another origin sends, so that isolated pages may take its files. */
 const SHARED = {
   'access-control-allow-origin': '*',
@@ -174,7 +162,7 @@ const SHARED = {
 /** Serves the pages, the package by another origin where `cdn` is set, and visits one of them. */
 export function page(launch, where, headers, cdn = false) {
   return async (installed) => {
-    const engine = await engineOf(launch);
+    const engine = await once(launch, launch);
     const other = cdn && (await serve(installed.folder, { ...SHARED, ...headers }));
     const at = `${other ? other.origin : ''}/node_modules/gatefold`;
     const server = await serve(installed.folder, headers, await pagesFor(installed, at));
@@ -190,5 +178,5 @@ export function page(launch, where, headers, cdn = false) {
 
 /** Visits the page that a bundler, a framework or a server of development made. */
 export async function visit(launch, address) {
-  return (await engineOf(launch)).visit(address);
+  return (await once(launch, launch)).visit(address);
 }

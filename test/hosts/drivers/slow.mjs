@@ -16,9 +16,15 @@ export const versionOf = (name) =>
 /** Most tools of today refuse Node 20. */
 export const node22 = slow('node-22/bin/node');
 
+const QUIET = {
+  NEXT_TELEMETRY_DISABLED: '1',
+  ASTRO_TELEMETRY_DISABLED: '1',
+  WRANGLER_SEND_METRICS: 'false',
+};
+
 /** What the tests' own runner leaves in the environment is nothing to others. */
 export const ENVIRONMENT = Object.fromEntries(
-  Object.entries({ ...process.env, NO_COLOR: '1', NODE_ENV: undefined }).filter(
+  Object.entries({ ...process.env, NO_COLOR: '1', NODE_ENV: undefined, ...QUIET }).filter(
     ([name, value]) => value !== undefined && !/^(VITE|JEST|NODE_OPTIONS)/.test(name),
   ),
 );
