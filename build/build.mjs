@@ -61,7 +61,6 @@ const ENTRIES = {
   sessions: 'src/model/session-pool.ts',
   kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
-  'threads/worker': 'src/threads/worker.ts',
   browser: 'src/browser/index.ts',
   'formats/audio': 'src/formats/audio.ts',
   'formats/keras': 'src/formats/keras.ts',
@@ -76,15 +75,22 @@ const ENTRIES = {
   'cli/score-worker': 'src/cli/score/worker.ts',
 };
 
-/** Programs of workers, which travel as text inside of the entries that start them. */
-const PROGRAMS = { threads: 'src/threads/worker.ts', browser: 'src/browser/worker.ts' };
+/**
+ * Workers, each as one file that is a module and a classic script at once: it works where a copy of
+ * it lies alone, and where a server's bundle has no package.json that calls it a module. The same
+ * travels as text inside of the entries that start them.
+ */
+const WORKERS = {
+  'threads/worker': 'src/threads/worker.ts',
+  'browser/worker': 'src/browser/worker.ts',
+};
 
 /** Those with declarations: a command has none. */
 const { cli: _cli, 'cli/score-worker': _worker, ...typed } = ENTRIES;
 /** With them what an import of a `.wasm` file gives. */
 const TYPED = {
   ...typed,
-  'browser/worker': PROGRAMS.browser,
+  ...WORKERS,
   'wasm/module': 'src/hosts/wasm/module.ts',
   'wasm/url': 'src/hosts/wasm/url.ts',
 };
@@ -131,26 +137,28 @@ const sources = {
   },
 };
 
-/** A file as one classic script without imports. */
-async function scriptOf(file) {
+async function bundleWorkers(entryPoints, options = {}) {
   const { outputFiles } = await build({
-    entryPoints: [file],
+    entryPoints,
     bundle: true,
     format: 'iife',
     target: 'es2022',
     minify: true,
+    outdir: 'dist',
     plugins: [sources],
     write: false,
+    ...options,
   });
-  return outputFiles[0].text.trim();
+  return outputFiles;
 }
 
 const workerText = {
   name: 'worker-text',
   setup({ onLoad }) {
     onLoad({ filter: /[\\/](threads|browser)[\\/]worker-text\.ts$/ }, async ({ path }) => {
-      const text = JSON.stringify(await scriptOf(PROGRAMS[basename(dirname(path))]));
-      return { contents: `export const WORKER_TEXT = ${text};` };
+      const name = `${basename(dirname(path))}/worker`;
+      const [{ text }] = await bundleWorkers({ [name]: WORKERS[name] });
+      return { contents: `export const WORKER_TEXT = ${JSON.stringify(text.trim())};` };
     });
   },
 };
@@ -173,7 +181,8 @@ async function bundle() {
     metafile: true,
     write: false,
   });
-  const files = await finish(outputFiles.map(({ path, text }) => [relative('.', path), text]));
+  const all = [...outputFiles, ...(await bundleWorkers(WORKERS, { sourcemap: 'linked' }))];
+  const files = await finish(all.map(({ path, text }) => [relative('.', path), text]));
   return [
     ...files.map(([path, text]) => [relative('dist', path), text]),
     ['third-party-licences.txt', await printLicences(metafile)],
@@ -204,7 +213,6 @@ async function buildDist() {
     ...(await Promise.all(['esm', 'iife'].map(bundleOne))),
     ...(await declarations(TYPED)),
   ]);
-  files.set('browser/worker.js', `${await scriptOf(PROGRAMS.browser)}\n`);
   for (const [variant, file] of Object.entries(SHIPPED)) {
     files.set(`wasm/${file}`, await readFile(`build/out/${variant}.wasm`));
   }

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Engine, Model } from '../../dist/index.js';
 import { saveModel } from '../../dist/formats/safetensors.js';
-import { launch, serve } from './chromium.mjs';
+import { launchChromium } from './drivers/engines.mjs';
+import { serve } from './drivers/pages.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const PAGE = { '/page.html': '<!doctype html><meta charset="utf-8" /><title>gatefold</title>' };
@@ -36,7 +37,7 @@ let strict;
 /** Files of this length without their length, and a compressed one. */
 let odd;
 beforeAll(async () => {
-  browser = await launch();
+  ({ browser } = await launchChromium());
   const models = { lstm, other, frames, tokens };
   const files = Object.entries(models).map(([name, model]) => [`/${name}.model`, saveModel(model)]);
   const pages = { ...PAGE, ...Object.fromEntries(files) };

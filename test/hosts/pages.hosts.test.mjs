@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Engine, Model } from '../../dist/index.js';
 import { writeRtneural } from '../../dist/formats/audio.js';
 import { serve } from '../../examples/common/serve.mjs';
-import { serve as serveFolder } from './chromium.mjs';
+import { serve as serveFolder } from './drivers/pages.mjs';
 import { FILES, bytesOf } from '../../examples/voice-activity/runtimes.mjs';
 
 const example = new URL('../../examples/keras-forecaster/', import.meta.url);
