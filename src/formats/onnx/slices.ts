@@ -213,8 +213,17 @@ export const split: Operator = (call) => {
     from += piece;
     const range = [from - piece, from] as const;
     const { constant } = value as { constant?: Constant };
-    if (constant)
-      return { constant: sliced(constant, axis, { from: range[0], count: piece, step: 1 }, graph) };
+    const part = { from: range[0], count: piece, step: 1 };
+    if (constant) return { constant: sliced(constant, axis, part, graph) };
+    if (value && 'spread' in value) {
+      const { base } = value.spread;
+      return {
+        spread: {
+          base: base.dims[axis] === 1 ? base : sliced(base, axis, part, graph),
+          dims: dims.map((own, k) => (k === axis ? piece : own)),
+        },
+      };
+    }
     return { flow: sliceFlow(flowAt(call, 0), axis, ...range, 1, call) };
   });
 };
