@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { createRandom } from '../support/random.ts';
 import { createEngine } from '../support/engines.ts';
 import { chainCase, recurrentCase } from './onnx-cases.ts';
+import { loopCase } from './onnx-loops.ts';
 import { campaign } from './onnx-oracle.ts';
 
 import { GatefoldError } from '../../src/hosts/default.ts';
@@ -16,6 +18,10 @@ describe('generated graphs against onnxruntime-web', () => {
 
   it('chains of operators', async () => {
     expect(await campaign(engine, 'chains of operators', chainCase, 20)).toEqual([]);
+  });
+
+  it('loops and scans over cells', async () => {
+    expect(await campaign(engine, 'loops', loopCase, 20)).toEqual([]);
   });
 });
 
@@ -42,6 +48,63 @@ describe('graphs', () => {
     const message = messageOf(() => readOnnx(bytes));
     expect(message).toMatch(/Loop "a".*give the Keras file.*; Det "b"/);
     expect(message).not.toContain('unused');
+  });
+
+  it('refuses loops that are no layer of steps, with advice', () => {
+    const given = (change: (graph: OnnxGraph) => OnnxGraph): string => {
+      // The first drawn case that is one `Loop` whose steps are all outputs.
+      for (let seed = 1; ; seed++) {
+        const { graph } = loopCase(createRandom(seed));
+        const loops = graph.nodes.filter(({ opType }) => opType === 'Loop');
+        const isPlain = loops.length === 1 && !graph.nodes.some(({ opType }) => opType === 'Scan');
+        const isGated = JSON.stringify(loops).includes('Sigmoid');
+        if (isPlain && isGated && loops[0]!.inputs[0] !== '') {
+          return messageOf(() => readOnnx(encodeOnnx(change(graph))));
+        }
+      }
+    };
+    const loopOf = (graph: OnnxGraph): OnnxNode =>
+      graph.nodes.find(({ opType }) => opType === 'Loop')!;
+    const replaced = (graph: OnnxGraph, own: Partial<OnnxNode>): OnnxGraph => {
+      const loop = loopOf(graph);
+      const nodes = graph.nodes.map((node) => (node === loop ? { ...loop, ...own } : node));
+      return { ...graph, nodes };
+    };
+    const inBody = (
+      graph: OnnxGraph,
+      change: (nodes: readonly OnnxNode[]) => OnnxNode[],
+    ): OnnxGraph => {
+      const { attributes } = loopOf(graph);
+      const { graph: body } = attributes!['body'] as { graph: OnnxGraph };
+      return replaced(graph, {
+        attributes: { body: { graph: { ...body, nodes: change(body.nodes) } } },
+      });
+    };
+    expect(given((graph) => graph)).toBe('nothing was thrown');
+    const advice = 'give the Keras file to gatefold/formats/keras';
+    const fewer = given((graph) => {
+      const three = { name: 'three', dims: [], data: BigInt64Array.of(1n) };
+      const initializers = [...graph.initializers, three];
+      return replaced(
+        { ...graph, initializers },
+        { inputs: ['three', ...loopOf(graph).inputs.slice(1)] },
+      );
+    });
+    expect(fewer).toContain('it may not run over all steps of the sequence');
+    expect(fewer).toContain(advice);
+    const early = given((graph) =>
+      inBody(graph, (nodes) =>
+        nodes.map((node) => (node.opType === 'Less' ? { ...node, opType: 'Greater' } : node)),
+      ),
+    );
+    expect(early).toContain('whether it goes on depends on what it computes');
+    const other = given((graph) =>
+      inBody(graph, (nodes) =>
+        nodes.map((node) => (node.opType === 'Sigmoid' ? { ...node, opType: 'Abs' } : node)),
+      ),
+    );
+    expect(other).toMatch(/Loop ".*": its body is no step of a recurrent layer/);
+    expect(other).toContain(advice);
   });
 
   it('takes the branch that a fixed input chooses', () => {

@@ -52,8 +52,9 @@ export interface OnnxNode {
 
 export interface OnnxGraph {
   readonly inputs: readonly OnnxInput[];
-  /** Names of values that nodes give; all are float32. */
+  /** Names of values that nodes give; all are float32 but for those of `types`. */
   readonly outputs: readonly string[];
+  readonly types?: Readonly<Record<string, OnnxInput['type']>>;
   readonly initializers: readonly OnnxTensor[];
   readonly nodes: readonly OnnxNode[];
   /** Default that of the recurrent operators; others came later. */
@@ -242,7 +243,13 @@ function nodeMessage({ opType, inputs, outputs, attributes = {} }: OnnxNode): Me
 }
 
 /** GraphProto */
-function graphMessage({ nodes, initializers, inputs, outputs }: Omit<OnnxGraph, 'opset'>): Message {
+function graphMessage({
+  nodes,
+  initializers,
+  inputs,
+  outputs,
+  types = {},
+}: Omit<OnnxGraph, 'opset'>): Message {
   return new Message()
     .messages(1, nodes.map(nodeMessage))
     .string(2, 'recurrent')
@@ -253,7 +260,7 @@ function graphMessage({ nodes, initializers, inputs, outputs }: Omit<OnnxGraph, 
     )
     .messages(
       12,
-      outputs.map((name) => valueMessage(name)),
+      outputs.map((name) => valueMessage(name, undefined, types[name])),
     );
 }
 

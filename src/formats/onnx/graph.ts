@@ -7,6 +7,7 @@ import type { Constant, ExternalData } from './constants.ts';
 import { Names } from './dims.ts';
 import { GraphInput, axisOf, sizeOf } from './flow.ts';
 import type { Flow, Role } from './flow.ts';
+import { loop } from './loops.ts';
 import { Node, Refusal } from './node.ts';
 import { LEAST, OPERATORS, VARIADIC } from './operators.ts';
 import { readGraphProto } from './proto.ts';
@@ -276,15 +277,10 @@ export class Graph implements Context {
       node.refuse(`operators of "${shorten(domain)}" are not supported`);
     }
     if (node.type === 'If') return this.#branch(node, inputs, scope, path);
+    if (node.type === 'Loop' || node.type === 'Scan') return this.#loop(node, inputs, scope, path);
     if (node.type === 'Constant') return [{ constant: this.#constant(node) }];
     const operator = Object.hasOwn(OPERATORS, node.type) ? OPERATORS[node.type] : undefined;
-    if (!operator) {
-      const advice =
-        node.type === 'Loop' || node.type === 'Scan'
-          ? '; tf2onnx writes layers of Keras this way: give the Keras file to gatefold/formats/keras'
-          : '';
-      node.refuse(`the operator is not supported${advice}`);
-    }
+    if (!operator) node.refuse('the operator is not supported');
     const least = VARIADIC.has(node.type) ? inputs.length : (LEAST.get(node.type) ?? 1);
     for (let k = 0; k < Math.max(least, 1); k++) {
       if (!inputs[k]) node.refuse(`it has no input ${k}`);
@@ -316,6 +312,30 @@ export class Graph implements Context {
     return graph.outputs.map(({ name = '' }) => inner.get(name)!);
   }
 
+  /** A layer takes the place of a loop over its steps. */
+  #loop(
+    node: Node,
+    inputs: readonly (Value | undefined)[],
+    scope: Scope,
+    path: Path,
+  ): readonly (Value | undefined)[] {
+    const bytes = node.get('body')?.graph;
+    const body = bytes && readGraphProto(bytes, this.given.allowance);
+    return loop(node, inputs, body, {
+      graph: this,
+      valueOf: (name) => scope.get(name),
+      fold: (proto, values) => {
+        try {
+          return this.#results(proto, new Node(proto, this.given.opset), values, scope, path);
+        } catch (error) {
+          if (error instanceof Refusal) return [];
+          throw error;
+        }
+      },
+      isRead: (name) => this.#uses.has(name),
+    });
+  }
+
   #constant(node: Node): Constant {
     const tensor = node.get('value')?.tensor;
     if (tensor) return constantOf(tensor, this.given.data);
@@ -339,7 +359,9 @@ export function refuseProblems(graph: GraphProto, problems: ReadonlyMap<string, 
   const seen = new Set(graph.outputs.map(({ name = '' }) => name));
   // A set gives those too that are added while it is read.
   for (const name of seen) {
-    for (const input of makers.get(name)?.inputs ?? []) if (input !== '') seen.add(input);
+    const { inputs = [], outputs = [] } = makers.get(name) ?? {};
+    // A problem is kept by the first output of its node.
+    for (const other of [...inputs, ...outputs]) if (other !== '') seen.add(other);
   }
   const inner = [...problems].filter(([name]) => !makers.has(name) && !seen.has(name));
   const list = [...problems]

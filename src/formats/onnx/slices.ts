@@ -233,6 +233,9 @@ export const concat: Operator = (call) => {
   const { build } = graph;
   const rank = dimsOfValue(call.inputs[0]!).length;
   const axis = node.axis(node.int('axis', 0), rank);
+  if (call.inputs.some((value) => dimsOfValue(value!).length !== rank)) {
+    node.refuse('its inputs have different numbers of axes');
+  }
   const constants = call.inputs.flatMap((value) =>
     value && 'constant' in value ? [value.constant] : [],
   );
