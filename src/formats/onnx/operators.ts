@@ -17,7 +17,7 @@ import {
   upsample,
   windowPool,
 } from './convolution.ts';
-import { cast, constantOfShape, dequantize, not, range, where } from './known.ts';
+import { cast, constantOfShape, not, quantized, range, where } from './known.ts';
 import { batchNorm, gemm, layerNorm, matMul, prelu, reduce } from './layers.ts';
 import { recurrent } from './recurrent.ts';
 import {
@@ -77,7 +77,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ConstantOfShape: constantOfShape,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
-  DequantizeLinear: dequantize,
+  DequantizeLinear: quantized,
   Dropout: pass,
   Erf: errorFunction,
   Exp: exponential,
@@ -99,6 +99,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Not: not,
   PRelu: prelu,
   Pad: pad,
+  QuantizeLinear: quantized,
   RNN: recurrent,
   Range: range,
   Reshape: reshape,
@@ -118,7 +119,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 
 const TWO =
   'Add Sub Mul Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual MatMul Gemm ' +
-  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear LayerNormalization';
+  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear LayerNormalization';
 
 /** Inputs that an operator cannot do without; of those that are not here the first one. */
 export const LEAST: ReadonlyMap<string, number> = new Map([
