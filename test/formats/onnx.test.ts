@@ -3,11 +3,16 @@ import { createRandom } from '../support/random.ts';
 import { createEngine } from '../support/engines.ts';
 import { chainCase, recurrentCase } from './onnx-cases.ts';
 import { loopCase } from './onnx-loops.ts';
-import { campaign } from './onnx-oracle.ts';
+import { campaign, difference } from './onnx-oracle.ts';
 
 import { GatefoldError } from '../../src/hosts/default.ts';
 import { readOnnx } from '../../src/formats/onnx.ts';
-import { encodeOnnx, type OnnxGraph, type OnnxNode } from '../peers/onnx-writer.ts';
+import {
+  encodeOnnx,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+} from '../peers/onnx-writer.ts';
 
 describe('generated graphs against onnxruntime-web', () => {
   const engine = createEngine('relaxed');
@@ -36,6 +41,39 @@ function graphOf(nodes: OnnxNode[], more: Partial<OnnxGraph> = {}): Uint8Array {
     ...more,
   });
 }
+
+describe('constants beside what is computed', () => {
+  const engine = createEngine('relaxed');
+  it.each([
+    ['before and behind features', ['before', 'x', 'behind']],
+    ['between', ['x', 'before', 'x', 'behind']],
+  ])('%s', async (_, inputs) => {
+    const rows = (name: string, ...own: number[]): OnnxTensor => ({
+      name,
+      dims: [2, 3, own.length],
+      data: Float32Array.from({ length: 6 * own.length }, (__, k) => own[k % own.length]!),
+    });
+    const graph: OnnxGraph = {
+      inputs: [{ name: 'x', dims: [2, 3, 4] }],
+      outputs: ['y'],
+      initializers: [rows('before', 0.5, -2), rows('behind', 3)],
+      nodes: [
+        { opType: 'Tanh', inputs: ['x'], outputs: ['t'] },
+        {
+          opType: 'Concat',
+          inputs: inputs.map((name) => (name === 'x' ? 't' : name)),
+          outputs: ['c'],
+          attributes: { axis: 2 },
+        },
+        { opType: 'Sigmoid', inputs: ['c'], outputs: ['y'] },
+      ],
+      opset: 13,
+    };
+    const data = Float32Array.from(createRandom(2).vector(24, 1));
+    const given = { graph, inputs: [{ name: 'x', shape: [2, 3, 4], data }] };
+    expect(await difference(engine, given)).toBeLessThan(1e-6);
+  });
+});
 
 describe('graphs', () => {
   it('names all that is not supported, with its node', () => {
