@@ -147,6 +147,18 @@ class Loops {
     return ['W', 'R', 'b', 'd'];
   }
 
+  /** All steps from the last one on. */
+  reversed(x: string, name: string): string {
+    const shape = this.node(this.nodes, 'Shape', [x], `${name}.shape`);
+    const of = (at: number): string => {
+      const index = this.whole(`${name}.at${at}`, [1], at);
+      return this.node(this.nodes, 'Gather', [shape, index], `${name}.size${at}`);
+    };
+    const lengths = this.node(this.nodes, 'Expand', [of(0), of(1)], `${name}.lengths`);
+    const axes = { time_axis: 0, batch_axis: 1 };
+    return this.node(this.nodes, 'ReverseSequence', [x, lengths], name, axes);
+  }
+
   /** A `Loop` over x [time, batch, features]: all steps, and the last one. */
   loop(layer: Layer): [string, string] {
     const { type, x, prefix } = layer;
@@ -259,9 +271,12 @@ export function loopCase(random: Random): OnnxCase {
   let last = '';
   for (let k = 0; k < random.integer(1, 2); k++) {
     const type = random.pick(['GRU', 'LSTM', 'RNN'] as const);
+    const isBackward = loops.chance(0.3);
+    if (isBackward) x = loops.reversed(x, `${k}/reversed`);
     const layer: Layer = { type, x, inputs, hidden: random.integer(1, 6), prefix: `${k}/` };
     [x, last] = loops.chance(0.75) ? loops.loop(layer) : loops.scan(layer);
     inputs = layer.hidden;
+    if (isBackward && loops.chance(0.5)) x = loops.reversed(x, `${k}/back`);
   }
   if (loops.chance(0.5)) {
     loops.node(loops.nodes, 'Transpose', [x], 'y', { perm: Int32Array.of(1, 0, 2) });

@@ -31,7 +31,7 @@ import {
   transpose,
   unsqueeze,
 } from './shapes.ts';
-import { concat, gather, pad, slice, split } from './slices.ts';
+import { concat, gather, pad, reverseSequence, slice, split } from './slices.ts';
 
 /** Every operator that is read, by its name. */
 export const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -104,6 +104,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Range: range,
   Reshape: reshape,
   Resize: upsample,
+  ReverseSequence: reverseSequence,
   Shape: shape,
   Size: size,
   Slice: slice,
@@ -119,7 +120,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 
 const TWO =
   'Add Sub Mul Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual MatMul Gemm ' +
-  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear LayerNormalization';
+  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear ReverseSequence LayerNormalization';
 
 /** Inputs that an operator cannot do without; of those that are not here the first one. */
 export const LEAST: ReadonlyMap<string, number> = new Map([

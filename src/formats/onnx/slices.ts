@@ -1,6 +1,7 @@
 /** Operators that take parts of axes, or join them. */
 import {
   aligned,
+  asBatch,
   heldOrder,
   isTime,
   perFeature,
@@ -147,6 +148,23 @@ export const slice: Operator = (call) => {
       ? pass(call)
       : giving(call, value.flow);
   return [value];
+};
+
+/** Steps from the last one on, where lengths say that all are turned: how tf2onnx reads backward. */
+export const reverseSequence: Operator = (call) => {
+  const { node, inputs } = call;
+  const flow = flowAt(call, 0);
+  const [time, batch] = [node.int('time_axis', 0), node.int('batch_axis', 1)];
+  const atoms = flow.axes[node.axis(time, flow.axes.length)]!;
+  asBatch(flow.axes[node.axis(batch, flow.axes.length)]!, node);
+  const lengths = inputs[1]!;
+  const known = 'constant' in lengths ? lengths.constant : undefined;
+  const all = 'spread' in lengths ? lengths.spread.base : known;
+  const size = sizeOf(atoms);
+  const isWhole = all && Array.from<Dim>(all.data as readonly Dim[]).every((n) => n === size);
+  if (!isWhole) node.refuse('it turns other steps than all');
+  for (const atom of atoms) if (atom.role === undefined) atom.become('time');
+  return giving(call, sliceFlow(flow, time, -1, -(2 ** 31), -1, call));
 };
 
 /** An axis of one that goes away. */
