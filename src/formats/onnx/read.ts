@@ -20,8 +20,10 @@ import { productOfDims } from './dims.ts';
 import { isFeature } from './flow.ts';
 import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
+import type { Given } from './graph.ts';
 import { Node, Refusal } from './node.ts';
 
+import { readProgram } from './program/read.ts';
 import { readModelProto } from './proto.ts';
 import type { GraphProto, ModelProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
@@ -71,11 +73,39 @@ export function readOnnx(
     size += data.get(name)!.length;
   }
   const all = { dims, set, carry, data, bytes: bytes.length, opset };
-  return firstOf(LAYOUTS, (layout) => {
-    const allowed = { allowance: new Allowance(bytes.length), ...(layout && { layout }) };
-    const graph = new Graph(model.graph, { ...all, ...allowed }, counter(size));
-    return checked(assembled(model, graph, opset));
-  });
+  const allowed = (): Given => ({ ...all, allowance: new Allowance(bytes.length) });
+  try {
+    return firstOf(LAYOUTS, (layout) => {
+      const graph = new Graph(
+        model.graph,
+        { ...allowed(), ...(layout && { layout }) },
+        counter(size),
+      );
+      return checked(assembled(model, graph, opset));
+    });
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    return otherwise(error, (because) =>
+      checked(readProgram(model, allowed(), counter(size), because)),
+    );
+  }
+}
+
+const isUnsupported = (error: unknown): error is GatefoldError =>
+  error instanceof GatefoldError && error.code === 'ERR_UNSUPPORTED';
+
+/** What layers cannot carry as a program; or both reasons why there is none. */
+function otherwise(
+  { message }: GatefoldError,
+  of: (because: string) => ImportedModel,
+): ImportedModel {
+  try {
+    return of(message);
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    const whole = `${message}; as a program of fixed shapes: ${error.message}`;
+    throw new GatefoldError('ERR_UNSUPPORTED', whole);
+  }
 }
 
 /**
@@ -96,7 +126,7 @@ function firstOf<T, R>(list: readonly T[], of: (one: T) => R): R {
     try {
       return of(one);
     } catch (error) {
-      if (!(error instanceof GatefoldError) || error.code !== 'ERR_UNSUPPORTED') throw error;
+      if (!isUnsupported(error)) throw error;
       first ??= error;
     }
   }
