@@ -20,7 +20,7 @@ const float = (x: number): OnnxAttribute => ({ float: x });
 export class Net {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
-  readonly inputs: { name: string; shape: readonly number[]; data: Float32Array }[] = [];
+  readonly inputs: { name: string; shape: readonly number[]; data: ArrayLike<number> }[] = [];
   readonly random: Random;
   readonly opset: number;
   #count = 0;
@@ -247,7 +247,7 @@ export const EDGES: Readonly<Record<string, Draw>> = {
   }),
   'Conv of lower padding': conv([1, 2, 7, 8], [3, 2, 4, 2], { auto_pad: 'SAME_LOWER' }),
   'Conv pointwise': conv([2, 5, 3, 7], [6, 5, 1, 1], {}, false),
-  'Conv pointwise by fours': conv([2, 8, 4, 4], [5, 4, 1, 1], { group: 2 }),
+  'Conv pointwise by fours': conv([2, 8, 4, 4], [6, 4, 1, 1], { group: 2 }),
   'Conv 1-d': conv([2, 3, 17], [4, 3, 5], { pads: ints(4, 0), dilations: ints(2) }),
   'Conv of many outputs': conv([1, 16, 40, 33], [8, 16, 3, 3], { pads: ints(1, 1, 1, 1) }),
   'ConvTranspose 2-d': convTranspose([2, 3, 4, 5], [3, 4, 3, 2], {

@@ -76,8 +76,10 @@ function rowsStep(plan: Plan, kernels: Kernels, step: ProgramStep, slotOf: SlotO
     };
   }
   const layer = plan.descriptor('ActivationLayer');
+  const isOfRows = activation === 'softmax' || activation === 'logSoftmax';
+  const scratch = plan.reserve(isOfRows ? width : 0);
   return {
-    describe: () => kernels.write(layer, { ...all, ...codeOf(activation!) }),
+    describe: () => kernels.write(layer, { ...all, ...codeOf(activation!), scratch }),
     run: () => kernels.run.activation_forward(layer.address),
   };
 }
