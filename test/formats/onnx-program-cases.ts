@@ -434,18 +434,22 @@ export const EDGES: Readonly<Record<string, Draw>> = {
   'RNN both ways': recurrent('RNN', 1, { direction: 'bidirectional' }),
 };
 
-/** The graph of an operator at one of its edges. */
-export function edgeCase(name: string, random: Random): OnnxCase {
-  const opset = /HardSwish|Mean|Gather|Equal/.test(name)
-    ? 14
-    : /Gelu/.test(name)
-      ? 20
-      : /Mish/.test(name)
-        ? 18
-        : 17;
-  const net = new Net(random, opset);
-  const made = EDGES[name]!(net);
-  return net.done(...(Array.isArray(made) ? made : [made as Tensor]));
+const opsetOf = (name: string): number => {
+  if (/HardSwish|Mean|Gather|Equal/.test(name)) return 14;
+  return /Gelu/.test(name) ? 20 : /Mish/.test(name) ? 18 : 17;
+};
+
+/** Graphs of all operators at their edges: as few as have one version each, and some each. */
+export function edgeCases(random: Random): { names: string[]; graph: OnnxCase }[] {
+  const groups = new Map<string, string[]>();
+  for (const [k, name] of Object.keys(EDGES).entries()) {
+    const key = `${opsetOf(name)} ${Math.floor(k / 40)}`;
+    groups.set(key, [...(groups.get(key) ?? []), name]);
+  }
+  return [...groups].map(([key, names]) => {
+    const net = new Net(random, Number.parseInt(key, 10));
+    return { names, graph: net.done(...names.flatMap((name) => EDGES[name]!(net))) };
+  });
 }
 
 const UNARY = ['Relu', 'Tanh', 'Sigmoid', 'Abs', 'Neg', 'Exp', 'Erf', 'Softplus', 'Identity'];
