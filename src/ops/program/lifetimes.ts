@@ -63,7 +63,7 @@ export function lifetimes(program: CompleteProgram): {
   }
   for (const { from } of [...carries, ...outputs]) ends.set(from[0], steps.length);
   const memory = new Memory();
-  const offsets = new Array<number>(tensors.length).fill(0);
+  const offsets = tensors.map(() => 0);
   const isThere = new Set<number>();
   for (const [k, step] of steps.entries()) {
     const own = new Set(placesOf(step).map(([tensor]) => tensor));

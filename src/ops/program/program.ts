@@ -157,7 +157,11 @@ function walkStep(
       mode: WALKS[op]!,
       rank: axes.length,
       axes: loops,
-      ...{ to, a, b, count, size },
+      to,
+      a,
+      b,
+      count,
+      size,
       row: bytes(row),
       matrix: matrixAt,
       image: imageAt,
@@ -166,7 +170,10 @@ function walkStep(
     if (!matrix) return;
     const { rows, depth, columns, isAdded } = matrix;
     kernels.write(matrixAt, {
-      ...{ rows, depth, columns, product },
+      rows,
+      depth,
+      columns,
+      product,
       aRow: bytes(matrix.aRow),
       aColumn: bytes(matrix.aColumn),
       bRow: bytes(matrix.bRow),

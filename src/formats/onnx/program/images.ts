@@ -139,8 +139,15 @@ function convolve(
     ] as const;
     machine.add({
       op: 'matrix',
-      ...{ to, a: w, b: x, axes },
-      matrix: { ...matrix, bRow: columns, bColumn: 1 },
+      to,
+      a: w,
+      b: x,
+      axes,
+      matrix: {
+        ...matrix,
+        bRow: columns,
+        bColumn: 1,
+      },
     });
     return;
   }
@@ -148,7 +155,15 @@ function convolve(
     [batch, groups * made, groups * seen, 0],
     [groups, made, seen, rows * depth],
   ] as const;
-  machine.add({ op: 'convolution', ...{ to, a: x, b: w, axes, matrix, image } });
+  machine.add({
+    op: 'convolution',
+    to,
+    a: x,
+    b: w,
+    axes,
+    matrix,
+    image,
+  });
 }
 
 export const convolution: ProgramOperator = (call, machine) => {
@@ -166,7 +181,13 @@ export const convolution: ProgramOperator = (call, machine) => {
   const to = begun(call, machine, shapeOf(x, outputs, spatial, output), 2);
   convolve(machine, to, x, w, groups, {
     channels,
-    ...{ input, output, taps, strides, dilations, before, after },
+    input,
+    output,
+    taps,
+    strides,
+    dilations,
+    before,
+    after,
     up: [1, 1],
   });
   return [{ tensor: to }];
@@ -226,7 +247,11 @@ export const transposedConvolution: ProgramOperator = (call, machine) => {
   const to = begun(call, machine, shapeOf(x, groups * own, spatial, output), 2);
   convolve(machine, to, x, w, groups, {
     channels,
-    ...{ input, output, taps, dilations, up: strides },
+    input,
+    output,
+    taps,
+    dilations,
+    up: strides,
     strides: [1, 1],
     before: [0, 1].map((k) => spanOf(window, k) - 1 - before[k]!) as Pair,
     after: [0, 0],
@@ -256,11 +281,17 @@ export const windowPool: ProgramOperator = (call, machine) => {
   const [made, seen] = [output[0] * output[1], input[0] * input[1]];
   machine.add({
     op: isMax ? 'maxPool' : 'meanPool',
-    ...{ to, a: x },
+    to,
+    a: x,
     axes: [[x.dims[0]! * x.dims[1]!, made, seen, 0]],
     image: {
       channels: 1,
-      ...{ input, output, taps, strides, dilations, before },
+      input,
+      output,
+      taps,
+      strides,
+      dilations,
+      before,
       after: counts ? after : [-1, -1],
       up: [1, 1],
     },
@@ -277,7 +308,9 @@ export const globalPool: ProgramOperator = (call, machine) => {
   const count = sizeOf(rest);
   machine.add({
     op: isMax ? 'largest' : 'sum',
-    ...{ to, a: x, count },
+    to,
+    a: x,
+    count,
     axes: [[batch * channels, 1, count, 0]],
   });
   if (isMax) return [{ tensor: to }];

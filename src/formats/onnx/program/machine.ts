@@ -150,7 +150,13 @@ export class Machine {
   }
 
   /** The same into memory of its own. */
-  elementwise(op: string, node: Node, a: Tensor, b: Tensor = a, isFloat: boolean = a.isFloat): Tensor {
+  elementwise(
+    op: string,
+    node: Node,
+    a: Tensor,
+    b: Tensor = a,
+    isFloat: boolean = a.isFloat,
+  ): Tensor {
     const dims = broadcast(a.dims, b.dims, node);
     if (dims.length > MAX_RANK) node.refuse(`it has more than ${MAX_RANK} axes`);
     const to = this.make(dims, node, isFloat);

@@ -21,7 +21,11 @@ export function picked(
   const whole = x.dims[axis]!;
   machine.add({
     op: 'gather',
-    ...{ to, a, b, count, row },
+    to,
+    a,
+    b,
+    count,
+    row,
     size: whole,
     axes: [[sizeOf(before), count * row, whole * row, 0]],
   });

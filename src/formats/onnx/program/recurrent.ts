@@ -85,7 +85,11 @@ export const recurrent: ProgramOperator = (call, machine) => {
     const parameters = toStateDict('', parametersOf(call, type, d, inputForget), {});
     machine.add({
       op: 'recurrent',
-      ...{ to, a: x, layer, steps, batch },
+      to,
+      a: x,
+      layer,
+      steps,
+      batch,
       from: begin.map((state) => state && part(state)),
       last: ends.map(part),
       parameters: new Map([...parameters].map(([role, tensor]) => [role.slice(1), tensor])),

@@ -59,9 +59,18 @@ function lines(
   const rows = sizeOf(dims) / wide;
   machine.add({
     op: 'matrix',
-    ...{ to, a, b },
+    to,
+    a,
+    b,
     axes: [[1, 0, 0, 0]],
-    matrix: { rows, depth: size, columns: wide, aRow: size, aColumn: 1, toRow: wide },
+    matrix: {
+      rows,
+      depth: size,
+      columns: wide,
+      aRow: size,
+      aColumn: 1,
+      toRow: wide,
+    },
   });
   return turned(
     to,

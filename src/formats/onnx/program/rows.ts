@@ -36,9 +36,16 @@ function product(
     const rows = sizeOf(stack) * M;
     machine.add({
       op: 'matrix',
-      ...{ to, a, b: constant },
+      to,
+      a,
+      b: constant,
       axes: [[1, 0, 0, 0]],
-      matrix: { ...own, rows, aRow: K, aColumn: 1 },
+      matrix: {
+        ...own,
+        rows,
+        aRow: K,
+        aColumn: 1,
+      },
     });
     return to;
   }
@@ -54,9 +61,20 @@ function product(
   const [bRow, bColumn] = y.strides.slice(-2) as [number, number];
   machine.add({
     op: 'matrix',
-    ...{ to, a: x, b: constant ?? y },
+    to,
+    a: x,
+    b: constant ?? y,
     axes: axes.length ? axes : [[1, 0, 0, 0]],
-    matrix: { ...own, rows: M, aRow, aColumn, ...(!constant && { bRow, bColumn }) },
+    matrix: {
+      ...own,
+      rows: M,
+      aRow,
+      aColumn,
+      ...(!constant && {
+        bRow,
+        bColumn,
+      }),
+    },
   });
   return to;
 }
@@ -135,7 +153,13 @@ function reduced(x: Tensor, kept: number, op: string, call: Call, machine: Machi
   const dims = x.dims.slice(0, kept);
   const count = sizeOf(x.dims.slice(kept));
   const to = machine.make(dims, node, x.isFloat);
-  machine.add({ op, ...{ to, a, count }, axes: [[sizeOf(dims), 1, count, 0]] });
+  machine.add({
+    op,
+    to,
+    a,
+    count,
+    axes: [[sizeOf(dims), 1, count, 0]],
+  });
   return to;
 }
 
@@ -205,7 +229,14 @@ export const softmax: ProgramOperator = (call, machine) => {
 function normal(x: Tensor, rows: number, eps: number, call: Call, machine: Machine): Tensor {
   const a = machine.plain(x, call.node);
   const to = machine.make(a.dims, call.node);
-  machine.add({ op: 'norm', ...{ to, a, rows, eps }, width: sizeOf(a.dims) / rows });
+  machine.add({
+    op: 'norm',
+    to,
+    a,
+    rows,
+    eps,
+    width: sizeOf(a.dims) / rows,
+  });
   return to;
 }
 
