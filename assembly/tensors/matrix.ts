@@ -1,7 +1,7 @@
 /**
- * The product of two matrices wherever their elements lie: to [M, N] = a [M, K] b [K, N], or +=. Each
- * element is one sum in the order of K (matrix/gemm.ts), which reads whole vectors of b and writes
- * whole vectors: what is not made of such is laid out in scratch.
+ * The product of two matrices wherever their elements lie: to [M, N] = a [M, K] b [K, N], or +=.
+ * Each element is one sum in the order of K (matrix/gemm.ts), which reads whole vectors of b and
+ * writes whole vectors: what is not made of such is laid out in scratch.
  */
 
 import { Product } from '../base/structs';

@@ -1,9 +1,10 @@
 /**
  * Operators of programs: tensors of any rank, whose shapes are known when a program is planned.
  *
- * A walk goes over some axes, the outermost first, and moves three places by the steps of each: that
- * of the result and those of two operands. A step of 0 repeats an operand along an axis; a step below
- * 0 goes backwards. What stands at the innermost place is an element, or a tensor of its own:
+ * A walk goes over some axes, the outermost first, and moves three places by the steps of each:
+ * that of the result and those of two operands. A step of 0 repeats an operand along an axis; a
+ * step below 0 goes backwards. What stands at the innermost place is an element, or a tensor of its
+ * own:
  *
  *   elements   to = f(a, b), for pairs of elements, or a alone
  *   reduction  to = sum, largest, ... of `count` elements from a on
@@ -28,7 +29,7 @@ export class Walk {
   rank: i32;
   /** [rank, 4] i32 in: how often, and the steps of `to`, a and b in bytes. */
   axes: usize;
-  /** out; of modes that end in `_ADD` and of `WALK_PICK` inout. */
+  /** out; of `WALK_PICK`, `WALK_SCATTER` and sums that go on inout. */
   to: usize;
   /** in; may be `to` where all steps are the same. */
   a: usize;

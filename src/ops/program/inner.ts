@@ -37,17 +37,9 @@ function nodeOf(name: string, given: NonNullable<ProgramStep['layer']>): Node {
   const at = `${name}.layer`;
   const options = readTable(op.options, given, at, (_, value) => value as number);
   const { bidirectional, numLayers } = options;
-  const more = [
-    'initialState',
-    'projSize',
-    'dropout',
-    'inputDropout',
-    'recurrentDropout',
-    'zoneout',
-    'layerNorm',
-  ];
+  const more = 'initialState projSize dropout inputDropout recurrentDropout zoneout layerNorm';
   const isPlain = !bidirectional && numLayers === 1;
-  if (!isPlain || more.some((key) => options[key])) {
+  if (!isPlain || more.split(' ').some((key) => options[key])) {
     const message = `"${at}" expected one direction of one layer, without options of training`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   }

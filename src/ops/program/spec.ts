@@ -1,6 +1,6 @@
 /**
- * What a program is, as plain JSON: steps over tensors of fixed shapes. Readers of formats write it;
- * everything is checked here, so that no step reaches outside of its tensors.
+ * What a program is, as plain JSON: steps over tensors of fixed shapes. Readers of formats write
+ * it; everything is checked here, so that no step reaches outside of its tensors.
  */
 import * as codes from '../../../assembly/shared/codes.ts';
 import { checkChoice, checkInteger, checkList, checkNumber } from '../../base/check.ts';
