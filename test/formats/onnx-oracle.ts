@@ -44,7 +44,7 @@ export function readAsProgram(bytes: Uint8Array): ImportedModel {
   const opset = model.opsets.find(({ domain = '' }) => domain === '')!.version!;
   const none = new Map<string, never>();
   const allowance = new Allowance(bytes.length);
-  const given = { dims: none, set: none, carry: none, data: none, allowance, opset };
+  const given = { dims: none, set: none, carry: none, data: none, whole: none, allowance, opset };
   return readProgram(model, { ...given, bytes: bytes.length }, counter(bytes.length), 'a test');
 }
 
