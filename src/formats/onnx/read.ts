@@ -20,6 +20,7 @@ import { productOfDims } from './dims.ts';
 import { isFeature } from './flow.ts';
 import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
+import type { Given } from './graph.ts';
 import { Node, Refusal } from './node.ts';
 
 import { readModelProto } from './proto.ts';
@@ -77,12 +78,37 @@ export function readOnnx(
     size += data.get(name)!.length;
   }
   const all = { dims, set, carry, data, bytes: bytes.length, opset };
-  return firstOf(LAYOUTS, (layout) => {
+  const read = (whole: Given['whole'], layout?: readonly Role[]): Graph => {
     const allowed = { allowance: new Allowance(bytes.length), ...(layout && { layout }) };
-    const graph = new Graph(model.graph, { ...all, ...allowed }, counter(size));
-    return checked(assembled(model, graph, opset));
+    return new Graph(model.graph, { ...all, ...allowed, whole }, counter(size));
+  };
+  const first = read(NOTHING);
+  let last = first;
+  let whole = NOTHING;
+  // What follows from a layer is known when that is there: further ones may be found.
+  for (let k = 0; last.whole.size && k < MAX_SEARCHES; k++) {
+    whole = new Map([...whole, ...last.whole]);
+    last = read(whole);
+  }
+  // With layers for cells that an exporter took apart, or as it is.
+  const ways = [
+    ...new Map([
+      [whole, last],
+      [NOTHING, first],
+    ]),
+  ];
+  const tries = ways.flatMap(([given, graph]) =>
+    LAYOUTS.map((layout) => ({ given, graph, layout })),
+  );
+  return firstOf(tries, ({ given, graph, layout }) => {
+    const made = layout ? read(given, layout) : graph;
+    return checked(assembled(model, made, opset, first.before));
   });
 }
+
+/** How often a graph is searched for layers that were taken apart. */
+const MAX_SEARCHES = 8;
+const NOTHING: Given['whole'] = new Map();
 
 /**
  * What the axes of inputs may be: first what the first operator that asks takes them for, then each
@@ -234,6 +260,7 @@ function assembled(
   { graph: proto, producer }: ModelProto,
   graph: Graph,
   opset: number,
+  before: number,
 ): ImportedModel {
   const outputs = new Map<string, Flow>();
   for (const { name = '' } of proto.outputs) {
@@ -324,7 +351,7 @@ function assembled(
       format: 'onnx',
       opset,
       ...(producer && { producer: shorten(producer) }),
-      nodes: { before: graph.before, after: layers.length },
+      nodes: { before, after: layers.length },
       inputs: Object.fromEntries(used.map(({ name, axes }) => [name, wordsOf(axes)])),
       outputs: Object.fromEntries([...outputs].map(([name, { axes }]) => [name, wordsOf(axes)])),
       ...(states.length && { states }),
