@@ -4,7 +4,7 @@
 import { cp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Application, Converter, LogLevel, ReflectionKind } from 'typedoc';
+import { Application, Comment, Converter, LogLevel, ReflectionKind } from 'typedoc';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const HERE = fileURLToPath(new URL('.', import.meta.url));
@@ -45,6 +45,14 @@ async function entries() {
   return names;
 }
 
+/** What each entry is for, as the table of the hosts says it. */
+async function purposesOf() {
+  const row = /^\| `(gatefold[^`]*)` +\| ([^|]+)\| ([^|]+)\|$/gm;
+  const plain = (cell) => cell.replace(/ \(\[[^)]*\)\)/g, '').trim();
+  const rows = [...(await read('docs/hosts.md')).matchAll(row)];
+  return new Map(rows.map(([, entry, who, what]) => [entry, `For ${plain(who)}: ${plain(what)}.`]));
+}
+
 // Whatever a page may link to.
 const isShown = (name) => ['docs', 'examples', 'bench'].includes(name) || /^[A-Z]/.test(name);
 const isText = (path) => !/node_modules|\.(?:wasm|h5)$/.test(relative(ROOT, path));
@@ -57,7 +65,7 @@ const projectDocuments = [];
 for (const page of pages) projectDocuments.push(await stage(page));
 await writeFile(join(STAGE, 'README.md'), (await read('README.md')).replace(/^# .+\n/, ''));
 
-const names = await entries();
+const [names, purposes] = await Promise.all([entries(), purposesOf()]);
 const files = [...names.keys()].map((types) => join(ROOT, types));
 const tsconfig = join(STAGE, 'tsconfig.json');
 const compilerOptions = {
@@ -101,6 +109,15 @@ app.converter.on(Converter.EVENT_CREATE_DECLARATION, (context, reflection) => {
   const [declaration] = context.getSymbolFromReflection(reflection).declarations;
   const path = relative(ROOT, declaration.getSourceFile().fileName).split(sep).join('/');
   reflection.name = names.get(`./${path}`);
+  const about = purposes.get(reflection.name);
+  if (about) reflection.comment = new Comment([{ kind: 'text', text: about }]);
+});
+// The lines of an example are indented in the sources.
+app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project: { reflections } }) => {
+  const tags = Object.values(reflections).flatMap(({ comment }) => comment?.blockTags ?? []);
+  for (const { content } of tags.filter(({ tag }) => tag === '@example')) {
+    for (const part of content) part.text = part.text.replaceAll('\n  ', '\n');
+  }
 });
 const project = await app.convert();
 if (!project) process.exit(1);

@@ -4,6 +4,11 @@ import { GatefoldError } from '../base/errors.ts';
 /**
  * Brings each feature to mean 0 and deviation 1, as it was in the data that the normalizer was
  * fitted to: the training part.
+ *
+ * @example
+ *   const normalizer = Normalizer.fit(series, 3); // [N, 3]
+ *   const rows = normalizer.apply(series);
+ *   const values = normalizer.undo(rows);
  */
 export class Normalizer {
   /** Mean of each feature, [F]. */

@@ -82,6 +82,13 @@ interface TargetForm {
  * Sequences of different lengths in batches of similar ones, so that little is padded. In every
  * pass each sequence comes once: all are shuffled, sorted by length within pools of some batches,
  * cut into batches, and the batches are shuffled. Without a pass (validation) they come sorted.
+ *
+ * @example
+ *   const sequences = [
+ *     { input: new Float32Array(2 * 30), target: 0 }, // [30, 2]
+ *     { input: new Float32Array(2 * 41), target: 1 }, // [41, 2]
+ *   ];
+ *   const data = new SequenceBuckets(sequences, { batch: 2, features: 2 });
  */
 export class SequenceBuckets {
   /** B */

@@ -95,6 +95,19 @@ export function checkSeries(given: ArrayLike<number>, features: number): Float32
  * A time series cut into windows: inputs, and what the series was some steps later. Every step
  * whose targets the series still holds is in one window (with a `stride` below `steps`, in
  * several); of contiguous windows, fewer than B steps at the end stay unused.
+ *
+ * @example
+ *   // Pairs of windows of 50 steps, whose targets are one step later.
+ *   const data = new SeriesWindows(series, { batch: 8, steps: 50 });
+ *   // The third feature 24 steps ahead, once for each window.
+ *   const ahead = new SeriesWindows(series, {
+ *     batch: 8,
+ *     steps: 50,
+ *     features: 3,
+ *     targets: [2],
+ *     horizon: 24,
+ *     last: true,
+ *   });
  */
 export class SeriesWindows {
   /** B */

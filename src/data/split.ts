@@ -23,6 +23,9 @@ export interface SeriesSplitOptions extends Pick<SeriesOptions, 'steps' | 'featu
 /**
  * The past of a series and its future, views both. The steps between them are in neither: no window
  * of the one shares an input or a target with a window of the other, or follows it at once.
+ *
+ * @example
+ *   const { training, validation } = splitSeries(series, { steps: 50 });
  */
 export function splitSeries(
   given: ArrayLike<number>,
@@ -63,7 +66,12 @@ export interface SequenceSplitOptions<T> {
   readonly seed?: number;
 }
 
-/** Some sequences at random, and the others, both in their order. */
+/**
+ * Some sequences at random, and the others, both in their order.
+ *
+ * @example
+ *   const { training, validation } = splitSequences(sequences, { training: 0.9 });
+ */
 export function splitSequences<T>(
   sequences: readonly T[],
   options: SequenceSplitOptions<T> = {},

@@ -121,7 +121,13 @@ function checkWhole(character: string, token: number): void {
 /** Token of every character that the vocabulary lacks. */
 export const UNKNOWN = 0;
 
-/** The characters (Unicode code points) of a text as tokens 1, 2, ...; 0 is any other. */
+/**
+ * The characters (Unicode code points) of a text as tokens 1, 2, ...; 0 is any other.
+ *
+ * @example
+ *   const vocabulary = Vocabulary.of('some text');
+ *   const data = new TextBatches(vocabulary.encode('some text'), { batch: 1, steps: 4 });
+ */
 export class Vocabulary {
   /** By token; that of 0 is empty. */
   readonly characters: readonly string[];

@@ -107,6 +107,10 @@ function parseOwn(text: string | undefined, key: string, fix: string): unknown {
  * A model as a safetensors file: parameters by PyTorch's names, the description as JSON in the
  * metadata. Matrices with int8 weights are I8, the scales of their rows and columns F32 under the
  * same name with `_scale` and `_column_scale` behind it; `_outlier` has places and values.
+ *
+ * @example
+ *   const bytes = saveModel(model, { note: 'a first try' });
+ *   const same = loadModel(engine, bytes);
  */
 export function saveModel(
   model: Model,
@@ -221,6 +225,10 @@ function checksumOf(tensors: StateDict, metadata: Readonly<Record<string, string
 /**
  * Everything of a trainer, its model too: `loadModel` reads the file as well. `snapshot` stands for
  * the trainer as it was then.
+ *
+ * @example
+ *   const bytes = saveTrainer(trainer);
+ *   loadTrainer(trainer, bytes); // as it was, bit for bit
  */
 export function saveTrainer(trainer: Trainer, extras: TrainerExtras = {}): Uint8Array {
   checkTrainer(trainer);

@@ -31,7 +31,12 @@ export function writeNpy(array: NpySource): Uint8Array {
   return printNpy('array', array);
 }
 
-/** The arrays of a `.npz` file (`numpy.savez`) by name, in its order. */
+/**
+ * The arrays of a `.npz` file (`numpy.savez`) by name, in its order.
+ *
+ * @example
+ *   for (const [name, { shape, data }] of readNpz(bytes)) console.log(name, shape, data.length);
+ */
 export function readNpz(
   bytes: Uint8Array | ArrayBuffer,
   options: NpzOptions = {},

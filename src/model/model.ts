@@ -214,6 +214,14 @@ export class Model extends HostDisposable {
   /**
    * A model of fresh parameters. Throws `ERR_ARGUMENT` or `ERR_SHAPE` for a description that does
    * not fit together.
+   *
+   * @example
+   *   const model = Model.create(engine, {
+   *     layers: [
+   *       { type: 'gru', inputSize: 3, hiddenSize: 32 },
+   *       { type: 'linear', outFeatures: 5 },
+   *     ],
+   *   });
    */
   static create(engine: Engine, description: ModelDescription, options: ModelOptions = {}): Model {
     const given = readOptions('options', options, ['init', 'seed', 'metadata']);
@@ -480,7 +488,14 @@ export class Model extends HostDisposable {
     return this.#workspace;
   }
 
-  /** The state of a sequence, or of `batch` of them, to be advanced step by step. */
+  /**
+   * The state of a sequence, or of `batch` of them, to be advanced step by step.
+   *
+   * @example
+   *   const stream = model.stream();
+   *   const out = new Float32Array(model.outputSize);
+   *   stream.step(frame, out); // [I] to [O]
+   */
   stream(options: StreamOptions = {}): Stream {
     return Stream.over(this, storeOf(this), options);
   }

@@ -53,6 +53,10 @@ export interface FastLane {
  * Node 20 has no fast lane, but relaxed SIMD behind a flag, which this entry has given it: engines
  * of `simd: 'auto'` have that. Where the host has no such flags nothing is changed, and nothing is
  * thrown.
+ *
+ * @example
+ *   const { enabled } = enableFastLane();
+ *   const engine = await Engine.create({ wide: enabled });
  */
 export function enableFastLane(): FastLane {
   const { node = '', v8 = '' } = process.versions;

@@ -194,6 +194,15 @@ export class Trainer extends HostDisposable {
   /**
    * Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine
    * may not have it.
+   *
+   * @example
+   *   const trainer = Trainer.create(model, {
+   *     batch: 16,
+   *     steps: 50,
+   *     loss: 'cross-entropy',
+   *     optimizer: { type: 'adamw', learningRate: 0.003 },
+   *     gradClip: { norm: 1 },
+   *   });
    */
   static create(model: Model, options: TrainerOptions): Trainer {
     return new Trainer(model, checkTrainerOptions(options));
@@ -613,6 +622,11 @@ export class Trainer extends HostDisposable {
    * the run goes to its end and gives the last report; iterated, it tells of every update. The
    * event loop gets a turn in between, and the caller may stop at any update: by `break`, or by the
    * signal. While it runs, `trainOn`, `restore`, `loadStateDict` and another `fit` are `ERR_STATE`.
+   *
+   * @example
+   *   const report = await trainer.fit(data, { epochs: 10, validation, metrics: ['accuracy'] });
+   *   console.log(report?.metrics?.accuracy);
+   *   for await (const { loss } of trainer.fit(data, { epochs: 1 })) console.log(loss);
    */
   fit<const Asked extends readonly Metric[] = readonly []>(
     data: TrainingData,
@@ -640,7 +654,10 @@ export class Trainer extends HostDisposable {
     metrics?: Asked,
   ): Measures<Asked> {
     checkData('data', data, this.options);
-    const windows = this.#measuring(data, Array.from(checkList('metrics', metrics === undefined ? [] : metrics)));
+    const windows = this.#measuring(
+      data,
+      Array.from(checkList('metrics', metrics === undefined ? [] : metrics)),
+    );
     for (;;) {
       const { done, value } = windows.next();
       if (done) return value as Measures<Asked>;

@@ -55,32 +55,102 @@ function isPublic(symbol: ts.Symbol): boolean {
   return !(ts.getCombinedModifierFlags(node) & ts.ModifierFlags.Private);
 }
 
-test('every public name and member is documented', () => {
+/** What examples take for given. */
+const GIVEN: Readonly<Record<string, string>> = {
+  bytes: 'Uint8Array',
+  data: "import('./index.js').TrainingData",
+  engine: "import('./index.js').Engine",
+  json: 'Uint8Array',
+  logits: 'Float32Array',
+  model: "import('./index.js').Model",
+  sequences: "import('./data.js').LabelledSequence[]",
+  series: 'Float32Array',
+  stream: "import('./index.js').Stream",
+  target: 'Float32Array',
+  trainer: "import('./index.js').Trainer",
+  validation: "import('./index.js').TrainingData",
+  writeFile: '(path: string, text: string) => Promise<void>',
+};
+for (const name of ['block', 'frame', 'outputs', 'x'])
+  Object.assign(GIVEN, { [name]: 'Float32Array' });
+
+/** A program of an example: it may use what the entries give, and what `GIVEN` has. */
+function programOf(example: string, sources: ReadonlyMap<string, string>): string {
+  const words = new Set(example.match(/\b[A-Za-z]\w*\b/g));
+  const isMade = (word: string): boolean =>
+    new RegExp(
+      `\\b(?:const|let)\\s+(?:\\{[^}]*)?\\b${word}\\b[^=;]*=|\\b${word}\\b[^;=]* of `,
+    ).test(example);
+  const lines = [...words].flatMap((word) => {
+    if (sources.has(word)) return [`import { ${word} } from './${sources.get(word)}.js';`];
+    return word in GIVEN && !isMade(word) ? [`declare const ${word}: ${GIVEN[word]};`] : [];
+  });
+  return [...lines, 'export {};', example].join('\n');
+}
+
+const OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.NodeNext,
+  lib: ['lib.es2022.d.ts', 'lib.dom.d.ts'],
+  types: [],
+  strict: true,
+  noEmit: true,
+  skipLibCheck: true,
+};
+
+/** What the compiler says to programs by name, as if they stood beside the declarations. */
+function compile(programs: ReadonlyMap<string, string>, before: ts.Program): string[] {
+  const host = ts.createCompilerHost(OPTIONS);
+  const { fileExists, getSourceFile } = host;
+  host.fileExists = (path) => programs.has(path) || fileExists(path);
+  host.getSourceFile = (path, ...rest) => {
+    const text = programs.get(path);
+    return text === undefined
+      ? getSourceFile(path, ...rest)
+      : ts.createSourceFile(path, text, {
+          languageVersion: ts.ScriptTarget.ES2022,
+          impliedNodeFormat: ts.ModuleKind.ESNext,
+        });
+  };
+  const program = ts.createProgram([...programs.keys()], OPTIONS, host, before);
+  return ts.getPreEmitDiagnostics(program).map(({ file, messageText }) => {
+    return `${ts.flattenDiagnosticMessageText(messageText, ' ')}\n${file?.text}`;
+  });
+}
+
+test('every public name and member is documented, and examples compile', () => {
   expect(existsSync(join(DIST, 'index.d.ts')), 'npm run build first').toBe(true);
   const files = entries();
-  const program = ts.createProgram(files, {
-    target: ts.ScriptTarget.ES2022,
-    module: ts.ModuleKind.NodeNext,
-    lib: ['lib.es2022.d.ts'],
-    types: [],
-  });
+  const program = ts.createProgram(files, OPTIONS);
   const checker = program.getTypeChecker();
   const bare: string[] = [];
   const seen = new Set<ts.Declaration>();
+  const examples: string[] = [];
+  const sources = new Map<string, string>();
   const visit = (symbol: ts.Symbol, name: string): void => {
     const [node] = symbol.declarations ?? [];
     if (!node || seen.has(node) || !isPublic(symbol)) return;
     seen.add(node);
     if (symbol.getDocumentationComment(checker).length === 0) bare.push(name);
+    const tags = symbol.getJsDocTags(checker).filter((tag) => tag.name === 'example');
+    examples.push(...tags.map(({ text }) => ts.displayPartsToString(text)));
     for (const member of membersOf(symbol, checker)) visit(member, `${name}.${member.name}`);
   };
   for (const file of files) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(file)!);
     for (const symbol of module ? checker.getExportsOfModule(module) : []) {
+      if (!sources.has(symbol.name)) {
+        sources.set(symbol.name, file.slice(DIST.length).replace('.d.ts', ''));
+      }
       const isAlias = symbol.flags & ts.SymbolFlags.Alias;
       visit(isAlias ? checker.getAliasedSymbol(symbol) : symbol, symbol.name);
     }
   }
   expect(seen.size).toBeGreaterThan(600);
   expect(bare).toEqual([]);
+  expect(examples.length).toBeGreaterThan(25);
+  const programs = examples.map(
+    (text, k) => [`${DIST}example-${k}.mts`, programOf(text, sources)] as const,
+  );
+  expect(compile(new Map(programs), program)).toEqual([]);
 });

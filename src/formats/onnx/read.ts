@@ -174,7 +174,13 @@ function checked(imported: ImportedModel): ImportedModel {
   }
 }
 
-/** The model of a `.onnx` file. */
+/**
+ * The model of a `.onnx` file.
+ *
+ * @example
+ *   const model = loadOnnx(engine, bytes, { dims: { batch: 1 }, carry: { stateN: 'state' } });
+ *   const stream = model.stream();
+ */
 export function loadOnnx(
   engine: Engine,
   source: Uint8Array | ArrayBuffer,

@@ -600,6 +600,9 @@ const WRITERS: Readonly<Record<string, Write>> = {
 /**
  * A model as an ONNX file of opset 17. Inputs and outputs are [batch, time, features], of tokens
  * [batch, time], and of rows [batch, features]. What ONNX has not is refused by name, all at once.
+ *
+ * @example
+ *   const bytes = writeOnnx(model, { states: true });
  */
 export function writeOnnx(model: Model, options: OnnxWriteOptions = {}): Uint8Array {
   const { states = false } = readOptions('options', options, ['states']);

@@ -233,7 +233,14 @@ function metadataOf({ plain, records }: Opened, modules: readonly PytorchModule[
   };
 }
 
-/** A model with the weights of a file, wired as the description says. */
+/**
+ * A model with the weights of a file, wired as the description says.
+ *
+ * @example
+ *   const model = loadPytorch(engine, bytes, {
+ *     description: { layers: [{ type: 'lstm', name: 'rnn', inputSize: 3, hiddenSize: 8 }] },
+ *   });
+ */
 export function loadPytorch(
   engine: Engine,
   source: PytorchSource,

@@ -70,7 +70,12 @@ export function readTfjs(
   return importKeras(config, version, storeOf(weights), bytes + length, metadata, layers);
 }
 
-/** The layers model of these files. */
+/**
+ * The layers model of these files.
+ *
+ * @example
+ *   const model = loadTfjs(engine, json, { 'group1-shard1of1.bin': bytes });
+ */
 export function loadTfjs(
   engine: Engine,
   model: Uint8Array | ArrayBuffer | object,
