@@ -102,6 +102,47 @@ export function addRows(d: Rows, first: i32, end: i32): void {
   }
 }
 
+/**
+ * Rows of a batch as a caller has them, [T, B, W] or [B, T, W], and as a pass has them: longest
+ * first, and only the valid ones; see `Sequence`.
+ */
+@unmanaged
+export class Sorting {
+  steps: i32;
+  /** Rows that a step may have. */
+  places: i32;
+  /** W, in numbers. */
+  width: i32;
+  /** Bytes from row to row of the pass. */
+  row: i32;
+  /** Bytes from step to step of the caller's rows, and from sequence to sequence. */
+  stepBytes: i32;
+  sequenceBytes: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  /** i32 in: the caller's row at each place, or 0 where it is the same. */
+  order: usize;
+  sorted: usize;
+  given: usize;
+}
+
+/** Sorts the rows of a caller; or brings rows of a pass back, and zeros for those not there. */
+export function sortRows(descriptor: usize, isBack: bool): void {
+  const d = changetype<Sorting>(descriptor);
+  let sorted = d.sorted;
+  for (let t = 0; t < d.steps; t++) {
+    const active = load<i32>(d.offsets + (t << 2), 4) - load<i32>(d.offsets + (t << 2));
+    const places = isBack ? d.places : active;
+    for (let place = 0; place < places; place++) {
+      const own = d.order ? load<i32>(d.order + (place << 2)) : place;
+      const given = d.given + t * d.stepBytes + own * d.sequenceBytes;
+      if (!isBack) copyTap(sorted, given, d.width);
+      else copyTap(given, place < active ? sorted : 0, d.width);
+      if (place < active) sorted += d.row;
+    }
+  }
+}
+
 /** Rows of steps side by side, [R, T W], and the same as rows of their own, step after step. */
 @unmanaged
 export class Fold {

@@ -6,7 +6,9 @@ import { GatefoldError } from '../base/errors.ts';
  * fitted to: the training part.
  */
 export class Normalizer {
+  /** Mean of each feature, [F]. */
   readonly mean: readonly number[];
+  /** Standard deviation of each feature, [F]. */
   readonly deviation: readonly number[];
 
   /** `JSON.stringify` of a normalizer gives what this takes. */
@@ -23,6 +25,8 @@ export class Normalizer {
   }
 
   /**
+   * Takes mean and deviation of each feature of what is learned from.
+   *
    * @param rows [N, F], finite. A feature that never changes keeps its scale: what differs from it
    *   later does so by as much.
    */

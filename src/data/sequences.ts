@@ -33,6 +33,7 @@ interface OwnSequence {
   readonly target: number | Int32Array | Float32Array;
 }
 
+/** How `SequenceBuckets` makes batches. */
 export interface BucketOptions {
   /** B */
   readonly batch: number;
@@ -61,6 +62,7 @@ export interface SequenceBatch {
   readonly lengths: Int32Array;
   /** How many labels each row has, where they are a sequence. */
   readonly targetLengths?: Int32Array;
+  /** Rows start from zero states. */
   readonly fresh: true;
   /** Targets of the batch: sequences, or valid steps. */
   readonly count: number;
@@ -82,9 +84,11 @@ interface TargetForm {
  * cut into batches, and the batches are shuffled. Without a pass (validation) they come sorted.
  */
 export class SequenceBuckets {
+  /** B */
   readonly batch: number;
   /** Of the longest sequence: what a trainer needs. */
   readonly steps: number;
+  /** Batches in one pass. */
   readonly length: number;
   readonly #sequences: readonly OwnSequence[];
   readonly #lengths: Int32Array;

@@ -10,6 +10,7 @@ import {
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
+/** How `SeriesWindows` cuts a series. */
 export interface SeriesOptions {
   /** B */
   readonly batch: number;
@@ -51,9 +52,11 @@ export interface SeriesWindow {
    * next; with `last` [B, K O].
    */
   readonly targets: Float32Array;
+  /** T */
   readonly steps: number;
   /** Of shuffled windows that are shorter, or of rows that have none (0). */
   readonly lengths?: Int32Array;
+  /** Whether rows start from zero states rather than from those of the window before. */
   readonly fresh: boolean;
   /** Steps that have targets. */
   readonly count: number;
@@ -94,8 +97,11 @@ export function checkSeries(given: ArrayLike<number>, features: number): Float32
  * several); of contiguous windows, fewer than B steps at the end stay unused.
  */
 export class SeriesWindows {
+  /** B */
   readonly batch: number;
+  /** T */
   readonly steps: number;
+  /** Windows in one pass. */
   readonly length: number;
   /** Numbers that a model predicts at a step: K O. */
   readonly targetSize: number;

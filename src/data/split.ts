@@ -6,10 +6,13 @@ import { ORDER, checkSeed, shuffled } from './shuffle.ts';
 
 /** What is learned from, and what is not. */
 export interface Split<T> {
+  /** What is learned from. */
   readonly training: T;
+  /** What is measured on. */
   readonly validation: T;
 }
 
+/** How `splitSeries` divides. */
 export interface SeriesSplitOptions extends Pick<SeriesOptions, 'steps' | 'features' | 'horizon'> {
   /** Share of the steps that come before the gap; default 0.8. */
   readonly training?: number;
@@ -47,6 +50,7 @@ export function splitSeries(
   );
 }
 
+/** How `splitSequences` divides. */
 export interface SequenceSplitOptions<T> {
   /** Share of the sequences (about, where they are in groups) that is learned from; default 0.8. */
   readonly training?: number;

@@ -36,6 +36,7 @@ const MAX_JSON_DEPTH = 64;
 const MAX_JSON = 2 ** 20;
 /** What a caller keeps in the file beside the model. */
 export interface Extras {
+  /** By names of yours. */
   readonly tensors?: ReadonlyMap<string, Tensor>;
   /** Keys must not begin with `gatefold.`. */
   readonly metadata?: Readonly<Record<string, string>>;

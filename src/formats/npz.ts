@@ -13,6 +13,7 @@ export type { NpyArray, NpyData, NpySource } from './shared/npy.ts';
 const MAX_ARRAYS = 65_536;
 const MIB = 2 ** 20;
 
+/** How `readNpz` reads. */
 export interface NpzOptions {
   /**
    * Most bytes that deflated arrays (`np.savez_compressed`) may take together; default 256 MiB.

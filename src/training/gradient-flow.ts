@@ -35,7 +35,9 @@ export interface FlowBatch extends Omit<SequenceOptions, 'padding'> {
  * LSTM; its gradient includes what reaches the loss through h of the same step.
  */
 export interface LayerFlow {
+  /** Norms of dL/dh, [L, T]. */
   readonly h: Float64Array;
+  /** Norms of dL/dc, [L, T], of an LSTM. */
   readonly c?: Float64Array;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../support/engines.ts';
 import { chainCase, recurrentCase } from './onnx-cases.ts';
+import { loopCase } from './onnx-loops.ts';
 import { campaign } from './onnx-oracle.ts';
 
 describe('generated graphs against onnxruntime-web', () => {
@@ -12,5 +13,9 @@ describe('generated graphs against onnxruntime-web', () => {
 
   it('chains of operators', async () => {
     expect(await campaign(engine, 'chains of operators', chainCase, 1000)).toEqual([]);
+  });
+
+  it('loops and scans over cells', async () => {
+    expect(await campaign(engine, 'loops', loopCase, 500)).toEqual([]);
   });
 });

@@ -22,6 +22,7 @@ const ROOMS = [
   'kernels',
   'hosts',
   'threads',
+  'browser',
   'node',
   'cli',
 ];
@@ -36,10 +37,11 @@ const KERNEL_ROOMS: Readonly<Record<string, readonly string[]>> = {
   matrix: ['base'],
   layers: ['matrix'],
   cells: ['layers'],
+  tensors: ['layers'],
   training: ['base'],
   recurrent: ['cells'],
   threads: ['recurrent', 'training'],
-  index: ['threads'],
+  index: ['threads', 'tensors'],
 };
 
 function sources(folder: string): string[] {
@@ -138,7 +140,11 @@ describe('boundaries in src', () => {
 
   test('the bytes of the kernels are known to one file, which the entries alone import', () => {
     expect(users(/generated\/wasm-bytes\.ts/)).toEqual(['hosts/wasm/inline']);
-    expect(users(/from '[^']*wasm\/inline\.ts/)).toEqual(['hosts/default', 'threads/index']);
+    expect(users(/from '[^']*wasm\/inline\.ts/)).toEqual([
+      'browser/program',
+      'hosts/default',
+      'threads/index',
+    ]);
   });
 
   test('a layer is asked, never compared by its name, and listed in ops/index alone', () => {

@@ -20,8 +20,10 @@ import { productOfDims } from './dims.ts';
 import { isFeature } from './flow.ts';
 import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
+import type { Given } from './graph.ts';
 import { Node, Refusal } from './node.ts';
 
+import { readProgram } from './program/read.ts';
 import { readModelProto } from './proto.ts';
 import type { GraphProto, ModelProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
@@ -30,8 +32,14 @@ import { Allowance, damaged } from './protobuf.ts';
 export type OnnxValue =
   | number
   | ArrayLike<number>
-  | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };
+  | {
+      /** Sizes of its axes. */
+      readonly shape: readonly number[];
+      /** Its numbers, row-major. */
+      readonly data: ArrayLike<number>;
+    };
 
+/** How `readOnnx` reads. */
 export interface OnnxOptions {
   /**
    * Sizes of axes that have a name in the file, such as `{ batch: 1, time: 512 }`; an axis without
@@ -71,12 +79,64 @@ export function readOnnx(
     size += data.get(name)!.length;
   }
   const all = { dims, set, carry, data, bytes: bytes.length, opset };
-  return firstOf(LAYOUTS, (layout) => {
-    const allowed = { allowance: new Allowance(bytes.length), ...(layout && { layout }) };
-    const graph = new Graph(model.graph, { ...all, ...allowed }, counter(size));
-    return checked(assembled(model, graph, opset));
-  });
+  const allowed = (whole: Given['whole']): Given => {
+    return { ...all, whole, allowance: new Allowance(bytes.length) };
+  };
+  const read = (whole: Given['whole'], layout?: readonly Role[]): Graph =>
+    new Graph(model.graph, { ...allowed(whole), ...(layout && { layout }) }, counter(size));
+  const first = read(NOTHING);
+  let last = first;
+  let whole = NOTHING;
+  // What follows from a layer is known when that is there: further ones may be found.
+  for (let k = 0; last.whole.size && k < MAX_SEARCHES; k++) {
+    whole = new Map([...whole, ...last.whole]);
+    last = read(whole);
+  }
+  // With layers for cells that an exporter took apart, or as it is.
+  const ways = [
+    ...new Map([
+      [whole, last],
+      [NOTHING, first],
+    ]),
+  ];
+  const tries = ways.flatMap(([found, graph]) =>
+    LAYOUTS.map((layout) => ({ found, graph, layout })),
+  );
+  try {
+    return firstOf(tries, ({ found, graph, layout }) => {
+      const made = layout ? read(found, layout) : graph;
+      return checked(assembled(model, made, opset, first.before));
+    });
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    return otherwise(error, (because) =>
+      firstOf(ways, ([found]) =>
+        checked(readProgram(model, allowed(found), counter(size), because)),
+      ),
+    );
+  }
 }
+
+const isUnsupported = (error: unknown): error is GatefoldError =>
+  error instanceof GatefoldError && error.code === 'ERR_UNSUPPORTED';
+
+/** What layers cannot carry as a program; or both reasons why there is none. */
+function otherwise(
+  { message }: GatefoldError,
+  of: (because: string) => ImportedModel,
+): ImportedModel {
+  try {
+    return of(message);
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    const whole = `${message}; as a program of fixed shapes: ${error.message}`;
+    throw new GatefoldError('ERR_UNSUPPORTED', whole);
+  }
+}
+
+/** How often a graph is searched for layers that were taken apart. */
+const MAX_SEARCHES = 8;
+const NOTHING: Given['whole'] = new Map();
 
 /**
  * What the axes of inputs may be: first what the first operator that asks takes them for, then each
@@ -96,7 +156,7 @@ function firstOf<T, R>(list: readonly T[], of: (one: T) => R): R {
     try {
       return of(one);
     } catch (error) {
-      if (!(error instanceof GatefoldError) || error.code !== 'ERR_UNSUPPORTED') throw error;
+      if (!isUnsupported(error)) throw error;
       first ??= error;
     }
   }
@@ -222,6 +282,7 @@ function assembled(
   { graph: proto, producer }: ModelProto,
   graph: Graph,
   opset: number,
+  before: number,
 ): ImportedModel {
   const outputs = new Map<string, Flow>();
   for (const { name = '' } of proto.outputs) {
@@ -312,7 +373,7 @@ function assembled(
       format: 'onnx',
       opset,
       ...(producer && { producer: shorten(producer) }),
-      nodes: { before: graph.before, after: layers.length },
+      nodes: { before, after: layers.length },
       inputs: Object.fromEntries(used.map(({ name, axes }) => [name, wordsOf(axes)])),
       outputs: Object.fromEntries([...outputs].map(([name, { axes }]) => [name, wordsOf(axes)])),
       ...(states.length && { states }),

@@ -10,6 +10,7 @@ import type { Dim } from './dims.ts';
 import { FLOAT, INT64, Message, nodeMessage, tensorMessage, valueMessage } from './encode.ts';
 import type { AttributeValue } from './encode.ts';
 
+/** How `writeOnnx` writes. */
 export interface OnnxWriteOptions {
   /** Whether the states of recurrent layers are inputs `NAME.h` and outputs `NAME.hn`. */
   readonly states?: boolean;

@@ -22,6 +22,7 @@ export type Shards =
   | ReadonlyMap<string, Uint8Array | ArrayBuffer>
   | Readonly<Record<string, Uint8Array | ArrayBuffer>>;
 
+/** How `readTfjs` reads. */
 export interface TfjsOptions {
   /** What layers are that only the file's author knows: as in `KerasOptions`. */
   readonly layers?: OwnLayers;

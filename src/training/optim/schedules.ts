@@ -77,6 +77,7 @@ export class Patience {
   }
 }
 
+/** How `ReduceOnPlateau` lowers the rate, by PyTorch's names. */
 export interface PlateauOptions {
   /** Of the rate; default 0.1. */
   readonly factor?: number;
@@ -101,6 +102,7 @@ export interface PlateauOptions {
  * it anew.
  */
 export class ReduceOnPlateau {
+  /** The rate now. */
   rate: number;
   /** @internal `fit` keeps it in snapshots. */
   readonly heard: Patience;

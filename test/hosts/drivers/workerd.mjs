@@ -1,0 +1,80 @@
+// Cloudflare's workerd, from a bundle made as wrangler makes it: the workerd condition, `.wasm`
+// files as modules of the deployment.
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { basename, join } from 'node:path';
+import { build } from 'esbuild';
+import { end, freePort, until } from './engines.mjs';
+
+const require = createRequire(import.meta.url);
+
+/** A Worker that answers with the outcome. */
+export const WORKER = `
+import { outcome } from './outcome.mjs';
+export default { fetch: async () => Response.json(await outcome()) };
+`;
+
+const config = (port) => `
+using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  compatibilityDate = "2026-11-01",
+  modules = [
+    (name = "worker.js", esModule = embed "worker.bundle.js"),
+    (name = "wasm/gatefold.wasm", wasm = embed "node_modules/gatefold/dist/wasm/gatefold.wasm"),
+    (name = "wasm/gatefold-relaxed.wasm", wasm = embed "node_modules/gatefold/dist/wasm/gatefold-relaxed.wasm"),
+  ],
+);
+`;
+
+const modules = {
+  name: 'modules',
+  setup: ({ onResolve }) =>
+    onResolve({ filter: /\.wasm$/ }, ({ path }) => ({
+      path: `./wasm/${basename(path)}`,
+      external: true,
+    })),
+};
+
+/** The answer of a server as JSON, once it listens; `host` is the process that it is in. */
+export async function ask(address, host) {
+  const asked = async () => {
+    if (host && host.exitCode !== null) throw new Error(`the host ended with ${host.exitCode}`);
+    return fetch(address).catch(() => undefined);
+  };
+  const response = await until(asked, address);
+  const text = await response.text();
+  if (!response.ok) throw new Error(text);
+  return JSON.parse(text);
+}
+
+export async function workerd({ folder, write }) {
+  await write('worker.js', WORKER);
+  await build({
+    entryPoints: [join(folder, 'worker.js')],
+    outfile: join(folder, 'worker.bundle.js'),
+    bundle: true,
+    format: 'esm',
+    conditions: ['workerd', 'worker', 'browser'],
+    plugins: [modules],
+    external: ['node:*'],
+    logLevel: 'warning',
+  });
+  const port = await freePort();
+  await write('config.capnp', config(port));
+  const host = spawn(
+    require.resolve('@cloudflare/workerd-linux-64/bin/workerd'),
+    ['serve', 'config.capnp'],
+    { cwd: folder, stdio: 'inherit' },
+  );
+  try {
+    const { version } = require('@cloudflare/workerd-linux-64/package.json');
+    const outcome = await ask(`http://127.0.0.1:${port}/`, host);
+    return { version, command: 'workerd serve config.capnp', ...outcome };
+  } finally {
+    await end(host);
+  }
+}
