@@ -51,9 +51,9 @@ export async function ask(address, host) {
   return JSON.parse(text);
 }
 
-export async function workerd({ folder, write }) {
-  await write('worker.js', WORKER);
-  await build({
+/** The Worker of a folder as one file beside the modules that it imports. */
+export const bundleWorker = (folder) =>
+  build({
     entryPoints: [join(folder, 'worker.js')],
     outfile: join(folder, 'worker.bundle.js'),
     bundle: true,
@@ -63,6 +63,10 @@ export async function workerd({ folder, write }) {
     external: ['node:*'],
     logLevel: 'warning',
   });
+
+export async function workerd({ folder, write }) {
+  await write('worker.js', WORKER);
+  await bundleWorker(folder);
   const port = await freePort();
   await write('config.capnp', config(port));
   const host = spawn(
