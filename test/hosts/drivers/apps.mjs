@@ -8,7 +8,7 @@ import { end, freePort, launchChromium } from './engines.mjs';
 import { SHOW, visit } from './pages.mjs';
 import { once } from './running.mjs';
 import { ENVIRONMENT, node22, runIn, slow, versionOf } from './slow.mjs';
-import { WORKER, ask, bundleWorker } from './workerd.mjs';
+import { WORKER, ask, bundleWorker, listening } from './workerd.mjs';
 
 const home = fileURLToPath(new URL('../slow/', import.meta.url));
 
@@ -48,7 +48,7 @@ async function start(installed, { files, prepare, build, serve }) {
       await end(server);
       await remove();
     };
-    return { server, origin: `http://127.0.0.1:${port}`, close };
+    return { origin: await listening(`http://127.0.0.1:${port}`, server), close };
   } catch (error) {
     await remove();
     throw error;
@@ -115,10 +115,9 @@ APPS.sveltekit = {
   package: '@sveltejs/kit',
   files: {
     'package.json': '{ "private": true, "type": "module" }',
-    'svelte.config.js': `import adapter from '@sveltejs/adapter-node';
-      export default { kit: { adapter: adapter() } };`,
-    'vite.config.js': `import { sveltekit } from '@sveltejs/kit/vite';
-      export default { plugins: [sveltekit()] };`,
+    'vite.config.js': `import adapter from '@sveltejs/adapter-node';
+      import { sveltekit } from '@sveltejs/kit/vite';
+      export default { plugins: [sveltekit({ adapter: adapter() })] };`,
     'src/app.html': '<!doctype html><head>%sveltekit.head%</head><body>%sveltekit.body%</body>',
     'src/hooks.server.js': `const isolated = ${HOOK};
       export const handle = async ({ event, resolve }) => isolated(await resolve(event));`,
@@ -234,12 +233,12 @@ APPS['edge-runtime'] = {
 export function app(key, path, kind = 'route') {
   return async (installed) => {
     const made = APPS[key];
-    const { server, origin } = await once(key, () => start(installed, made));
+    const { origin } = await once(key, () => start(installed, made));
     const address = origin + path;
-    const outcome =
-      kind === 'page' ? await visit(launchChromium, address) : await ask(address, server);
+    const outcome = await (kind === 'page' ? visit(launchChromium, address) : ask(address));
     const [file, ...words] = made.build ?? made.serve;
-    const command = `${basename(file).replace(/\.m?js$/, '')} ${words.join(' ')}, ${path}`;
+    const tool = basename(file).replace(/\.m?js$/, '');
+    const command = `${[tool, ...words].join(' ')}, ${path}`;
     return { version: versionOf(made.package), command, ...outcome };
   };
 }
