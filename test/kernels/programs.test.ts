@@ -93,27 +93,32 @@ function drawMatrix(random: Random): Case {
   const isAdded = random.unit() < 0.4;
   const isTurned = random.unit() < 0.3;
   const isPacked = random.unit() < 0.4;
-  const matrix = ({
-	rows,
-	depth,
-	columns,
-	isAdded,
-	toRow: columns,
-	...isTurned ? {
-		aRow: 1,
-		aColumn: rows
-	} : {
-		aRow: depth,
-		aColumn: 1
-	},
-	...!isPacked && (random.unit() < .3 ? {
-		bRow: 1,
-		bColumn: depth
-	} : {
-		bRow: columns,
-		bColumn: 1
-	})
-});
+  const matrix = {
+    rows,
+    depth,
+    columns,
+    isAdded,
+    toRow: columns,
+    ...(isTurned
+      ? {
+          aRow: 1,
+          aColumn: rows,
+        }
+      : {
+          aRow: depth,
+          aColumn: 1,
+        }),
+    ...(!isPacked &&
+      (random.unit() < 0.3
+        ? {
+            bRow: 1,
+            bColumn: depth,
+          }
+        : {
+            bRow: columns,
+            bColumn: 1,
+          })),
+  };
   const repeats = isPacked || random.unit() < 0.3;
   const step = {
     op: 'matrix',
@@ -160,25 +165,22 @@ function drawImage(random: Random, op: string): Case {
   const [rows, depth] = [random.integer(1, 9), channels * taps[0] * taps[1]];
   const groups = random.integer(1, 3);
   const made = isPool ? columns : rows * columns;
-  const step = ({
-	op,
-	image,
-	axes: [[
-		groups,
-		made,
-		channels * read,
-		isPool ? 0 : rows * depth
-	]] as const,
-	...!isPool && { matrix: {
-		rows,
-		depth,
-		columns,
-		aRow: depth,
-		aColumn: 1,
-		toRow: columns,
-		isAdded: true
-	} }
-});
+  const step = {
+    op,
+    image,
+    axes: [[groups, made, channels * read, isPool ? 0 : rows * depth]] as const,
+    ...(!isPool && {
+      matrix: {
+        rows,
+        depth,
+        columns,
+        aRow: depth,
+        aColumn: 1,
+        toRow: columns,
+        isAdded: true,
+      },
+    }),
+  };
   const [a, b] = [floats(random, groups * channels * read), floats(random, groups * rows * depth)];
   return { step, a, b, size: groups * made };
 }
@@ -212,18 +214,20 @@ describe.each(variants)('steps of programs, %s SIMD', (variant) => {
           { name: 'begun', size },
         ],
         layers: [
-          ({
-	type: 'program',
-	name: 'y',
-	inputs: ['a', 'begun'],
-	constants,
-	tensors: [size],
-	steps: [fill, whole],
-	outputs: [{
-		size,
-		from: [3, 0]
-	}]
-}),
+          {
+            type: 'program',
+            name: 'y',
+            inputs: ['a', 'begun'],
+            constants,
+            tensors: [size],
+            steps: [fill, whole],
+            outputs: [
+              {
+                size,
+                from: [3, 0],
+              },
+            ],
+          },
         ],
       });
       model.loadStateDict(

@@ -374,8 +374,10 @@ export const program: Op<ProgramSpec, CompleteProgram> = {
   },
   complete(spec, context) {
     const inputSizes = widthsOf(spec.inputSizes, context);
-    const { carries = [], constants = [] } = spec;
-    const layer = { ...spec, inputSizes, carries, constants } as CompleteProgram;
+    const { type, name, tensors, steps, outputs, carries = [], constants = [] } = spec;
+    const { inputs } = spec as { inputs?: readonly string[] };
+    const own = { inputSizes, carries, constants, tensors, steps, outputs };
+    const layer = { type, name: name!, ...(inputs && { inputs }), ...own };
     checkProgram(context.at, layer);
     return layer;
   },

@@ -1,8 +1,6 @@
 /** A graph as a program of fixed shapes, where layers cannot carry it. */
 import { GatefoldError, shorten } from '../../../base/errors.ts';
 import type { LayerSpec } from '../../../ops/index.ts';
-import { register } from '../../../ops/index.ts';
-import { program } from '../../../ops/program/program.ts';
 import type { ImportedModel } from '../../shared/imported.ts';
 import { Graph, refuseProblems } from '../graph.ts';
 import type { Given } from '../graph.ts';
@@ -11,8 +9,6 @@ import type { GraphProto, ModelProto } from '../proto.ts';
 import { Machine } from './machine.ts';
 import { sizeOf } from './tensor.ts';
 import type { Tensor } from './tensor.ts';
-
-register(program);
 
 /** Axes of inputs whose sizes nobody has said, by the names that `dims` has for them. */
 function openDims({ inputs, initializers }: GraphProto, { dims, set }: Given): string[] {
@@ -133,7 +129,7 @@ export function readProgram(
       format: 'onnx',
       opset: given.opset,
       ...(producer && { producer: shorten(producer) }),
-      program: because,
+      program: because.replace(/^the model cannot be read: /, ''),
       nodes: { before: graph.before, after: made.spec.steps.length },
       inputs: Object.fromEntries(inputs.map(([name, tensor]) => [name, features(tensor)])),
       outputs: Object.fromEntries(outputs.map(([name, tensor]) => [name, features(tensor)])),
