@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What no machine of this project can run, and why. */
 const NOT_RUN = {
-  'Safari, iOS': 'need macOS; the engine is that of WebKitGTK below',
+  'Safari, iOS': 'need macOS; the engine of WebKitGTK above is theirs',
   'macOS, Windows': 'need their own machines',
   Electron: 'its binary is no part of its package; its pages are Chromium, its main process Node',
   'React Native': 'has no WebAssembly: `Engine.create` says so',
