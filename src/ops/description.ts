@@ -50,7 +50,7 @@ export function complete(
     const at = `layers[${index}]`;
     const missing = OPS.has(layer?.type) ? undefined : IMPORTS[layer?.type];
     if (missing !== undefined) {
-      const message = `"${at}.type" is '${layer.type}', which this program has not loaded: import '${missing}' first`;
+      const message = `"${at}.type" is '${layer.type}', a kind that nothing has loaded: import '${missing}' first`;
       throw new GatefoldError('ERR_UNSUPPORTED', message);
     }
     const type = checkChoice(`${at}.type`, layer?.type, [...OPS.keys()]);

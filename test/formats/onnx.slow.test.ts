@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createEngine } from '../support/engines.ts';
 import { chainCase, recurrentCase } from './onnx-cases.ts';
-import { campaign } from './onnx-oracle.ts';
+import { campaign, programDifference } from './onnx-oracle.ts';
+import { programCase } from './onnx-program-cases.ts';
 
 describe('generated graphs against onnxruntime-web', () => {
   const engine = createEngine('relaxed');
@@ -12,5 +13,10 @@ describe('generated graphs against onnxruntime-web', () => {
 
   it('chains of operators', async () => {
     expect(await campaign(engine, 'chains of operators', chainCase, 1000)).toEqual([]);
+  });
+
+  it('programs of tensors of any rank', async () => {
+    const failures = await campaign(engine, 'programs', programCase, 600, programDifference);
+    expect(failures).toEqual([]);
   });
 });
