@@ -101,7 +101,8 @@ type AnyComplete =
   | CompletePrelu
   | CompleteScale
   | CompleteDelay
-  | CompleteMasking;
+  | CompleteMasking
+  | CompleteProgram;
 
 // no entry, but others name it
 type AnySpec =
@@ -134,7 +135,8 @@ type AnySpec =
   | PreluSpec
   | ScaleSpec
   | DelaySpec
-  | MaskingSpec;
+  | MaskingSpec
+  | ProgramSpec;
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface AttentionSpec {
@@ -189,6 +191,9 @@ interface BucketOptions {
   readonly pool?: number;
   readonly seed?: number;
 }
+
+// no entry, but others name it
+type Cell = RnnSpec | LstmSpec | GruSpec;
 
 // gatefold/formats/layouts
 interface CellParameters {
@@ -281,6 +286,9 @@ type CompletePool = Required<PoolSpec>;
 
 // no entry, but others name it
 type CompletePrelu = Required<PreluSpec>;
+
+// no entry, but others name it
+type CompleteProgram = Required<ProgramSpec>;
 
 // no entry, but others name it
 type CompleteRecurrent<T> = T extends {
@@ -1193,6 +1201,88 @@ interface PreluSpec {
 
 // no entry, but others name it
 type Preset = 'pytorch' | 'keras';
+
+// no entry, but others name it
+type ProgramActivation = RowActivation | 'exp' | 'erf';
+
+// no entry, but others name it
+type ProgramAxis = readonly [count: number, to: number, a: number, b: number];
+
+// no entry, but others name it
+interface ProgramConstant {
+  readonly shape: readonly number[];
+  readonly isMatrix?: boolean;
+}
+
+// no entry, but others name it
+interface ProgramImage {
+  readonly channels: number;
+  readonly input: readonly [number, number];
+  readonly output: readonly [number, number];
+  readonly taps: readonly [number, number];
+  readonly strides: readonly [number, number];
+  readonly dilations: readonly [number, number];
+  readonly before: readonly [number, number];
+  readonly after: readonly [number, number];
+  readonly up: readonly [number, number];
+}
+
+// no entry, but others name it
+interface ProgramMatrix {
+  readonly rows: number;
+  readonly depth: number;
+  readonly columns: number;
+  readonly aRow: number;
+  readonly aColumn: number;
+  readonly bRow?: number;
+  readonly bColumn?: number;
+  readonly toRow: number;
+  readonly isAdded?: boolean;
+}
+
+// no entry, but others name it
+type ProgramPlace = readonly [tensor: number, from: number];
+
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
+interface ProgramSpec {
+  readonly type: 'program';
+  readonly name?: string;
+  readonly inputSizes?: readonly number[];
+  readonly carries?: readonly {
+    readonly size: number;
+    readonly from: ProgramPlace;
+  }[];
+  readonly constants?: readonly ProgramConstant[];
+  readonly tensors: readonly number[];
+  readonly steps: readonly ProgramStep[];
+  readonly outputs: readonly {
+    readonly size: number;
+    readonly from: ProgramPlace;
+  }[];
+}
+
+// no entry, but others name it
+interface ProgramStep {
+  readonly op: string;
+  readonly to: ProgramPlace;
+  readonly a: ProgramPlace;
+  readonly b?: ProgramPlace;
+  readonly axes?: readonly ProgramAxis[];
+  readonly count?: number;
+  readonly size?: number;
+  readonly row?: number;
+  readonly matrix?: ProgramMatrix;
+  readonly image?: ProgramImage;
+  readonly rows?: number;
+  readonly width?: number;
+  readonly activation?: ProgramActivation;
+  readonly eps?: number;
+  readonly layer?: Cell;
+  readonly steps?: number;
+  readonly batch?: number;
+  readonly from?: readonly (ProgramPlace | null)[];
+  readonly last?: readonly (ProgramPlace | null)[];
+}
 
 // gatefold/formats/pytorch
 interface PytorchFile {
