@@ -71,6 +71,7 @@ export {
   addAllRows as rows_add,
   fold as rows_fold,
   gatherAllRows as rows_gather,
+  sortRows as rows_sort,
 } from './layers/rows';
 export {
   windowPoolBackward as window_pool_backward,

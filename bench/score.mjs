@@ -1,10 +1,11 @@
 /**
  * Many sequences: LSTM of 64 units over 8 inputs, lengths 20 to 500, its last output to 5 classes.
  *
- *     node bench/start.mjs score.mjs [--count N] [--rounds N] [--only engine|file|sessions]
+ *     node bench/start.mjs score.mjs [--count N] [--rounds N] [--only engine|file|sessions|load]
  *
  * `engine` compares batches on one thread, `file` whole programs over a file of JSON lines,
  * `sessions` steps of many running sequences. Sides take turns; figures are medians of CPU time.
+ * `load` is the time that steps take in a pool at half of its load.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,7 +23,15 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
-import { Engine, Model, SessionPool, enableFastLane, saveModelFile } from '../dist/node.js';
+import {
+  Engine,
+  Model,
+  SessionPool,
+  enableFastLane,
+  saveModelFile,
+  seededRandom,
+} from '../dist/node.js';
+import { onnxModel } from '../test/peers/onnx-layer.ts';
 import { BATCH, DESCRIPTION, INPUTS, batchOf, onnxOf, sequenceOf, stepsOf } from './score/case.mjs';
 
 const { values } = parseArgs({
@@ -149,7 +158,7 @@ if (isWanted('file')) {
       };
     const [peaks, walls] = [{}, {}];
     const cli = here('../dist/cli.js');
-    const pipeline = here('./score/pipeline.mjs');
+    const pipeline = here('./peers/score-pipeline.mjs');
     const ours = ['score', path('model.safetensors'), path('x.ndjson'), '--out', path('a.ndjson')];
     await turns(
       `${count} sequences, ${(size / 1e6).toFixed(0)} MB of JSON lines, whole programs`,
@@ -163,6 +172,13 @@ if (isWanted('file')) {
           path('b.ndjson'),
           '1',
         ),
+        'gatefold score, engine replaced': run(
+          here('./score/replaced.mjs'),
+          path('model.safetensors'),
+          path('model.onnx'),
+          path('x.ndjson'),
+          path('c.ndjson'),
+        ),
         'gatefold score': run(cli, ...ours),
       },
     );
@@ -171,9 +187,16 @@ if (isWanted('file')) {
         .trim()
         .split('\n')
         .map((line) => JSON.parse(line));
-    const [a, b] = [read('a.ndjson'), read('b.ndjson')];
-    const error = Math.max(...a.flatMap(({ y }, k) => y.map((v, i) => Math.abs(v - b[k].y[i]))));
-    if (a.length !== b.length || !(error < 1e-5)) throw new Error(`results differ by ${error}`);
+    const a = read('a.ndjson');
+    for (const other of [read('b.ndjson'), read('c.ndjson')]) {
+      let error = 0;
+      for (const [k, { id, y }] of a.entries()) {
+        if (id !== other[k].id) error = Infinity;
+        for (const [i, v] of y.entries()) error = Math.max(error, Math.abs(v - other[k].y[i]));
+      }
+      if (a.length !== other.length || !(error < 1e-5))
+        throw new Error(`results differ by ${error}`);
+    }
     for (const name of Object.keys(peaks)) {
       const wall = ((walls[name] / count) * 1e6).toFixed(0);
       console.log(
@@ -185,29 +208,98 @@ if (isWanted('file')) {
   }
 }
 
+const [SESSIONS, SIZE] = [1024, 64];
+const cell = Model.create(engine, {
+  layers: [{ type: 'lstm', name: 'lstm', inputSize: SIZE, hiddenSize: SIZE }],
+});
+const frame = Float32Array.from({ length: SIZE }, (_, i) => Math.sin(i));
+const outs = Array.from({ length: SESSIONS }, () => new Float32Array(SIZE));
+
+async function openAll(options) {
+  const pool = SessionPool.create(cell, { slots: SESSIONS, ...options });
+  return { pool, sessions: await Promise.all(outs.map(() => pool.open())) };
+}
+
 if (isWanted('sessions')) {
-  const [N, SIZE] = [1024, 64];
-  const cell = Model.create(engine, {
-    layers: [{ type: 'lstm', inputSize: SIZE, hiddenSize: SIZE }],
+  const streams = outs.map(() => cell.stream());
+  const { pool, sessions } = await openAll({});
+  const layer = { type: 'lstm', inputSize: SIZE, hiddenSize: SIZE };
+  const each = await ort.InferenceSession.create(onnxModel(layer, 'lstm', cell.stateDict()), {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
   });
-  const streams = Array.from({ length: N }, () => cell.stream());
-  const pool = SessionPool.create(cell, { slots: N });
-  const sessions = [];
-  for (let k = 0; k < N; k++) sessions.push(await pool.open());
-  const x = Float32Array.from({ length: SIZE }, Math.sin);
-  const outs = sessions.map(() => new Float32Array(SIZE));
+  const state = () => new ort.Tensor('float32', new Float32Array(SIZE), [1, 1, SIZE]);
+  const states = outs.map(() => ({ h0_l0: state(), c0_l0: state() }));
+  let last;
+  const theirs = async () => {
+    for (const own of states) {
+      const x = new ort.Tensor('float32', frame, [1, 1, SIZE]);
+      last = await each.run({ x, ...own });
+      Object.assign(own, { h0_l0: last.hn_l0, c0_l0: last.cn_l0 });
+    }
+  };
   await turns(
-    `${N} sequences of LSTM ${SIZE}/${SIZE}, one step each${wide ? ', fast lane' : ''}`,
+    `${SESSIONS} sequences of LSTM ${SIZE}/${SIZE}, one step each${wide ? ', fast lane' : ''}`,
     'us a step',
-    N,
+    SESSIONS,
     {
       'stream.step on as many streams': timed(() =>
-        streams.forEach((stream, k) => stream.step(x, outs[k])),
+        streams.forEach((stream, k) => stream.step(frame, outs[k])),
       ),
       'SessionPool, promises included': timed(() =>
-        Promise.all(sessions.map((own, k) => own.step(x, outs[k]))),
+        Promise.all(sessions.map((own, k) => own.step(frame, outs[k]))),
       ),
+      'onnxruntime-node, once a session': timed(theirs),
     },
   );
+  const error = Math.max(...outs.at(-1).map((value, k) => Math.abs(value - last.y.data[k])));
+  if (!(error < 1e-5)) throw new Error(`outputs differ by ${error}`);
+  pool.dispose();
+  for (const stream of streams) stream.dispose();
+}
+
+if (isWanted('load')) {
+  const quantile = (list, share) =>
+    list.toSorted((a, b) => a - b)[Math.floor(share * (list.length - 1))];
+  const maxLatency = 2;
+  const { pool, sessions } = await openAll({ maxLatency });
+  const full = [];
+  for (let round = 0; round < 50; round++) {
+    const start = performance.now();
+    await Promise.all(sessions.map((own, k) => own.step(frame, outs[k])));
+    full.push(performance.now() - start);
+  }
+  const batchMs = median(full);
+  /** Steps a millisecond, which come one by one at random times, each to a session that has none. */
+  const rate = SESSIONS / batchMs / 2;
+  const idle = [...sessions.keys()];
+  const delays = [];
+  const random = seededRandom(1);
+  const next = () => -Math.log(1 - random()) / rate;
+  const begin = performance.now();
+  let [due, missed] = [begin + next(), 0];
+  while (due < begin + 3000) {
+    for (const now = performance.now(); due <= now; due += next()) {
+      const k = idle.shift();
+      if (k === undefined) missed++;
+      else {
+        const came = due;
+        void sessions[k].step(frame, outs[k]).then(() => {
+          delays.push(performance.now() - came);
+          idle.push(k);
+        });
+      }
+    }
+    await new Promise(setImmediate);
+  }
+  while (idle.length < SESSIONS) await new Promise(setImmediate);
+  const [p50, p99] = [0.5, 0.99].map((share) => quantile(delays.slice(delays.length >> 3), share));
+  console.log(
+    `\n${SESSIONS} sessions, ${(rate * 1e3).toFixed(0)} steps a second at random times, half of what the pool can do` +
+      `\n  p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)} ms; maxLatency ${maxLatency} and a batch of all ${batchMs.toFixed(2)} are ${(maxLatency + batchMs).toFixed(2)} ms` +
+      (missed ? `\n  ${missed} found no session that was idle` : ''),
+  );
+  pool.dispose();
 }
 engine.dispose();

@@ -1,7 +1,7 @@
 // From sources to package: asc -> build/out/*.wasm -> src/engine/generated/*.ts, bundles and
 // declarations -> dist/. `--wasm` stops before dist/, which the tests of the sources do not need.
 import { readFile, rm } from 'node:fs/promises';
-import { relative } from 'node:path';
+import { basename, dirname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { declarations } from './declarations.mjs';
@@ -61,7 +61,7 @@ const ENTRIES = {
   sessions: 'src/model/session-pool.ts',
   kernels: 'src/kernels/index.ts',
   threads: 'src/threads/index.ts',
-  'threads/worker': 'src/threads/worker.ts',
+  browser: 'src/browser/index.ts',
   'formats/audio': 'src/formats/audio.ts',
   'formats/keras': 'src/formats/keras.ts',
   'formats/layouts': 'src/formats/layouts.ts',
@@ -75,11 +75,22 @@ const ENTRIES = {
   'cli/score-worker': 'src/cli/score/worker.ts',
 };
 
+/**
+ * Workers, each as one file that is a module and a classic script at once: it works where a copy of
+ * it lies alone, and where a server's bundle has no package.json that calls it a module. The same
+ * travels as text inside of the entries that start them.
+ */
+const WORKERS = {
+  'threads/worker': 'src/threads/worker.ts',
+  'browser/worker': 'src/browser/worker.ts',
+};
+
 /** Those with declarations: a command has none. */
 const { cli: _cli, 'cli/score-worker': _worker, ...typed } = ENTRIES;
 /** With them what an import of a `.wasm` file gives. */
 const TYPED = {
   ...typed,
+  ...WORKERS,
   'wasm/module': 'src/hosts/wasm/module.ts',
   'wasm/url': 'src/hosts/wasm/url.ts',
 };
@@ -126,21 +137,28 @@ const sources = {
   },
 };
 
-/** The worker of threads as one classic script, inside of the entries that start it. */
+async function bundleWorkers(entryPoints, options = {}) {
+  const { outputFiles } = await build({
+    entryPoints,
+    bundle: true,
+    format: 'iife',
+    target: 'es2022',
+    minify: true,
+    outdir: 'dist',
+    plugins: [sources],
+    write: false,
+    ...options,
+  });
+  return outputFiles;
+}
+
 const workerText = {
   name: 'worker-text',
   setup({ onLoad }) {
-    onLoad({ filter: /[\\/]threads[\\/]worker-text\.ts$/ }, async () => {
-      const { outputFiles } = await build({
-        entryPoints: [ENTRIES['threads/worker']],
-        bundle: true,
-        format: 'iife',
-        target: 'es2022',
-        minify: true,
-        write: false,
-      });
-      const text = JSON.stringify(outputFiles[0].text.trim());
-      return { contents: `export const WORKER_TEXT = ${text};` };
+    onLoad({ filter: /[\\/](threads|browser)[\\/]worker-text\.ts$/ }, async ({ path }) => {
+      const name = `${basename(dirname(path))}/worker`;
+      const [{ text }] = await bundleWorkers({ [name]: WORKERS[name] });
+      return { contents: `export const WORKER_TEXT = ${JSON.stringify(text.trim())};` };
     });
   },
 };
@@ -163,7 +181,8 @@ async function bundle() {
     metafile: true,
     write: false,
   });
-  const files = await finish(outputFiles.map(({ path, text }) => [relative('.', path), text]));
+  const all = [...outputFiles, ...(await bundleWorkers(WORKERS, { sourcemap: 'linked' }))];
+  const files = await finish(all.map(({ path, text }) => [relative('.', path), text]));
   return [
     ...files.map(([path, text]) => [relative('dist', path), text]),
     ['third-party-licences.txt', await printLicences(metafile)],

@@ -11,6 +11,8 @@
 //   gatefold/kernels
 //   gatefold/threads
 //   gatefold/threads/worker
+//   gatefold/browser
+//   gatefold/browser/worker
 //   gatefold/formats/audio
 //   gatefold/formats/keras
 //   gatefold/formats/layouts
@@ -190,6 +192,16 @@ interface BucketOptions {
   readonly per?: 'sequence' | 'step';
   readonly pool?: number;
   readonly seed?: number;
+}
+
+// gatefold/browser
+class ByteStore {
+  readonly database: string;
+  constructor(database?: string);
+  read(name: string): Promise<ReturnType<typeof Uint8Array.of> | undefined>;
+  write(name: string, bytes: Uint8Array | ArrayBuffer): Promise<void>;
+  names(): Promise<string[]>;
+  remove(name: string): Promise<void>;
 }
 
 // no entry, but others name it
@@ -484,7 +496,7 @@ interface EngineOptions {
   readonly wide?: boolean;
 }
 
-// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/browser
 type ErrorCode =
   | 'ERR_ARGUMENT'
   | 'ERR_SHAPE'
@@ -502,6 +514,21 @@ interface Extras {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
+// no entry, but others name it
+type Facts = Pick<
+  Model,
+  | 'description'
+  | 'inputs'
+  | 'outputs'
+  | 'inputSize'
+  | 'outputSize'
+  | 'takesTokens'
+  | 'pooled'
+  | 'parameterCount'
+  | 'metadata'
+  | 'float32Layers'
+>;
+
 // gatefold/node
 interface FastLane {
   readonly enabled: boolean;
@@ -509,6 +536,20 @@ interface FastLane {
   readonly node: string;
   readonly v8: string;
   readonly reason?: string;
+}
+
+// gatefold/browser
+interface FetchOptions {
+  readonly integrity?: string;
+  readonly onProgress?: (progress: FetchProgress) => void;
+  readonly signal?: AbortSignal;
+  readonly maxBytes?: number;
+}
+
+// gatefold/browser
+interface FetchProgress {
+  readonly received: number;
+  readonly total: number | undefined;
 }
 
 // no entry, but others name it
@@ -519,14 +560,14 @@ type Filled<T extends LinearSpec | TiedLinearSpec> = Required<Omit<T, 'activatio
 type FitEvent = 'best' | 'rate-reduced' | 'early-stop';
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-interface FitOptions {
+interface FitOptions<Asked extends readonly Metric[] = readonly Metric[]> {
   readonly epochs: number;
   readonly from?: number;
   readonly signal?: {
     readonly aborted: boolean;
   };
   readonly validation?: TrainingData;
-  readonly metrics?: readonly Metric[];
+  readonly metrics?: Asked;
   readonly learningRate?: Schedule | ReduceOnPlateau;
   readonly earlyStopping?: {
     readonly patience: number;
@@ -539,7 +580,7 @@ interface FitOptions {
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-interface FitProgress extends StepReport {
+interface FitProgress<Asked extends readonly Metric[] = readonly Metric[]> extends StepReport {
   readonly epoch: number;
   readonly epochs: number;
   readonly update: number;
@@ -547,14 +588,16 @@ interface FitProgress extends StepReport {
   readonly targetCount: number;
   readonly learningRate: number;
   readonly validationLoss?: number;
-  readonly metrics?: Measures;
+  readonly metrics?: Measures<Asked>;
   readonly best?: number;
   readonly events?: readonly FitEvent[];
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-interface FitRun
-  extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}
+interface FitRun<Asked extends readonly Metric[] = readonly Metric[]>
+  extends
+    AsyncGenerator<FitProgress<Asked>, void, undefined>,
+    PromiseLike<FitProgress<Asked> | undefined> {}
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 interface FlattenSpec {
@@ -576,7 +619,7 @@ interface ForwardOptions extends SequenceOptions {
   readonly out?: Float32Array | Named;
 }
 
-// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node, gatefold/browser
 class GatefoldError extends Error {
   readonly name = 'GatefoldError';
   readonly code: ErrorCode;
@@ -930,11 +973,15 @@ interface MaxPool1dSpec {
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
-type Measures = {
+type Measures<Asked extends readonly Metric[] = readonly Metric[]> = {
   readonly loss: number;
-} & {
-  readonly [name in Metric]?: number;
-};
+} & (number extends Asked['length']
+  ? {
+      readonly [name in Asked[number]]?: number;
+    }
+  : {
+      readonly [name in Asked[number]]: number;
+    });
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 type Metadata = Readonly<Record<string, unknown>>;
@@ -991,6 +1038,18 @@ interface ModelInput {
   readonly size: number;
   readonly takesTokens: boolean;
   readonly each: 'step' | 'sequence';
+}
+
+// gatefold/browser
+interface ModelNode extends AudioWorkletNode {
+  readonly ready: Promise<WorkletFacts>;
+  load(bytes: Uint8Array | ArrayBuffer): Promise<WorkletFacts>;
+  reset(): Promise<void>;
+  usage(): Promise<{
+    readonly share: number;
+    readonly seconds: number;
+  }>;
+  dispose(): void;
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
@@ -1153,6 +1212,9 @@ interface OutputGradients {
 // no entry, but others name it
 type Outputs = Float32Array | Readonly<Record<string, Float32Array>>;
 
+// no entry, but others name it
+type Outputs = Float32Array | Readonly<Record<string, Float32Array>>;
+
 // gatefold/formats/keras, gatefold/formats/tfjs
 type OwnLayers = Readonly<Record<string, LayerSpec | string>>;
 
@@ -1238,6 +1300,13 @@ interface ProgramMatrix {
   readonly bColumn?: number;
   readonly toRow: number;
   readonly isAdded?: boolean;
+}
+
+// no entry, but others name it
+interface ProgramOptions {
+  readonly simd?: 'auto' | 'deterministic';
+  readonly maxBytes?: number;
+  readonly program?: string | URL;
 }
 
 // no entry, but others name it
@@ -1631,6 +1700,7 @@ interface SessionPoolOptions {
   readonly slots: number;
   readonly maxLatency?: number;
   readonly overflow?: 'error' | 'wait';
+  readonly onBatch?: (steps: number) => void;
 }
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
@@ -1868,8 +1938,14 @@ class Trainer extends HostDisposable {
   evaluateWindow(x: Inputs, target: TargetArrays, options?: WindowOptions): number;
   resetState(): void;
   resetEvaluation(): void;
-  fit(data: TrainingData, options: FitOptions): FitRun;
-  evaluate(data: TrainingData, metrics?: readonly Metric[]): Measures;
+  fit<const Asked extends readonly Metric[] = readonly []>(
+    data: TrainingData,
+    options: FitOptions<Asked>,
+  ): FitRun<Asked>;
+  evaluate<const Asked extends readonly Metric[] = readonly []>(
+    data: TrainingData,
+    metrics?: Asked,
+  ): Measures<Asked>;
   snapshot(): Snapshot;
   restore(snapshot: Snapshot): void;
   dispose(): void;
@@ -1977,6 +2053,59 @@ interface WindowOptions {
   readonly targetLengths?: ArrayLike<number>;
 }
 
+// gatefold/browser
+interface WorkerForwardOptions extends Omit<ForwardOptions, 'out'> {
+  readonly transfer?: boolean;
+}
+
+// gatefold/browser
+class WorkerModel extends HostDisposable {
+  readonly description: Model['description'];
+  readonly inputs: Model['inputs'];
+  readonly outputs: Model['outputs'];
+  readonly inputSize: number;
+  readonly outputSize: number;
+  readonly takesTokens: boolean;
+  readonly pooled: boolean;
+  readonly parameterCount: number;
+  readonly metadata: Model['metadata'];
+  readonly float32Layers: readonly string[];
+  forward(x: Inputs, options?: WorkerForwardOptions): Promise<SequenceResult>;
+  gates(x: Inputs, options?: Omit<WorkerForwardOptions, 'transfer'>): Promise<Gates>;
+  stateDict(): Promise<StateDict>;
+  loadStateDict(tensors: StateDict): Promise<void>;
+  warmUp(options?: Parameters<Model['warmUp']>[0]): Promise<void>;
+  stream(options?: StreamOptions): Promise<WorkerStream>;
+  dispose(): void;
+}
+
+// gatefold/browser
+type WorkerModelOptions = ProgramOptions;
+
+// gatefold/browser
+class WorkerStream extends HostDisposable {
+  readonly batch: number;
+  step(x: Inputs, out: Outputs): Promise<void>;
+  run(x: Inputs, out: Outputs, steps: number): Promise<void>;
+  reset(row?: number): Promise<void>;
+  save(): Promise<ModelState>;
+  restore(state: ModelState): Promise<void>;
+  state(row: number): Promise<ModelState>;
+  dispose(): void;
+}
+
+// gatefold/browser
+interface WorkletFacts extends Facts {
+  readonly isSound: boolean;
+  readonly latency: number;
+}
+
+// gatefold/browser
+interface WorkletNodeOptions extends ProgramOptions {
+  readonly overlap?: number;
+  readonly onOutput?: (output: Float32Array, frame: number) => void;
+}
+
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function argmax(row: Float32Array): number;
 
@@ -1999,11 +2128,33 @@ function cosineDecay(
   },
 ): Schedule;
 
+// gatefold/browser
+function createWorkerModel(
+  bytes: Uint8Array | ArrayBuffer,
+  options?: WorkerModelOptions,
+): Promise<WorkerModel>;
+
+// gatefold/browser
+function createWorkletNode(
+  context: BaseAudioContext,
+  bytes: Uint8Array | ArrayBuffer,
+  options?: WorkletNodeOptions,
+): Promise<ModelNode>;
+
+// gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
+function defineLayers<const Layers extends readonly LayerSpec[]>(layers: Layers): Layers;
+
 // gatefold/formats/pytorch
 function describeModule(file: PytorchFile, name: string, head?: string): ImportedModel;
 
 // gatefold/node
 function enableFastLane(): FastLane;
+
+// gatefold/browser
+function fetchBytes(
+  url: string | URL,
+  options?: FetchOptions,
+): Promise<ReturnType<typeof Uint8Array.of>>;
 
 // gatefold, gatefold/baseline, gatefold/core, gatefold/worklet, gatefold/node
 function gradientFlow(model: Model, given: FlowBatch): GradientFlow;

@@ -11,6 +11,8 @@ const COLOUR_OF: Readonly<Record<Cell, string>> = {
   gru: COLOURS[2]!,
   peephole: COLOURS[4]!,
 };
+/** Lines differ without colour, too. */
+const dashOf = (cell: Cell): number => CELLS.indexOf(cell);
 /** Gradients weaker than this share are off the picture. */
 const WEAKEST = -12;
 
@@ -19,10 +21,12 @@ export function drawLosses(task: Task, results: readonly Result[]): string {
   const lines = CELLS.flatMap((cell): Line[] =>
     results
       .filter((result) => result.cell === cell)
-      .map(({ curve, solved }) => ({
+      .map(({ curve, solved, sequences, wrong }) => ({
         name: CELL_TITLES[cell],
         colour: COLOUR_OF[cell],
-        points: curve,
+        dash: dashOf(cell),
+        // The dot is what the criterion asks for, where that is an error of the same kind.
+        points: solved && task.loss === 'mse' ? [...curve.slice(0, -1), [sequences, wrong]] : curve,
         ends: solved,
       })),
   );
@@ -33,7 +37,7 @@ export function drawLosses(task: Task, results: readonly Result[]): string {
   return drawChart({
     title: `${task.title}: a line for each run, a dot where it is solved`,
     x: 'sequences seen',
-    y: task.loss === 'mse' ? 'mean squared error' : 'loss (nats)',
+    y: task.loss === 'mse' ? 'mean squared error, at the dot on fresh sequences' : 'loss (nats)',
     lines,
     xRange: [Math.min(1000, ...seen), task.settings.cap],
     decades: [low, high],
@@ -68,6 +72,7 @@ export function drawFlow(
     const ofH = {
       name: `${title}, h`,
       colour,
+      dash: dashOf(cell),
       points: meanByLag(
         flows.map(({ h }) => h),
         steps,
@@ -75,7 +80,15 @@ export function drawFlow(
     };
     const cells = flows.flatMap(({ c }) => (c ? [c] : []));
     if (cells.length === 0) return [ofH];
-    return [ofH, { name: `${title}, c`, colour, dashed: true, points: meanByLag(cells, steps) }];
+    return [
+      ofH,
+      {
+        name: `${title}, c`,
+        colour,
+        dash: dashOf(cell) + CELLS.length,
+        points: meanByLag(cells, steps),
+      },
+    ];
   });
   return drawChart({
     title: `Gradient against lag, ${when === 'fresh' ? 'before' : 'after'} training`,

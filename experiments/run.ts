@@ -16,7 +16,7 @@ Trains Elman, LSTM, peephole LSTM and GRU of equal size on the tasks of the foun
 Every finished run is kept in experiments/results/; started again after Ctrl-C, it goes on with the others.
 
   --only PATTERN   runs whose name, such as 'adding-200.lstm.11', matches the regular expression
-  --quick          every task at a small size, in about a minute; only prints the table
+  --quick          the claims at a small size, in about a minute; only prints the table
   --workers N      threads; default 2, at most one a core
   --list           print the names of the runs
 

@@ -102,6 +102,77 @@ export function addRows(d: Rows, first: i32, end: i32): void {
   }
 }
 
+/**
+ * Rows of a batch as a caller has them, [T, B, W] or [B, T, W], and as a pass has them: longest
+ * first, and only the valid ones; see `Sequence`.
+ */
+@unmanaged
+export class Sorting {
+  steps: i32;
+  /** Rows that a step may have. */
+  places: i32;
+  /** W, in numbers. */
+  width: i32;
+  /** Bytes from row to row of the pass. */
+  row: i32;
+  /** Bytes from step to step of the caller's rows, and from sequence to sequence. */
+  stepBytes: i32;
+  sequenceBytes: i32;
+  /** [T + 1] i32 in: the first row of every step. */
+  offsets: usize;
+  /** i32 in: the caller's row at each place, or 0 where it is the same. */
+  order: usize;
+  sorted: usize;
+  given: usize;
+}
+
+/** to [n] = from [n], of numbers of any kind. */
+// @ts-ignore: decorator
+@inline
+function copyRow(to: usize, from: usize, n: i32): void {
+  const end = to + (n << 2);
+  for (; to + 64 <= end; to += 64) {
+    const a = v128.load(from);
+    const b = v128.load(from, 16);
+    const c = v128.load(from, 32);
+    const d = v128.load(from, 48);
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+    from += 64;
+  }
+  for (; to + 16 <= end; to += 16) {
+    v128.store(to, v128.load(from));
+    from += 16;
+  }
+  for (; to < end; to += 4) {
+    store<i32>(to, load<i32>(from));
+    from += 4;
+  }
+}
+
+/** Sorts the rows of a caller; or brings rows of a pass back, and zeros for those not there. */
+export function sortRows(descriptor: usize, isBack: bool): void {
+  const d = changetype<Sorting>(descriptor);
+  let sorted = d.sorted;
+  for (let t = 0; t < d.steps; t++) {
+    const active = load<i32>(d.offsets + (t << 2), 4) - load<i32>(d.offsets + (t << 2));
+    const places = isBack ? d.places : active;
+    for (let place = 0; place < places; place++) {
+      const own = d.order ? load<i32>(d.order + (place << 2)) : place;
+      const given = d.given + t * d.stepBytes + own * d.sequenceBytes;
+      if (place >= active) {
+        memory.fill(given, 0, d.width << 2);
+        continue;
+      }
+      if (isBack) copyRow(given, sorted, d.width);
+      else copyRow(sorted, given, d.width);
+      sorted += d.row;
+    }
+  }
+}
+
 /** Rows of steps side by side, [R, T W], and the same as rows of their own, step after step. */
 @unmanaged
 export class Fold {

@@ -1,10 +1,10 @@
 // Where a recording holds speech, by the files of @ricky0123/vad-web as they are, in gatefold and
 // in onnxruntime-web.
 import { readFileSync } from 'node:fs';
+import { serve } from '../common/serve.mjs';
 import { percent, readOptions, table } from '../common/terminal.mjs';
 import { readWav } from '../guitar-amplifier/sound.mjs';
 import { FILES, RATE, bytesOf, downloads, startGatefold, startRuntime } from './runtimes.mjs';
-import { serve } from './page/serve.mjs';
 import { babble, resample, say } from './sound.mjs';
 
 const USAGE = `
@@ -90,8 +90,10 @@ function stripOf(probabilities) {
 
 const median = (list) => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)];
 const bytes = bytesOf(net, options.onnx);
-if (options.live) serve(bytes, net);
-else await compare();
+if (options.live) {
+  const files = { 'model.onnx': bytes, 'net.json': JSON.stringify(net) };
+  serve('voice-activity', files, 'listens');
+} else await compare();
 
 /** Each from its import to the first probability, and then over the whole recording in turns. */
 async function compared(frames) {

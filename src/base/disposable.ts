@@ -9,6 +9,7 @@ export interface HostDisposable extends Disposes {}
  * base class rather than a call for each class: bundlers drop unused classes, but no calls.
  */
 export abstract class HostDisposable {
+  /** Gives its memory back; using it afterwards is `ERR_DISPOSED`. */
   abstract dispose(): void;
 }
 

@@ -42,7 +42,9 @@ const MAX_SHOWN = 80;
 
 /** The one class of every error this package throws on purpose. Its message is safe to print. */
 export class GatefoldError extends Error {
+  /** Always `GatefoldError`, also where classes of two copies of the package differ. */
   override readonly name = 'GatefoldError';
+  /** What went wrong, for programs. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string) {

@@ -9,7 +9,9 @@
  * name.
  */
 export interface Tensor {
+  /** Sizes of its axes, the last one contiguous. */
   readonly shape: readonly number[];
+  /** Its numbers, row-major. */
   readonly data: Float32Array;
 }
 
@@ -18,7 +20,9 @@ export interface Tensor {
  * beside it.
  */
 export interface Int8Tensor {
+  /** Sizes of its axes, the last one contiguous. */
   readonly shape: readonly number[];
+  /** Its numbers, row-major. */
   readonly data: Int8Array;
 }
 
@@ -31,7 +35,9 @@ export type StateDict = Map<string, Tensor>;
  * for an LSTM.
  */
 export interface LayerState {
+  /** [L, B, H]; of a bidirectional layer [2L, B, H]. */
   readonly h: Float32Array;
+  /** The same of the cell state, of an LSTM. */
   readonly c?: Float32Array;
 }
 
@@ -50,6 +56,7 @@ export type Numbers = ArrayLike<number>;
 /** The same by name, where a model has several inputs; may have one too. */
 export type Inputs = Numbers | Readonly<Record<string, Numbers>>;
 
+/** The sequences of one call. */
 export interface SequenceOptions {
   /**
    * T; by the name of the input where some have steps of their own. Not needed where the
@@ -76,6 +83,7 @@ export interface SequenceOptions {
 /** Valid steps of every row; by the name of the input where some have steps of their own. */
 export type Lengths = ArrayLike<number> | Readonly<Record<string, ArrayLike<number>>>;
 
+/** What a pass over sequences gives. */
 export interface SequenceResult {
   /**
    * [T, B, O], or [B, T, O] with `batchFirst`; [B, O] of a model with a `pool` layer. Of several

@@ -10,13 +10,14 @@ export interface Line {
   /** Lines of one name have one entry in the legend. */
   readonly name: string;
   readonly colour: string;
-  readonly dashed?: boolean;
+  /** Index of the pattern of its dashes: lines differ without colour. */
+  readonly dash?: number;
   readonly points: readonly (readonly [x: number, y: number])[];
   /** Whether to mark the last point. */
   readonly ends?: boolean;
 }
 
-/** Lines over a logarithmic y. */
+/** Lines over a logarithmic y, or a linear one. */
 export interface Chart {
   readonly title: string;
   readonly x: string;
@@ -24,8 +25,15 @@ export interface Chart {
   readonly lines: readonly Line[];
   /** Range of a logarithmic x; where absent, x is linear from 0. */
   readonly xRange?: readonly [low: number, high: number];
+  /**
+   * x counts columns back from the right end, of so many: those of a heat map below, so that time
+   * goes to the right in both.
+   */
+  readonly back?: number;
   /** Range of y, in powers of ten; what lies outside is cut off. */
-  readonly decades: readonly [low: number, high: number];
+  readonly decades?: readonly [low: number, high: number];
+  /** Range of a linear y instead. */
+  readonly range?: readonly [low: number, high: number];
   /** Levels to compare with. */
   readonly levels?: readonly { readonly y: number; readonly name: string }[];
 }
@@ -36,6 +44,8 @@ export interface Band {
   readonly low: number;
   readonly high: number;
   readonly rows: readonly (readonly number[])[];
+  /** What the highest value means. */
+  readonly means?: string;
 }
 
 /** Bands over the same columns. */
@@ -63,10 +73,20 @@ const HEAT: readonly string[] =
     ' ',
   );
 
+/** For values around 0: blue below, red above, and the middle light. */
+const DIVERGING: readonly string[] =
+  '#053061 #2166ac #4393c3 #92c5de #d1e5f0 #f7f7f7 #fddbc7 #f4a582 #d6604d #b2182b #67001f'.split(
+    ' ',
+  );
+
+const DASHES = ['', '7 4', '2 3', '12 4 2 4', '14 5', '1 5', '7 3 2 3 2 3', '4 2'];
+
 const WIDTH = 900;
-const [LEFT, RIGHT, TOP] = [72, WIDTH - 190, 40];
+const [LEFT, RIGHT, TOP] = [72, WIDTH - 130, 40];
+/** About the widths of a letter, and of a line's sample with its gaps. */
+const [LETTER, SAMPLE, LEGEND_ROW] = [6.6, 46, 20];
 const LINES_HEIGHT = 360;
-const [ROW_HEIGHT, BAND_GAP, FOOT] = [3, 10, 48];
+const [ROW_HEIGHT, BAND_GAP, FOOT, LEAST_BAND] = [3, 10, 48, 54];
 
 const STYLE =
   '.paper{fill:#fff}text{fill:#24292f}.axis{stroke:#57606a}.grid{stroke:#d8dee4}.level{stroke:#8c959f}' +
@@ -108,15 +128,31 @@ function powers(low: number, high: number): number[] {
   return Array.from({ length: count }, (_, k) => 10 ** (first + k));
 }
 
-function axes(chart: Chart, most: number, bottom: number, scales: Scales): string[] {
-  const [low, high] = chart.decades;
+/** Levels of y with their labels. */
+function marksOf({ decades, range }: Chart): { value: number; label: string }[] {
+  if (range) {
+    const [low, high] = range;
+    return [0, 1, 2, 3, 4].map((k) => {
+      const value = low + (k * (high - low)) / 4;
+      return { value, label: String(value) };
+    });
+  }
+  const [low, high] = decades!;
   const every = Math.ceil((high - low) / 8);
+  const count = Math.floor((high - low) / every) + 1;
+  return Array.from({ length: count }, (_, k) => {
+    const power = low + k * every;
+    return { value: 10 ** power, label: `10<tspan dy="-5" font-size="9">${power}</tspan>` };
+  });
+}
+
+function axes(chart: Chart, most: number, bottom: number, scales: Scales): string[] {
   const parts: string[] = [];
-  for (let k = low; k <= high; k += every) {
-    const y = round(scales.y(10 ** k));
+  for (const { value, label } of marksOf(chart)) {
+    const y = round(scales.y(value));
     parts.push(
       `<path d="M${LEFT} ${y}H${RIGHT}" class="grid"/>`,
-      `<text x="${LEFT - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">10<tspan dy="-5" font-size="9">${k}</tspan></text>`,
+      `<text x="${LEFT - 8}" y="${y}" text-anchor="end" dominant-baseline="middle">${label}</text>`,
     );
   }
   for (const value of chart.xRange ? powers(...chart.xRange) : ticks(most)) {
@@ -135,47 +171,59 @@ function axes(chart: Chart, most: number, bottom: number, scales: Scales): strin
   return parts;
 }
 
-function curve({ colour, dashed, points, ends }: Line, scales: Scales): string {
+function curve({ colour, dash, points, ends }: Line, scales: Scales): string {
   // Zero has no place on a logarithmic axis.
-  const seen = points.filter(([, y]) => y > 0);
+  const seen = points.filter(([, y]) => Number.isFinite(scales.y(y)));
   if (seen.length === 0) return '';
   const path = seen.map(([x, y]) => `${round(scales.x(x))} ${round(scales.y(y))}`).join('L');
-  const dash = dashed ? ' stroke-dasharray="6 4"' : '';
   const [x, y] = seen.at(-1)!;
   const end = ends
     ? `<circle cx="${round(scales.x(x))}" cy="${round(scales.y(y))}" r="4" fill="${colour}"/>`
     : '';
-  return `<path d="M${path}" fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round"${dash}/>${end}`;
+  return `<path d="M${path}" fill="none" stroke="${colour}" stroke-width="1.6" stroke-linejoin="round"${dashes(dash)}/>${end}`;
 }
 
-function legend(lines: readonly Line[]): string[] {
+/** The pattern of a line, as an attribute. */
+const dashes = (dash = 0): string =>
+  dash ? ` stroke-dasharray="${DASHES[dash % DASHES.length]}"` : '';
+
+/** Names of the lines in rows below the chart, as wide as they are. */
+function legend(lines: readonly Line[], top: number): Panel {
   const named = [...new Map(lines.map((line) => [line.name, line])).values()];
-  return named.flatMap(({ name, colour, dashed }, k) => {
-    const [x, y] = [RIGHT + 20, TOP + 10 + 20 * k];
-    const dash = dashed ? ' stroke-dasharray="6 4"' : '';
-    return [
-      `<path d="M${x} ${y}h22" stroke="${colour}" stroke-width="2.5"${dash}/>`,
-      text(x + 28, y, name, 'dominant-baseline="middle"'),
+  let [x, y] = [LEFT, top];
+  const parts = named.flatMap(({ name, colour, dash }) => {
+    const width = SAMPLE + name.length * LETTER;
+    if (x > LEFT && x + width > WIDTH) [x, y] = [LEFT, y + LEGEND_ROW];
+    const own = [
+      `<path d="M${round(x)} ${y}h28" stroke="${colour}" stroke-width="2.5"${dashes(dash)}/>`,
+      text(x + 34, y, name, 'dominant-baseline="middle"'),
     ];
+    x += width + 10;
+    return own;
   });
+  return { height: y + LEGEND_ROW, parts };
 }
 
 function linePanel(chart: Chart): Panel {
   const bottom = LINES_HEIGHT - FOOT;
-  const [low, high] = chart.decades;
+  const [low, high] = chart.range ?? chart.decades!;
   const ends = chart.lines.flatMap(({ points }) => points.map(([x]) => x));
   const most = ends.reduce((high, x) => Math.max(high, x), 1);
   const [from, to] = chart.xRange ?? [0, most];
-  const share = (x: number): number =>
-    chart.xRange ? Math.log(x / from) / Math.log(to / from) : x / most;
+  const share = (x: number): number => {
+    if (chart.back) return 1 - (x + 0.5) / chart.back;
+    return chart.xRange ? Math.log(x / from) / Math.log(to / from) : x / most;
+  };
+  const height = (y: number): number => ((chart.range ? y : Math.log10(y)) - low) / (high - low);
   const scales: Scales = {
     x: (value) => LEFT + share(value) * (RIGHT - LEFT),
-    y: (value) => bottom - ((Math.log10(value) - low) / (high - low)) * (bottom - TOP),
+    y: (value) => bottom - height(value) * (bottom - TOP),
   };
   const levels = (chart.levels ?? []).flatMap(({ y, name }) => [
     `<path d="M${LEFT} ${round(scales.y(y))}H${RIGHT}" class="level" stroke-dasharray="2 3"/>`,
     text(RIGHT + 4, scales.y(y), name, 'dominant-baseline="middle"'),
   ]);
+  const names = legend(chart.lines, LINES_HEIGHT + 4);
   const parts = [
     heading(chart.title),
     ...axes(chart, most, bottom, scales),
@@ -183,17 +231,21 @@ function linePanel(chart: Chart): Panel {
     '<g clip-path="url(#plot)">',
     ...chart.lines.map((line) => curve(line, scales)),
     '</g>',
-    ...legend(chart.lines),
+    ...names.parts,
   ];
-  return { height: Math.max(LINES_HEIGHT, TOP + 20 * chart.lines.length + 20), parts };
+  return { height: names.height + 10, parts };
 }
 
+const coloursOf = ({ low }: Band): readonly string[] => (low < 0 ? DIVERGING : HEAT);
+
 /** The cells of each colour as one path of horizontal runs, in units of rows and columns. */
-function cells({ low, high, rows }: Band): string[] {
-  const paths = HEAT.map(() => '');
+function cells(band: Band): string[] {
+  const { low, high, rows } = band;
+  const colours = coloursOf(band);
+  const paths = colours.map(() => '');
   const level = (value: number): number => {
     const share = (value - low) / (high - low);
-    return Math.round(Math.min(Math.max(share, 0), 1) * (HEAT.length - 1));
+    return Math.round(Math.min(Math.max(share, 0), 1) * (colours.length - 1));
   };
   rows.forEach((values, y) => {
     for (let x = 0, end: number; x < values.length; x = end) {
@@ -202,19 +254,26 @@ function cells({ low, high, rows }: Band): string[] {
       paths[colour] += `M${x} ${y}h${end - x}`;
     }
   });
-  return paths.flatMap((d, k) => (d ? [`<path d="${d}" stroke="${HEAT[k]}"/>`] : []));
+  return paths.flatMap((d, k) => (d ? [`<path d="${d}" stroke="${colours[k]}"/>`] : []));
 }
 
 /** What the colours of a band mean. */
-function scale({ low, high }: Band, y: number): string[] {
+function scale(band: Band, y: number): string[] {
+  const { low, high, means } = band;
+  const colours = coloursOf(band);
   const [x, width] = [RIGHT + 20, 8];
-  const steps = HEAT.map((colour, k) => {
+  const steps = colours.map((colour, k) => {
     return `<rect x="${x + width * k}" y="${round(y - 6)}" width="${width}" height="12" fill="${colour}"/>`;
   });
-  const end = x + width * HEAT.length;
+  const end = x + width * colours.length;
   const sign = (value: number): string => String(Number(value.toPrecision(2))).replace('-', '−');
   const under = 'text-anchor="middle" font-size="10"';
-  return [...steps, text(x, y + 18, sign(low), under), text(end, y + 18, sign(high), under)];
+  return [
+    ...steps,
+    text(x, y + 18, sign(low), under),
+    text(end, y + 18, sign(high), under),
+    ...(means ? [text(x, y + 32, means, 'font-size="10"')] : []),
+  ];
 }
 
 function heatPanel({ title, x, columns, bands }: HeatMap): Panel {
@@ -222,7 +281,8 @@ function heatPanel({ title, x, columns, bands }: HeatMap): Panel {
   const parts = [heading(title)];
   let y = TOP;
   for (const band of bands) {
-    const height = ROW_HEIGHT * band.rows.length;
+    // A band of few rows leaves room for what its colours mean.
+    const height = Math.max(ROW_HEIGHT * band.rows.length, LEAST_BAND);
     const middle = y + height / 2;
     parts.push(
       text(LEFT - 8, middle, band.name, 'text-anchor="end" dominant-baseline="middle"'),

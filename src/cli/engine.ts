@@ -5,10 +5,10 @@ import { countCores } from '../threads/team.ts';
 import { WORKERS } from '../threads/workers.ts';
 
 /** Memory for the largest models that a command may hold. */
-const MAX_BYTES = 2 ** 30;
+export const MAX_BYTES: number = 2 ** 30;
 /** Multiply-adds of an update from which on threads pay for being started. */
 const LEAST_SHARED = 1e7;
-const MAX_THREADS = 8;
+export const MAX_THREADS = 8;
 
 type Simd = 'auto' | 'deterministic';
 

@@ -5,6 +5,7 @@ import { GatefoldError } from '../base/errors.ts';
 import { STATUS_BAD_INPUT, STATUS_NOT_WRITTEN } from './failure.ts';
 import { flow } from './flow.ts';
 import type { FlowOptions } from './flow.ts';
+import { info } from './info.ts';
 import { decimal, seed, whole } from './options.ts';
 import { drained, outputFault, warn, watchOutput } from './output.ts';
 import { CELLS, MAXIMA, MAX_CLIP, MAX_LR } from './run.ts';
@@ -24,8 +25,11 @@ Example:
   $ gatefold sample book.safetensors --prime "Once upon" --length 300 --temperature 0.8 --seed 7`;
 
 const FLOW_EXAMPLES = `
-Example:
-  $ gatefold flow book.safetensors book.txt --steps 200 --out book-flow.svg`;
+Without texts it reads the project's own sources, where the models learned from those.
+
+Examples:
+  $ gatefold flow book.safetensors book.txt --steps 200 --out book-flow.svg
+  $ gatefold flow lstm.safetensors rnn.safetensors book.txt --untrained`;
 
 const LR_DEFAULTS = `(default: ${DEFAULT_LR}; ${DEFAULT_LR_OPEN} for peephole-cell)`;
 
@@ -119,14 +123,20 @@ function sampleCommand(finish: (status: number) => void): Command {
 function flowCommand(finish: (status: number) => void): Command {
   return new Command('flow')
     .description('draw how far back errors reach in a saved model, and what its gates do')
-    .argument('<MODEL>', 'a file that gatefold train saved')
-    .argument('[FILE...]', "UTF-8 text to read; the project's own sources if it learned from those")
+    .argument('<MODEL...>', 'files that gatefold train saved, on one axis; then UTF-8 text to read')
     .option('--steps <count>', 'characters of a window', whole(2, MAXIMA.steps), 100)
+    .option('--untrained', 'each model before its training, too')
     .option('--out <path>', 'where to save the pictures, an SVG file', 'flow.svg')
     .addHelpText('after', FLOW_EXAMPLES)
-    .action(async (model: string, texts: string[], options: FlowOptions) => {
-      finish(await flow(model, texts, options));
+    .action(async (named: string[], options: FlowOptions) => {
+      finish(await flow(named, options));
     });
+}
+
+function infoCommand(finish: (status: number) => void): Command {
+  return new Command('info')
+    .description('say what this host has, and measure what each of it brings')
+    .action(async () => finish(await info()));
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -140,7 +150,8 @@ async function main(argv: readonly string[]): Promise<number> {
     .addHelpText('after', '\nExample:\n  $ gatefold train book.txt')
     .addCommand(trainCommand(finish))
     .addCommand(sampleCommand(finish))
-    .addCommand(flowCommand(finish));
+    .addCommand(flowCommand(finish))
+    .addCommand(infoCommand(finish));
   for (const command of modelCommands(finish)) program.addCommand(command);
   for (const command of [program, ...program.commands]) {
     command

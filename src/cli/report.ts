@@ -1,11 +1,10 @@
-import asciichart from 'asciichart';
 import type { Vocabulary } from '../data/text.ts';
 import type { Model } from '../hosts/default.ts';
 import type { Settings } from './run.ts';
 import { write } from './sample.ts';
+import { chartColumns, markOf, plot, shrink } from './plot.ts';
 import { wordOf } from './shell.ts';
 
-export const CHART_COLUMNS = 64;
 const CHART_ROWS = 8;
 const SAMPLE_CHARACTERS = 400;
 const SAMPLE_TEMPERATURE = 0.7;
@@ -20,33 +19,31 @@ export interface Results {
   readonly counted: number | undefined;
   /** Of every update, in nats. */
   readonly losses: readonly number[];
+  /** Updates after which was validated, with the loss in bits. */
+  readonly validations: readonly (readonly [update: number, bits: number])[];
   readonly model: Model;
   readonly vocabulary: Vocabulary;
   readonly settings: Settings;
   readonly out: string;
 }
 
-/** Means of equal stretches, one a column. */
-export function shrink(values: readonly number[], columns: number): number[] {
-  const count = Math.min(columns, values.length);
-  return Array.from({ length: count }, (_, i) => {
-    const part = values.slice(
-      Math.floor((i * values.length) / count),
-      Math.floor(((i + 1) * values.length) / count),
-    );
-    return part.reduce((sum, value) => sum + value, 0) / part.length;
-  });
-}
-
-function chart(losses: readonly number[]): string {
-  const bits = shrink(losses, CHART_COLUMNS).map((nats) => nats / Math.LN2);
-  const format = (value: number): string => value.toFixed(2).padStart(6);
-  return asciichart.plot(bits, { height: CHART_ROWS, format });
+/** The loss of training in bits as a line, and that of the validations upon it. */
+function chart({ losses, validations }: Results): string {
+  const bits = shrink(losses, chartColumns()).map((nats) => nats / Math.LN2);
+  const marks = bits.map(() => NaN);
+  for (const [update, validation] of validations) {
+    marks[Math.ceil((update * bits.length) / losses.length) - 1] = validation;
+  }
+  const all = [...bits, ...validations.map(([, validation]) => validation)];
+  const [min, max] = [Math.min(...all), Math.max(...all)];
+  const format = (value: number): string => value.toFixed(2);
+  const height = CHART_ROWS;
+  return plot([bits, marks], { height, min, max: Math.max(max, min + 1e-6), format });
 }
 
 /** What a finished run says. */
 export function report(results: Results): string {
-  const { bits, best, trigram, counted, losses, model, vocabulary, settings, out } = results;
+  const { bits, best, trigram, counted, validations, model, vocabulary, settings, out } = results;
   const change = Math.round(100 * (1 - bits / trigram));
   const compared = change >= 0 ? `${change} % below` : `${-change} % above`;
   const part =
@@ -64,8 +61,8 @@ export function report(results: Results): string {
     ...(best ? [`best epoch        ${best.epoch} of ${best.last}, kept`] : []),
     `order-2 n-gram    ${trigram.toFixed(3)} bits/char on the same split${part}`,
     '',
-    'training loss, bits/char',
-    chart(losses),
+    `loss in bits/char: ${markOf(0)} training${validations.length ? `, ${markOf(1)} validation` : ''}`,
+    chart(results),
     '',
     `a sample at temperature ${SAMPLE_TEMPERATURE}:`,
     sample,

@@ -9,6 +9,7 @@ import { drained, outputFault, say, warn } from './output.ts';
 import { failed, openModel, openModelFile } from './run.ts';
 import { readModelFile } from './save.ts';
 
+/** How `sampleToken` draws. */
 export interface SampleOptions {
   readonly prime: string;
   readonly length: number;

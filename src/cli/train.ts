@@ -132,7 +132,7 @@ async function planRun(named: readonly string[], options: TrainOptions): Promise
  * gates that stay open count it up by one a step, until no gradient passes any more. There the
  * forget gates start closed.
  */
-function createModel(engine: Engine, settings: Settings, characters: number): Model {
+export function createModel(engine: Engine, settings: Settings, characters: number): Model {
   const { cell, hidden, seed } = settings;
   const model = Model.create(engine, describeModel(settings, characters), { seed });
   if (cell !== 'peephole-cell') return model;
@@ -186,6 +186,8 @@ async function whileStoppable(
 interface Run {
   readonly trainer: Trainer;
   readonly losses: number[];
+  /** Of this process alone: [update, bits]. */
+  readonly validations: [number, number][];
   readonly snapshot: Snapshot | undefined;
   best: number;
   /** Why the last save failed, and what it was to write. */
@@ -245,7 +247,7 @@ function fitOptions(plan: Plan, run: Run, signal: AbortSignal): FitOptions {
 async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
   const progress = new Progress(process.stdout);
   const startedMs = performance.now();
-  const { trainer, losses } = run;
+  const { trainer, losses, validations } = run;
   const from = losses.length;
   let tokens = 0;
   let validationBits: number | undefined;
@@ -268,7 +270,10 @@ async function learn(plan: Plan, run: Run, signal: AbortSignal): Promise<void> {
     tokens += report.targetCount;
     const seconds = (performance.now() - startedMs) / 1000;
     const recent = losses.slice(-LOSS_WINDOW);
-    if (report.validationLoss !== undefined) validationBits = report.validationLoss / Math.LN2;
+    if (report.validationLoss !== undefined) {
+      validationBits = report.validationLoss / Math.LN2;
+      validations.push([losses.length, validationBits]);
+    }
     run.best = report.best ?? run.best;
     progress.show({
       ...report,
@@ -298,7 +303,7 @@ function announce({ corpus, settings, files }: Plan, model: Model, engine: Engin
 
 /** The run to be, or the saved one. */
 function begin(trainer: Trainer, plan: Plan, engine: Engine): Run {
-  if (!plan.saved) return { trainer, losses: [], snapshot: undefined, best: 0 };
+  if (!plan.saved) return { trainer, losses: [], validations: [], snapshot: undefined, best: 0 };
   const { path, file, run } = plan.saved;
   const snapshot = snapshotOf(trainer, path, file, run);
   if (run.simd !== engine.variant) {
@@ -306,7 +311,7 @@ function begin(trainer: Trainer, plan: Plan, engine: Engine): Run {
       `${path} began on ${run.simd} SIMD and goes on with ${engine.variant}: the last bits will differ`,
     );
   }
-  return { trainer, losses: [...run.losses], snapshot, best: 0 };
+  return { trainer, losses: [...run.losses], validations: [], snapshot, best: 0 };
 }
 
 async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
@@ -315,7 +320,7 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const model = createModel(engine, settings, vocabulary.size);
   const trainer = createTrainer(model, settings);
   const run = begin(trainer, plan, engine);
-  const { losses } = run;
+  const { losses, validations } = run;
   announce(plan, model, engine);
   const before = losses.length;
   const stopped = await whileStoppable((signal) => learn(plan, run, signal));
@@ -343,7 +348,9 @@ async function trainPlan(plan: Plan, engine: Engine): Promise<number> {
   const trigram = trigramBits(corpus.training, corpus.validation, vocabulary.size);
   const isPart = Math.max(corpus.training.length, corpus.validation.length) > MAX_COUNTED;
   const counted = isPart ? MAX_COUNTED : undefined;
-  say(report({ bits, best, trigram, counted, losses, model, vocabulary, settings, out }));
+  say(
+    report({ bits, best, trigram, counted, losses, validations, model, vocabulary, settings, out }),
+  );
   return run.unsaved ? STATUS_NOT_WRITTEN : 0;
 }
 

@@ -4,9 +4,16 @@ import { GatefoldError } from '../base/errors.ts';
 /**
  * Brings each feature to mean 0 and deviation 1, as it was in the data that the normalizer was
  * fitted to: the training part.
+ *
+ * @example
+ *   const normalizer = Normalizer.fit(series, 3); // [N, 3]
+ *   const rows = normalizer.apply(series);
+ *   const values = normalizer.undo(rows);
  */
 export class Normalizer {
+  /** Mean of each feature, [F]. */
   readonly mean: readonly number[];
+  /** Standard deviation of each feature, [F]. */
   readonly deviation: readonly number[];
 
   /** `JSON.stringify` of a normalizer gives what this takes. */
@@ -23,6 +30,8 @@ export class Normalizer {
   }
 
   /**
+   * Takes mean and deviation of each feature of what is learned from.
+   *
    * @param rows [N, F], finite. A feature that never changes keeps its scale: what differs from it
    *   later does so by as much.
    */

@@ -33,6 +33,7 @@ interface OwnSequence {
   readonly target: number | Int32Array | Float32Array;
 }
 
+/** How `SequenceBuckets` makes batches. */
 export interface BucketOptions {
   /** B */
   readonly batch: number;
@@ -61,6 +62,7 @@ export interface SequenceBatch {
   readonly lengths: Int32Array;
   /** How many labels each row has, where they are a sequence. */
   readonly targetLengths?: Int32Array;
+  /** Rows start from zero states. */
   readonly fresh: true;
   /** Targets of the batch: sequences, or valid steps. */
   readonly count: number;
@@ -80,11 +82,20 @@ interface TargetForm {
  * Sequences of different lengths in batches of similar ones, so that little is padded. In every
  * pass each sequence comes once: all are shuffled, sorted by length within pools of some batches,
  * cut into batches, and the batches are shuffled. Without a pass (validation) they come sorted.
+ *
+ * @example
+ *   const sequences = [
+ *     { input: new Float32Array(2 * 30), target: 0 }, // [30, 2]
+ *     { input: new Float32Array(2 * 41), target: 1 }, // [41, 2]
+ *   ];
+ *   const data = new SequenceBuckets(sequences, { batch: 2, features: 2 });
  */
 export class SequenceBuckets {
+  /** B */
   readonly batch: number;
   /** Of the longest sequence: what a trainer needs. */
   readonly steps: number;
+  /** Batches in one pass. */
   readonly length: number;
   readonly #sequences: readonly OwnSequence[];
   readonly #lengths: Int32Array;

@@ -10,6 +10,7 @@ import {
 import { GatefoldError } from '../base/errors.ts';
 import { ORDER, checkSeed, oncePerEpoch, shuffled } from './shuffle.ts';
 
+/** How `SeriesWindows` cuts a series. */
 export interface SeriesOptions {
   /** B */
   readonly batch: number;
@@ -51,9 +52,11 @@ export interface SeriesWindow {
    * next; with `last` [B, K O].
    */
   readonly targets: Float32Array;
+  /** T */
   readonly steps: number;
   /** Of shuffled windows that are shorter, or of rows that have none (0). */
   readonly lengths?: Int32Array;
+  /** Whether rows start from zero states rather than from those of the window before. */
   readonly fresh: boolean;
   /** Steps that have targets. */
   readonly count: number;
@@ -92,10 +95,26 @@ export function checkSeries(given: ArrayLike<number>, features: number): Float32
  * A time series cut into windows: inputs, and what the series was some steps later. Every step
  * whose targets the series still holds is in one window (with a `stride` below `steps`, in
  * several); of contiguous windows, fewer than B steps at the end stay unused.
+ *
+ * @example
+ *   // Pairs of windows of 50 steps, whose targets are one step later.
+ *   const data = new SeriesWindows(series, { batch: 8, steps: 50 });
+ *   // The third feature 24 steps ahead, once for each window.
+ *   const ahead = new SeriesWindows(series, {
+ *     batch: 8,
+ *     steps: 50,
+ *     features: 3,
+ *     targets: [2],
+ *     horizon: 24,
+ *     last: true,
+ *   });
  */
 export class SeriesWindows {
+  /** B */
   readonly batch: number;
+  /** T */
   readonly steps: number;
+  /** Windows in one pass. */
   readonly length: number;
   /** Numbers that a model predicts at a step: K O. */
   readonly targetSize: number;

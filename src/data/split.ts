@@ -6,10 +6,13 @@ import { ORDER, checkSeed, shuffled } from './shuffle.ts';
 
 /** What is learned from, and what is not. */
 export interface Split<T> {
+  /** What is learned from. */
   readonly training: T;
+  /** What is measured on. */
   readonly validation: T;
 }
 
+/** How `splitSeries` divides. */
 export interface SeriesSplitOptions extends Pick<SeriesOptions, 'steps' | 'features' | 'horizon'> {
   /** Share of the steps that come before the gap; default 0.8. */
   readonly training?: number;
@@ -20,6 +23,9 @@ export interface SeriesSplitOptions extends Pick<SeriesOptions, 'steps' | 'featu
 /**
  * The past of a series and its future, views both. The steps between them are in neither: no window
  * of the one shares an input or a target with a window of the other, or follows it at once.
+ *
+ * @example
+ *   const { training, validation } = splitSeries(series, { steps: 50 });
  */
 export function splitSeries(
   given: ArrayLike<number>,
@@ -47,6 +53,7 @@ export function splitSeries(
   );
 }
 
+/** How `splitSequences` divides. */
 export interface SequenceSplitOptions<T> {
   /** Share of the sequences (about, where they are in groups) that is learned from; default 0.8. */
   readonly training?: number;
@@ -59,7 +66,12 @@ export interface SequenceSplitOptions<T> {
   readonly seed?: number;
 }
 
-/** Some sequences at random, and the others, both in their order. */
+/**
+ * Some sequences at random, and the others, both in their order.
+ *
+ * @example
+ *   const { training, validation } = splitSequences(sequences, { training: 0.9 });
+ */
 export function splitSequences<T>(
   sequences: readonly T[],
   options: SequenceSplitOptions<T> = {},

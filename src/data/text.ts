@@ -11,8 +11,11 @@ import { GatefoldError } from '../base/errors.ts';
 
 /** One window of a text: inputs and, one place further, targets, both [T, B] with T = `steps`. */
 export interface TextWindow {
+  /** Tokens [T, B]. */
   readonly inputs: Int32Array;
+  /** Their next tokens [T, B]. */
   readonly targets: Int32Array;
+  /** T */
   readonly steps: number;
 }
 
@@ -25,7 +28,9 @@ export interface TextWindow {
  *     row 1  │ window 0 │ window 1 │ ... │ last, maybe shorter │
  */
 export class TextBatches {
+  /** B */
   readonly batch: number;
+  /** T of all windows but the last. */
   readonly steps: number;
   /** Windows in one pass over the text. */
   readonly length: number;
@@ -116,7 +121,13 @@ function checkWhole(character: string, token: number): void {
 /** Token of every character that the vocabulary lacks. */
 export const UNKNOWN = 0;
 
-/** The characters (Unicode code points) of a text as tokens 1, 2, ...; 0 is any other. */
+/**
+ * The characters (Unicode code points) of a text as tokens 1, 2, ...; 0 is any other.
+ *
+ * @example
+ *   const vocabulary = Vocabulary.of('some text');
+ *   const data = new TextBatches(vocabulary.encode('some text'), { batch: 1, steps: 4 });
+ */
 export class Vocabulary {
   /** By token; that of 0 is empty. */
   readonly characters: readonly string[];
@@ -142,10 +153,12 @@ export class Vocabulary {
     return new Vocabulary(points.map((point) => String.fromCodePoint(point)).join(''));
   }
 
+  /** V: its characters, and one token for all others. */
   get size(): number {
     return this.characters.length;
   }
 
+  /** The token of each character: [characters of the text]. */
   encode(text: Iterable<string>): Int32Array {
     return Int32Array.from(
       checkCharacters(text),

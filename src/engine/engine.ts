@@ -10,6 +10,7 @@ import { Kernels } from './kernels.ts';
 /** Memory that an engine may have unless told otherwise. */
 export const DEFAULT_MAX_BYTES: number = 256 * 2 ** 20;
 
+/** How an engine of `gatefold/core` is created. */
 export interface CoreEngineOptions {
   /** The compiled kernels, or their bytes: one of the package's `.wasm` files. */
   readonly module: WasmModule | ArrayBuffer | ArrayBufferView<ArrayBuffer>;
@@ -70,7 +71,9 @@ export class Engine extends HostDisposable {
   static async create(options: CoreEngineOptions): Promise<Engine> {
     const module = checkModule(options);
     try {
-      const compiled = isModule(module) ? module : await WebAssembly.compile(module);
+      // Not as a member: Next's webpack refuses a program for the edge in which that stands.
+      const { compile } = WebAssembly;
+      const compiled = isModule(module) ? module : await compile(module);
       const { imports, maxBytes } = createImports(options);
       const instance = await WebAssembly.instantiate(compiled, { ...imports });
       return new this(instance, imports, maxBytes);
@@ -113,7 +116,7 @@ function isModule(value: unknown): value is WebAssembly.Module {
 function checkModule(options: CoreEngineOptions): CoreEngineOptions['module'] {
   if (typeof WebAssembly !== 'object') {
     const message =
-      'this host has no WebAssembly (Lockdown Mode and some embedded browsers switch it off)';
+      'this host has no WebAssembly (React Native, Lockdown Mode and some embedded browsers lack it)';
     throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
   checkKeys('options', options, ['module', 'maxBytes', 'wide']);
@@ -142,8 +145,9 @@ export function createImports(
 
 /** What a host says when it will not compile or instantiate, with what to do about it. */
 function refused(error: unknown): unknown {
-  if (error instanceof GatefoldError || !(error instanceof Error)) return error;
-  const { name, message } = error;
+  // Told by what it has: an error of another realm (Jest, an iframe) is no `Error` of this one.
+  const { name, message } = Object(error) as { name?: unknown; message?: unknown };
+  if (error instanceof GatefoldError || typeof message !== 'string') return error;
   let hint = '';
   if (/CSP|Security Policy|unsafe-eval/.test(message)) {
     hint = ": add 'wasm-unsafe-eval' to script-src in the Content-Security-Policy";

@@ -36,6 +36,7 @@ const MAX_JSON_DEPTH = 64;
 const MAX_JSON = 2 ** 20;
 /** What a caller keeps in the file beside the model. */
 export interface Extras {
+  /** By names of yours. */
   readonly tensors?: ReadonlyMap<string, Tensor>;
   /** Keys must not begin with `gatefold.`. */
   readonly metadata?: Readonly<Record<string, string>>;
@@ -106,6 +107,10 @@ function parseOwn(text: string | undefined, key: string, fix: string): unknown {
  * A model as a safetensors file: parameters by PyTorch's names, the description as JSON in the
  * metadata. Matrices with int8 weights are I8, the scales of their rows and columns F32 under the
  * same name with `_scale` and `_column_scale` behind it; `_outlier` has places and values.
+ *
+ * @example
+ *   const bytes = saveModel(model, { note: 'a first try' });
+ *   const same = loadModel(engine, bytes);
  */
 export function saveModel(
   model: Model,
@@ -222,6 +227,10 @@ function checksumOf(tensors: StateDict, metadata: Readonly<Record<string, string
 /**
  * Everything of a trainer, its model too: `loadModel` reads the file as well. `snapshot` stands for
  * the trainer as it was then.
+ *
+ * @example
+ *   const bytes = saveTrainer(trainer);
+ *   loadTrainer(trainer, bytes); // as it was, bit for bit
  */
 export function saveTrainer(trainer: Trainer, extras: TrainerExtras = {}): Uint8Array {
   checkTrainer(trainer);

@@ -33,10 +33,15 @@ export type {
  * back.
  */
 export interface Layouts {
+  /** Those of Keras 2 and 3. */
   readonly keras: KerasLayouts;
+  /** Those of Keras 1: an array each gate. */
   readonly keras1: Keras1Layouts;
+  /** Those of ONNX. */
   readonly onnx: OnnxLayouts;
+  /** Those of TensorFlow 1's cells. */
   readonly tf1: Tf1Layouts;
+  /** That of Neural Amp Modeler. */
   readonly nam: NamLayouts;
   /** Parameters by the names that a `stateDict()` of a model has for them. */
   toStateDict(layer: string, parameters: CellParameters, place?: CellPlace): StateDict;
@@ -48,4 +53,5 @@ export interface Layouts {
   ): CellParameters;
 }
 
+/** The layouts of recurrent layers in other frameworks, and the way back. */
 export const layouts: Layouts = { keras, keras1, onnx, tf1, nam, toStateDict, fromStateDict };

@@ -13,6 +13,7 @@ export type { NpyArray, NpyData, NpySource } from './shared/npy.ts';
 const MAX_ARRAYS = 65_536;
 const MIB = 2 ** 20;
 
+/** How `readNpz` reads. */
 export interface NpzOptions {
   /**
    * Most bytes that deflated arrays (`np.savez_compressed`) may take together; default 256 MiB.
@@ -30,7 +31,12 @@ export function writeNpy(array: NpySource): Uint8Array {
   return printNpy('array', array);
 }
 
-/** The arrays of a `.npz` file (`numpy.savez`) by name, in its order. */
+/**
+ * The arrays of a `.npz` file (`numpy.savez`) by name, in its order.
+ *
+ * @example
+ *   for (const [name, { shape, data }] of readNpz(bytes)) console.log(name, shape, data.length);
+ */
 export function readNpz(
   bytes: Uint8Array | ArrayBuffer,
   options: NpzOptions = {},

@@ -19,14 +19,7 @@ import { checkState, unplaced } from './states.ts';
 import type { Graph } from './graph.ts';
 import type { Store } from './parameters.ts';
 import type { Input, Inputs, ModelState, SequenceOptions } from '../base/tensor.ts';
-import type { Workspace } from './workspace.ts';
-
-/** Rows in the engine: their distance and width in numbers. */
-interface Rows {
-  readonly slot: Slot;
-  readonly row: number;
-  readonly width: number;
-}
+import type { Rows, Workspace } from './workspace.ts';
 
 /** A checked call. */
 export interface Sequence {
@@ -205,63 +198,48 @@ export function putInputs(
   }
 }
 
+/** Whether rows lie in a caller's array as they do in the engine. */
+function isAlike({ batchFirst, total, extent }: Stretch, batch: number): boolean {
+  return !extent.order && (!batchFirst || batch === 1 || total === 1);
+}
+
 /** Rows of a caller's array to the engine, in the order of the extent. */
 export function putRows(
   kernels: Kernels,
-  { batch }: Workspace,
+  workspace: Workspace,
   x: Input,
-  { slot, row, width }: Rows,
+  rows: Rows,
   stretch: Stretch,
 ): void {
-  const { first, total, batchFirst, extent } = stretch;
-  const length = extent.rows * width;
+  const { batch } = workspace;
+  const { slot, row, width } = rows;
   const isToken = isOf('Int32Array', x);
-  const view = isToken ? kernels.integers(slot) : kernels.floats(slot);
-  if (!extent.order && row === width && (!batchFirst || batch === 1 || total === 1)) {
+  const viewOf = (to: Slot): Input => (isToken ? kernels.integers(to) : kernels.floats(to));
+  if (row === width && isAlike(stretch, batch)) {
+    const { first, extent } = stretch;
     const from = first * batch * width;
-    view.set(x.subarray(from, from + length));
-    return;
+    return viewOf(slot).set(x.subarray(from, from + extent.rows * width));
   }
-  moveRows(view, row, x, width, /* isPut */ true, stretch, batch);
+  const view = viewOf(workspace.staging);
+  for (const [at, from, length] of pieces(stretch, batch, width)) {
+    view.set(x.subarray(from, from + length), at);
+  }
+  workspace.sortRows(rows, stretch, /* isBack */ false);
 }
 
-/** Elements from which on a row is copied by a call rather than one by one. */
-const MANY = 48;
-
 /**
- * Copies every row of the extent from the caller's array to its place in the engine, or back. It
- * has the loops of `eachRow`, without a call for each row: rows are short.
+ * The parts of a caller's array that the steps of a stretch are in: where each is among these steps
+ * alone, where it is in the array, and its length. With the time first there is one.
  */
-function moveRows(
-  view: Input,
-  viewRow: number,
-  own: Input,
-  width: number,
-  isPut: boolean,
-  { first, total, batchFirst, extent }: Stretch,
+function* pieces(
+  { first, total, batchFirst, extent: { steps } }: Stretch,
   batch: number,
-): void {
-  const { offsets, order, lengths, steps } = extent;
-  const [to, from] = isPut ? [view, own] : [own, view];
-  const isLong = width >= MANY;
-  // One sequence after the other, or one step after the other: as the caller's array lies.
-  const outer = batchFirst ? lengths.length : steps;
-  for (let i = 0; i < outer; i++) {
-    const b = batchFirst && order ? order[i]! : i;
-    const end = batchFirst ? lengths[i]! : offsets[i + 1]! - offsets[i]!;
-    for (let j = 0; j < end; j++) {
-      const place = batchFirst ? offsets[j]! + i : offsets[i]! + j;
-      const row = batchFirst
-        ? b * total + first + j
-        : (first + i) * batch + (order ? order[j]! : j);
-      const at = place * viewRow;
-      const ownAt = row * width;
-      const target = isPut ? at : ownAt;
-      const source = isPut ? ownAt : at;
-      if (isLong) to.set(from.subarray(source, source + width), target);
-      else for (let k = 0; k < width; k++) to[target + k] = from[source + k]!;
-    }
-  }
+  width: number,
+): Generator<[number, number, number]> {
+  const isWhole = !batchFirst || total === steps;
+  const [count, length] = isWhole ? [1, batch * steps * width] : [batch, steps * width];
+  const start = batchFirst ? first * width : first * batch * width;
+  for (let k = 0; k < count; k++) yield [k * length, start + k * total * width, length];
 }
 
 /** Adds rows of a caller's array to those in the engine. */
@@ -279,25 +257,29 @@ export function addRows(
 }
 
 /**
- * Rows in the engine, in the order of the extent, to their places in the caller's array. Others of
- * it are not touched.
+ * Rows in the engine, in the order of the extent, to their places in the caller's array. Those of
+ * the same steps that are not there become zero.
  */
 export function takeRows(
   kernels: Kernels,
   workspace: Workspace,
-  { slot, row, width }: Rows,
+  rows: Rows,
   out: Float32Array,
   stretch: Stretch,
 ): void {
   const { batch } = workspace;
-  const { first, total, batchFirst, extent } = stretch;
-  if (!extent.order && (!batchFirst || batch === 1 || total === 1)) {
+  const { slot, row, width } = rows;
+  if (isAlike(stretch, batch)) {
+    const { first, extent } = stretch;
     if (row !== width) workspace.copyRows(slot, row, width, extent.rows);
     const dense = row === width ? slot : workspace.staging;
-    out.set(kernels.floats(dense, 0, extent.rows * width), first * batch * width);
-    return;
+    const view = kernels.floats(dense, 0, extent.rows * width);
+    return out.set(view, first * batch * width);
   }
-  moveRows(kernels.floats(slot), row, out, width, /* isPut */ false, stretch, batch);
+  workspace.sortRows(rows, stretch, /* isBack */ true);
+  for (const [at, to, length] of pieces(stretch, batch, width)) {
+    out.set(kernels.floats(workspace.staging, at, length), to);
+  }
 }
 
 /** Every row of the extent: its place, and its row in the caller's array. */

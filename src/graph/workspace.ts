@@ -137,12 +137,27 @@ interface Layout {
   readonly inputs: readonly InputPlace[];
   readonly staging: Slot;
   readonly copy: Descriptor<'Rows'>;
+  readonly sorting: Sorting;
   readonly grids: readonly GridPlace[];
   readonly crossings: readonly OrderPair[];
   readonly bound: readonly Bound[];
   /** In the order in which nodes go back; those of one node in the order of their readers. */
   readonly additions: readonly Addition[];
   readonly gathered: readonly Gathered[];
+}
+
+/** Rows in the engine: their distance and width in numbers. */
+export interface Rows {
+  readonly slot: Slot;
+  readonly row: number;
+  readonly width: number;
+}
+
+/** How rows get into the order of a pass, and where that is written. */
+interface Sorting {
+  readonly descriptor: Descriptor<'Sorting'>;
+  readonly offsets: Slot;
+  readonly order: Slot;
 }
 
 /** What a node stands among in one workspace. */
@@ -377,8 +392,13 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     bound.push(passes ? passMasked(own, alike, plan, store.kernels, rows) : own);
   });
   const copy = plan.descriptor('Rows');
+  const sorting = {
+    descriptor: plan.descriptor('Sorting'),
+    offsets: plan.reserve(Math.max(...grids.map(({ steps }) => steps)) + 1),
+    order: plan.reserve(batch),
+  };
   additions.sort((a, b) => b.after - a.after);
-  return { plan, inputs, staging, copy, grids, crossings, bound, additions, gathered };
+  return { plan, inputs, staging, copy, sorting, grids, crossings, bound, additions, gathered };
 }
 
 /** The rows that the gradient of a node's outputs has. */
@@ -414,6 +434,7 @@ export class Workspace {
   /** Dense outputs or inputs [T, B, *], on their way out or in another order. */
   readonly staging: Slot;
   readonly #copy: Descriptor<'Rows'>;
+  readonly #sorting: Sorting;
   readonly #grids: readonly GridPlace[];
   readonly #crossings: readonly OrderPair[];
   readonly #bound: readonly Bound[];
@@ -448,6 +469,7 @@ export class Workspace {
     this.inputs = layout.inputs;
     this.staging = layout.staging;
     this.#copy = layout.copy;
+    this.#sorting = layout.sorting;
     this.#grids = grids;
     this.#crossings = layout.crossings;
     this.#bound = bound;
@@ -736,6 +758,32 @@ export class Workspace {
     this.#kernels.write(this.#copy, { to: this.staging, ...fields });
     this.#kernels.run.rows_gather(this.#copy.address);
   };
+
+  /**
+   * Brings rows of `staging`, which lie as a caller has them, to their places in a pass; or back,
+   * and zeros for rows that are not there.
+   */
+  sortRows({ slot, row, width }: Rows, { batchFirst, extent }: Stretch, isBack: boolean): void {
+    const kernels = this.#kernels;
+    const { descriptor, offsets, order } = this.#sorting;
+    const { steps, lengths } = extent;
+    const bytes = width * 4;
+    kernels.integers(offsets).set(extent.offsets);
+    if (extent.order) kernels.integers(order).set(extent.order);
+    kernels.write(descriptor, {
+      steps,
+      places: lengths.length,
+      width,
+      row: row * 4,
+      stepBytes: batchFirst ? bytes : bytes * this.batch,
+      sequenceBytes: batchFirst ? bytes * steps : bytes,
+      offsets,
+      order: extent.order ? order : NONE,
+      sorted: slot,
+      given: this.staging,
+    });
+    kernels.run.rows_sort(descriptor.address, isBack);
+  }
 
   /** Derives what the passes need from the parameters; to be called after they have changed. */
   prepare(): void {

@@ -24,6 +24,12 @@ function choose(options: EngineOptions): CoreEngineOptions {
  * hold.
  */
 export class Engine extends CoreEngine {
+  /**
+   * An engine with the kernels that suit this host, or with those that `simd` asks for.
+   *
+   * @example
+   *   const engine = await Engine.create({ simd: 'deterministic', maxBytes: 64 * 2 ** 20 });
+   */
   static override async create(options: EngineOptions = {}): Promise<Engine> {
     return super.create(choose(options));
   }

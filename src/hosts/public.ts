@@ -77,5 +77,6 @@ export type {
   MathematicsSpec,
   RowActivation,
 } from '../ops/activations.ts';
+export { defineLayers } from '../ops/define.ts';
 export type * from '../ops/index.ts';
 export type { InitialState } from '../ops/recurrent/initial.ts';

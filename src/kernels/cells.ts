@@ -6,6 +6,7 @@ import { part } from '../engine/plan.ts';
 import type { Descriptor, Plan, Slot } from '../engine/plan.ts';
 import { scratch } from './scratch.ts';
 
+/** One step of an LSTM. */
 export interface LstmCellResult {
   /** [B, H] */
   readonly h: Float32Array;
@@ -15,6 +16,7 @@ export interface LstmCellResult {
   readonly gates: Float32Array;
 }
 
+/** One step of a GRU. */
 export interface GruCellResult {
   /** [B, H] */
   readonly h: Float32Array;

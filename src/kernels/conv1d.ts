@@ -28,6 +28,7 @@ import type { Extent } from '../ops/pass.ts';
 import { getRows, putRows, resultIn, scratch } from './scratch.ts';
 import { Shelf } from './shelf.ts';
 
+/** Sizes of a convolution over time, as in PyTorch's `Conv1d`. */
 export interface ConvolutionOptions {
   /** I */
   readonly inChannels: number;
@@ -85,12 +86,19 @@ const shelf = new Shelf<Convolution, { readonly descriptor: Descriptor<'Conv1d'>
 
 /** Weights of a convolution over time, packed in the engine's memory once. */
 export class Convolution extends HostDisposable {
+  /** I */
   readonly inChannels: number;
+  /** O */
   readonly outChannels: number;
+  /** K */
   readonly kernelSize: number;
+  /** Steps from output to output. */
   readonly stride: number;
+  /** Steps from tap to tap. */
   readonly dilation: number;
+  /** Groups of channels that see nothing of each other. */
   readonly groups: number;
+  /** As the options say it. */
   readonly padding: 'valid' | 'same' | 'causal' | readonly [number, number];
 
   private constructor(options: ConvolutionOptions) {

@@ -13,6 +13,7 @@ import { NONE } from '../engine/plan.ts';
 import type { Activation, ActivationCode } from '../ops/activations.ts';
 import { getRows, putRows, resultIn, rowsOf, scratch } from './scratch.ts';
 
+/** Numbers of a layer normalisation. */
 export interface LayerNormOptions {
   /** [features] that the standardised elements are multiplied by; default 1. */
   readonly gamma?: Float32Array;

@@ -19,6 +19,7 @@ const shelf = new Shelf<Matrix, Slot>('matrix');
 export class Matrix extends HostDisposable {
   /** Depth of the products: columns of the left factor. */
   readonly rows: number;
+  /** n */
   readonly columns: number;
 
   private constructor(rows: number, columns: number) {

@@ -44,6 +44,7 @@ import type { Inputs, SequenceOptions, SequenceResult, StateDict, Tensor } from 
 import { lower } from '../graph/graph.ts';
 import { Workspace } from '../graph/workspace.ts';
 
+/** How a model is created. */
 export interface ModelOptions {
   /**
    * Whose defaults the fresh parameters follow; default `pytorch`. `zeros` where they will be
@@ -62,6 +63,7 @@ export interface ModelOptions {
 /** Plain data that a model keeps: what JSON can say. */
 export type Metadata = Readonly<Record<string, unknown>>;
 
+/** The sequences of one `forward`, and where its outputs go. */
 export interface ForwardOptions extends SequenceOptions {
   /**
    * Takes the outputs, of several by name: the `output` of the result is then a view of its front.
@@ -85,16 +87,21 @@ interface RunningSequence extends Sequence {
 
 /** An input of a model: see `InputSpec` of the description. */
 export interface ModelInput {
+  /** Its name in the description. */
   readonly name: string;
   /** Features of a row, or 1 of tokens. */
   readonly size: number;
+  /** Whether it is an `Int32Array` of tokens. */
   readonly takesTokens: boolean;
+  /** Whether it has a row for each step or one for each sequence. */
   readonly each: 'step' | 'sequence';
 }
 
 /** An output of a model, by the name of its layer. */
 export interface ModelOutput {
+  /** The name of its layer. */
   readonly name: string;
+  /** O: features of a row. */
   readonly size: number;
   /** Whether it is one row a sequence. */
   readonly pooled: boolean;
@@ -124,12 +131,15 @@ export function chunkSteps({ graph }: Store, batch: number): number {
 
 /** Layers with their parameters in an engine's memory. */
 export class Model extends HostDisposable {
+  /** Whose memory it lies in. */
   readonly engine: Engine;
   /** Every default filled in, every layer named. */
   readonly description: Omit<ModelDescription, 'layers'> & {
     readonly layers: readonly CompleteLayer[];
   };
+  /** What it reads, in the order of the description. */
   readonly inputs: readonly ModelInput[];
+  /** What it gives, in the order of the description. */
   readonly outputs: readonly ModelOutput[];
   /** I of the first input: features of a step, or 1 where it takes tokens. */
   readonly inputSize: number;
@@ -139,6 +149,7 @@ export class Model extends HostDisposable {
   readonly takesTokens: boolean;
   /** Whether the first output is [B, O], one row a sequence: after a `pool` layer. */
   readonly pooled: boolean;
+  /** Numbers in all parameters, without padding. */
   readonly parameterCount: number;
   /** What `create` was given, or the file of the model said; empty where neither did. */
   readonly metadata: Metadata;
@@ -203,6 +214,14 @@ export class Model extends HostDisposable {
   /**
    * A model of fresh parameters. Throws `ERR_ARGUMENT` or `ERR_SHAPE` for a description that does
    * not fit together.
+   *
+   * @example
+   *   const model = Model.create(engine, {
+   *     layers: [
+   *       { type: 'gru', inputSize: 3, hiddenSize: 32 },
+   *       { type: 'linear', outFeatures: 5 },
+   *     ],
+   *   });
    */
   static create(engine: Engine, description: ModelDescription, options: ModelOptions = {}): Model {
     const given = readOptions('options', options, ['init', 'seed', 'metadata']);
@@ -469,7 +488,14 @@ export class Model extends HostDisposable {
     return this.#workspace;
   }
 
-  /** The state of a sequence, or of `batch` of them, to be advanced step by step. */
+  /**
+   * The state of a sequence, or of `batch` of them, to be advanced step by step.
+   *
+   * @example
+   *   const stream = model.stream();
+   *   const out = new Float32Array(model.outputSize);
+   *   stream.step(frame, out); // [I] to [O]
+   */
   stream(options: StreamOptions = {}): Stream {
     return Stream.over(this, storeOf(this), options);
   }

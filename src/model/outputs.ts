@@ -21,6 +21,7 @@ export interface SoftmaxOptions {
   readonly out?: Float32Array;
 }
 
+/** How `sampleToken` draws. */
 export interface SampleOptions {
   /** Divides the logits; default 1. With 0 the likeliest class is taken. */
   readonly temperature?: number;
@@ -32,7 +33,9 @@ export interface SampleOptions {
 
 /** A class and its value. */
 export interface RankedClass {
+  /** The class: its place in the row. */
   readonly index: number;
+  /** What the row has there. */
   readonly value: number;
 }
 

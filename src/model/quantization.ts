@@ -1,5 +1,6 @@
 import type { Inputs, SequenceOptions } from '../base/tensor.ts';
 
+/** What takes 8 bits, and on what the loss is measured. */
 export interface QuantizeOptions {
   /**
    * Whether the weights that multiply the model's inputs take 8 bits too: `float32` for features of
@@ -12,6 +13,7 @@ export interface QuantizeOptions {
 
 /** Inputs and options as of `Model.forward`. */
 export interface QuantizeSample extends Omit<SequenceOptions, 'padding'> {
+  /** As `forward` takes it. */
   readonly x: Inputs;
 }
 

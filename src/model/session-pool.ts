@@ -10,6 +10,7 @@ import {
   checkTokens,
   readNamed,
   readOptions,
+  show,
   toFloats,
   toTokens,
 } from '../base/check.ts';
@@ -39,7 +40,11 @@ export interface SessionPoolOptions {
   readonly maxLatency?: number;
   /** What `open` does while all slots are taken: an error (the default), or wait for a `close`. */
   readonly overflow?: 'error' | 'wait';
+  /** Is told after each batch how many sessions had a step in it. */
+  readonly onBatch?: (steps: number) => void;
 }
+
+const KEYS = ['slots', 'maxLatency', 'overflow', 'onBatch'] as const;
 
 type Named = Readonly<Record<string, Float32Array>>;
 
@@ -126,6 +131,7 @@ function closed(): GatefoldError {
  *   session.close();
  */
 export class SessionPool extends HostDisposable {
+  /** Sessions that may be open at a time. */
   readonly slots: number;
   readonly #model: Model;
   readonly #store: Store;
@@ -133,6 +139,7 @@ export class SessionPool extends HostDisposable {
   readonly #workspace: Workspace;
   readonly #maxLatency: number;
   readonly #overflow: 'error' | 'wait';
+  readonly #onBatch: ((steps: number) => void) | undefined;
   /** States before the next step of every slot, and those after it. */
   readonly #before: readonly StatePlace[];
   readonly #after: readonly StatePlace[];
@@ -149,12 +156,18 @@ export class SessionPool extends HostDisposable {
 
   private constructor(model: Model, options: SessionPoolOptions) {
     super();
-    const given = readOptions('options', options, ['slots', 'maxLatency', 'overflow']);
+    const given = readOptions('options', options, KEYS);
+    const { onBatch } = given;
+    if (onBatch !== undefined && typeof onBatch !== 'function') {
+      const message = `"onBatch" expected a function, got ${show(onBatch)}`;
+      throw new GatefoldError('ERR_ARGUMENT', message);
+    }
     const store = storeOf(model);
     const { graph } = store;
     this.slots = checkInteger('slots', given.slots, 1, 2 ** 20);
     this.#maxLatency = checkNumber('maxLatency', given.maxLatency ?? 2, 0, 2 ** 31 - 1);
     this.#overflow = checkChoice('overflow', given.overflow ?? 'error', ['error', 'wait']);
+    this.#onBatch = onBatch;
     if (graph.noStream) throw new GatefoldError('ERR_UNSUPPORTED', graph.noStream);
     if (!graph.inputs.every((_, k) => graph.isStreamedInput(k))) {
       const message =
@@ -323,6 +336,7 @@ export class SessionPool extends HostDisposable {
       return;
     }
     this.#give(ready);
+    this.#onBatch?.(ready.length);
   }
 
   /** Brings the sessions of a batch to the first slots, and their inputs to the engine. */

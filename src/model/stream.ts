@@ -44,6 +44,7 @@ import { ownGiven, putRows } from '../graph/rows.ts';
 import { checkLengths } from '../ops/pass.ts';
 import type { Slot } from '../engine/plan.ts';
 
+/** How a stream begins, and how many sequences it has. */
 export interface StreamOptions {
   /** B: sequences that advance together; default 1. */
   readonly batch?: number;
@@ -56,6 +57,7 @@ export interface StreamOptions {
   readonly given?: Readonly<Record<string, Numbers>>;
   /** Steps of these sequences, and the valid ones of every row. */
   readonly steps?: Readonly<Record<string, number>>;
+  /** Valid steps of every row of these sequences; all of them where absent. */
   readonly lengths?: Readonly<Record<string, ArrayLike<number>>>;
   /**
    * What a frame with a number that is not finite does: it goes through and stays in the states

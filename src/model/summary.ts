@@ -28,6 +28,7 @@ const LONGEST_OPTION = 60;
 /** Most boxes of a picture. */
 const MAX_BOXES = 512;
 
+/** The form of a `summary`. */
 export interface SummaryOptions {
   /** Whether to draw the graph, as an SVG file, rather than to write a table; default false. */
   readonly svg?: boolean;

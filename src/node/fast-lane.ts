@@ -29,13 +29,16 @@ export function allowRelaxed(): void {
 
 /** What `enableFastLane` got. */
 export interface FastLane {
+  /** Whether this process has the fast lane. */
   readonly enabled: boolean;
   /**
    * Flags that V8 was given, for all modules that are compiled from here on; it does not tell what
    * it made of them.
    */
   readonly flags: readonly string[];
+  /** Version of Node. */
   readonly node: string;
+  /** Version of V8. */
   readonly v8: string;
   /** Why there is no fast lane, where there is none. */
   readonly reason?: string;
@@ -50,6 +53,10 @@ export interface FastLane {
  * Node 20 has no fast lane, but relaxed SIMD behind a flag, which this entry has given it: engines
  * of `simd: 'auto'` have that. Where the host has no such flags nothing is changed, and nothing is
  * thrown.
+ *
+ * @example
+ *   const { enabled } = enableFastLane();
+ *   const engine = await Engine.create({ wide: enabled });
  */
 export function enableFastLane(): FastLane {
   const { node = '', v8 = '' } = process.versions;

@@ -81,6 +81,10 @@ export interface CheckpointFile extends Checkpoint {
 /**
  * The file that a run of `trainer.fit` is kept in, and goes on from bit for bit. `loadModelFile`
  * reads it too: the best parameters where `keepBest` knows them, the last ones elsewhere.
+ *
+ * @example
+ *   const file = checkpointFile('run.safetensors', trainer);
+ *   await trainer.fit(data, { epochs: 10, checkpoint: file, resume: await file.load() });
  */
 export function checkpointFile(
   path: string,

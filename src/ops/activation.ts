@@ -22,7 +22,9 @@ import { inputWidth } from './options.ts';
  */
 export interface ActivationLayerSpec {
   readonly type: 'activation';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
+  /** The activation, by its name or with numbers of its own. */
   readonly activation: RowActivation;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;

@@ -25,12 +25,20 @@ export type ActivationName =
   | 'silu'
   | 'selu';
 
+/**
+ * An activation with numbers other than its usual ones (ONNX `alpha` and `beta`), e.g. the slope
+ * of `leakyRelu`.
+ */
 export interface ActivationSpec {
+  /** Its name. */
   readonly type: ActivationName;
+  /** ONNX' `alpha`: a slope, a bound or a factor; default that of ONNX. */
   readonly alpha?: number;
+  /** ONNX' `beta`: an offset or a factor, of those that have two numbers. */
   readonly beta?: number;
 }
 
+/** An activation by its name, or with numbers of its own. */
 export type Activation = ActivationName | ActivationSpec;
 
 /**
@@ -39,9 +47,13 @@ export type Activation = ActivationName | ActivationSpec;
  */
 export type Mathematics = 'abs' | 'neg' | 'sqrt' | 'log' | 'pow' | 'clip';
 
+/** A function with numbers of its own. */
 export interface MathematicsSpec {
+  /** Its name. */
   readonly type: 'pow' | 'clip';
+  /** The exponent of `pow` (default 2), the lower bound of `clip` (default -1). */
   readonly alpha?: number;
+  /** The upper bound of `clip` (default 1). */
   readonly beta?: number;
 }
 

@@ -13,6 +13,7 @@ import { inputWidths, widthsOf } from './shape.ts';
  */
 export interface AttentionSpec {
   readonly type: 'attention';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /**
    * Default `scaledDot`. Queries and keys have as many features D, or D / heads in each head:

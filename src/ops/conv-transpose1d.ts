@@ -25,6 +25,7 @@ import { resampledExtent } from './pass.ts';
  */
 export interface ConvTranspose1dSpec {
   readonly type: 'convTranspose1d';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** I; taken from the layer before when absent. */
   readonly inChannels?: number;

@@ -12,6 +12,7 @@ import type { Extent } from './pass.ts';
  */
 export interface DelaySpec {
   readonly type: 'delay';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** How many steps later. */
   readonly steps: number;

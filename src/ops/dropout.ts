@@ -8,6 +8,7 @@ import { inputWidth } from './options.ts';
 /** Dropout as a layer, `torch.nn.Dropout`: in training a mask for every step, else nothing. */
 export interface DropoutSpec {
   readonly type: 'dropout';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Probability of 0; the other features are divided by 1 - rate. Default 0.5. */
   readonly rate?: number;

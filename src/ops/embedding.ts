@@ -13,7 +13,9 @@ export interface EmbeddingSpec {
   readonly type: 'embedding';
   /** Prefix of the parameter names; the type by default. */
   readonly name?: string;
+  /** V: tokens are 0 to V - 1. */
   readonly numEmbeddings: number;
+  /** Features of a token. */
   readonly embeddingDim: number;
   /** Whether steps of token 0 are masked, Keras' `mask_zero`: see `MaskingSpec`. Default false. */
   readonly maskZero?: boolean;

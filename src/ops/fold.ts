@@ -21,6 +21,7 @@ import { POOLING } from './pool.ts';
  */
 export interface UnfoldSpec {
   readonly type: 'unfold';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Steps within a step. */
   readonly steps: number;
@@ -35,6 +36,7 @@ export interface UnfoldSpec {
  */
 export interface FlattenSpec {
   readonly type: 'flatten';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;
@@ -48,6 +50,7 @@ export interface FlattenSpec {
  */
 export interface ReshapeSpec {
   readonly type: 'reshape';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Steps of the outputs. */
   readonly steps: number;
@@ -60,7 +63,9 @@ export interface ReshapeSpec {
 /** One row a sequence as each of `steps` steps: Keras' `RepeatVector`. */
 export interface RepeatSpec {
   readonly type: 'repeat';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
+  /** T of what comes out. */
   readonly steps: number;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;

@@ -229,6 +229,7 @@ type AnyComplete =
 
 /** One of several inputs of a model. */
 export interface InputSpec {
+  /** What layers and calls name it by. */
   readonly name: string;
   /** Features of a row; taken from the layers that read it when absent. */
   readonly size?: number;
@@ -245,6 +246,7 @@ export interface InputSpec {
 
 /** What a model is, as plain JSON. */
 export interface ModelDescription {
+  /** The layers, each after those that it reads. */
   readonly layers: readonly LayerSpec[];
   /** Names of its inputs, or what is special of each; default one, `input`. */
   readonly inputs?: readonly (string | InputSpec)[];

@@ -29,6 +29,7 @@ const CODES: Readonly<Record<JoinType, number>> = {
  */
 export interface JoinSpec {
   readonly type: JoinType;
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Features of each layer that it reads; taken from these when absent. */
   readonly inputSizes?: readonly number[];

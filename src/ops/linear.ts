@@ -26,10 +26,13 @@ import { MAX_WIDTH, flag, inputWidth } from './options.ts';
 /** Affine map at every step, `torch.nn.Linear`. */
 export interface LinearSpec {
   readonly type: 'linear';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inFeatures?: number;
+  /** O */
   readonly outFeatures: number;
+  /** Whether a number is added to each output; default true. */
   readonly bias?: boolean;
   /** What the outputs go through: see `ActivationLayerSpec`. Default none. */
   readonly activation?: RowActivation;
@@ -42,6 +45,7 @@ export interface TiedLinearSpec extends Omit<LinearSpec, 'outFeatures'> {
    * outputs.
    */
   readonly tied: string;
+  /** The `numEmbeddings` of that embedding; taken from it when absent. */
   readonly outFeatures?: number;
 }
 

@@ -11,6 +11,7 @@ import { inputWidth } from './options.ts';
  */
 export interface MaskingSpec {
   readonly type: 'masking';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Default 0. */
   readonly value?: number;

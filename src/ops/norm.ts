@@ -25,6 +25,7 @@ import type { OptionSpec, OptionTable } from './options.ts';
  */
 export interface LayerNormSpec {
   readonly type: 'layerNorm';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;
@@ -42,6 +43,7 @@ export interface LayerNormSpec {
  */
 export interface RmsNormSpec {
   readonly type: 'rmsNorm';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;
@@ -59,6 +61,7 @@ export interface RmsNormSpec {
  */
 export interface BatchNormSpec {
   readonly type: 'batchNorm';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;

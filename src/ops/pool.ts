@@ -14,6 +14,7 @@ import { pooledExtent } from './pass.ts';
  */
 export interface PoolSpec {
   readonly type: 'pool';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /**
    * `last`: the final output of the layer before, for one that reads backwards that of its first

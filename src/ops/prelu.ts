@@ -10,6 +10,7 @@ import { flag, inputWidth } from './options.ts';
  */
 export interface PreluSpec {
   readonly type: 'prelu';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;

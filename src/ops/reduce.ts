@@ -18,6 +18,7 @@ const CODES: Readonly<Record<ReduceType, number>> = {
  */
 export interface ReduceSpec {
   readonly type: ReduceType;
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;

@@ -11,6 +11,7 @@ import type { OptionSpec } from './options.ts';
  */
 export interface ScaleSpec {
   readonly type: 'scale';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;

@@ -9,6 +9,7 @@ import type { OptionSpec } from './options.ts';
 /** The features of several layers side by side at every step. */
 export interface ConcatSpec {
   readonly type: 'concat';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Features of each layer that it reads; taken from these when absent. */
   readonly inputSizes?: readonly number[];
@@ -17,8 +18,11 @@ export interface ConcatSpec {
 /** Features `from` to `to`, without `to` itself. */
 export interface SliceSpec {
   readonly type: 'slice';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
+  /** The first feature, from 0. */
   readonly from: number;
+  /** The feature after the last one. */
   readonly to: number;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;
@@ -27,6 +31,7 @@ export interface SliceSpec {
 /** The valid steps of every row in the opposite order. */
 export interface ReverseSpec {
   readonly type: 'reverse';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;
@@ -38,6 +43,7 @@ export interface ReverseSpec {
  */
 export interface SplitSpec {
   readonly type: 'split';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Features of every piece. */
   readonly sizes: readonly number[];

@@ -13,6 +13,7 @@ import { resampledExtent } from './pass.ts';
 /** The largest of `poolSize` steps, element by element. Steps of the padding are none. */
 export interface MaxPool1dSpec {
   readonly type: 'maxPool1d';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Steps of a window. */
   readonly poolSize: number;
@@ -37,7 +38,9 @@ export interface AveragePool1dSpec extends Omit<MaxPool1dSpec, 'type'> {
 /** Every step `size` times. */
 export interface Upsample1dSpec {
   readonly type: 'upsample1d';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
+  /** How many times each step comes out. */
   readonly size: number;
   /** Taken from the layer before when absent. */
   readonly inputSize?: number;

@@ -14,9 +14,11 @@ import { TeamEngine } from './engine.ts';
  * once.
  */
 export interface SharedModel {
+  /** Bytes of the kernels that the workers compile. */
   readonly kernels: Uint8Array<ArrayBuffer>;
   /** @internal */
   readonly imports: KernelImports;
+  /** That of the model. */
   readonly description: Model['description'];
   /** @internal Where its parameters are. */
   readonly parameters: Block;

@@ -18,10 +18,15 @@ import type { Place, Task } from './control.ts';
 
 /** A Web Worker, or a `Worker` of `node:worker_threads`. */
 export interface ThreadWorker {
+  /** As of a `Worker`. */
   postMessage(message: unknown): void;
+  /** As of a `Worker`. */
   terminate(): unknown;
+  /** As of a worker of `node:worker_threads`. */
   unref?(): void;
+  /** As of a worker of `node:worker_threads`. */
   on?(event: string, listener: (value: unknown) => void): void;
+  /** As of a `Worker` of a page. */
   addEventListener?(event: string, listener: (event: unknown) => void): void;
 }
 

@@ -24,8 +24,11 @@ export interface Learner {
 
 /** What one update learns from, as `Trainer.trainOn` takes it. */
 export interface TrainingWindow {
+  /** [T, B, I], or tokens [T, B]; of several inputs by name. */
   readonly inputs: Inputs;
+  /** What the loss compares with, see `Trainer.trainOn`; of several outputs by name. */
   readonly targets: TargetArrays;
+  /** T */
   readonly steps: Exclude<WindowOptions['steps'], undefined>;
   /** Valid steps of every row; all of them where absent. */
   readonly lengths?: Lengths;
@@ -57,7 +60,8 @@ export interface TrainingData {
   window(index: number, epoch?: number): TrainingWindow;
 }
 
-export interface FitOptions {
+/** How `Trainer.fit` goes over the data. */
+export interface FitOptions<Asked extends readonly Metric[] = readonly Metric[]> {
   /** Passes over the data. */
   readonly epochs: number;
   /** Updates of these passes that are done already, when a run is resumed by hand; default 0. */
@@ -70,7 +74,7 @@ export interface FitOptions {
   /** Data whose mean loss is taken after every epoch. */
   readonly validation?: TrainingData;
   /** What to report of it beside the loss. */
-  readonly metrics?: readonly Metric[];
+  readonly metrics?: Asked;
   /**
    * The learning rate of an update, counted from 0, or one that falls by the validation loss;
    * default: that of the trainer stays.
@@ -105,19 +109,25 @@ export interface Checkpoint {
    * without an error.
    */
   readonly every?: number;
+  /** Keeps the snapshot; the run waits for its promise. */
   save(snapshot: Snapshot): void | Promise<void>;
 }
 
 /** What one update was. */
-export interface FitProgress extends StepReport {
+export interface FitProgress<
+  Asked extends readonly Metric[] = readonly Metric[],
+> extends StepReport {
   /** From 1. */
   readonly epoch: number;
+  /** Epochs of the run. */
   readonly epochs: number;
   /** Updates done, of `updates` in all epochs. */
   readonly update: number;
+  /** Updates of all epochs. */
   readonly updates: number;
   /** Targets of this update. */
   readonly targetCount: number;
+  /** The rate that this update had. */
   readonly learningRate: number;
   /**
    * Mean loss over the validation data, after the last window of an epoch; the others below come
@@ -125,7 +135,7 @@ export interface FitProgress extends StepReport {
    */
   readonly validationLoss?: number;
   /** The same, and the metrics that were asked for. */
-  readonly metrics?: Measures;
+  readonly metrics?: Measures<Asked>;
   /** The update with the lowest finite validation loss; 0 before there is one. */
   readonly best?: number;
   /** What the validation has changed. */
@@ -136,5 +146,7 @@ export interface FitProgress extends StepReport {
  * A run: awaited, it goes to its end and gives the last report, if there was an update; iterated,
  * it tells of every update.
  */
-export interface FitRun
-  extends AsyncGenerator<FitProgress, void, undefined>, PromiseLike<FitProgress | undefined> {}
+export interface FitRun<Asked extends readonly Metric[] = readonly Metric[]>
+  extends
+    AsyncGenerator<FitProgress<Asked>, void, undefined>,
+    PromiseLike<FitProgress<Asked> | undefined> {}

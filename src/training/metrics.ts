@@ -7,8 +7,16 @@ import { GatefoldError } from '../base/errors.ts';
  */
 export type Metric = 'accuracy' | 'perplexity' | 'bitsPerCharacter' | 'mae';
 
-/** The mean loss of some data, and the metrics that were asked for. */
-export type Measures = { readonly loss: number } & { readonly [name in Metric]?: number };
+/**
+ * The mean loss of some data, and the metrics that were asked for: by the list of their names, or
+ * each perhaps where only its kind is known.
+ */
+export type Measures<Asked extends readonly Metric[] = readonly Metric[]> = {
+  /** Mean loss over all targets. */
+  readonly loss: number;
+} & (number extends Asked['length']
+  ? { readonly [name in Asked[number]]?: number }
+  : { readonly [name in Asked[number]]: number });
 
 /** Sums over evaluated targets. */
 export interface Tally {

@@ -9,6 +9,7 @@ import type { OptimizerOptions } from './optim/optimizer.ts';
 import { MAX_SEED } from '../base/random.ts';
 import type { Lengths, ModelState, SequenceOptions, StateDict } from '../base/tensor.ts';
 
+/** What a trainer is created with. */
 export interface TrainerOptions {
   /** B */
   readonly batch: number;
@@ -55,18 +56,34 @@ export interface TrainerOptions {
   readonly seed?: number;
 }
 
+/** What bounds gradients before an update: one of four, see `TrainerOptions.gradClip`. */
 export type GradClip =
-  | { readonly norm: number }
-  | { readonly tensorNorm: number }
-  | { readonly value: number }
-  | { readonly step: number };
+  | {
+      /** Bound of the norm of all gradients as one vector. */
+      readonly norm: number;
+    }
+  | {
+      /** Bound of the norm of each parameter's gradient. */
+      readonly tensorNorm: number;
+    }
+  | {
+      /** Bound of each number's size. */
+      readonly value: number;
+    }
+  | {
+      /** Bound of each number on its way back from step to step. */
+      readonly step: number;
+    };
 
+/** What one update did. */
 export interface UpdateReport {
   /** Norm of all gradients as one vector, before clipping. */
   readonly gradNorm: number;
+  /** Whether all gradients were finite; if not, nothing was changed. */
   readonly finite: boolean;
 }
 
+/** What one update did, and the loss that it started from. */
 export interface StepReport extends UpdateReport {
   /** Mean over the targets. */
   readonly loss: number;
@@ -84,13 +101,17 @@ export const BEST = 'best.';
 
 /** What a trainer is, to go on with it elsewhere: see `Trainer.snapshot`. */
 export interface Snapshot {
+  /** Parameters, moments and states by name. */
   readonly tensors: StateDict;
+  /** Counters and settings as texts. */
   readonly metadata: Record<string, string>;
 }
 
+/** The sequences of one `forward` of a trainer. */
 export interface TrainingSequenceOptions {
   /** T; default the steps of the trainer. */
   readonly steps?: SequenceOptions['steps'];
+  /** Whether `x` and the outputs are [B, T, ...] rather than [T, B, ...]; default false. */
   readonly batchFirst?: boolean;
   /** Initial states; zero where absent. */
   readonly state?: ModelState;
@@ -132,6 +153,7 @@ export interface InputGradients {
   readonly flow?: GradientFlow;
 }
 
+/** The window of one update. */
 export interface WindowOptions {
   /** T; default the steps of the trainer, with `bptt` its `every`. */
   readonly steps?: SequenceOptions['steps'];

@@ -104,7 +104,9 @@ function changedSince(): GatefoldError {
 
 /** Loss, optimizer, clipping and window of backpropagation through time over a model. */
 export class Trainer extends HostDisposable {
+  /** The model that it trains. */
   readonly model: Model;
+  /** A frozen copy of the options that it was created with. */
   readonly options: TrainerOptions;
   /** Bytes of the engine's memory that it takes. */
   readonly bytes: number;
@@ -192,6 +194,15 @@ export class Trainer extends HostDisposable {
   /**
    * Takes all memory that training will need. Throws `ERR_MEMORY`, with the bytes, where the engine
    * may not have it.
+   *
+   * @example
+   *   const trainer = Trainer.create(model, {
+   *     batch: 16,
+   *     steps: 50,
+   *     loss: 'cross-entropy',
+   *     optimizer: { type: 'adamw', learningRate: 0.003 },
+   *     gradClip: { norm: 1 },
+   *   });
    */
   static create(model: Model, options: TrainerOptions): Trainer {
     return new Trainer(model, checkTrainerOptions(options));
@@ -207,6 +218,7 @@ export class Trainer extends HostDisposable {
     return this.#skipped;
   }
 
+  /** The rate of the next update; `fit` with a schedule sets it. */
   get learningRate(): number {
     return this.#updater.rate;
   }
@@ -404,6 +416,7 @@ export class Trainer extends HostDisposable {
     throw goneForward();
   }
 
+  /** Forgets what `backward` has left. */
   zeroGradients(): void {
     this.#checkAlive();
     this.#kernels.zero(this.#updater.gradients);
@@ -609,8 +622,16 @@ export class Trainer extends HostDisposable {
    * the run goes to its end and gives the last report; iterated, it tells of every update. The
    * event loop gets a turn in between, and the caller may stop at any update: by `break`, or by the
    * signal. While it runs, `trainOn`, `restore`, `loadStateDict` and another `fit` are `ERR_STATE`.
+   *
+   * @example
+   *   const report = await trainer.fit(data, { epochs: 10, validation, metrics: ['accuracy'] });
+   *   console.log(report?.metrics?.accuracy);
+   *   for await (const { loss } of trainer.fit(data, { epochs: 1 })) console.log(loss);
    */
-  fit(data: TrainingData, options: FitOptions): FitRun {
+  fit<const Asked extends readonly Metric[] = readonly []>(
+    data: TrainingData,
+    options: FitOptions<Asked>,
+  ): FitRun<Asked> {
     this.#checkAlive();
     this.#store.checkFree();
     const measuring = (own: TrainingData, metrics: readonly Metric[]): Generator<void, Measures> =>
@@ -618,18 +639,28 @@ export class Trainer extends HostDisposable {
     const checkMetrics = (metrics: readonly Metric[]): void => {
       if (metrics.length) this.#requireLoss().measuring(metrics);
     };
-    return fit({ trainer: this, data, measuring, checkMetrics, guard: this.#store }, options);
+    const subject = { trainer: this, data, measuring, checkMetrics, guard: this.#store };
+    return fit(subject, options) as FitRun as FitRun<Asked>;
   }
 
   /**
    * Mean loss and metrics over all targets of some data, from zero states; training is not touched.
+   *
+   * @example
+   *   const { loss, accuracy } = trainer.evaluate(data, ['accuracy']);
    */
-  evaluate(data: TrainingData, metrics: readonly Metric[] = []): Measures {
+  evaluate<const Asked extends readonly Metric[] = readonly []>(
+    data: TrainingData,
+    metrics?: Asked,
+  ): Measures<Asked> {
     checkData('data', data, this.options);
-    const windows = this.#measuring(data, Array.from(checkList('metrics', metrics)));
+    const windows = this.#measuring(
+      data,
+      Array.from(checkList('metrics', metrics === undefined ? [] : metrics)),
+    );
     for (;;) {
       const { done, value } = windows.next();
-      if (done) return value;
+      if (done) return value as Measures<Asked>;
     }
   }
 

@@ -231,6 +231,7 @@ const CALLS: Record<string, Call> = {
     ],
     (...args) => new main.ReduceOnPlateau(...args),
   ),
+  defineLayers: call([[]], main.defineLayers),
   summary: call([model, { svg: true }], main.summary),
   softmax: call([floats(3), { temperature: 1, out: floats(3) }], main.softmax),
   argmax: call([floats(3)], main.argmax),

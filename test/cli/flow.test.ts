@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSafetensors } from '../../src/formats/safetensors.ts';
+import { halfLifeOf } from '../../src/cli/flow-charts.ts';
 import { openModel } from '../../src/cli/run.ts';
-import { gradientFlow } from '../../src/hosts/default.ts';
-import type { Model, Vocabulary } from '../../src/hosts/default.ts';
+import { Model, gradientFlow } from '../../src/hosts/default.ts';
+import type { Vocabulary } from '../../src/hosts/default.ts';
 import { TINY, runCommand } from '../support/command.ts';
 import { createEngine } from '../support/engines.ts';
 import { parseXml, type XmlElement } from '../support/xml.ts';
@@ -124,16 +125,33 @@ describe('gatefold flow', () => {
       element.attributes.has('shape-rendering') ? [k] : [],
     );
     expect(groups).toHaveLength(2 * gates.length);
-    const colours = elements.slice(groups.at(-1)).flatMap(({ name, attributes }) => {
-      return name === 'rect' ? [attributes.get('fill')] : [];
-    });
+    /** The colours that the scale beside a band names. */
+    const scaleOf = (band: number): string[] =>
+      elements.slice(groups[band], groups[band + 1]).flatMap(({ name, attributes }) => {
+        return name === 'rect' ? [attributes.get('fill')!] : [];
+      });
+    const said = ['1: writes all', '1: keeps all', 'what is written', '1: shows all'];
+    const texts = elements.map(({ text: own }) => own);
+    for (const means of said) expect(texts.filter((own) => own === means)).toHaveLength(2);
     for (const layer of [0, 1]) {
+      // The units that keep most are on top.
+      const kept = Array.from({ length: units }, (_, unit) => {
+        const own = Array.from(
+          { length: STEPS },
+          (__, t) => gates[1]![1][(layer * STEPS + t) * units + unit]!,
+        );
+        return { unit, sum: own.reduce((sum, value) => sum + value, 0) };
+      });
+      const order = kept.sort((a, b) => b.sum - a.sum).map(({ unit }) => unit);
       gates.forEach(([name, values], gate) => {
         const isSigned = name === 'cell';
+        const colours = scaleOf(4 * layer + gate);
+        expect(new Set(colours).size).toBe(11);
+        expect(isSigned).toBe(colours[5] === '#f7f7f7');
         const drawn = new Map<string, number>();
         for (let k = groups[4 * layer + gate]! + 1; elements[k]!.attributes.has('stroke'); k++) {
           const { attributes } = elements[k]!;
-          const level = colours.indexOf(attributes.get('stroke'));
+          const level = colours.indexOf(attributes.get('stroke')!);
           for (const [, from, row, width] of attributes.get('d')!.matchAll(/M(\d+) (\d+)h(\d+)/g)) {
             for (let t = Number(from); t < Number(from) + Number(width); t++) {
               expect(drawn.has(`${row} ${t}`)).toBe(false);
@@ -147,7 +165,9 @@ describe('gatefold flow', () => {
           for (let unit = 0; unit < units; unit++) {
             const value = values[(layer * STEPS + t) * units + unit]!;
             const share = isSigned ? (value + 1) / 2 : value;
-            expect(drawn.get(`${unit} ${t}`)).toBe(Math.round(share * (colours.length - 1)));
+            expect(drawn.get(`${order.indexOf(unit)} ${t}`)).toBe(
+              Math.round(share * (colours.length - 1)),
+            );
             sum += Math.abs(value);
           }
         }
@@ -168,6 +188,47 @@ describe('gatefold flow', () => {
     writeFileSync(join(folder, 'tail.txt'), text.slice(1000));
     expect(gatefold('flow', 'lstm', 'head.txt', 'tail.txt')).toBe(stdout);
     expect(readFileSync(join(folder, 'flow.svg'), 'utf8')).toBe(drawn);
+  });
+
+  it('puts models on one axis, trained and not, above their gates', () => {
+    gatefold('train', 'text.txt', ...TINY, '--cell', 'rnn', '--epochs', '1', '--out', 'elman');
+    const options = ['--steps', String(STEPS), '--untrained', '--out', 'c.svg'];
+    const stdout = gatefold('flow', 'lstm', 'elman', 'text.txt', ...options);
+    // Two layers of h and c, and one of h.
+    const curves = curvesOf(picture('c.svg'));
+    expect(curves).toHaveLength(2 * 4 + 2);
+    expect(stdout).toMatch(/^lstm 1, rnn, \|dL\/dh\|$/m);
+    for (const name of ['lstm, untrained', 'lstm', 'elman, untrained', 'elman']) {
+      expect(stdout).toMatch(new RegExp(`^ +(?:──|[ox+]) ${name}: half-life [\\d.]+ char`, 'm'));
+    }
+    expect(stdout.match(/an Elman net, which has no gates to show/g)).toHaveLength(2);
+    // What is untrained is the model that a training of no updates would leave.
+    const fresh = Model.create(engine, model.description, { seed: 1 });
+    const tokens = vocabulary.encode(text.slice(0, STEPS));
+    const { input } = fresh.gates(tokens, { steps: STEPS })['lstm']!;
+    writeFileSync(join(folder, 'one.txt'), text.slice(0, STEPS + 1));
+    const alone = gatefold('flow', 'lstm', 'one.txt', ...options);
+    const half = input!.subarray(0, input!.length / 2);
+    const mean = half.reduce((sum, value) => sum + value, 0) / half.length;
+    expect(/ input \S+ ([\d.]+)$/m.exec(alone)![1]).toBe(mean.toFixed(2));
+    // Time goes to the right, to the loss, and every step is above its column of the gates.
+    const elements = picture('c.svg');
+    const curve = elements.find((e) => e.attributes.get('stroke-linejoin') === 'round')!;
+    const map = elements.find((e) => e.attributes.has('shape-rendering'))!;
+    const [, left, width] = /translate\((\d+) .*scale\(([\d.]+) /.exec(
+      map.attributes.get('transform')!,
+    )!;
+    pointsOf(curve).forEach(([x], lag) => {
+      const middle = Number(left) + (STEPS - 1 - lag + 0.5) * Number(width);
+      expect(Math.abs(x! - middle)).toBeLessThan(0.1);
+    });
+  });
+
+  it('says the half-life of a gradient', () => {
+    const norms = Array.from({ length: 50 }, (_, lag) => 3 * 2 ** (-lag / 7));
+    expect(halfLifeOf(norms)).toBeCloseTo(7, 9);
+    expect(halfLifeOf([...norms, 0, 0])).toBeCloseTo(7, 9);
+    expect(halfLifeOf([...norms].reverse())).toBeUndefined();
   });
 
   it.each(['rnn', 'gru', 'peephole-cell'])('looks at the cell %s', (cell) => {

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cursor } from '../../src/cli/score/cursor.ts';
 import { readNpy, writeNpy, writeNpz } from '../../src/formats/npz.ts';
@@ -214,6 +215,33 @@ describe('gatefold score', () => {
     const heard = linesOf(readFileSync(path('sounds.ndjson'), 'utf8'));
     expect(heard.map(({ id }) => id)).toEqual(['sounds/4.wav', 'sounds/7.wav']);
     expect(floats(heard[1]!.y)).toEqual(alone('pooled', sequences[7]!));
+  });
+
+  it('reads the lists of Parquet files, as pyarrow writes them', () => {
+    const golden = (name: string): string =>
+      fileURLToPath(new URL(`../golden/${name}`, import.meta.url));
+    const list = (k: number): Float32Array =>
+      Float32Array.from({ length: 2 * (1 + ((7 * k) % 20)) }, (_, i) => {
+        return ((37 * k + 11 * i) % 64) / 16 - 2;
+      });
+    const expected = Array.from({ length: 30 }, (_, k) => alone('pooled', list(k)));
+    const nested = ['pooled.safetensors', golden('parquet.parquet'), '--id', 'key'];
+    scored(...nested, '--out', 'nested.ndjson', '--chunk', '300');
+    const lines = linesOf(readFileSync(path('nested.ndjson'), 'utf8'));
+    expect(lines.map(({ id }) => id)).toEqual(expected.map((_, k) => `r${k}`));
+    expect(lines.map(({ y }) => floats(y))).toEqual(expected);
+    scored(...nested, '--out', 'part.ndjson', '--shard', '1/3');
+    expect(linesOf(readFileSync(path('part.ndjson'), 'utf8'))).toEqual(lines.slice(10, 20));
+    const flat = [golden('parquet-flat.parquet'), '--columns', 'numbers', '--out', 'flat.ndjson'];
+    const { status, stderr } = score('pooled.safetensors', ...flat, '--skip-bad');
+    expect(stderr).toMatch(/parquet-flat\.parquet, row 4: it has no list "numbers"; skipped\n$/);
+    expect(status).toBe(0);
+    const others = linesOf(readFileSync(path('flat.ndjson'), 'utf8'));
+    expect(others.map(({ id }) => id)).toEqual([...expected.keys()].filter((k) => k !== 3));
+    expect(others.map(({ y }) => floats(y))).toEqual(expected.filter((_, k) => k !== 3));
+    writeFileSync(path('cut.parquet'), readFileSync(golden('parquet.parquet')).subarray(0, 3000));
+    const cut = score('pooled.safetensors', 'cut.parquet', '--out', 'cut.ndjson');
+    expect([cut.status, cut.stderr]).toEqual([2, expect.stringMatching(/cut\.parquet: /)]);
   });
 
   it('names bad records, and skips them or ends', () => {

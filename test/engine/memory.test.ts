@@ -127,8 +127,8 @@ describe.each(variants)('memory, %s SIMD', (variant) => {
     model.dispose();
   });
 
-  it('2,000 cycles of create and dispose stay flat', { timeout: 120_000 }, () => {
-    const growth = churn(engine, 2000);
+  it('1,000 cycles of create and dispose stay flat', { timeout: 120_000 }, () => {
+    const growth = churn(engine, 1000);
     expect(growth.engine).toBe(0);
     // The smallest object that could leak takes 12 bytes; what the compiler keeps of its own stays
     // below this.

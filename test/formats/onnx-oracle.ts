@@ -10,6 +10,7 @@ import type { ImportedModel } from '../../src/formats/shared/imported.ts';
 import type { Engine } from '../../src/hosts/default.ts';
 import { createRandom, type Random } from '../support/random.ts';
 import { encodeOnnx } from '../peers/onnx-writer.ts';
+import type { OnnxGraph } from '../peers/onnx-writer.ts';
 import '../peers/onnxruntime.ts';
 import { turn } from './onnx-cases.ts';
 import type { OnnxCase } from './onnx-cases.ts';
@@ -44,7 +45,7 @@ export function readAsProgram(bytes: Uint8Array): ImportedModel {
   const opset = model.opsets.find(({ domain = '' }) => domain === '')!.version!;
   const none = new Map<string, never>();
   const allowance = new Allowance(bytes.length);
-  const given = { dims: none, set: none, carry: none, data: none, allowance, opset };
+  const given = { dims: none, set: none, carry: none, data: none, whole: none, allowance, opset };
   return readProgram(model, { ...given, bytes: bytes.length }, counter(bytes.length), 'a test');
 }
 
@@ -71,6 +72,30 @@ export async function difference(
 
 const TOLERANCE = 1e-5;
 
+/** Of each operator in the graphs so far: how many, the versions, and the worst of their graphs. */
+const seen = new Map<string, { count: number; opsets: Set<number>; worst: number }>();
+
+function note({ nodes, opset = 14 }: Omit<OnnxGraph, 'initializers'>, error: number): void {
+  for (const { opType, attributes } of nodes) {
+    const known = seen.get(opType) ?? { count: 0, opsets: new Set(), worst: 0 };
+    const worst = Math.max(known.worst, error);
+    seen.set(opType, { count: known.count + 1, opsets: known.opsets.add(opset), worst });
+    const body = attributes?.['body'] as { graph: OnnxGraph } | undefined;
+    if (body) note({ ...body.graph, opset }, error);
+  }
+}
+
+/** A line for each operator in the graphs that were compared. */
+export function seenOperators(): string {
+  const lines = [...seen]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([type, one]) => {
+      const opsets = [...one.opsets].sort((a, b) => a - b);
+      return `${type}: ${one.count} nodes, opsets ${opsets.join(' ')}, worst ${one.worst.toExponential(1)}`;
+    });
+  return lines.join('\n');
+}
+
 /** What failed of the first `count` cases: a case that is refused has failed. */
 export async function campaign(
   engine: Engine,
@@ -83,7 +108,9 @@ export async function campaign(
   let worst = 0;
   for (let seed = 1; seed <= count; seed++) {
     try {
-      const error = await measure(engine, draw(createRandom(seed)));
+      const given = draw(createRandom(seed));
+      const error = await measure(engine, given);
+      note(given.graph, error);
       if (!(error < TOLERANCE)) failures.push(`seed ${seed}: ${error}`);
       worst = Math.max(worst, error);
     } catch (error) {

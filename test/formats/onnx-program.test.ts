@@ -91,25 +91,25 @@ describe('nets of PyTorch as programs', () => {
   });
 
   it('runs rows of a batch beside one another', () => {
-    const model = loadOnnx(engine, bytesOf('voice'), NETS['voice']);
-    const { x, y } = framesOf('voice', model);
-    const steps = y.length;
+    const model = loadOnnx(engine, bytesOf('packed'), NETS['packed']);
+    const { x, y } = framesOf('packed', model);
+    const steps = y.length / model.outputSize;
     const both = Float32Array.from([...x, ...x.map((n) => n / 2)]);
     const { output, state } = model.forward(both, { steps, batch: 2, batchFirst: true });
-    expect(output.subarray(0, steps)).toEqual(model.forward(x, { steps }).output);
+    expect(output.subarray(0, y.length)).toEqual(model.forward(x, { steps }).output);
     const half = model.forward(
       x.map((n) => n / 2),
       { steps },
     );
-    expect(output.subarray(steps)).toEqual(half.output);
-    expect(state['output']!.h.subarray(32)).toEqual(half.state['output']!.h);
+    expect(output.subarray(y.length)).toEqual(half.output);
+    expect(state['mask']!.h.subarray(48)).toEqual(half.state['mask']!.h);
   });
 
   it('has no training', () => {
-    const model = loadOnnx(engine, bytesOf('voice'), NETS['voice']);
+    const model = loadOnnx(engine, bytesOf('packed'), NETS['packed']);
     const options = { loss: 'mse', batch: 1, steps: 2 } as const;
     expect(() => Trainer.create(model, options)).toThrow(
-      '"output" is a program of fixed shapes, which cannot be trained',
+      '"mask" is a program of fixed shapes, which cannot be trained',
     );
     model.dispose();
   });

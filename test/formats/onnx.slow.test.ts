@@ -1,11 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../support/engines.ts';
 import { chainCase, recurrentCase } from './onnx-cases.ts';
-import { campaign, programDifference } from './onnx-oracle.ts';
+import { loopCase } from './onnx-loops.ts';
+import { campaign, programDifference, seenOperators } from './onnx-oracle.ts';
 import { programCase } from './onnx-program-cases.ts';
 
 describe('generated graphs against onnxruntime-web', () => {
   const engine = createEngine('relaxed');
+  afterAll(() => console.info(seenOperators()));
 
   it('recurrent nodes over all attributes', async () => {
     expect(await campaign(engine, 'recurrent nodes', recurrentCase, 1500)).toEqual([]);
@@ -18,5 +20,9 @@ describe('generated graphs against onnxruntime-web', () => {
   it('programs of tensors of any rank', async () => {
     const failures = await campaign(engine, 'programs', programCase, 600, programDifference);
     expect(failures).toEqual([]);
+  });
+
+  it('loops and scans over cells', async () => {
+    expect(await campaign(engine, 'loops', loopCase, 500)).toEqual([]);
   });
 });

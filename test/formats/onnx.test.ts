@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
+import { createRandom } from '../support/random.ts';
 import { createEngine } from '../support/engines.ts';
 import { chainCase, recurrentCase } from './onnx-cases.ts';
-import { campaign } from './onnx-oracle.ts';
+import { loopCase } from './onnx-loops.ts';
+import { campaign, difference } from './onnx-oracle.ts';
 
 import { GatefoldError } from '../../src/hosts/default.ts';
 import { readOnnx } from '../../src/formats/onnx.ts';
-import { encodeOnnx, type OnnxGraph, type OnnxNode } from '../peers/onnx-writer.ts';
+import {
+  encodeOnnx,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+} from '../peers/onnx-writer.ts';
 
 describe('generated graphs against onnxruntime-web', () => {
   const engine = createEngine('relaxed');
@@ -16,6 +23,10 @@ describe('generated graphs against onnxruntime-web', () => {
 
   it('chains of operators', async () => {
     expect(await campaign(engine, 'chains of operators', chainCase, 20)).toEqual([]);
+  });
+
+  it('loops and scans over cells', async () => {
+    expect(await campaign(engine, 'loops', loopCase, 20)).toEqual([]);
   });
 });
 
@@ -31,6 +42,39 @@ function graphOf(nodes: OnnxNode[], more: Partial<OnnxGraph> = {}): Uint8Array {
   });
 }
 
+describe('constants beside what is computed', () => {
+  const engine = createEngine('relaxed');
+  it.each([
+    ['before and behind features', ['before', 'x', 'behind']],
+    ['between', ['x', 'before', 'x', 'behind']],
+  ])('%s', async (_, inputs) => {
+    const rows = (name: string, ...own: number[]): OnnxTensor => ({
+      name,
+      dims: [2, 3, own.length],
+      data: Float32Array.from({ length: 6 * own.length }, (__, k) => own[k % own.length]!),
+    });
+    const graph: OnnxGraph = {
+      inputs: [{ name: 'x', dims: [2, 3, 4] }],
+      outputs: ['y'],
+      initializers: [rows('before', 0.5, -2), rows('behind', 3)],
+      nodes: [
+        { opType: 'Tanh', inputs: ['x'], outputs: ['t'] },
+        {
+          opType: 'Concat',
+          inputs: inputs.map((name) => (name === 'x' ? 't' : name)),
+          outputs: ['c'],
+          attributes: { axis: 2 },
+        },
+        { opType: 'Sigmoid', inputs: ['c'], outputs: ['y'] },
+      ],
+      opset: 13,
+    };
+    const data = Float32Array.from(createRandom(2).vector(24, 1));
+    const given = { graph, inputs: [{ name: 'x', shape: [2, 3, 4], data }] };
+    expect(await difference(engine, given)).toBeLessThan(1e-6);
+  });
+});
+
 describe('graphs', () => {
   it('names all that is not supported, with its node', () => {
     const bytes = graphOf([
@@ -42,6 +86,63 @@ describe('graphs', () => {
     const message = messageOf(() => readOnnx(bytes));
     expect(message).toMatch(/Loop "a".*give the Keras file.*; Det "b"/);
     expect(message).not.toContain('unused');
+  });
+
+  it('refuses loops that are no layer of steps, with advice', () => {
+    const given = (change: (graph: OnnxGraph) => OnnxGraph): string => {
+      // The first drawn case that is one `Loop` whose steps are all outputs.
+      for (let seed = 1; ; seed++) {
+        const { graph } = loopCase(createRandom(seed));
+        const loops = graph.nodes.filter(({ opType }) => opType === 'Loop');
+        const isPlain = loops.length === 1 && !graph.nodes.some(({ opType }) => opType === 'Scan');
+        const isGated = JSON.stringify(loops).includes('Sigmoid');
+        if (isPlain && isGated && loops[0]!.inputs[0] !== '') {
+          return messageOf(() => readOnnx(encodeOnnx(change(graph))));
+        }
+      }
+    };
+    const loopOf = (graph: OnnxGraph): OnnxNode =>
+      graph.nodes.find(({ opType }) => opType === 'Loop')!;
+    const replaced = (graph: OnnxGraph, own: Partial<OnnxNode>): OnnxGraph => {
+      const loop = loopOf(graph);
+      const nodes = graph.nodes.map((node) => (node === loop ? { ...loop, ...own } : node));
+      return { ...graph, nodes };
+    };
+    const inBody = (
+      graph: OnnxGraph,
+      change: (nodes: readonly OnnxNode[]) => OnnxNode[],
+    ): OnnxGraph => {
+      const { attributes } = loopOf(graph);
+      const { graph: body } = attributes!['body'] as { graph: OnnxGraph };
+      return replaced(graph, {
+        attributes: { body: { graph: { ...body, nodes: change(body.nodes) } } },
+      });
+    };
+    expect(given((graph) => graph)).toBe('nothing was thrown');
+    const advice = 'give the Keras file to gatefold/formats/keras';
+    const fewer = given((graph) => {
+      const three = { name: 'three', dims: [], data: BigInt64Array.of(1n) };
+      const initializers = [...graph.initializers, three];
+      return replaced(
+        { ...graph, initializers },
+        { inputs: ['three', ...loopOf(graph).inputs.slice(1)] },
+      );
+    });
+    expect(fewer).toContain('it may not run over all steps of the sequence');
+    expect(fewer).toContain(advice);
+    const early = given((graph) =>
+      inBody(graph, (nodes) =>
+        nodes.map((node) => (node.opType === 'Less' ? { ...node, opType: 'Greater' } : node)),
+      ),
+    );
+    expect(early).toContain('whether it goes on depends on what it computes');
+    const other = given((graph) =>
+      inBody(graph, (nodes) =>
+        nodes.map((node) => (node.opType === 'Sigmoid' ? { ...node, opType: 'Abs' } : node)),
+      ),
+    );
+    expect(other).toMatch(/Loop ".*": its body is no step of a recurrent layer/);
+    expect(other).toContain(advice);
   });
 
   it('takes the branch that a fixed input chooses', () => {

@@ -70,7 +70,16 @@ describe('the default entry', () => {
     vi.stubGlobal('WebAssembly', undefined);
     const refused = expect.objectContaining({ code: 'ERR_UNSUPPORTED' });
     expect(() => Engine.createSync()).toThrow(refused);
-    expect(() => Engine.createSync()).toThrow(/no WebAssembly/);
+    expect(() => Engine.createSync()).toThrow(/no WebAssembly.*React Native/);
+  });
+
+  test('reads what a host of another realm says', async () => {
+    const refusal = Object.assign(Object.create(null), { message: 'blocked by CSP' }) as Error;
+    vi.spyOn(WebAssembly, 'compile').mockRejectedValue(refusal);
+    await expect(Engine.create()).rejects.toMatchObject({
+      code: 'ERR_UNSUPPORTED',
+      message: expect.stringMatching(/blocked by CSP.*'wasm-unsafe-eval'/),
+    });
   });
 
   test('names the fix where a policy forbids compiling', async () => {

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ISOLATED, launch, serve } from './chromium.mjs';
+import { launchChromium } from './drivers/engines.mjs';
+import { ISOLATED, serve } from './drivers/pages.mjs';
 import { installPackage } from './package.mjs';
 
 const run = promisify(execFile);
@@ -18,7 +19,7 @@ let installed;
 let browser;
 beforeAll(async () => {
   installed = await installPackage();
-  browser = await launch();
+  ({ browser } = await launchChromium());
 });
 afterAll(async () => {
   await browser?.close();

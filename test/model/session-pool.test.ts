@@ -164,4 +164,21 @@ describe('SessionPool', () => {
     expect(() => SessionPool.create(own, { slots: 2 })).toThrow(/backwards|stream/);
     expect(() => SessionPool.create(model, { slots: 0 })).toThrow(/"slots"/);
   });
+
+  it('says how many steps ran together', async () => {
+    const sizes: number[] = [];
+    const onBatch = (steps: number): void => void sizes.push(steps);
+    const pool = SessionPool.create(modelOf(LSTM, 'baseline'), {
+      slots: 3,
+      maxLatency: 0,
+      onBatch,
+    });
+    const sessions = [await pool.open(), await pool.open(), await pool.open()];
+    await Promise.all(sessions.map((session) => session.step([1, 2, 3])));
+    await sessions[1]!.step([1, 2, 3]);
+    expect(sizes).toEqual([3, 1]);
+    pool.dispose();
+    const wrong = { slots: 1, onBatch: 3 } as never;
+    expect(() => SessionPool.create(modelOf(LSTM, 'baseline'), wrong)).toThrow(/"onBatch"/);
+  });
 });

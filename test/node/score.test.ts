@@ -3,6 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
 import { scoreSequences as score } from '../../src/node/score/score.ts';
 import type { ScoreOptions, ScoreResult } from '../../src/node/score/score.ts';
+import type { PoolWorker } from '../../src/node/score/pool.ts';
+import type { Packed } from '../../src/node/score/batch.ts';
 import { saveModel } from '../../src/formats/safetensors.ts';
 import { Model } from '../../src/hosts/default.ts';
 import type { ModelDescription } from '../../src/hosts/default.ts';
@@ -118,27 +120,40 @@ describe('scoreSequences', () => {
   });
 
   it('replaces workers that die, and runs their batches again', async () => {
-    const started: Worker[] = [];
-    const worker = (): Worker => {
-      started.push(start());
-      return started.at(-1)!;
+    let started = 0;
+    const sent: string[] = [];
+    const lost: string[] = [];
+    // Ends its thread before it hands the thread a new batch, which then nobody has done.
+    const worker = (): PoolWorker => {
+      started++;
+      const own = start();
+      return {
+        on: (event, listener) => own.on(event, listener),
+        unref: () => own.unref(),
+        terminate: () => own.terminate(),
+        postMessage(message, transfer = []) {
+          const batch = (message as { message?: Packed }).message;
+          if (batch) {
+            const key = [...batch.lengths, ...Object.values(batch.x)[0]!.slice(0, 4)].join();
+            if (sent.length >= [5, 30, 60][lost.length]! && !sent.includes(key)) {
+              lost.push(key);
+              void own.terminate();
+            }
+            sent.push(key);
+          }
+          own.postMessage(message, transfer);
+        },
+      };
     };
-    let killed = 0;
-    const source = function* (): Generator<Float32Array> {
-      for (let k = 0; k < 1200; k++) yield record(k);
-    };
-    const onProgress = (): void => {
-      if (killed < 3 && Math.random() < 0.3) {
-        killed++;
-        void started.at(-1)!.terminate();
-      }
-    };
-    const options = { model, workers: 2, batch: 4, worker, onProgress };
-    const results = await all(scoreSequences(source(), options));
-    expect(results).toHaveLength(1200);
+    const given = records(1200);
+    const results = await all(scoreSequences(given, { model, workers: 2, batch: 4, worker }));
+    expect(results.map(({ index }) => index)).toEqual([...given.keys()]);
     for (const { record: x, output } of results) expect(output).toEqual(alone(model, x, 2));
-    expect(killed).toBe(3);
-    expect(started.length).toBeGreaterThanOrEqual(4);
+    expect(lost).toHaveLength(3);
+    for (const key of lost) {
+      expect(sent.filter((own) => own === key).length).toBeGreaterThanOrEqual(2);
+    }
+    expect(started).toBe(5);
   });
 
   it('ends where no worker begins', async () => {

@@ -58,11 +58,11 @@ describe('kernels and reference agree on masked steps', () => {
       fc.property(maskedConfiguration(form), (configuration) =>
         checkConfiguration(campaign, engines.get(configuration.variant)!, configuration),
       ),
-      { seed: Number(process.env['GATEFOLD_SEED'] ?? 5), numRuns: 30 },
+      { seed: Number(process.env['GATEFOLD_SEED'] ?? 5), numRuns: 20 },
     );
   });
   it('in enough models', () => {
-    expect(campaign.configurations).toBeGreaterThan(25 * Object.keys(cellForms).length);
+    expect(campaign.configurations).toBeGreaterThan(17 * Object.keys(cellForms).length);
   });
 });
 

@@ -134,6 +134,46 @@ export const engine = async () =>
     expect(compile(program, options)).toBe('');
   });
 
+  test('knows the metrics that it asked for, and layers outside of a call', () => {
+    const program = `
+import { Engine, Model, Trainer, defineLayers } from 'gatefold';
+import type { FitOptions, Measures, Metric, TrainingData } from 'gatefold';
+const layers = defineLayers([
+  { type: 'lstm', inputSize: 4, hiddenSize: 8 },
+  { type: 'linear', outFeatures: 2 },
+]);
+const kind: 'lstm' = layers[0].type;
+const size: 8 = layers[0].hiddenSize;
+// @ts-expect-error: no such layer
+defineLayers([{ type: 'transformer' }]);
+// @ts-expect-error: a size is missing
+defineLayers([{ type: 'lstm', inputSize: 4 }]);
+export async function main(data: TrainingData, asked: Metric[], later: FitOptions): Promise<number> {
+  const trainer = Trainer.create(Model.create(await Engine.create(), { layers }), { batch: 1 });
+  const found = trainer.evaluate(data, ['accuracy', 'perplexity']);
+  const both: number = found.accuracy + found.perplexity + found.loss;
+  // @ts-expect-error: was not asked for
+  found.mae;
+  // @ts-expect-error: nothing was
+  trainer.evaluate(data).accuracy;
+  const perhaps: number | undefined = trainer.evaluate(data, asked).accuracy;
+  // @ts-expect-error: may be absent, for nobody knows what was asked for
+  const surely: number = trainer.evaluate(data, asked).accuracy;
+  for await (const { metrics } of trainer.fit(data, { epochs: 1, metrics: ['mae'] })) {
+    const error: number | undefined = metrics?.mae;
+    // @ts-expect-error: was not asked for
+    metrics?.accuracy;
+  }
+  const report = await trainer.fit(data, later);
+  const any: Measures | undefined = report?.metrics;
+  return both + (perhaps ?? 0) + surely + (any?.mae ?? 0) + kind.length + size;
+}
+`;
+    const options = { ...NODENEXT, lib: ['es2022'] };
+    expect(compile(program, options)).toBe('');
+    expect(compile(program, options, 'TypeScript 6')).toBe('');
+  });
+
   test('may do nothing that the package would refuse or that only it can do', () => {
     const refused = [
       'Engine.createSync({ module: 1 });',

@@ -2,14 +2,20 @@
  * The examples as people start them, on small settings: they must end, say what they promise, and
  * learn something.
  */
-import { spawnSync } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { saveModel } from '../../src/formats/safetensors.ts';
+import { Engine, Model } from '../../src/hosts/default.ts';
 import { root } from '../support/consumer.ts';
 
 const folder = join(root, 'examples');
+const servers: ChildProcess[] = [];
+afterAll(() => servers.forEach((child) => child.kill('SIGKILL')));
 const scratch = mkdtempSync(join(tmpdir(), 'gatefold-examples-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
@@ -168,14 +174,89 @@ describe('on small settings', () => {
     // The reader of ONNX and the kernels, beside a runtime of 3.6 MB: 3 % of it.
     expect(own!.at(-1)! / runtime!.at(-1)!).toBeLessThan(0.035);
   });
+
+  it('sessions go on in another process with the bits of a stream', () => {
+    const text = output('sessions', '--quick', '--clients', '12', '--steps', '20');
+    expect(text).toContain('12 sessions were taken up by the second process.');
+    expect(text).toContain('12 of 12 have the bits of a stream of their own.');
+    const [open, steps] = figures(text, 'first process');
+    expect(open).toBe(12);
+    expect(steps).toBeGreaterThan(0);
+  });
+
+  it('the server of sessions speaks HTTP, refuses what it cannot do, and saves on SIGTERM', async () => {
+    const engine = await Engine.create();
+    const layers = [{ type: 'gru', inputSize: 2, hiddenSize: 3 }] as const;
+    const model = Model.create(engine, { layers }, { seed: 4 });
+    const file = join(scratch, 'sessions.safetensors');
+    writeFileSync(file, saveModel(model));
+    const server = join(folder, 'sessions/server.mjs');
+    const args = [
+      `--model=${file}`,
+      `--states=${join(scratch, 'states')}`,
+      '--port=0',
+      '--slots=1',
+    ];
+    const start = async () => {
+      const child = fork(server, args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+      servers.push(child);
+      const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+      const ask = async (method: string, path: string, body?: string) => {
+        const at = `http://127.0.0.1:${port}/${path}`;
+        const response = await fetch(at, { method, ...(body !== undefined && { body }) });
+        const text = await response.text();
+        return { status: response.status, text, json: () => JSON.parse(text) as never };
+      };
+      return { child, ask };
+    };
+    const stream = model.stream();
+    const alone = (x: number[]): number[] => {
+      const out = new Float32Array(3);
+      stream.step(Float32Array.from(x), out);
+      return [...out].map((value) => expect.closeTo(value, 5) as number);
+    };
+    const first = await start();
+    const { id }: { id: string } = (await first.ask('POST', 'sessions')).json();
+    const step = (x: number[]) => JSON.stringify({ x });
+    for (const [k, x] of [
+      [1, 2],
+      [3, 4],
+    ].entries()) {
+      const answer = (await first.ask('POST', `sessions/${id}`, step(x))).json();
+      expect(answer).toEqual({ steps: k + 1, y: alone(x) });
+    }
+    expect((await first.ask('POST', 'sessions')).status).toBe(503);
+    expect((await first.ask('POST', `sessions/${id}`, step([1]))).status).toBe(400);
+    expect((await first.ask('POST', 'sessions/..%2Fsessions', step([1]))).status).toBe(404);
+    const { text } = await first.ask('GET', 'metrics');
+    expect(text).toMatch(/^gatefold_sessions 1$/m);
+    expect(text).toMatch(/^gatefold_steps_total 2$/m);
+    expect(text).toMatch(/^gatefold_batch_size_count 2$/m);
+    expect(text).toMatch(/^gatefold_step_seconds\{quantile="0.99"\} [\d.e-]+$/m);
+    first.child.kill('SIGTERM');
+    await once(first.child, 'exit');
+    const second = await start();
+    const answer = (await second.ask('POST', `sessions/${id}`, step([5, 6]))).json();
+    expect(answer).toEqual({ steps: 3, y: alone([5, 6]) });
+    expect((await second.ask('DELETE', `sessions/${id}`)).status).toBe(204);
+    expect((await second.ask('POST', `sessions/${id}`, step([5, 6]))).status).toBe(404);
+    second.child.kill('SIGTERM');
+    await once(second.child, 'exit');
+    engine.dispose();
+  });
 });
 
 it('every example has a folder of its own, with a README', () => {
   expect(examples.sort()).toEqual([
+    'audio-worklet',
+    'browser-gesture',
+    'cloudflare-worker',
     'forecast',
     'guitar-amplifier',
     'keras-forecaster',
     'next-word',
+    'service-worker',
+    'sessions',
     'spelling',
     'spoken-digits',
     'voice-activity',

@@ -10,9 +10,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CELLS, createModel, hiddenOf, parametersOf } from '../../experiments/cells.ts';
 import { drawChart } from '../../src/cli/chart.ts';
 import { Draw } from '../../experiments/draw.ts';
-import { SHORT_TASKS, TASKS } from '../../experiments/plan.ts';
+import { TASKS } from '../../experiments/plan.ts';
 import { formatTable, writeReport } from '../../experiments/report.ts';
 import { readResult, writeResult } from '../../experiments/results.ts';
+import { adding } from '../../experiments/tasks/adding.ts';
 import { LETTERS, reberString } from '../../experiments/tasks/reber.ts';
 import type { Batch, Task } from '../../experiments/tasks/task.ts';
 import { train } from '../../experiments/train.ts';
@@ -227,7 +228,8 @@ describe('a short run', () => {
     folder = mkdtempSync(join(tmpdir(), 'experiments-'));
   });
   afterAll(() => rmSync(folder, { recursive: true }));
-  const task = taskOf('adding-20', SHORT_TASKS);
+  const settings = { batch: 32, rate: 0.01, clip: 1, hidden: 16, remember: 3, cap: 20_000 };
+  const task = adding(20, settings);
   let result: Result;
 
   it('the LSTM solves the adding problem at lag 20, the Elman net does not', () => {

@@ -22,6 +22,7 @@ const ROOMS = [
   'kernels',
   'hosts',
   'threads',
+  'browser',
   'node',
   'cli',
 ];
@@ -139,7 +140,11 @@ describe('boundaries in src', () => {
 
   test('the bytes of the kernels are known to one file, which the entries alone import', () => {
     expect(users(/generated\/wasm-bytes\.ts/)).toEqual(['hosts/wasm/inline']);
-    expect(users(/from '[^']*wasm\/inline\.ts/)).toEqual(['hosts/default', 'threads/index']);
+    expect(users(/from '[^']*wasm\/inline\.ts/)).toEqual([
+      'browser/program',
+      'hosts/default',
+      'threads/index',
+    ]);
   });
 
   test('a layer is asked, never compared by its name, and listed in ops/index alone', () => {

@@ -18,7 +18,7 @@ import { hasOnnxActivations } from './onnx-layer.ts';
 import { onnxForms, runOnnxruntime } from './onnxruntime.ts';
 import { describeProblem, maxError, type PeerProblem } from './problems.ts';
 
-const CASES_PER_FORM = 50;
+const CASES_PER_FORM = 25;
 /** As in onnxruntime.test.ts, and for its reason. */
 const TOLERANCE = 3e-6;
 /** ONNX's attributes as options; each is there or not. */

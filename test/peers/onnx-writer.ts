@@ -13,8 +13,12 @@ export interface OnnxTensor {
   readonly dims: readonly number[];
   readonly data:
     Float32Array | Float64Array | Int32Array | BigInt64Array | Int8Array | Uint8Array | Uint16Array;
-  /** Whether float32 or int64 elements are a list of numbers, rather than raw bytes. */
+  /** Whether elements are a list of numbers, rather than raw bytes. */
   readonly isList?: boolean;
+  /** Another type of the same bytes. */
+  readonly type?: keyof typeof DATA_TYPE;
+  /** The file that has the bytes, and where. */
+  readonly external?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -44,6 +48,7 @@ export type OnnxAttribute =
 
 export interface OnnxNode {
   readonly opType: string;
+  readonly domain?: string;
   /** An empty name leaves an optional input out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -52,8 +57,9 @@ export interface OnnxNode {
 
 export interface OnnxGraph {
   readonly inputs: readonly OnnxInput[];
-  /** Names of values that nodes give; all are float32. */
+  /** Names of values that nodes give; all are float32 but for those of `types`. */
   readonly outputs: readonly string[];
+  readonly types?: Readonly<Record<string, OnnxInput['type']>>;
   readonly initializers: readonly OnnxTensor[];
   readonly nodes: readonly OnnxNode[];
   /** Default that of the recurrent operators; others came later. */
@@ -80,6 +86,7 @@ const DATA_TYPE = {
   bool: 9,
   half: 10,
   double: 11,
+  bfloat16: 16,
 };
 const ATTRIBUTE_TYPE = {
   float: 1,
@@ -171,17 +178,21 @@ function dataTypeOf(data: OnnxTensor['data']): number {
 }
 
 /** TensorProto */
-function tensorMessage({ name, dims, data, isList }: OnnxTensor): Message {
+function tensorMessage({ name, dims, data, isList, type, external }: OnnxTensor): Message {
   const message = new Message();
   for (const dim of dims) message.int(1, dim);
-  if (isList && data instanceof Float32Array) {
-    return message.int(2, DATA_TYPE.float).bytes(4, bytesOf(data)).string(8, name);
+  message.int(2, type ? DATA_TYPE[type] : dataTypeOf(data)).string(8, name);
+  if (external) {
+    for (const [key, value] of Object.entries(external)) {
+      message.message(13, new Message().string(1, key).string(2, value));
+    }
+    return message.int(14, 1);
   }
-  if (isList && data instanceof BigInt64Array) {
-    for (const item of data) message.int(7, Number(item));
-    return message.int(2, DATA_TYPE.int64).string(8, name);
-  }
-  return message.int(2, dataTypeOf(data)).string(8, name).bytes(9, bytesOf(data));
+  if (!isList) return message.bytes(9, bytesOf(data));
+  if (data instanceof Float32Array) return message.bytes(4, bytesOf(data));
+  if (data instanceof Float64Array) return message.bytes(10, bytesOf(data));
+  for (const item of data) message.int(data instanceof BigInt64Array ? 7 : 5, Number(item));
+  return message;
 }
 
 /**
@@ -231,8 +242,9 @@ function attributeMessage(name: string, value: OnnxAttribute): Message {
 }
 
 /** NodeProto */
-function nodeMessage({ opType, inputs, outputs, attributes = {} }: OnnxNode): Message {
+function nodeMessage({ opType, domain, inputs, outputs, attributes = {} }: OnnxNode): Message {
   const message = new Message();
+  if (domain) message.string(7, domain);
   for (const input of inputs) message.string(1, input);
   for (const output of outputs) message.string(2, output);
   return message.string(4, opType).messages(
@@ -242,7 +254,13 @@ function nodeMessage({ opType, inputs, outputs, attributes = {} }: OnnxNode): Me
 }
 
 /** GraphProto */
-function graphMessage({ nodes, initializers, inputs, outputs }: Omit<OnnxGraph, 'opset'>): Message {
+function graphMessage({
+  nodes,
+  initializers,
+  inputs,
+  outputs,
+  types = {},
+}: Omit<OnnxGraph, 'opset'>): Message {
   return new Message()
     .messages(1, nodes.map(nodeMessage))
     .string(2, 'recurrent')
@@ -253,7 +271,7 @@ function graphMessage({ nodes, initializers, inputs, outputs }: Omit<OnnxGraph, 
     )
     .messages(
       12,
-      outputs.map((name) => valueMessage(name)),
+      outputs.map((name) => valueMessage(name, undefined, types[name])),
     );
 }
 

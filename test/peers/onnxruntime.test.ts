@@ -11,7 +11,7 @@ import { createModel } from './gatefold.ts';
 import { onnxForms, runOnnxruntime } from './onnxruntime.ts';
 import { createPeerProblem, describeProblem, maxError, type Limits } from './problems.ts';
 
-const CASES_PER_FORM = 20;
+const CASES_PER_FORM = 12;
 const LIMITS: Limits = { maxInputSize: 70, maxHiddenSize: 70, steps: [1, 24] };
 
 /**

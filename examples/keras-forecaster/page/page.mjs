@@ -5,7 +5,7 @@ import { saveModel } from 'gatefold/formats/safetensors';
 import { writeTfjs } from 'gatefold/formats/tfjs';
 import { generateSeries, readSeries } from '/examples/common/series.mjs';
 import { Forecaster } from '../forecaster.mjs';
-import { draw } from './chart.mjs';
+import { draw } from '/examples/common/chart.mjs';
 
 const at = (id) => document.getElementById(id);
 const engine = await Engine.create();
@@ -15,6 +15,9 @@ const given = {
 };
 let forecaster;
 let lines = [];
+
+/** Steps from the end of the series. */
+const labelOf = (step) => (step === 0 ? 'now' : `${step > 0 ? '+' : ''}${step}`);
 
 function say(text, failed = false) {
   at('state').textContent = text;
@@ -43,7 +46,7 @@ function show(name) {
     const said = [values[origin - 1], ...forecaster.forecast(origin, count)];
     lines.push({ name, start: start - 1, values: said });
   }
-  draw(at('chart'), lines);
+  draw(at('chart'), lines, labelOf);
 }
 
 /** Starts with another model or series; where they do not fit, all stays as it was. */

@@ -32,12 +32,13 @@ export function tableOf(titles: readonly string[], rows: readonly (readonly stri
   return [line(titles), rule, ...rows.map(line)].join('\n');
 }
 
-/** A text in lines that fit, cut between words. */
-export function wrapped(text: string): string {
+/** A text in lines that fit beside `indent` columns, cut between words. */
+export function wrapped(text: string, indent = 0): string {
+  const width = columns() - indent;
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > columns()) lines.push(word);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
     else lines[lines.length - 1] = `${last} ${word}`;
   }
   return lines.join('\n');

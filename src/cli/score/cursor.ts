@@ -10,6 +10,10 @@ const MAX_DEPTH = 64;
 /** Digits that a float64 takes at all, and powers of ten that it has exactly. */
 const DIGITS = 19;
 const POWERS = Array.from({ length: 23 }, (_, k) => Number(`1e${k}`));
+const SIGNED_POWERS = [POWERS, POWERS.map((power) => -power)] as const;
+const WHOLE_POWERS = Int32Array.of(1, 10, 100, 1000, 10_000);
+/** Four zeros as text. */
+const ZEROS = 0x30303030;
 /** More than a number of so many digits can be off, relative to it. */
 const OFF = 2 ** -50;
 const WORDS: Readonly<Record<string, number>> = {
@@ -31,6 +35,7 @@ export function malformed(what: string): never {
 /** A position in bytes that end with a byte which is no part of any value. */
 export class Cursor {
   readonly bytes: Uint8Array;
+  readonly #words: DataView;
   at: number;
   /** Numbers of the list that was read last, as many as `count`. */
   numbers: Float32Array = new Float32Array(4096);
@@ -38,6 +43,7 @@ export class Cursor {
 
   constructor(bytes: Uint8Array, at = 0) {
     this.bytes = bytes;
+    this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.at = at;
   }
 
@@ -149,19 +155,22 @@ export class Cursor {
   }
 
   /**
-   * Numbers up to the end of a list. Those of at most nine digits, which most have, are read here,
-   * in whole numbers of 32 bits and without a call.
+   * Numbers up to the end of a list. Those of at most nine digits, which most have, are read here:
+   * in whole numbers of 32 bits, four digits of the decimals at once, and with few branches, which
+   * no processor guesses in numbers.
    */
   #row(): void {
     const { bytes } = this;
+    const words = this.#words;
+    const last = bytes.length - 4;
+    let { numbers, count } = this;
     let p = this.at;
     let byte = 0;
     do {
       while (isSpace(bytes[p]!)) p++;
-      if (this.count === this.numbers.length) this.#grow();
       const start = p;
-      const isNegative = bytes[p] === MINUS;
-      if (isNegative) p++;
+      const isNegative = ((bytes[p]! ^ MINUS) - 1) >>> 31;
+      p += isNegative;
       const first = p;
       let mantissa = 0;
       let digit = bytes[p]! - ZERO;
@@ -172,24 +181,37 @@ export class Cursor {
       let decimals = 0;
       if (bytes[p] === POINT) {
         const point = ++p;
-        for (digit = bytes[p]! - ZERO; digit >= 0 && digit <= 9; digit = bytes[++p]! - ZERO) {
-          mantissa = (Math.imul(mantissa, 10) + digit) | 0;
+        for (let digits = 4; digits === 4 && p <= last; p += digits) {
+          const word = words.getInt32(p, true) ^ ZEROS;
+          // The highest bit of a byte is set where that is no digit.
+          const others = ((word + 0x76767676) | word) & 0x80808080;
+          digits = others === 0 ? 4 : (31 - Math.clz32(others & -others)) >> 3;
+          // Digits that are not there become zeros before the others.
+          const own = digits === 4 ? word : (word << 8) << (24 - 8 * digits);
+          const pairs = Math.imul(own, 10) + (own >>> 8);
+          const value = (pairs & 0xff) * 100 + ((pairs >>> 16) & 0xff);
+          mantissa = (Math.imul(mantissa, WHOLE_POWERS[digits]!) + value) | 0;
         }
         decimals = p - point;
         length += decimals;
       }
       byte = bytes[p]!;
+      if (count === numbers.length) {
+        this.count = count;
+        this.#grow();
+        ({ numbers } = this);
+      }
       if (length > 0 && length < 10 && (byte === COMMA || byte === CLOSE)) {
-        const value = mantissa / POWERS[decimals]!;
-        this.numbers[this.count++] = isNegative ? -value : value;
+        numbers[count++] = mantissa / SIGNED_POWERS[isNegative]![decimals]!;
       } else {
         this.at = start;
-        this.push(this.number());
+        numbers[count++] = this.number();
         byte = this.peek();
         p = this.at;
       }
       p++;
     } while (byte === COMMA);
+    this.count = count;
     this.at = p - 1;
     this.expect(CLOSE);
   }

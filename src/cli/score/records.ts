@@ -4,14 +4,26 @@ import type { Inputs } from '../../base/tensor.ts';
 import { GatefoldError } from '../../base/errors.ts';
 import { Cursor, NEWLINE, malformed } from './cursor.ts';
 
-/** How lines of JSON are read: the field of each input, and that of the id. */
-export interface JsonLayout {
-  readonly kind: 'ndjson';
+/** Where records have their inputs and their ids. */
+export interface Fields {
   /** By the names of the inputs; none where a line is a list. */
   readonly fields: Readonly<Record<string, string>>;
   readonly id?: string;
   /** Numbers of a row of each input. */
   readonly widths: Readonly<Record<string, number>>;
+}
+
+/** How lines of JSON are read. */
+export interface JsonLayout extends Fields {
+  readonly kind: 'ndjson';
+}
+
+/** Rows of a Parquet file. */
+export interface ParquetPiece extends Fields {
+  readonly kind: 'parquet';
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
 }
 
 /** How a table is read. */
@@ -40,10 +52,28 @@ export interface ArrayPiece {
 
 export type Layout = JsonLayout | TableLayout;
 
-/** A piece of input: bytes of whole lines, rows of an array, or files. */
+/** Bytes of whole lines. */
+export interface TextPiece {
+  readonly kind: 'text';
+  readonly layout: Layout;
+  readonly bytes: Uint8Array;
+}
+
+/** Those of a file, which the worker reads itself. */
+export interface FilePiece {
+  readonly kind: 'file';
+  readonly layout: Layout;
+  readonly path: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A piece of input. */
 export type Piece =
-  | { readonly kind: 'text'; readonly layout: Layout; readonly bytes: Uint8Array }
+  | TextPiece
+  | FilePiece
   | ArrayPiece
+  | ParquetPiece
   | { readonly kind: 'sound'; readonly paths: readonly string[]; readonly input: string };
 
 /** A record that was read: its id as JSON, if any, and its inputs, or why it has none. */

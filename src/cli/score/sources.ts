@@ -1,4 +1,4 @@
-/** What is scored, cut into pieces: files of lines, arrays of NumPy, folders of sound. */
+/** What is scored, cut into pieces: files of lines, arrays of NumPy, Parquet, folders of sound. */
 
 import { fstatSync, openSync, read, readdirSync, statSync } from 'node:fs';
 import { extname, join } from 'node:path';
@@ -9,7 +9,8 @@ import { readArrays } from '../models/arrays.ts';
 import type { NumberArray } from '../models/files.ts';
 import { NEWLINE } from './cursor.ts';
 import { textsOf } from './records.ts';
-import type { JsonLayout, Layout, Piece, TableLayout } from './records.ts';
+import type { Fields, JsonLayout, Layout, Piece, TableLayout } from './records.ts';
+import { columnsOf, groupsOf, openParquet } from './parquet.ts';
 
 export interface SourceOptions {
   readonly from?: 'ndjson' | 'csv';
@@ -64,6 +65,7 @@ export async function openSource(
     if (statSync(path).isDirectory()) return soundIn(path, model, options);
     const end = extname(path).toLowerCase();
     if (end === '.wav') return soundOf(path, [path], model, options);
+    if (end === '.parquet') return await rowsOf(path, model, options);
     if (end === '.npy' || end === '.npz') return await arraysOf(path, model, options);
     return await TextSource.open(path, openSync(path, 'r'), model, options);
   } catch (error) {
@@ -192,7 +194,23 @@ class TextSource implements Source {
     return idOf(bytes, this.#layout as TableLayout);
   }
 
-  async *pieces({ from, to }: Range): AsyncGenerator<PieceRead> {
+  pieces(range: Range): AsyncGenerator<PieceRead> {
+    return this.#head || this.#isGrouped ? this.#read(range) : this.#cuts(range);
+  }
+
+  /** Where lines of a file begin, one in a piece: workers read them. */
+  async *#cuts({ from, to }: Range): AsyncGenerator<PieceRead> {
+    const [path, layout] = [this.name, this.#layout];
+    for (let at = from, next = from; at < to; at = next) {
+      const end = at + this.#chunk;
+      next = end < to ? Math.min(await this.#lineFrom(end), to) : to;
+      const bytes = next - at;
+      if (bytes > MAX_LINE) fail(`${path} has a record of more than ${MAX_LINE} bytes`);
+      yield { piece: { kind: 'file', layout, path, from: at, to: next }, next, bytes };
+    }
+  }
+
+  async *#read({ from, to }: Range): AsyncGenerator<PieceRead> {
     let rest: Uint8Array = this.#head?.subarray(this.#start) ?? new Uint8Array(0);
     let position = from;
     let wanted = this.#chunk;
@@ -274,11 +292,11 @@ function idOf(line: Uint8Array, { id, separator }: TableLayout): string | undefi
 const ID_NAMES = ['id', 'key', 'name', 'uuid'];
 const INPUT_NAMES = ['x', 'input', 'inputs', 'sequence', 'features', 'values', 'tokens', 'data'];
 
+const widthsOf = ({ inputs }: Model): Record<string, number> =>
+  Object.fromEntries(inputs.map(({ name, size }) => [name, size]));
+
 /** Which fields of lines of JSON are the inputs, by the first line. */
 function jsonLayout(path: string, text: string, model: Model, options: SourceOptions): JsonLayout {
-  const widths = Object.fromEntries(
-    model.inputs.map(({ name, size }) => [name, size] as [string, number]),
-  );
   const line = text.split('\n').find((one) => one.trim() !== '') ?? '[]';
   let first: unknown;
   try {
@@ -288,10 +306,23 @@ function jsonLayout(path: string, text: string, model: Model, options: SourceOpt
   }
   if (Array.isArray(first)) {
     inputOf(model, 'a list of a line');
-    return { kind: 'ndjson', fields: {}, widths };
+    return { kind: 'ndjson', fields: {}, widths: widthsOf(model) };
   }
   const keys = Object.keys(first as object);
   const lists = keys.filter((key) => Array.isArray((first as Record<string, unknown>)[key]));
+  return {
+    kind: 'ndjson',
+    ...fieldsOf(`${path}: its first line`, { keys, lists }, model, options),
+  };
+}
+
+/** Which of the lists that records have are the inputs, and which field is the id. */
+function fieldsOf(
+  what: string,
+  { keys, lists }: { readonly keys: readonly string[]; readonly lists: readonly string[] },
+  model: Model,
+  options: SourceOptions,
+): Fields {
   const names = model.inputs.map(({ name }) => name);
   const { columns } = options;
   if (columns && columns.length !== names.length) {
@@ -299,21 +330,57 @@ function jsonLayout(path: string, text: string, model: Model, options: SourceOpt
   }
   const guess = [...names, ...INPUT_NAMES].find((name) => lists.includes(name));
   const only = guess ?? (lists.length === 1 ? lists[0]! : undefined);
-  const fields = names.map((name, k) => {
+  const fields = names.map((name, k): [string, string] => {
     const field = columns?.[k] ?? (names.length > 1 ? name : only);
     if (field !== undefined && lists.includes(field)) return [name, field];
-    const what = field === undefined ? `of ${lists.join(', ') || 'its fields'}` : `"${field}"`;
-    return fail(
-      `${path}: its first line has no list ${what} that is the input ${name}: name it by --columns`,
-    );
+    const which = field === undefined ? `of ${lists.join(', ') || 'its fields'}` : `"${field}"`;
+    return fail(`${what} has no list ${which} that is the input ${name}: name it by --columns`);
   });
   const id = options.id ?? ID_NAMES.find((name) => keys.includes(name) && !lists.includes(name));
-  if (id !== undefined && !keys.includes(id)) fail(`${path}: its first line has no field "${id}"`);
+  if (id !== undefined && !keys.includes(id)) fail(`${what} has no field "${id}"`);
   return {
-    kind: 'ndjson',
-    fields: Object.fromEntries(fields) as Record<string, string>,
-    id,
-    widths,
+    fields: Object.fromEntries(fields),
+    ...(id !== undefined && { id }),
+    widths: widthsOf(model),
+  };
+}
+
+/** Rows of a Parquet file, a sequence each. */
+async function rowsOf(path: string, model: Model, options: SourceOptions): Promise<Source> {
+  const parquet = await openParquet(path);
+  const fields = fieldsOf(path, columnsOf(parquet), model, options);
+  const groups = groupsOf(parquet, Object.values(fields.fields));
+  const count = groups.at(-1)?.to ?? 0;
+  const { size, mtimeMs: time } = statSync(path);
+  const bytesIn = ({ from, to }: Range): number =>
+    groups.reduce((sum, group) => {
+      const rows = Math.min(to, group.to) - Math.max(from, group.from);
+      return rows > 0 ? sum + (group.bytes * rows) / (group.to - group.from) : sum;
+    }, 0);
+  return {
+    name: path,
+    unit: 'row',
+    firstLine: 1,
+    hasIds: fields.id !== undefined,
+    identity: { path, size, time, fields },
+    range: async (index, parts) => ({
+      from: Math.floor((count * index) / parts),
+      to: Math.floor((count * (index + 1)) / parts),
+    }),
+    bytes: bytesIn,
+    async *pieces({ from, to }) {
+      for (const group of groups) {
+        // Where no index says where rows are, all of a group are decoded to find some.
+        const parts = group.canBeCut ? Math.ceil(group.bytes / options.chunk) : 1;
+        const step = Math.max(1, Math.ceil((group.to - group.from) / parts));
+        const end = Math.min(to, group.to);
+        for (let at = Math.max(from, group.from), next; at < end; at = next) {
+          next = Math.min(at + step, end);
+          const piece = { kind: 'parquet', path, ...fields, from: at, to: next } as const;
+          yield { piece, next, bytes: bytesIn({ from: at, to: next }) };
+        }
+      }
+    },
   };
 }
 

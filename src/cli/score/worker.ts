@@ -1,6 +1,6 @@
 /** What the workers of `gatefold score` run: from bytes of records to bytes of results. */
 
-import { readFileSync } from 'node:fs';
+import { openSync, readFileSync, readSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { GatefoldError } from '../../base/errors.ts';
 import type { Model } from '../../model/model.ts';
@@ -11,8 +11,9 @@ import { attachModel } from '../../threads/share.ts';
 import type { SharedModel } from '../../threads/share.ts';
 import { readWav } from '../models/wav.ts';
 import { NEWLINE } from './cursor.ts';
+import { readParquet } from './parquet.ts';
 import { readArray, readText } from './records.ts';
-import type { Piece, RecordRead } from './records.ts';
+import type { FilePiece, Piece, RecordRead, TextPiece } from './records.ts';
 import { printers } from './results.ts';
 import type { Format, Result } from './results.ts';
 
@@ -56,7 +57,26 @@ function* readSound(paths: readonly string[], input: string, width: number): Gen
   }
 }
 
-function recordsOf(piece: Piece, model: Model): Generator<RecordRead> {
+const descriptors = new Map<string, number>();
+/** Takes the bytes of one piece after the other. */
+let buffer = new Uint8Array(0);
+
+function readFilePiece({ layout, path, from, to }: FilePiece): TextPiece {
+  let descriptor = descriptors.get(path);
+  if (descriptor === undefined) descriptors.set(path, (descriptor = openSync(path, 'r')));
+  if (buffer.length < to - from) buffer = new Uint8Array(to - from);
+  let length = 0;
+  for (let got = 1; got > 0 && length < to - from; length += got) {
+    got = readSync(descriptor, buffer, length, to - from - length, from + length);
+  }
+  return { kind: 'text', layout, bytes: buffer.subarray(0, length) };
+}
+
+function recordsOf(
+  piece: Exclude<Piece, FilePiece>,
+  model: Model,
+): Iterable<RecordRead> | Promise<RecordRead[]> {
+  if (piece.kind === 'parquet') return readParquet(piece);
   if (piece.kind === 'text') return readText(piece.bytes, piece.layout);
   if (piece.kind === 'array') return readArray(piece);
   return readSound(piece.paths, piece.input, model.inputSize);
@@ -82,13 +102,19 @@ function runAll(
   }
 }
 
-function scorePiece(piece: Piece, model: Model, packer: Packer, task: ScoreTask): PieceScore {
+async function scorePiece(
+  given: Piece,
+  model: Model,
+  packer: Packer,
+  task: ScoreTask,
+): Promise<PieceScore> {
+  const piece = given.kind === 'file' ? readFilePiece(given) : given;
   const bad: { line: number; id?: string; error: string }[] = [];
   const entries: Entry[] = [];
-  for (const record of recordsOf(piece, model)) {
+  for (const record of await recordsOf(piece, model)) {
     const { x, line, id } = record;
     try {
-      if (x) entries.push({ record: { line, id }, sequence: packer.read(x) });
+      if (x) entries.push({ record: { line, id }, sequence: packer.read(x, /* isOwn */ true) });
       else bad.push({ line, id, error: record.error! });
     } catch (error) {
       if (!(error instanceof GatefoldError)) throw error;
@@ -121,8 +147,9 @@ function scorePiece(piece: Piece, model: Model, packer: Packer, task: ScoreTask)
   };
 }
 
-function linesOf(piece: Piece): number {
+function linesOf(piece: Exclude<Piece, FilePiece>): number {
   if (piece.kind === 'array') return piece.counts.length;
+  if (piece.kind === 'parquet') return piece.to - piece.from;
   if (piece.kind === 'sound') return piece.paths.length;
   const { bytes } = piece;
   let lines = 0;
@@ -134,8 +161,8 @@ if (parentPort) {
   serve(parentPort, (task: ScoreTask) => {
     const model = attachModel(task.shared);
     const packer = new Packer(model, task.batch, task.bytes);
-    return (piece: Piece) => {
-      const answer = scorePiece(piece, model, packer, task);
+    return async (piece: Piece) => {
+      const answer = await scorePiece(piece, model, packer, task);
       return { answer, transfer: [answer.bytes.buffer] };
     };
   });

@@ -18,6 +18,7 @@ import { isGuitarml, isStateDict, readGuitarml, readStateDict } from './state-di
 /** A file's bytes, its text, or the object that `JSON.parse` made of it. */
 export type AudioSource = Uint8Array | ArrayBuffer | string | object;
 
+/** How `readAudio` reads. */
 export interface AudioOptions {
   /**
    * The wiring of a file that has tensors alone (PyTorch's state dict as JSON). Recurrent modules

@@ -44,7 +44,13 @@ export function readKeras(
   return damaged('it is neither a .h5 nor a .keras file');
 }
 
-/** The model of a `.h5` or `.keras` file. */
+/**
+ * The model of a `.h5` or `.keras` file.
+ *
+ * @example
+ *   const model = loadKeras(engine, bytes);
+ *   const { output } = model.forward(x, { steps: 48, batchFirst: true });
+ */
 export function loadKeras(
   engine: Engine,
   source: Uint8Array | ArrayBuffer,

@@ -217,6 +217,7 @@ function ofNames(type: string, a: Dim, b: Dim, node: Node, { names }: Folding): 
     if (Number(a) < 0 || Number(b) < 0) return 0;
   }
   if (type === 'Greater' && Number(b) <= 0) return 1;
+  if (type === 'Less' && Number(a) <= 0) return 1;
   return node.refuse(
     `it needs to know how large "${typeof a === 'string' ? a : b}" is: pass { dims: { NAME: size } }`,
   );
@@ -315,22 +316,47 @@ export function product(a: Constant, b: Constant, node: Node, folding: Folding):
   return { dims: [...stack, rows, columns], data: out, isFloat: true };
 }
 
+type Scaled = readonly [x: Constant, scale: Constant, zero?: Constant | undefined];
+
+/** Which of the scales of an axis is that of an element. */
+function whichOf({ dims }: Constant, { data }: Constant, axis: number): (k: number) => number {
+  const [size, inner] = [dims[axis] ?? 1, countOf(dims.slice(axis + 1))];
+  return data.length > 1 ? (k) => Math.floor(k / inner) % size : () => 0;
+}
+
 /** Numbers in the steps of their scales, as they were before they were quantised. */
-export function dequantized(
-  [x, scale, zero]: readonly [Constant, Constant, Constant?],
+export function dequantized([x, scale, zero]: Scaled, axis: number, folding: Folding): Constant {
+  const { dims, data } = x;
+  folding.take(data.length);
+  const which = whichOf(x, scale, axis);
+  const out = Float32Array.from({ length: data.length }, (_, k) => {
+    const offset = (zero?.data[which(k)] as number | undefined) ?? 0;
+    return ((data[k] as number) - offset) * (scale.data[which(k)] as number);
+  });
+  return { dims, data: out, isFloat: true };
+}
+
+/** Numbers in steps of their scales, rounded to even and held to 8 bits. */
+export function quantizedConstant(
+  [x, scale, zero]: Scaled,
   axis: number,
   folding: Folding,
 ): Constant {
   const { dims, data } = x;
-  const count = data.length;
-  folding.take(count);
-  const [size, inner] = [dims[axis] ?? 1, countOf(dims.slice(axis + 1))];
-  const isPerAxis = scale.data.length > 1;
-  const out = new Float32Array(count);
-  for (let k = 0; k < count; k++) {
-    const which = isPerAxis ? Math.floor(k / inner) % size : 0;
-    const offset = (zero?.data[which] as number | undefined) ?? 0;
-    out[k] = ((data[k] as number) - offset) * (scale.data[which] as number);
-  }
-  return { dims, data: out, isFloat: true };
+  folding.take(data.length);
+  const which = whichOf(x, scale, axis);
+  const isSigned = isOf('Int8Array', zero?.data);
+  const [low, high] = isSigned ? [-128, 127] : [0, 255];
+  const made = Array.from({ length: data.length }, (_, k) => {
+    const offset = (zero?.data[which(k)] as number | undefined) ?? 0;
+    const steps = Math.fround((data[k] as number) / (scale.data[which(k)] as number));
+    const floor = Math.floor(steps);
+    const isUp = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 !== 0);
+    return Math.min(Math.max(floor + Number(isUp) + offset, low), high);
+  });
+  return {
+    dims,
+    data: isSigned ? Int8Array.from(made) : Uint8Array.from(made),
+    isFloat: false,
+  };
 }

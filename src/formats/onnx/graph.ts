@@ -7,6 +7,7 @@ import type { Constant, ExternalData } from './constants.ts';
 import { Names } from './dims.ts';
 import { GraphInput, axisOf, sizeOf } from './flow.ts';
 import type { Flow, Role } from './flow.ts';
+import { loop } from './loops.ts';
 import { Node, Refusal } from './node.ts';
 import { LEAST, OPERATORS, VARIADIC } from './operators.ts';
 import type { Machine } from './program/machine.ts';
@@ -14,6 +15,8 @@ import { PROGRAM } from './program/operators.ts';
 import { readGraphProto } from './proto.ts';
 import type { GraphProto, NodeProto, TensorProto, ValueProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
+import { recognised } from './recognise.ts';
+import type { Known } from './recognise.ts';
 
 const UNKNOWN: Value = { unknown: true };
 
@@ -36,7 +39,13 @@ export interface Given {
   readonly opset: number;
   /** What the axes of inputs are, where that is tried; operators tell it where absent. */
   readonly layout?: readonly Role[];
+  /** Graphs in the place of those of the file: with layers for the cells that they have. */
+  readonly whole: ReadonlyMap<string, GraphProto>;
 }
+
+/** The outputs of the branches that a graph is in. */
+type Path = readonly string[];
+const keyOf = (path: Path): string => JSON.stringify(path);
 
 /** The names of a graph or a branch, which sees those around it. */
 class Scope {
@@ -88,6 +97,8 @@ export class Graph implements Context {
   lengths: string | readonly number[] | undefined;
   /** Nodes of the file, those of all branches too. */
   before = 0;
+  /** Graphs whose cells are put together, by the places of what they are in the place of. */
+  readonly whole: Map<string, GraphProto> = new Map();
   readonly #take: (elements: number) => void;
   readonly #uses = new Map<string, number>();
   /** The program that nodes become steps of, rather than layers. */
@@ -108,18 +119,19 @@ export class Graph implements Context {
     this.build = new Builder([...inputs, ...outputs], take);
     if (graph.sparse.length) damaged('sparse tensors are not supported');
     const known = new Set(graph.initializers.map(({ name = '' }) => name));
-    const initializers = graph.initializers.filter(({ name = '' }) => !given.set.has(name));
-    this.#scope = this.#scopeOf({ initializers });
+    const own = given.whole.get(keyOf([]));
+    this.#scope = this.#scopeOf(own ?? graph, given.set);
     for (const input of graph.inputs) {
       const { name = '' } = input;
       if (!known.has(name) || given.set.has(name)) this.#input(input);
     }
-    this.#countUses(graph);
-    this.#run(graph, this.#scope, 0);
+    this.#countUses(own ?? graph);
+    this.#run(own ?? graph, this.#scope, []);
   }
 
-  #scopeOf({ initializers }: Pick<GraphProto, 'initializers'>, outer?: Scope): Scope {
-    return new Scope(initializers, (tensor) => this.constantOf(tensor), outer);
+  #scopeOf({ initializers }: GraphProto, set: ReadonlyMap<string, unknown>, outer?: Scope): Scope {
+    const own = initializers.filter(({ name = '' }) => !set.has(name));
+    return new Scope(own, (tensor) => this.constantOf(tensor), outer);
   }
 
   /** What a name of the graph stands for. */
@@ -143,6 +155,22 @@ export class Graph implements Context {
       to += layer.options['from'] as number;
       source = layer.inputs[0]!;
     }
+  }
+
+  /** What the search for cells may ask. */
+  #known(scope: Scope): Known {
+    const names = [...this.inputs.keys()];
+    return {
+      valueOf: (name) => scope.get(name),
+      inputOf: (tensor) => {
+        const value = scope.get(tensor);
+        const flow = value && 'flow' in value ? value.flow : undefined;
+        const width = flow && sizeOf(flow.axes.at(-1) ?? []);
+        const origin = typeof width === 'number' ? this.originOf(flow!, width) : undefined;
+        return origin && names.indexOf(origin.input.name);
+      },
+      take: (elements) => this.take(elements),
+    };
   }
 
   take(elements: number): void {
@@ -216,14 +244,16 @@ export class Graph implements Context {
   }
 
   /** Runs the nodes of a graph; `scope` has what they may read. */
-  #run(graph: GraphProto, scope: Scope, depth: number): void {
-    for (const proto of graph.nodes) this.#runNode(proto, scope, depth);
+  #run(graph: GraphProto, scope: Scope, path: Path): void {
+    for (const proto of graph.nodes) this.#runNode(proto, scope, path);
     for (const { name = '' } of graph.outputs) {
       if (!scope.get(name)) damaged(`no node gives the output "${shorten(name)}"`);
     }
+    const whole = recognised(graph, this.#known(scope), this.given.opset);
+    if (whole) this.whole.set(keyOf(path), whole);
   }
 
-  #runNode(proto: NodeProto, scope: Scope, depth: number): void {
+  #runNode(proto: NodeProto, scope: Scope, path: Path): void {
     const node = new Node(proto, this.given.opset);
     const inputs = node.inputs.map((name) => {
       if (name === '') return undefined;
@@ -238,7 +268,7 @@ export class Graph implements Context {
       made = node.outputs.map(() => UNKNOWN);
     } else {
       try {
-        made = this.#results(proto, node, inputs, scope, depth);
+        made = this.#results(proto, node, inputs, scope, path);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         this.problems.set(node.outputs.find((name) => name !== '') ?? '', [error.message]);
@@ -256,24 +286,21 @@ export class Graph implements Context {
     node: Node,
     inputs: readonly (Value | undefined)[],
     scope: Scope,
-    depth: number,
+    path: Path,
   ): readonly (Value | undefined)[] {
     const { domain = '' } = proto;
     if (domain !== '' && domain !== 'ai.onnx') {
       node.refuse(`operators of "${shorten(domain)}" are not supported`);
     }
-    if (node.type === 'If') return this.#branch(node, inputs, scope, depth);
+    if (node.type === 'If') return this.#branch(node, inputs, scope, path);
+    if (node.type === 'Loop' || node.type === 'Scan') return this.#loop(node, inputs, scope, path);
     if (node.type === 'Constant') return [{ constant: this.#constant(node) }];
     const machine = this.#machine;
     const step = machine && Object.hasOwn(PROGRAM, node.type) ? PROGRAM[node.type] : undefined;
     const isKnown = inputs.every((value) => !value || 'constant' in value);
     const operator = Object.hasOwn(OPERATORS, node.type) ? OPERATORS[node.type] : undefined;
     if (machine ? !step && !(isKnown && operator) : !operator) {
-      const advice =
-        node.type === 'Loop' || node.type === 'Scan'
-          ? '; tf2onnx writes layers of Keras this way: give the Keras file to gatefold/formats/keras'
-          : '';
-      node.refuse(`the operator is not supported${advice}`);
+      node.refuse('the operator is not supported');
     }
     const least = VARIADIC.has(node.type) ? inputs.length : (LEAST.get(node.type) ?? 1);
     for (let k = 0; k < Math.max(least, 1); k++) {
@@ -295,7 +322,7 @@ export class Graph implements Context {
     node: Node,
     [condition]: readonly (Value | undefined)[],
     scope: Scope,
-    depth: number,
+    path: Path,
   ): Value[] {
     const number = condition && 'constant' in condition && numbersOf(condition.constant)?.[0];
     if (typeof number !== 'number') {
@@ -303,13 +330,39 @@ export class Graph implements Context {
         'its condition depends on the inputs or on unknown sizes: pass { dims } or { set } to fix them',
       );
     }
-    if (depth >= MAX_DEPTH) node.refuse(`branches are nested more than ${MAX_DEPTH} deep`);
+    if (path.length >= MAX_DEPTH) node.refuse(`branches are nested more than ${MAX_DEPTH} deep`);
     const bytes = node.get(number ? 'then_branch' : 'else_branch')?.graph;
     if (!bytes) node.refuse('it has no branch');
-    const graph = readGraphProto(bytes, this.given.allowance);
-    const inner = this.#scopeOf(graph, scope);
-    this.#run(graph, inner, depth + 1);
+    const inside = [...path, node.outputs[0] ?? ''];
+    const given = readGraphProto(bytes, this.given.allowance);
+    const graph = this.given.whole.get(keyOf(inside)) ?? given;
+    const inner = this.#scopeOf(graph, new Map(), scope);
+    this.#run(graph, inner, inside);
     return graph.outputs.map(({ name = '' }) => inner.get(name)!);
+  }
+
+  /** A layer takes the place of a loop over its steps. */
+  #loop(
+    node: Node,
+    inputs: readonly (Value | undefined)[],
+    scope: Scope,
+    path: Path,
+  ): readonly (Value | undefined)[] {
+    const bytes = node.get('body')?.graph;
+    const body = bytes && readGraphProto(bytes, this.given.allowance);
+    return loop(node, inputs, body, {
+      graph: this,
+      valueOf: (name) => scope.get(name),
+      fold: (proto, values) => {
+        try {
+          return this.#results(proto, new Node(proto, this.given.opset), values, scope, path);
+        } catch (error) {
+          if (error instanceof Refusal) return [];
+          throw error;
+        }
+      },
+      isRead: (name) => this.#uses.has(name),
+    });
   }
 
   #constant(node: Node): Constant {
@@ -335,7 +388,9 @@ export function refuseProblems(graph: GraphProto, problems: ReadonlyMap<string, 
   const seen = new Set(graph.outputs.map(({ name = '' }) => name));
   // A set gives those too that are added while it is read.
   for (const name of seen) {
-    for (const input of makers.get(name)?.inputs ?? []) if (input !== '') seen.add(input);
+    const { inputs = [], outputs = [] } = makers.get(name) ?? {};
+    // A problem is kept by the first output of its node.
+    for (const other of [...inputs, ...outputs]) if (other !== '') seen.add(other);
   }
   const inner = [...problems].filter(([name]) => !makers.has(name) && !seen.has(name));
   const list = [...problems]

@@ -3,7 +3,7 @@ import { constantAt, integersOf, numbersAt, pass } from './call.ts';
 import type { Operator } from './call.ts';
 import { numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
-import { chosen, dequantized, expanded, reshaped } from './fold.ts';
+import { chosen, dequantized, expanded, quantizedConstant, reshaped } from './fold.ts';
 
 export const cast: Operator = (call) => {
   const [value] = call.inputs;
@@ -75,8 +75,16 @@ export const where: Operator = (call) => {
   return [{ constant: chosen(args as [Constant, Constant, Constant], call.node, call.graph) }];
 };
 
-export const dequantize: Operator = (call) => {
+/** Numbers of a tensor in the steps of their scales: as they are stored, or as they were before. */
+export const quantized: Operator = (call) => {
+  const { node, graph } = call;
   const [x, scale, zero] = [0, 1, 2].map((k) => constantAt(call, k, 'each of its inputs'));
-  const axis = call.node.axis(call.node.int('axis', 1), Math.max(x!.dims.length, 2));
-  return [{ constant: dequantized([x!, scale!, zero], axis, call.graph) }];
+  const axis = node.axis(node.int('axis', 1), Math.max(x!.dims.length, 2));
+  const isOne = scale!.data.length === 1;
+  const fits = isOne || (scale!.dims.length === 1 && scale!.data.length === x!.dims[axis]);
+  if (!fits || node.int('block_size', 0)) node.refuse('its scales are of blocks of an axis');
+  const given = [x!, scale!, zero] as const;
+  const isBack = node.type === 'DequantizeLinear';
+  const make = isBack ? dequantized : quantizedConstant;
+  return [{ constant: make(given, axis, graph) }];
 };

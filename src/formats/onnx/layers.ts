@@ -11,7 +11,7 @@ import {
   pass,
   unknownSize,
 } from './call.ts';
-import type { Call, Operator } from './call.ts';
+import type { Call, Operator, Spread, Value } from './call.ts';
 import { countOf, floatsOf, sizes } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { multiply } from './dims.ts';
@@ -21,9 +21,23 @@ import type { Axis, Flow } from './flow.ts';
 import { arithmetic, expanded, product, reshaped, transposed } from './fold.ts';
 import { linear } from './linear.ts';
 
+/** A spread times a matrix, as a spread: what a state of zeros becomes. */
+function spreadProduct(value: Value | undefined, matrix: Constant, call: Call): Spread | undefined {
+  if (!value || !('spread' in value)) return undefined;
+  const { node, graph } = call;
+  const { base, dims } = value.spread;
+  const depth = dims.at(-1);
+  if (typeof depth !== 'number' || dims.length < 2) return undefined;
+  const wide = expanded(base, [...base.dims.slice(0, -1), depth], graph);
+  const made = product(wide, matrix, node, graph);
+  return { base: made, dims: [...dims.slice(0, -1), made.dims.at(-1)!] };
+}
+
 export const matMul: Operator = (call) => {
   const { node, graph, inputs } = call;
   const [a, b] = inputs;
+  const known = b && 'constant' in b ? spreadProduct(a, b.constant, call) : undefined;
+  if (known) return [{ spread: known }];
   if (a && b && 'constant' in a && 'constant' in b)
     return [{ constant: product(a.constant, b.constant, node, graph) }];
   const isLeft = a && 'constant' in a;
@@ -49,17 +63,22 @@ export const gemm: Operator = (call) => {
   const [transA, transB] = [node.int('transA', 0), node.int('transB', 0)];
   const [a, b, c] = inputs;
   const isLeft = a !== undefined && 'constant' in a;
-  if (isLeft && b && 'constant' in b && (!c || 'constant' in c)) {
+  if (b && 'constant' in b && (!c || 'constant' in c)) {
     const turn = (x: Constant, is: number): Constant => (is ? transposed(x, [1, 0], graph) : x);
-    const whole = product(turn(a.constant, transA), turn(b.constant, transB), node, graph);
     const scale = (x: Constant, by: number): Constant => ({
       ...x,
       data: floatsOf(x).map((n) => n * by),
     });
-    const first = scale(whole, alpha);
-    return [
-      { constant: c ? arithmetic('Add', [first, scale(c.constant, beta)], node, graph)! : first },
-    ];
+    const whole = (made: Constant): Constant => {
+      const first = scale(made, alpha);
+      return c ? arithmetic('Add', [first, scale(c.constant, beta)], node, graph)! : first;
+    };
+    const matrix = turn(b.constant, transB);
+    if (isLeft)
+      return [{ constant: whole(product(turn(a.constant, transA), matrix, node, graph)) }];
+    const isRow = !c || c.constant.data.length === c.constant.dims.at(-1);
+    const known = isRow && !transA ? spreadProduct(a, matrix, call) : undefined;
+    if (known) return [{ spread: { ...known, base: whole(known.base) } }];
   }
   if (isLeft) node.refuse('its first input is a constant');
   if (transA) node.refuse('its transA is not supported');

@@ -17,7 +17,7 @@ import {
   upsample,
   windowPool,
 } from './convolution.ts';
-import { cast, constantOfShape, dequantize, not, range, where } from './known.ts';
+import { cast, constantOfShape, not, quantized, range, where } from './known.ts';
 import { batchNorm, gemm, layerNorm, matMul, prelu, reduce } from './layers.ts';
 import { recurrent } from './recurrent.ts';
 import {
@@ -31,7 +31,7 @@ import {
   transpose,
   unsqueeze,
 } from './shapes.ts';
-import { concat, gather, pad, slice, split } from './slices.ts';
+import { concat, gather, pad, reverseSequence, slice, split } from './slices.ts';
 
 /** Every operator that is read, by its name. */
 export const OPERATORS: Readonly<Record<string, Operator>> = {
@@ -77,7 +77,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ConstantOfShape: constantOfShape,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
-  DequantizeLinear: dequantize,
+  DequantizeLinear: quantized,
   Dropout: pass,
   Erf: errorFunction,
   Exp: exponential,
@@ -99,10 +99,12 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Not: not,
   PRelu: prelu,
   Pad: pad,
+  QuantizeLinear: quantized,
   RNN: recurrent,
   Range: range,
   Reshape: reshape,
   Resize: upsample,
+  ReverseSequence: reverseSequence,
   Shape: shape,
   Size: size,
   Slice: slice,
@@ -118,7 +120,7 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 
 const TWO =
   'Add Sub Mul Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual MatMul Gemm ' +
-  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear LayerNormalization';
+  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear ReverseSequence LayerNormalization';
 
 const THREE = 'Range Where RNN LSTM GRU ScatterND InstanceNormalization GroupNormalization';
 

@@ -32,8 +32,14 @@ import { Allowance, damaged } from './protobuf.ts';
 export type OnnxValue =
   | number
   | ArrayLike<number>
-  | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };
+  | {
+      /** Sizes of its axes. */
+      readonly shape: readonly number[];
+      /** Its numbers, row-major. */
+      readonly data: ArrayLike<number>;
+    };
 
+/** How `readOnnx` reads. */
 export interface OnnxOptions {
   /**
    * Sizes of axes that have a name in the file, such as `{ batch: 1, time: 512 }`; an axis without
@@ -73,20 +79,40 @@ export function readOnnx(
     size += data.get(name)!.length;
   }
   const all = { dims, set, carry, data, bytes: bytes.length, opset };
-  const allowed = (): Given => ({ ...all, allowance: new Allowance(bytes.length) });
+  const allowed = (whole: Given['whole']): Given => {
+    return { ...all, whole, allowance: new Allowance(bytes.length) };
+  };
+  const read = (whole: Given['whole'], layout?: readonly Role[]): Graph =>
+    new Graph(model.graph, { ...allowed(whole), ...(layout && { layout }) }, counter(size));
+  const first = read(NOTHING);
+  let last = first;
+  let whole = NOTHING;
+  // What follows from a layer is known when that is there: further ones may be found.
+  for (let k = 0; last.whole.size && k < MAX_SEARCHES; k++) {
+    whole = new Map([...whole, ...last.whole]);
+    last = read(whole);
+  }
+  // With layers for cells that an exporter took apart, or as it is.
+  const ways = [
+    ...new Map([
+      [whole, last],
+      [NOTHING, first],
+    ]),
+  ];
+  const tries = ways.flatMap(([found, graph]) =>
+    LAYOUTS.map((layout) => ({ found, graph, layout })),
+  );
   try {
-    return firstOf(LAYOUTS, (layout) => {
-      const graph = new Graph(
-        model.graph,
-        { ...allowed(), ...(layout && { layout }) },
-        counter(size),
-      );
-      return checked(assembled(model, graph, opset));
+    return firstOf(tries, ({ found, graph, layout }) => {
+      const made = layout ? read(found, layout) : graph;
+      return checked(assembled(model, made, opset, first.before));
     });
   } catch (error) {
     if (!isUnsupported(error)) throw error;
     return otherwise(error, (because) =>
-      checked(readProgram(model, allowed(), counter(size), because)),
+      firstOf(ways, ([found]) =>
+        checked(readProgram(model, allowed(found), counter(size), because)),
+      ),
     );
   }
 }
@@ -107,6 +133,10 @@ function otherwise(
     throw new GatefoldError('ERR_UNSUPPORTED', whole);
   }
 }
+
+/** How often a graph is searched for layers that were taken apart. */
+const MAX_SEARCHES = 8;
+const NOTHING: Given['whole'] = new Map();
 
 /**
  * What the axes of inputs may be: first what the first operator that asks takes them for, then each
@@ -144,7 +174,13 @@ function checked(imported: ImportedModel): ImportedModel {
   }
 }
 
-/** The model of a `.onnx` file. */
+/**
+ * The model of a `.onnx` file.
+ *
+ * @example
+ *   const model = loadOnnx(engine, bytes, { dims: { batch: 1 }, carry: { stateN: 'state' } });
+ *   const stream = model.stream();
+ */
 export function loadOnnx(
   engine: Engine,
   source: Uint8Array | ArrayBuffer,
@@ -252,6 +288,7 @@ function assembled(
   { graph: proto, producer }: ModelProto,
   graph: Graph,
   opset: number,
+  before: number,
 ): ImportedModel {
   const outputs = new Map<string, Flow>();
   for (const { name = '' } of proto.outputs) {
@@ -342,7 +379,7 @@ function assembled(
       format: 'onnx',
       opset,
       ...(producer && { producer: shorten(producer) }),
-      nodes: { before: graph.before, after: layers.length },
+      nodes: { before, after: layers.length },
       inputs: Object.fromEntries(used.map(({ name, axes }) => [name, wordsOf(axes)])),
       outputs: Object.fromEntries([...outputs].map(([name, { axes }]) => [name, wordsOf(axes)])),
       ...(states.length && { states }),

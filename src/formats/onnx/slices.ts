@@ -1,5 +1,16 @@
 /** Operators that take parts of axes, or join them. */
-import { aligned, heldOrder, isTime, picked, retimed, settle, unmixed, widestOf } from './axes.ts';
+import {
+  aligned,
+  asBatch,
+  heldOrder,
+  isTime,
+  perFeature,
+  picked,
+  retimed,
+  settle,
+  unmixed,
+  widestOf,
+} from './axes.ts';
 import {
   byKind,
   constantAt,
@@ -18,7 +29,7 @@ import { productOfDims } from './dims.ts';
 import type { Dim } from './dims.ts';
 import { Atom, asFeatures, asRows, axisOf, isFeature, sizeOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
-import { joined, rangeOf, sliced, taken } from './fold.ts';
+import { expanded, joined, rangeOf, sliced, taken } from './fold.ts';
 import type { Range } from './fold.ts';
 import type { Node } from './node.ts';
 
@@ -139,6 +150,23 @@ export const slice: Operator = (call) => {
   return [value];
 };
 
+/** Steps from the last one on, where lengths say that all are turned: how tf2onnx reads backward. */
+export const reverseSequence: Operator = (call) => {
+  const { node, inputs } = call;
+  const flow = flowAt(call, 0);
+  const [time, batch] = [node.int('time_axis', 0), node.int('batch_axis', 1)];
+  const atoms = flow.axes[node.axis(time, flow.axes.length)]!;
+  asBatch(flow.axes[node.axis(batch, flow.axes.length)]!, node);
+  const lengths = inputs[1]!;
+  const known = 'constant' in lengths ? lengths.constant : undefined;
+  const all = 'spread' in lengths ? lengths.spread.base : known;
+  const size = sizeOf(atoms);
+  const isWhole = all && Array.from<Dim>(all.data as readonly Dim[]).every((n) => n === size);
+  if (!isWhole) node.refuse('it turns other steps than all');
+  for (const atom of atoms) if (atom.role === undefined) atom.become('time');
+  return giving(call, sliceFlow(flow, time, -1, -(2 ** 31), -1, call));
+};
+
 /** An axis of one that goes away. */
 const without = (flow: Flow, axis: number): Flow => {
   return { ...flow, axes: flow.axes.filter((_, k) => k !== axis) };
@@ -213,8 +241,17 @@ export const split: Operator = (call) => {
     from += piece;
     const range = [from - piece, from] as const;
     const { constant } = value as { constant?: Constant };
-    if (constant)
-      return { constant: sliced(constant, axis, { from: range[0], count: piece, step: 1 }, graph) };
+    const part = { from: range[0], count: piece, step: 1 };
+    if (constant) return { constant: sliced(constant, axis, part, graph) };
+    if (value && 'spread' in value) {
+      const { base } = value.spread;
+      return {
+        spread: {
+          base: base.dims[axis] === 1 ? base : sliced(base, axis, part, graph),
+          dims: dims.map((own, k) => (k === axis ? piece : own)),
+        },
+      };
+    }
     return { flow: sliceFlow(flowAt(call, 0), axis, ...range, 1, call) };
   });
 };
@@ -224,14 +261,18 @@ export const concat: Operator = (call) => {
   const { build } = graph;
   const rank = dimsOfValue(call.inputs[0]!).length;
   const axis = node.axis(node.int('axis', 0), rank);
+  if (call.inputs.some((value) => dimsOfValue(value!).length !== rank)) {
+    node.refuse('its inputs have different numbers of axes');
+  }
   const constants = call.inputs.flatMap((value) =>
     value && 'constant' in value ? [value.constant] : [],
   );
+  const isMixed = call.inputs.some((value) => !value || !('flow' in value));
   if (constants.length === call.inputs.length) {
     const full = constants.filter(({ dims }) => dims[axis] !== 0);
     return [{ constant: full.length > 1 ? joined(full, axis, graph) : (full[0] ?? constants[0]!) }];
   }
-  if (constants.length) return padded(call, axis, rank);
+  if (isMixed) return padded(call, axis);
   if (call.inputs.length === 1) return pass(call);
   const given = call.inputs.map((_, k) => {
     const flow = flowAt(call, k);
@@ -301,38 +342,55 @@ function concatenated(flows: readonly Flow[], axis: number, call: Call): Flow {
   return { ...flow, source };
 }
 
-/** Zeros before or behind steps, which a convolution adds, or constants beside features. */
-function padded(call: Call, axis: number, rank: number): Value[] {
-  const { node, graph } = call;
+/** Zeros before or behind steps, which a convolution adds; other constants become features. */
+function padded(call: Call, axis: number): readonly (Value | undefined)[] {
   const at = call.inputs.findIndex((value) => value && 'flow' in value);
-  const isOne = call.inputs.filter((value) => value && 'flow' in value).length === 1;
   const flow = flowAt(call, at);
-  const atoms = flow.axes[axis]!;
-  const sizesAt = call.inputs.map((value) => dimsOfValue(value!)[axis] as number);
-  const zero = call.inputs.every(
-    (value) => !value || !('constant' in value) || floatsOf(value.constant).every((x) => x === 0),
+  const [atom, ...others] = flow.axes[axis]!;
+  const isOpen = atom !== undefined && (isTime(atom) || typeof atom.size === 'string');
+  if (isOpen && !others.length && atom.become('time'))
+    return [{ flow: paddedSteps(call, axis, at) }];
+  const inputs = call.inputs.map((value) =>
+    value && 'flow' in value ? value : { flow: constantFeatures(value!, flow, axis, call) },
   );
-  void rank;
-  if (!isOne || !zero)
-    node.refuse('it joins constants and what is computed, which is supported for zeros alone');
-  const front = sizesAt.slice(0, at).reduce((a, b) => a + b, 0);
-  const back = sizesAt.slice(at + 1).reduce((a, b) => a + b, 0);
-  const own = sizeOf(atoms);
-  if (
-    atoms.length === 1 &&
-    (isTime(atoms[0]!) || typeof own === 'string') &&
-    atoms[0]!.become('time')
-  ) {
-    return [{ flow: padSteps(flow, front, back, call) }];
-  }
-  if (typeof own === 'string') unknownSize(node, own);
-  const map = [
-    ...Array<number>(front).fill(-1),
-    ...Array.from({ length: own }, (_, k) => k),
-    ...Array<number>(back).fill(-1),
-  ];
-  graph.take(map.length);
-  return giving(call, picked(flow, axis, map, call));
+  return concat({ ...call, inputs });
+}
+
+function paddedSteps(call: Call, axis: number, at: number): Flow {
+  const isPlain = call.inputs.every((value, k) => {
+    const constant = value && 'constant' in value ? value.constant : undefined;
+    return k === at || (constant && floatsOf(constant).every((x) => x === 0));
+  });
+  if (!isPlain) call.node.refuse('it joins steps that are computed with others than zeros');
+  const counts = call.inputs.map((value) => dimsOfValue(value!)[axis] as number);
+  const sum = (list: readonly number[]): number => list.reduce((a, b) => a + b, 0);
+  return padSteps(flowAt(call, at), sum(counts.slice(0, at)), sum(counts.slice(at + 1)), call);
+}
+
+/** Constants along an axis of features, in each row of a flow: nothing of it, and an offset. */
+function constantFeatures(value: Value, like: Flow, axis: number, call: Call): Flow {
+  const { node, graph } = call;
+  const spread = 'spread' in value ? value.spread.base : undefined;
+  const constant = 'constant' in value ? value.constant : spread;
+  const count = dimsOfValue(value)[axis];
+  if (!constant || typeof count !== 'number') return node.refuse('it joins what has no size');
+  graph.take(count);
+  const same = alike(like, constant, axis, call);
+  const none = picked(like, axis, Array<number>(count).fill(-1), call);
+  const offset = perFeature(none, same, call);
+  return offset === 0 ? none : graph.build.map(node, 'scale', { offset }, none);
+}
+
+/** A constant without axes along which rows differ: it is the same in each. */
+function alike(like: Flow, constant: Constant, axis: number, { node, graph }: Call): Constant {
+  return like.axes.reduce((own, atoms, k) => {
+    if (k === axis || own.dims[k] === 1 || atoms.every(isFeature)) return own;
+    const one = sliced(own, k, { from: 0, count: 1, step: 1 }, graph);
+    const { data } = expanded(one, own.dims, graph);
+    if (own.data.some((x, j) => x !== data[j]))
+      node.refuse('it joins constants that differ from row to row');
+    return one;
+  }, constant);
 }
 
 /** Zeros in front of a sequence and behind it, which the next convolution may take in. */

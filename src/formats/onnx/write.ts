@@ -10,6 +10,7 @@ import type { Dim } from './dims.ts';
 import { FLOAT, INT64, Message, nodeMessage, tensorMessage, valueMessage } from './encode.ts';
 import type { AttributeValue } from './encode.ts';
 
+/** How `writeOnnx` writes. */
 export interface OnnxWriteOptions {
   /** Whether the states of recurrent layers are inputs `NAME.h` and outputs `NAME.hn`. */
   readonly states?: boolean;
@@ -599,6 +600,9 @@ const WRITERS: Readonly<Record<string, Write>> = {
 /**
  * A model as an ONNX file of opset 17. Inputs and outputs are [batch, time, features], of tokens
  * [batch, time], and of rows [batch, features]. What ONNX has not is refused by name, all at once.
+ *
+ * @example
+ *   const bytes = writeOnnx(model, { states: true });
  */
 export function writeOnnx(model: Model, options: OnnxWriteOptions = {}): Uint8Array {
   const { states = false } = readOptions('options', options, ['states']);

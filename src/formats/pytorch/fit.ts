@@ -16,6 +16,7 @@ const NAMES_SHOWN = 6;
  */
 export type Rename = Readonly<Record<string, string | readonly string[]>>;
 
+/** How `Trainer.fit` goes over the data. */
 export interface FitOptions {
   /** Whether the tensors are those below a prefix, rather than of the whole file. */
   readonly isBelow: boolean;

@@ -11,9 +11,11 @@ export interface PytorchModule {
   readonly layer?: LayerSpec;
   /** What else it may be: a matrix without a bias may be a table of tokens. */
   readonly table?: LayerSpec;
+  /** Whether it is an RNN, LSTM or GRU. */
   readonly isRecurrent: boolean;
   /** Its class, where the file says. */
   readonly type?: string;
+  /** `batch_first` of the module, where the file says. */
   readonly batchFirst?: boolean;
   /** Names of its tensors of weights, each with its shape. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;

@@ -27,6 +27,7 @@ import type { FileTensor } from './tensors.ts';
 import { contentsOf } from './walk.ts';
 import type { ModuleRecord } from './walk.ts';
 
+/** How `readPytorch` reads. */
 export interface PytorchOptions {
   /**
    * The wiring, which a state_dict does not say. Layers bear the names of the modules that have
@@ -65,11 +66,13 @@ export interface PytorchFile {
   readonly proposal?: ModelDescription;
   /** Why there is none. */
   readonly problem?: string;
+  /** What else the file says: `class`, `batchFirst`, `file`. */
   readonly metadata: Metadata;
   /** What the caller gave. */
   readonly description?: ModelDescription;
 }
 
+/** Bytes of a file, or what `readSafetensors` made of them. */
 export type PytorchSource = Uint8Array | ArrayBuffer | SafetensorsFile;
 
 /** What `readPytorch` gave, as it was. */
@@ -230,7 +233,14 @@ function metadataOf({ plain, records }: Opened, modules: readonly PytorchModule[
   };
 }
 
-/** A model with the weights of a file, wired as the description says. */
+/**
+ * A model with the weights of a file, wired as the description says.
+ *
+ * @example
+ *   const model = loadPytorch(engine, bytes, {
+ *     description: { layers: [{ type: 'lstm', name: 'rnn', inputSize: 3, hiddenSize: 8 }] },
+ *   });
+ */
 export function loadPytorch(
   engine: Engine,
   source: PytorchSource,

@@ -35,6 +35,7 @@ export const MAX_DIMENSION: number = 2 ** 31 - 1;
  */
 const MAX_HEADER_BYTES = 100_000_000;
 
+/** What `readSafetensors` accepts. */
 export interface ReadOptions {
   /** Longest header to accept; default 1 MiB, at most 100,000,000. */
   readonly maxHeaderBytes?: number;
@@ -49,16 +50,21 @@ export interface ReadOptions {
 
 /** A tensor as f32, with the dtype that the file keeps it in. */
 export interface SafetensorsTensor extends Tensor {
+  /** What it was in the file, such as `F16`. */
   readonly dtype: string;
 }
 
 /** A tensor of a dtype without a float32 form here: its data are not read. */
 export interface SkippedTensor {
+  /** Its name in the file. */
   readonly name: string;
+  /** What it is there, such as `I64`. */
   readonly dtype: string;
+  /** Sizes of its axes. */
   readonly shape: readonly number[];
 }
 
+/** What a safetensors file has. */
 export interface SafetensorsFile {
   /** In the order of the file's data. */
   readonly tensors: Map<string, SafetensorsTensor>;

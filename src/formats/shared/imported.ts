@@ -6,6 +6,7 @@ import type { StateDict } from '../../base/tensor.ts';
 
 /** What a reader found in a file: a model, all but the engine. */
 export interface ImportedModel {
+  /** What `Model.create` takes. */
   readonly description: ModelDescription;
   /** Parameters by the names of `stateDict()` of such a model. */
   readonly tensors: StateDict;

@@ -22,11 +22,13 @@ export interface CellParameters {
   readonly weight_hh: Tensor;
   /** [G H]. */
   readonly bias_ih?: Tensor;
+  /** [G H]. */
   readonly bias_hh?: Tensor;
   /** [3, H]: input, forget, output; [2, H] of coupled gates. */
   readonly weight_peephole?: Tensor;
   /** [H], of a layer with `initialState: 'learned'`. */
   readonly h0?: Tensor;
+  /** [H], of an LSTM with `initialState: 'learned'`. */
   readonly c0?: Tensor;
 }
 
@@ -304,12 +306,15 @@ const { own: OWN, keras: KERAS, onnx: ONNX, tf1: TF1, nam: NAM } = GATES;
 export interface KerasLayouts {
   /** `kernel` [I, 4H], `recurrent` [H, 4H], `bias` [4H]. */
   lstm(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  /** The inverse of `lstm`. */
   toLstm(parameters: CellParameters): KerasCell;
   /** `kernel` [I, 3H], `recurrent` [H, 3H], `bias` [2, 3H], without reset after [3H]. */
   gru(kernel: Tensor, recurrent: Tensor, bias?: Tensor, options?: GruLayout): CellParameters;
+  /** The inverse of `gru`. */
   toGru(parameters: CellParameters, options?: GruLayout): KerasCell;
   /** `kernel` [I, H], `recurrent` [H, H], `bias` [H]. */
   rnn(kernel: Tensor, recurrent: Tensor, bias?: Tensor): CellParameters;
+  /** The inverse of `rnn`. */
   toRnn(parameters: CellParameters): KerasCell;
   /** The `weight` [O, I] of a `kernel` [I, O], or the other way round. */
   dense(kernel: Tensor): Tensor;
@@ -386,12 +391,15 @@ function toKeras1(given: CellParameters, names: object, ownOrder: string): Keras
 export interface Keras1Layouts {
   /** `{ W_i, U_i, b_i, W_f, ..., W_c, ..., W_o, ... }`. */
   lstm(arrays: Keras1Cell): CellParameters;
+  /** The inverse of `lstm`. */
   toLstm(parameters: CellParameters): Keras1Cell;
   /** `{ W_z, U_z, b_z, W_r, ..., W_h, ... }`. */
   gru(arrays: Keras1Cell): CellParameters;
+  /** The inverse of `gru`. */
   toGru(parameters: CellParameters): Keras1Cell;
   /** `{ W, U, b }`. */
   rnn(arrays: Keras1Cell): CellParameters;
+  /** The inverse of `rnn`. */
   toRnn(parameters: CellParameters): Keras1Cell;
 }
 
@@ -416,6 +424,7 @@ export interface OnnxCell {
   readonly P?: Tensor;
 }
 
+/** What ONNX' attributes say beside the arrays. */
 export interface OnnxLayout {
   /** Which of the directions; default 0, the first one. */
   readonly direction?: 0 | 1;
@@ -514,9 +523,11 @@ export interface OnnxLayouts {
   toLstm(...directions: readonly CellParameters[]): OnnxCell;
   /** `W` [D, 3H, I], `R` [D, 3H, H], `B` [D, 6H]. */
   gru(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  /** Of the only direction, or of both. */
   toGru(...directions: readonly CellParameters[]): OnnxCell;
   /** `W` [D, H, I], `R` [D, H, H], `B` [D, 2H]. */
   rnn(W: Tensor, R: Tensor, B?: Tensor, options?: OnnxLayout): CellParameters;
+  /** Of the only direction, or of both. */
   toRnn(...directions: readonly CellParameters[]): OnnxCell;
 }
 
@@ -535,10 +546,13 @@ export const onnx: OnnxLayouts = {
 
 /** A kernel [I + H, G H] that multiplies x and h side by side, and its bias [G H]. */
 export interface Tf1Cell {
+  /** [I + H, G H]. */
   readonly kernel: Tensor;
+  /** [G H]. */
   readonly bias: Tensor;
 }
 
+/** What the cell does beside its arrays. */
 export interface Tf1LstmLayout {
   /** What the cell adds to the forget gate at run time; default 1. */
   readonly forgetBias?: number;
@@ -606,12 +620,15 @@ const forgetOf = (options: Tf1LstmLayout | undefined): number => {
 export interface Tf1Layouts {
   /** `BasicLSTMCell`, `LSTMCell`: `kernel` [I + H, 4H], `bias` [4H]. */
   lstm(kernel: Tensor, bias: Tensor, options?: Tf1LstmLayout): CellParameters;
+  /** The inverse of `lstm`. */
   toLstm(parameters: CellParameters, options?: Tf1LstmLayout): Tf1Cell;
   /** `GRUCell`: `gates` [I + H, 2H] and `candidate` [I + H, H]; resets before the product. */
   gru(gates: Tf1Cell, candidate: Tf1Cell): CellParameters;
+  /** The inverse of `gru`. */
   toGru(parameters: CellParameters): { gates: Tf1Cell; candidate: Tf1Cell };
   /** `BasicRNNCell`: `kernel` [I + H, H], `bias` [H]. */
   rnn(kernel: Tensor, bias: Tensor): CellParameters;
+  /** The inverse of `rnn`. */
   toRnn(parameters: CellParameters): Tf1Cell;
 }
 
@@ -650,6 +667,7 @@ export interface NamCell {
   readonly bias: Tensor;
   /** [H]. */
   readonly h0: Tensor;
+  /** [H]. */
   readonly c0: Tensor;
 }
 
@@ -666,6 +684,7 @@ const namGates = ({ weight, bias }: NamCell, inputs: number): Cell => {
 export interface NamLayouts {
   /** `weight` [4H, I + H], `bias` [4H], `h0` and `c0` [H]; for `initialState: 'learned'`. */
   lstm(weight: Tensor, bias: Tensor, h0: Tensor, c0: Tensor): CellParameters;
+  /** The inverse of `lstm`. */
   toLstm(given: CellParameters): NamCell;
 }
 

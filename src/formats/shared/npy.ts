@@ -26,7 +26,9 @@ export type NpyData =
 
 /** An array of a file: row-major, whatever order the file has it in. */
 export interface NpyArray {
+  /** Sizes of its axes, the last one contiguous. */
   readonly shape: readonly number[];
+  /** Its elements, row-major. */
   readonly data: NpyData;
   /** NumPy's letters without the order of bytes: `f4`, `i8`, `b1`. */
   readonly dtype: string;
@@ -34,7 +36,9 @@ export interface NpyArray {
 
 /** An array to write: its kind says the dtype. */
 export interface NpySource {
+  /** Sizes of its axes, the last one contiguous. */
   readonly shape: readonly number[];
+  /** Its elements, row-major; their kind decides the dtype. */
   readonly data: NpyData;
 }
 

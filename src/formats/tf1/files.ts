@@ -21,6 +21,7 @@ export interface Variable {
 /** Variables by their names. */
 export type Variables = ReadonlyMap<string, Variable>;
 
+/** Files of a checkpoint by name, or the bytes of a `.npz`. */
 export type Tf1Source = ReadonlyMap<string, Uint8Array> | Uint8Array | ArrayBuffer;
 
 const MAX_VARIABLES = 65_536;

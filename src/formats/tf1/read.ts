@@ -14,6 +14,7 @@ import type { CellParameters } from '../shared/layouts.ts';
 import { refuse, variablesOf } from './files.ts';
 import type { Tf1Source, Variable, Variables } from './files.ts';
 
+/** How `readTf1` reads. */
 export interface Tf1Options {
   /**
    * The wiring, which a checkpoint does not name: the name of each layer is that of a scope of

@@ -22,6 +22,7 @@ export type Shards =
   | ReadonlyMap<string, Uint8Array | ArrayBuffer>
   | Readonly<Record<string, Uint8Array | ArrayBuffer>>;
 
+/** How `readTfjs` reads. */
 export interface TfjsOptions {
   /** What layers are that only the file's author knows: as in `KerasOptions`. */
   readonly layers?: OwnLayers;
@@ -69,7 +70,12 @@ export function readTfjs(
   return importKeras(config, version, storeOf(weights), bytes + length, metadata, layers);
 }
 
-/** The layers model of these files. */
+/**
+ * The layers model of these files.
+ *
+ * @example
+ *   const model = loadTfjs(engine, json, { 'group1-shard1of1.bin': bytes });
+ */
 export function loadTfjs(
   engine: Engine,
   model: Uint8Array | ArrayBuffer | object,

@@ -357,7 +357,9 @@ const TO_STEPS: readonly string[] = ['repeat', 'reshape'];
 
 /** The files of a layers model, by their names. */
 export interface TfjsFiles {
+  /** The topology, as text. */
   readonly 'model.json': Uint8Array;
+  /** The parameters, float32. */
   readonly 'weights.bin': Uint8Array;
 }
 

@@ -60,8 +60,8 @@ export class Packer {
     this.#most = Math.min(fitting, MAX_ELEMENTS / widest);
   }
 
-  /** A caller's inputs, checked and copied. */
-  read(given: Inputs): Sequence {
+  /** A caller's inputs, checked, and copied unless nobody else has them (`isOwn`). */
+  read(given: Inputs, isOwn = false): Sequence {
     const { graph } = storeOf(this.#model);
     const single = this.#model.inputs.length === 1;
     let steps: number | undefined;
@@ -81,6 +81,7 @@ export class Packer {
         throw new GatefoldError('ERR_SHAPE', message);
       }
       // Nobody may change it while it waits.
+      if (isOwn) return own;
       return own === flat || own.buffer === (flat as Input).buffer ? own.slice() : own;
     });
     graph.checkSteps([steps ?? 1]);

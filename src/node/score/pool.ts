@@ -5,9 +5,13 @@ import type { ErrorCode } from '../../base/errors.ts';
 
 /** What a pool needs of a `Worker` of `node:worker_threads`. */
 export interface PoolWorker {
+  /** As of a worker of `node:worker_threads`. */
   postMessage(message: unknown, transfer?: ArrayBuffer[]): void;
+  /** As of a worker of `node:worker_threads`. */
   on(event: string, listener: (value: unknown) => void): unknown;
+  /** As of a worker of `node:worker_threads`. */
   terminate(): Promise<number>;
+  /** As of a worker of `node:worker_threads`. */
   unref(): void;
 }
 
@@ -165,18 +169,24 @@ function errorOf({ code, message }: NonNullable<Reply<never>['error']>): Gatefol
   return new GatefoldError(code ?? 'ERR_THREADS', message);
 }
 
+/** What a job came to. */
+interface Done {
+  readonly answer: unknown;
+  readonly transfer: ArrayBuffer[];
+}
+
 /** The other side, in a worker: answers the first message, and then one job after the other. */
 export function serve<Task, Message>(
   port: {
     on(event: string, listener: (value: unknown) => void): unknown;
     postMessage(message: unknown, transfer: ArrayBuffer[]): void;
   },
-  begin: (task: Task) => (message: Message) => { answer: unknown; transfer: ArrayBuffer[] },
+  begin: (task: Task) => (message: Message) => Done | Promise<Done>,
 ): void {
   let work: ReturnType<typeof begin> | undefined;
-  const attempt = (number: number, body: () => void): void => {
+  const attempt = async (number: number, body: () => void | Promise<void>): Promise<void> => {
     try {
-      body();
+      await body();
     } catch (error) {
       const { code, message } = error as { code?: ErrorCode; message?: string };
       const isOwn = error instanceof GatefoldError;
@@ -191,15 +201,15 @@ export function serve<Task, Message>(
   };
   port.on('message', (value) => {
     if (!work) {
-      attempt(READY, () => {
+      void attempt(READY, () => {
         work = begin(value as Task);
         port.postMessage({ number: READY }, []);
       });
       return;
     }
     const { number, message } = value as { number: number; message: Message };
-    attempt(number, () => {
-      const { answer, transfer } = work!(message);
+    void attempt(number, async () => {
+      const { answer, transfer } = await work!(message);
       port.postMessage({ number, answer }, transfer);
     });
   });

@@ -15,27 +15,37 @@ import type { PoolWorker } from './pool.ts';
 export interface BadRecord<R> {
   /** Its position among the records, from 0. */
   readonly index: number;
+  /** The record itself. */
   readonly record: R;
+  /** Why the model does not take it. */
   readonly error: GatefoldError;
 }
 
+/** How far a run of `scoreSequences` is. */
 export interface ScoreProgress {
   /** Records with a result, and those that were skipped. */
   readonly records: number;
+  /** Records without a result. */
   readonly skipped: number;
   /** Steps of those with a result. */
   readonly steps: number;
+  /** Time since the start. */
   readonly seconds: number;
 }
 
 /** An `AbortSignal`, of any host's types. */
 export interface ScoreSignal {
+  /** Whether the run is to end. */
   readonly aborted: boolean;
+  /** What the run then throws. */
   readonly reason?: unknown;
+  /** As of an `AbortSignal`. */
   addEventListener(type: 'abort', listener: () => void): void;
+  /** As of an `AbortSignal`. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
+/** What `scoreSequences` runs, and how. */
 export interface ScoreOptions<R> {
   /** The model: this or `modelBytes`. */
   readonly model?: Model;
@@ -77,6 +87,7 @@ export interface ScoreOptions<R> {
 export interface ScoreResult<R> {
   /** Its position among the records, from 0. */
   readonly index: number;
+  /** The record itself. */
   readonly record: R;
   /** [O], of a model without a pool [T, O]; of several outputs the first. */
   readonly output: Float32Array;

@@ -21,7 +21,15 @@ import { POOLING } from '../pool.ts';
  * layers or parts with one row a sequence, such as `encoder.h`; sub-layers and directions side by
  * side.
  */
-export type InitialState = 'zero' | 'learned' | { readonly h: string; readonly c?: string };
+export type InitialState =
+  | 'zero'
+  | 'learned'
+  | {
+      /** The layer, or a part such as `encoder.h`, whose rows h begins with. */
+      readonly h: string;
+      /** The same of c, of an LSTM; zeros where absent. */
+      readonly c?: string;
+    };
 
 /** Checks the option by itself. */
 export function checkInitialState(name: string, value: unknown): unknown {

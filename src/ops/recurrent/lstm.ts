@@ -33,6 +33,7 @@ export interface LstmSpec extends RecurrentSpec {
   readonly projSize?: number;
   /** Bound of a projected h, and of the cell state. */
   readonly projClip?: number;
+  /** Bound of the cell state. */
   readonly cellClip?: number;
   /**
    * LN(W x) + LN(R h) + b, h = o tanh(LN(c)); `layer_norm_ih`, `layer_norm_hh` [G H],

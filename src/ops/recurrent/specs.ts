@@ -2,6 +2,7 @@ import type { Activation } from '../activations.ts';
 import type { InitialState } from './initial.ts';
 
 export interface RecurrentSpec {
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** I; taken from the layer before when absent. */
   readonly inputSize?: number;

@@ -15,6 +15,7 @@ export type { ElementLossOptions } from './elementwise.ts';
 
 /** Losses of single rows of the output. */
 export type RowLossOptions = CrossEntropyOptions | ElementLossOptions;
+/** A loss with its options. */
 export type LossOptions = RowLossOptions | CtcOptions;
 /** A loss by its name, or with its options. */
 export type LossChoice = LossOptions['type'] | LossOptions;

@@ -10,8 +10,9 @@ import type { Fields, Kernels } from '../../engine/kernels.ts';
 import type { Descriptor, Slot } from '../../engine/plan.ts';
 
 interface CommonOptions {
+  /** The rate of the first update: this or `lr` is needed. */
   readonly learningRate?: number;
-  /** PyTorch's name for `learningRate`: one of both is needed. */
+  /** PyTorch's name for `learningRate`. */
   readonly lr?: number;
   /**
    * Whose definition: PyTorch's (the default) or that of Keras, which takes the rate into the
@@ -19,44 +20,49 @@ interface CommonOptions {
    * at 0.1, and lets parameters decay by themselves rather than through their gradients.
    */
   readonly form?: 'pytorch' | 'keras';
+  /** Share that each update takes of a parameter; default 0, of AdamW 0.01, of Keras' 0.004. */
   readonly weightDecay?: number;
 }
 
 /** `torch.optim.SGD`, `keras.optimizers.SGD`; `dampening` is PyTorch's alone. */
 export interface SgdOptions extends CommonOptions {
   readonly type: 'sgd';
+  /** Share of the step before; default 0. */
   readonly momentum?: number;
+  /** Share of a gradient that does not enter the momentum; default 0. */
   readonly dampening?: number;
+  /** Whether the gradient is taken ahead of the momentum; default false. */
   readonly nesterov?: boolean;
 }
 
-/**
- * `torch.optim.RMSprop`, `keras.optimizers.RMSprop`; `alpha` (Keras: rho) 0.99 or 0.9, `eps` 1e-8
- * or 1e-7, `momentum` 0.
- */
+/** `torch.optim.RMSprop`, `keras.optimizers.RMSprop`. */
 export interface RmspropOptions extends CommonOptions {
   readonly type: 'rmsprop';
+  /** Decay of the mean of squares, Keras' `rho`; default 0.99, of Keras 0.9. */
   readonly alpha?: number;
+  /** Added to the root of the squares; default 1e-8, of Keras 1e-7. */
   readonly eps?: number;
+  /** Share of the step before; default 0. */
   readonly momentum?: number;
 }
 
-/**
- * `torch.optim.Adam` and `AdamW`, and Keras'; `betas` 0.9 and 0.999, `eps` 1e-8 or 1e-7,
- * `weightDecay` 0, of AdamW 0.01 or 0.004.
- */
+/** `torch.optim.Adam` and `AdamW`, and Keras' `Adam` and `AdamW`. */
 export interface AdamOptions extends CommonOptions {
   readonly type: 'adam' | 'adamw';
+  /** Decay of the mean of gradients and of their squares; default 0.9 and 0.999. */
   readonly betas?: readonly [number, number];
+  /** Added to the root of the squares; default 1e-8, of Keras 1e-7. */
   readonly eps?: number;
 }
 
-/** `torch.optim.Adagrad`, `keras.optimizers.Adagrad`; `eps` 1e-10 or 1e-7. */
+/** `torch.optim.Adagrad`, `keras.optimizers.Adagrad`. */
 export interface AdagradOptions extends CommonOptions {
   readonly type: 'adagrad';
+  /** Added to the root of the squares; default 1e-10, of Keras 1e-7. */
   readonly eps?: number;
 }
 
+/** An optimizer with its options. */
 export type OptimizerOptions = SgdOptions | RmspropOptions | AdamOptions | AdagradOptions;
 
 /** The optimizer of a trainer that names none. */

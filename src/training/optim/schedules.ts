@@ -29,6 +29,9 @@ export function stepDecay(rate: number, options: { every: number; factor: number
 /**
  * Up from zero over `warmup` updates, then down to `floor` along half a cosine (Loshchilov & Hutter
  * 2017), where it stays.
+ *
+ * @example
+ *   await trainer.fit(data, { epochs: 10, learningRate: cosineDecay(0.01, { warmup: 100 }) });
  */
 export function cosineDecay(
   rate: number,
@@ -77,6 +80,7 @@ export class Patience {
   }
 }
 
+/** How `ReduceOnPlateau` lowers the rate, by PyTorch's names. */
 export interface PlateauOptions {
   /** Of the rate; default 0.1. */
   readonly factor?: number;
@@ -99,8 +103,13 @@ export interface PlateauOptions {
  * (`torch.optim.lr_scheduler.ReduceLROnPlateau` of mode `min`, with its defaults). As the
  * `learningRate` of `fit` it receives every validation; a run that does not resume another starts
  * it anew.
+ *
+ * @example
+ *   const learningRate = new ReduceOnPlateau(0.01, { patience: 2 });
+ *   await trainer.fit(data, { epochs: 10, validation, learningRate });
  */
 export class ReduceOnPlateau {
+  /** The rate now. */
   rate: number;
   /** @internal `fit` keeps it in snapshots. */
   readonly heard: Patience;

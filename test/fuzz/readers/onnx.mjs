@@ -174,7 +174,52 @@ const GRAPHS = [
       branch('else_branch', node('Abs', ['last'], 'b'), value(12, 'b')),
     ),
   ),
+  file(
+    value(11, 'x', 'time', 'batch', 2),
+    value(12, 'y'),
+    floats('w', 2, 3),
+    floats('r', 3, 3),
+    longs('one', 1),
+    longs('axis', 0),
+    longs('three', 3),
+    node('Shape', ['x'], 'shape'),
+    node('Gather', ['shape', 'axis'], 'time'),
+    node('Gather', ['shape', 'one'], 'batch'),
+    node('Concat', ['batch', 'three'], 'sizes', number('axis', 0)),
+    node('ConstantOfShape', ['sizes'], 'zeros'),
+    node('Less', ['axis', 'time'], 'begins'),
+    message(
+      1,
+      ...['time', 'begins', 'axis', 'zeros'].map((one) => text(1, one)),
+      ...['', '', 'y'].map((one) => text(2, one)),
+      text(4, 'Loop'),
+      branch(
+        'body',
+        value(11, 'i'),
+        value(11, 'goes'),
+        value(11, 'count'),
+        value(11, 'h', 'batch', 3),
+        value(12, 'less'),
+        value(12, 'next'),
+        value(12, 'hn'),
+        value(12, 'hn'),
+        node('Add', ['count', 'one'], 'next'),
+        node('Less', ['next', 'time'], 'less'),
+        node('Gather', ['x', 'count'], 'row'),
+        node('MatMul', ['row', 'w'], 'wx'),
+        node('MatMul', ['h', 'r'], 'rh'),
+        node('Add', ['wx', 'rh'], 'sum'),
+        node('Tanh', ['sum'], 'hn'),
+      ),
+    ),
+  ),
 ];
+
+/** Cells that PyTorch took apart. */
+const CELLS = ['lstm-cell', 'gru-cell', 'joined-cell', 'reset-before', 'packed-state'].map(
+  (name) =>
+    new Uint8Array(readFileSync(new URL(`../../fixtures/onnx/${name}.onnx`, import.meta.url))),
+);
 
 const DESCRIPTIONS = [
   {
@@ -205,11 +250,11 @@ const PROGRAMS = ['packed', 'second', 'voice'].map((one) =>
 
 let made;
 export function seeds(gatefold) {
-  if (made || !gatefold) return made ?? GRAPHS;
+  if (made || !gatefold) return made ?? [...GRAPHS, ...CELLS];
   const { Engine, Model, writeOnnx } = gatefold;
   const engine = Engine.createSync();
   const written = DESCRIPTIONS.map((one) => writeOnnx(Model.create(engine, one)));
-  made = [...GRAPHS, ...written, ...PROGRAMS];
+  made = [...GRAPHS, ...CELLS, ...written, ...PROGRAMS];
   return made;
 }
 

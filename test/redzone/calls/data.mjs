@@ -29,6 +29,13 @@ pure(
   ({ face }, ...given) => face.main.labelErrorRate(...given),
 );
 
+pure(
+  'defineLayers',
+  0.09,
+  (random) => ({ args: [random.pick([[], [{ type: 'pool' }]])], spots: [[[0], wrong.kind]] }),
+  ({ face }, ...given) => face.main.defineLayers(...given),
+);
+
 const logits = (random) => random.floats(random.from(1, 9), 9);
 for (const name of ['argmax', 'softmax']) {
   pure(

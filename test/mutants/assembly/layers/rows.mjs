@@ -29,4 +29,13 @@ export const mutants = {
   'rows: the gradient of the last state is lost': [
     ['        memory.copy(dx + rowAt(offsets, step, place) * dxRow, from, width);\n', ''],
   ],
+  'rows are sorted as if their order were that of the caller': [
+    ['d.order ? load<i32>(d.order + (place << 2)) : place', 'place'],
+  ],
+  'rows that are not there keep what the caller had': [
+    ['const places = isBack ? d.places : active;', 'const places = active;'],
+  ],
+  'rows that have ended take the place of others': [
+    ['        memory.fill(given, 0, d.width << 2);\n        continue;\n', ''],
+  ],
 };

@@ -1,0 +1,16 @@
+export { Producer } from './producer.ts';
+export type { ProducerSettings, ScoreState } from './producer.ts';
+export { startWorker } from './worker.ts';
+export type { RunningWorker, WorkerSettings } from './worker.ts';
+export type { Settings } from './context.ts';
+export { ClusterError } from './errors.ts';
+export type { Manifest, ScoreIndex, ScoreOptions, ScorePlan, SetAside } from './score.ts';
+export type { IndexSource, IndexSources } from './source.ts';
+export { FolderStore, RedisStore, S3Store, Stores, openStore } from './store.ts';
+export type { NamedStore, Store } from './store.ts';
+export { DILOCO } from './rounds.ts';
+export type { OuterOptions, TrainConfig } from './rounds.ts';
+export { modelAt } from './train.ts';
+export type { Checkpoint } from './train.ts';
+export { prepareTraining } from './text.ts';
+export type { TrainingText } from './text.ts';
