@@ -183,7 +183,7 @@ function givenOptions(
   return Object.entries(given).flatMap(([key, value]) => {
     if (key === 'type' || completed({ ...given, [key]: undefined }) === whole) return [];
     // What a layer has many of is counted: the steps of a program.
-    const isMany = Array.isArray(value) && value.length > 1 && typeof value.at(-1) === 'object';
+    const isMany = Array.isArray(value) && value.length > 8 && typeof value.at(-1) === 'object';
     const text = isMany
       ? `${value.length}`
       : typeof value === 'string'

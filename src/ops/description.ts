@@ -48,12 +48,12 @@ export function complete(
   let count = 0;
   for (const [index, layer] of (layers as LayerSpec[]).entries()) {
     const at = `layers[${index}]`;
-    const missing = OPS.has(layer?.type) ? undefined : IMPORTS[layer?.type];
-    if (missing !== undefined) {
-      const message = `"${at}.type" is '${layer.type}', which this program has not loaded: import '${missing}' first`;
+    const named: unknown = layer?.type;
+    if (typeof named === 'string' && !OPS.has(named) && Object.hasOwn(IMPORTS, named)) {
+      const message = `"${at}.type" is '${named}', a kind that nothing has loaded: import '${IMPORTS[named]}' first`;
       throw new GatefoldError('ERR_UNSUPPORTED', message);
     }
-    const type = checkChoice(`${at}.type`, layer?.type, [...OPS.keys()]);
+    const type = checkChoice(`${at}.type`, named as string, [...OPS.keys()]);
     const op = OPS.get(type)!;
     checkKeys(at, layer, ['type', 'name', 'inputs', ...Object.keys(op.options)]);
     const before = done.at(-1)?.name ?? inputs[0]!.name;

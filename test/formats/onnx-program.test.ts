@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadOnnx, readOnnx } from '../../src/formats/onnx.ts';
 import { loadModel, saveModel } from '../../src/formats/safetensors.ts';
-import { Trainer } from '../../src/hosts/default.ts';
-import type { Model } from '../../src/hosts/default.ts';
+import { Model, Trainer } from '../../src/hosts/default.ts';
 import { createEngine } from '../support/engines.ts';
 import { createRandom } from '../support/random.ts';
 import { EDGES, edgeCases, programCase } from './onnx-program-cases.ts';
@@ -92,25 +91,25 @@ describe('nets of PyTorch as programs', () => {
   });
 
   it('runs rows of a batch beside one another', () => {
-    const model = loadOnnx(engine, bytesOf('voice'), NETS['voice']);
-    const { x, y } = framesOf('voice', model);
-    const steps = y.length;
+    const model = loadOnnx(engine, bytesOf('packed'), NETS['packed']);
+    const { x, y } = framesOf('packed', model);
+    const steps = y.length / model.outputSize;
     const both = Float32Array.from([...x, ...x.map((n) => n / 2)]);
     const { output, state } = model.forward(both, { steps, batch: 2, batchFirst: true });
-    expect(output.subarray(0, steps)).toEqual(model.forward(x, { steps }).output);
+    expect(output.subarray(0, y.length)).toEqual(model.forward(x, { steps }).output);
     const half = model.forward(
       x.map((n) => n / 2),
       { steps },
     );
-    expect(output.subarray(steps)).toEqual(half.output);
-    expect(state['output']!.h.subarray(32)).toEqual(half.state['output']!.h);
+    expect(output.subarray(y.length)).toEqual(half.output);
+    expect(state['mask']!.h.subarray(48)).toEqual(half.state['mask']!.h);
   });
 
   it('has no training', () => {
-    const model = loadOnnx(engine, bytesOf('voice'), NETS['voice']);
+    const model = loadOnnx(engine, bytesOf('packed'), NETS['packed']);
     const options = { loss: 'mse', batch: 1, steps: 2 } as const;
     expect(() => Trainer.create(model, options)).toThrow(
-      '"output" is a program of fixed shapes, which cannot be trained',
+      '"mask" is a program of fixed shapes, which cannot be trained',
     );
     model.dispose();
   });
@@ -122,5 +121,41 @@ describe('nets of PyTorch as programs', () => {
     expect(() => readOnnx(bytesOf('enhancer'), { carry: { caches_out: 'states' } })).toThrow(
       /"carry" cannot keep "caches_out" as "states".*\[1, 8, 4, 9, 3\] and \[1, 9, 8\]/,
     );
+  });
+
+  it('refuses a description whose steps reach outside of their tensors', () => {
+    const { description } = readOnnx(bytesOf('packed'), NETS['packed']);
+    const text = JSON.stringify(description);
+    const layer = description.layers[0] as unknown as { steps: object[]; tensors: number[] };
+    const changed = (change: (own: typeof layer) => void): (() => void) => {
+      const own = JSON.parse(text) as typeof description;
+      change(own.layers[0] as never);
+      return () => Model.create(engine, own).dispose();
+    };
+    expect(changed(() => undefined)).not.toThrow();
+    const numbers = [-1, 0, 0.5, 2 ** 20, 2 ** 31, Number.NaN, '1', null];
+    let refused = 0;
+    for (let k = 0; k < layer.steps.length; k++) {
+      for (const key of ['to', 'a', 'b', 'axes', 'matrix', 'layer', 'steps', 'width', 'op']) {
+        for (const value of numbers) {
+          const call = changed(({ steps }) => {
+            const step = steps[k] as Record<string, unknown>;
+            const own = step[key];
+            if (Array.isArray(own) && Array.isArray(own[0])) own[0][k % 4] = value;
+            else if (Array.isArray(own)) own[k % 2] = value;
+            else if (typeof own === 'object')
+              Object.assign(own!, { rows: value, hiddenSize: value });
+            else if (own !== undefined) step[key] = value;
+          });
+          try {
+            call();
+          } catch (error) {
+            refused++;
+            expect((error as Error).name).toBe('GatefoldError');
+          }
+        }
+      }
+    }
+    expect(refused).toBeGreaterThan(100);
   });
 });

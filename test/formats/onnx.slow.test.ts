@@ -2,7 +2,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { createEngine } from '../support/engines.ts';
 import { chainCase, recurrentCase } from './onnx-cases.ts';
 import { loopCase } from './onnx-loops.ts';
-import { campaign, seenOperators } from './onnx-oracle.ts';
+import { campaign, programDifference, seenOperators } from './onnx-oracle.ts';
+import { programCase } from './onnx-program-cases.ts';
 
 describe('generated graphs against onnxruntime-web', () => {
   const engine = createEngine('relaxed');
@@ -14,6 +15,11 @@ describe('generated graphs against onnxruntime-web', () => {
 
   it('chains of operators', async () => {
     expect(await campaign(engine, 'chains of operators', chainCase, 1000)).toEqual([]);
+  });
+
+  it('programs of tensors of any rank', async () => {
+    const failures = await campaign(engine, 'programs', programCase, 600, programDifference);
+    expect(failures).toEqual([]);
   });
 
   it('loops and scans over cells', async () => {

@@ -141,15 +141,18 @@ function drawImage(random: Random, op: string): Case {
   const [input, taps] = [pair(3, 12), pair(1, 3)];
   const [strides, dilations] = [pair(1, 3), pair(1, 2)];
   // A window of a pool sees one input at least.
-  const before = isPool ? ([0, 0] as const) : pair(-1, 2);
+  const room = (k: number): number => Math.min(1, (taps[k]! - 1) * dilations[k]!);
+  const zeros: [number, number] = [room(0), room(1)];
+  const before = isPool ? zeros : pair(-1, 2);
   const up = isPool ? ([1, 1] as const) : pair(1, 3);
-  const output = isPool
-    ? ([0, 1].map(
-        (k) => Math.floor((input[k]! - (taps[k]! - 1) * dilations[k]! - 1) / strides[k]!) + 1,
-      ) as [number, number])
-    : pair(1, 24);
+  const windows = (k: number): number => {
+    const span = (taps[k]! - 1) * dilations[k]! + 1;
+    return Math.floor((input[k]! + 2 * zeros[k]! - span) / strides[k]!) + 1;
+  };
+  const output: [number, number] = isPool ? [windows(0), windows(1)] : pair(1, 24);
   if (output.some((n) => n < 1)) return drawImage(random, op);
-  const after = op === 'meanPool' && random.unit() < 0.5 ? ([1, 1] as const) : ([-1, -1] as const);
+  const counts = op === 'meanPool' && random.unit() < 0.6;
+  const after = counts ? zeros : ([-1, -1] as const);
   const image: ProgramImage = {
     channels,
     input,
@@ -198,7 +201,7 @@ describe.each(variants)('steps of programs, %s SIMD', (variant) => {
   const engine = createEngine(variant);
 
   it.each(Object.keys(WALKS))('%s', (op) => {
-    for (let seed = 1; seed <= 12; seed++) {
+    for (let seed = 1; seed <= 6; seed++) {
       const random = createRandom(seed);
       const { step, a, b, size, from = [0, 0], shape } = DRAW(random, op);
       const begun = floats(random, size);

@@ -159,3 +159,34 @@ it('a model of four parameters is warm in no time', () => {
   expect((process.cpuUsage().user - user) / 1e3).toBeLessThan(500);
   engine.dispose();
 });
+
+it.each([
+  ['unfold', { type: 'unfold', steps: 2 }],
+  ['reshape', { type: 'reshape', steps: 1 }],
+] as const)('no stream makes steps of a pooled row: %s', (name, layer) => {
+  const engine = createEngine('relaxed');
+  const model = Model.create(engine, {
+    inputs: [{ name: 'x', size: 8, steps: 1 }],
+    layers: [
+      { type: 'activation', activation: 'tanh' },
+      { type: 'pool', mode: 'last' },
+      { ...layer, name },
+      { type: 'lstm', name: 'lstm', hiddenSize: 4 },
+      { type: 'concat', name: 'state', inputs: ['lstm.h', 'lstm.c'] },
+      {
+        type: 'conv1d',
+        name: 'y',
+        outChannels: 4,
+        kernelSize: 3,
+        padding: 'causal',
+        inputs: ['lstm'],
+      },
+    ],
+    outputs: ['y', 'state'],
+  });
+  expect(model.forward(new Float32Array(8), { steps: 1 }).output.length % 4).toBe(0);
+  expect(() => model.stream()).toThrow(
+    `a stream cannot run "${name}", which makes steps of a row of the whole sequence`,
+  );
+  engine.dispose();
+});
