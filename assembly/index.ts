@@ -84,6 +84,7 @@ export {
   sequenceForward as sequence_forward,
   sequencePrepare as sequence_prepare,
 } from './recurrent/sequence';
+export { walk as tensor_walk } from './tensors/walk';
 export { ctc as loss_ctc, ctcScratch as loss_ctc_scratch } from './training/ctc';
 export {
   count as loss_count,

@@ -1,11 +1,14 @@
 // Entries by host. The sources import the kernels from one file, src/hosts/wasm/inline.ts; for a
 // host that has them otherwise, the build puts that host's file beside it in its place. What
-// imports it, directly or not, is bundled once for each host; all the rest is shared.
+// imports it, directly or not, is bundled once for each host; all the rest is shared. A host
+// without threads has no file that makes workers either.
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { filesOf } from './steps.mjs';
 
 const KERNELS = 'src/hosts/wasm/inline.ts';
+const WORKERS = 'src/threads/workers.ts';
+const NO_WORKERS = 'src/threads/no-workers.ts';
 
 /** Entries that bring kernels, which package.json names by the conditions of these hosts. */
 const HOSTS = ['workerd', 'edge', 'baseline'];
@@ -47,7 +50,9 @@ async function reaching() {
 export async function hosts() {
   const isReaching = await reaching();
   const kernels = resolve(KERNELS);
+  const workers = resolve(WORKERS);
   const pathOf = (file, host) => {
+    if (file === workers) return { path: resolve(NO_WORKERS) };
     if (!isReaching.has(file)) return undefined;
     if (file === kernels) return { path: resolve(KERNELS, '..', `${host}.ts`) };
     return { path: file, suffix: `?${host}`, pluginData: { host } };

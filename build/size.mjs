@@ -16,8 +16,8 @@ const KB = 1024;
  * and the kernels that it loads, gzipped.
  */
 export const BUDGETS = [
-  { file: 'wasm/gatefold.wasm', raw: 80 * KB },
-  { file: 'wasm/gatefold-relaxed.wasm', raw: 80 * KB },
+  { file: 'wasm/gatefold.wasm', raw: 92 * KB },
+  { file: 'wasm/gatefold-relaxed.wasm', raw: 92 * KB },
   { file: 'index.js', gzip: 105 * KB },
   { file: 'baseline.js', gzip: 97 * KB },
   { file: 'core.js', gzip: 69 * KB },

@@ -54,7 +54,8 @@ async function purposesOf() {
 }
 
 // Whatever a page may link to.
-const isShown = (name) => ['docs', 'examples', 'bench'].includes(name) || /^[A-Z]/.test(name);
+const isShown = (name) =>
+  ['docs', 'examples', 'bench', 'packages'].includes(name) || /^[A-Z]/.test(name);
 const isText = (path) => !/node_modules|\.(?:wasm|h5)$/.test(relative(ROOT, path));
 await rm(STAGE, { recursive: true, force: true });
 for (const name of (await readdir(ROOT)).filter(isShown)) {

@@ -15,6 +15,7 @@
  *
  *   abs   |x|         neg    -x       sqrt   square root
  *   log   log x       pow    x^a      clip   x, held to [a, b]
+ *   exp   e^x         erf    the error function
  *
  * P is the distribution of the standard normal (the exact gelu, not its tanh form).
  */
@@ -108,6 +109,18 @@ function normal(x: v128): v128 {
   return v128.bitselect(tail, f32x4.sub(one, tail), f32x4.lt(x, v128.load(ZEROS)));
 }
 
+/** e^x, which goes on to 0 and to infinity where `exponential` stays at the ends of its range. */
+function exponentials(x: v128): v128 {
+  const e = v128.andnot(exponential(x), f32x4.lt(x, f32x4.splat(-87)));
+  return v128.bitselect(f32x4.splat(Infinity), e, f32x4.gt(x, f32x4.splat(88.72284)));
+}
+
+/** The error function, 2 P(x sqrt(2)) - 1: to 1e-7 of 1. */
+function errors(x: v128): v128 {
+  const all = normal(f32x4.mul(x, f32x4.splat(1.4142135623730951)));
+  return f32x4.sub(f32x4.add(all, all), v128.load(ONE));
+}
+
 /** a x + b, held to [0, 1] */
 // @ts-ignore: decorator
 @inline
@@ -176,6 +189,10 @@ export function activate(by: Activation, x: v128): v128 {
       return powers(x, by.alpha);
     case codes.ACTIVATION_CLIP:
       return f32x4.pmax(f32x4.pmin(x, b), a);
+    case codes.ACTIVATION_EXP:
+      return exponentials(x);
+    case codes.ACTIVATION_ERF:
+      return errors(x);
     default: {
       const e = exponential(f32x4.neg(f32x4.abs(x)));
       return f32x4.add(f32x4.pmax(x, zero), logs1p(e));

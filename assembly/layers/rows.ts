@@ -126,6 +126,32 @@ export class Sorting {
   given: usize;
 }
 
+/** to [n] = from [n], of numbers of any kind. */
+// @ts-ignore: decorator
+@inline
+function copyRow(to: usize, from: usize, n: i32): void {
+  const end = to + (n << 2);
+  for (; to + 64 <= end; to += 64) {
+    const a = v128.load(from);
+    const b = v128.load(from, 16);
+    const c = v128.load(from, 32);
+    const d = v128.load(from, 48);
+    v128.store(to, a);
+    v128.store(to, b, 16);
+    v128.store(to, c, 32);
+    v128.store(to, d, 48);
+    from += 64;
+  }
+  for (; to + 16 <= end; to += 16) {
+    v128.store(to, v128.load(from));
+    from += 16;
+  }
+  for (; to < end; to += 4) {
+    store<i32>(to, load<i32>(from));
+    from += 4;
+  }
+}
+
 /** Sorts the rows of a caller; or brings rows of a pass back, and zeros for those not there. */
 export function sortRows(descriptor: usize, isBack: bool): void {
   const d = changetype<Sorting>(descriptor);
@@ -136,9 +162,13 @@ export function sortRows(descriptor: usize, isBack: bool): void {
     for (let place = 0; place < places; place++) {
       const own = d.order ? load<i32>(d.order + (place << 2)) : place;
       const given = d.given + t * d.stepBytes + own * d.sequenceBytes;
-      if (!isBack) copyTap(sorted, given, d.width);
-      else copyTap(given, place < active ? sorted : 0, d.width);
-      if (place < active) sorted += d.row;
+      if (place >= active) {
+        memory.fill(given, 0, d.width << 2);
+        continue;
+      }
+      if (isBack) copyRow(given, sorted, d.width);
+      else copyRow(sorted, given, d.width);
+      sorted += d.row;
     }
   }
 }

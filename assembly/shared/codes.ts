@@ -52,6 +52,9 @@ export const ACTIVATION_CLIP = 22;
 /** A rectifier that learns its slope below 0: of every feature, or one for all. */
 export const ACTIVATION_PRELU = 23;
 export const ACTIVATION_PRELU_ONE = 24;
+/** Of programs alone. */
+export const ACTIVATION_EXP = 25;
+export const ACTIVATION_ERF = 26;
 
 /**
  * Which state the recurrent product of a layer multiplies: the hidden one, or the cell state
@@ -118,3 +121,36 @@ export const PART_LOSS = 9;
 
 /** From this depth on a row of 8-bit weights may have one in float32, in 5 % of the time. */
 export const OUTLIER_DEPTH = 512;
+
+/**
+ * Operators of programs (assembly/tensors/walk.ts): of elements, reductions, rows, and those of
+ * matrices and images.
+ */
+export const WALK_COPY = 0;
+export const WALK_ADD = 1;
+export const WALK_SUBTRACT = 2;
+export const WALK_MULTIPLY = 3;
+export const WALK_DIVIDE = 4;
+export const WALK_POWER = 5;
+export const WALK_MIN = 6;
+export const WALK_MAX = 7;
+export const WALK_EQUAL = 8;
+export const WALK_GREATER = 9;
+export const WALK_NOT_LESS = 10;
+export const WALK_AND = 11;
+export const WALK_OR = 12;
+export const WALK_PRELU = 13;
+export const WALK_PICK = 14;
+export const WALK_FLOOR = 15;
+export const WALK_CEIL = 16;
+export const WALK_ROUND = 17;
+export const WALK_TRUNCATE = 18;
+export const WALK_SUM = 19;
+export const WALK_PRODUCT = 20;
+export const WALK_LARGEST = 21;
+export const WALK_SMALLEST = 22;
+export const WALK_GATHER = 23;
+export const WALK_SCATTER = 24;
+export const WALK_MATRIX = 25;
+export const WALK_CONVOLUTION = 26;
+export const WALK_POOL = 27;

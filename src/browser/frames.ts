@@ -43,7 +43,6 @@ export class Frames {
     this.#model = model;
     // A number that is not finite would stay in the states for ever.
     this.#stream = model.stream({ onNonFinite: 'reset' });
-    this.#stream.warmUp();
     this.#overlap = overlap;
     this.#tell = tell;
     this.#samples = new Float32Array(inputSize);
@@ -70,6 +69,11 @@ export class Frames {
       this.#frames++;
       if (!isSound) this.#tell(result, this.#frames);
     }
+  }
+
+  /** Takes tens of milliseconds: once, before there is sound. */
+  warmUp(): void {
+    this.#stream.warmUp();
   }
 
   reset(): void {

@@ -83,7 +83,9 @@ export function processorOf(
       try {
         const frames = new Frames(model, this.#overlap, block, tell);
         const before = this.#frames;
+        // What a later model runs has been compiled by then.
         if (before) frames.follow(before);
+        else frames.warmUp();
         this.#frames = frames;
         before?.dispose();
         return { ...factsOf(model), isSound: frames.isSound, latency: frames.latency };

@@ -26,8 +26,8 @@ export interface Chart {
   /** Range of a logarithmic x; where absent, x is linear from 0. */
   readonly xRange?: readonly [low: number, high: number];
   /**
-   * x counts columns back from the right end, of so many: as those of a heat map below, with time to
-   * the right in both.
+   * x counts columns back from the right end, of so many: those of a heat map below, so that time
+   * goes to the right in both.
    */
   readonly back?: number;
   /** Range of y, in powers of ten; what lies outside is cut off. */

@@ -185,7 +185,9 @@ function checkTensors(description: ModelDescription, tensors: SafetensorsFile['t
   let wanted: SavedTensor[];
   try {
     wanted = savedTensors(parametersOf(lower(complete(description)), description).parameters);
-  } catch {
+  } catch (error) {
+    // Only what an import would add is unsupported.
+    if (error instanceof GatefoldError && error.code === 'ERR_UNSUPPORTED') throw error;
     return foreign('it describes no model that this version can build', 'update this package');
   }
   const isThere = ({ name, shape, int8 }: SavedTensor): boolean => {

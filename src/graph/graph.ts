@@ -137,8 +137,12 @@ export class Graph {
   #whyNoStream(): string | undefined {
     const isGiven = (source: number): boolean =>
       source < 0 ? !this.isStreamedInput(-1 - source) : !this.isStreamed[source];
-    for (const [index, { noStream, layer, aside, streamsBeside }] of this.nodes.entries()) {
+    for (const [index, node] of this.nodes.entries()) {
+      const { noStream, layer, aside, streamsBeside, resample } = node;
       if (!this.isStreamed[index] || this.isInside[index]) continue;
+      if (resample?.spreads && this.grids[this.gridBefore(index)]!.resample?.pools) {
+        return `a stream cannot run "${layer}", which makes steps of a row of the whole sequence: use model.forward()`;
+      }
       const isBeside = streamsBeside === true && this.sources[index]!.slice(aside).every(isGiven);
       if (noStream && !isBeside) return noStream;
       if (this.sources[index]!.slice(0, aside).some(isGiven)) {

@@ -327,6 +327,8 @@ export class Store {
 
   /** Refuses weights that have no gradient. */
   checkTrainable(): void {
+    const fixed = this.graph.nodes.find(({ noTraining }) => noTraining);
+    if (fixed) throw new GatefoldError('ERR_UNSUPPORTED', fixed.noTraining!);
     if (!this.int8) return;
     const message = 'int8 weights have no gradient: use the float32 model that they come from';
     throw new GatefoldError('ERR_UNSUPPORTED', message);

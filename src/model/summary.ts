@@ -182,7 +182,13 @@ function givenOptions(
   const whole = completed(given);
   return Object.entries(given).flatMap(([key, value]) => {
     if (key === 'type' || completed({ ...given, [key]: undefined }) === whole) return [];
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    // What a layer has many of is counted: the steps of a program.
+    const isMany = Array.isArray(value) && value.length > 1 && typeof value.at(-1) === 'object';
+    const text = isMany
+      ? `${value.length}`
+      : typeof value === 'string'
+        ? value
+        : JSON.stringify(value);
     return [clip(`${key} ${text}`, LONGEST_OPTION)];
   });
 }

@@ -1,6 +1,6 @@
 import { checkChoice, checkInteger, checkKeys, readOptions, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
-import { INPUT, OPS } from './index.ts';
+import { IMPORTS, INPUT, OPS } from './index.ts';
 import type { CompleteLayer, InputSpec, LayerSpec, ModelDescription } from './index.ts';
 import type { Context, Resample, Shape, Sizes } from './op.ts';
 import { MAX_WIDTH, readTable } from './options.ts';
@@ -48,6 +48,11 @@ export function complete(
   let count = 0;
   for (const [index, layer] of (layers as LayerSpec[]).entries()) {
     const at = `layers[${index}]`;
+    const missing = OPS.has(layer?.type) ? undefined : IMPORTS[layer?.type];
+    if (missing !== undefined) {
+      const message = `"${at}.type" is '${layer.type}', which this program has not loaded: import '${missing}' first`;
+      throw new GatefoldError('ERR_UNSUPPORTED', message);
+    }
     const type = checkChoice(`${at}.type`, layer?.type, [...OPS.keys()]);
     const op = OPS.get(type)!;
     checkKeys(at, layer, ['type', 'name', 'inputs', ...Object.keys(op.options)]);

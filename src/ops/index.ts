@@ -38,6 +38,7 @@ import { pool } from './pool.ts';
 import type { CompletePool, PoolSpec } from './pool.ts';
 import { prelu } from './prelu.ts';
 import type { CompletePrelu, PreluSpec } from './prelu.ts';
+import type { CompleteProgram, ProgramSpec } from './program/spec.ts';
 import { reductions } from './reduce.ts';
 import type { CompleteReduce, ReduceSpec } from './reduce.ts';
 import { gru } from './recurrent/gru.ts';
@@ -138,6 +139,7 @@ export type {
   AveragePool1dSpec,
   Upsample1dSpec,
   PreluSpec,
+  ProgramSpec,
   ScaleSpec,
   DelaySpec,
 };
@@ -189,7 +191,8 @@ type AnySpec =
   | PreluSpec
   | ScaleSpec
   | DelaySpec
-  | MaskingSpec;
+  | MaskingSpec
+  | ProgramSpec;
 
 /** A layer with every default filled in, but for options that are off. */
 export type CompleteLayer = Reads & AnyComplete;
@@ -221,7 +224,8 @@ type AnyComplete =
   | CompletePrelu
   | CompleteScale
   | CompleteDelay
-  | CompleteMasking;
+  | CompleteMasking
+  | CompleteProgram;
 
 /** One of several inputs of a model. */
 export interface InputSpec {
@@ -268,6 +272,22 @@ export const OPS: ReadonlyMap<string, Op<LayerSpec, CompleteLayer>> = new Map(
   // A description's type says which op takes it.
   LAYERS.map((op) => [op.type, op as unknown as Op<LayerSpec, CompleteLayer>]),
 );
+
+/**
+ * Adds a kind of layer that only files of some format have: users of others do without it.
+ *
+ * @internal
+ */
+export function register<Spec, Complete>(op: Op<Spec, Complete>): void {
+  (OPS as Map<string, unknown>).set(op.type, op);
+}
+
+/**
+ * Kinds that are not there unless something is imported, and what.
+ *
+ * @internal
+ */
+export const IMPORTS: Readonly<Record<string, string>> = { program: 'gatefold/formats/onnx' };
 
 /**
  * The kind of a completed layer.

@@ -199,6 +199,8 @@ export interface Node {
   };
   /** Why it cannot run step by step, and what to do. */
   readonly noStream?: string;
+  /** Why it cannot be trained. */
+  readonly noTraining?: string;
   /** Why training needs all rows of a window in one pass, and what to do. */
   readonly noSegments?: string;
   /** Whether, outside of training, a row of outputs depends on that row of inputs alone. */

@@ -102,6 +102,11 @@ const next = (name, key, edge) =>
     SLOW,
   );
 
+const pageAndRoute = (key) => ({
+  'a page': { run: app(key, '/', 'page') },
+  'a route of Node': { run: app(key, '/node') },
+});
+
 /** By name of the group, its cases. */
 export const GROUPS = {
   servers: [
@@ -144,7 +149,17 @@ export const GROUPS = {
     ...built('Bun', 'bun'),
     ...built('Parcel', 'parcel'),
   ],
-  edges: [...host('workerd', { 'a Worker': { run: workerd } }, EDGE)],
+  edges: [
+    ...host('workerd', { 'a Worker': { run: workerd } }, EDGE),
+    ...host('miniflare', { 'a Worker': { run: app('miniflare', '/') } }, { ...EDGE, ...SLOW }),
+    ...host('wrangler', { 'a Worker': { run: app('wrangler', '/') } }, { ...EDGE, ...SLOW }),
+    ...host(
+      'Cloudflare plugin of Vite',
+      { 'a Worker': { run: app('@cloudflare/vite-plugin', '/') } },
+      { ...EDGE, ...SLOW },
+    ),
+    ...host('edge-runtime', { 'a function': { run: app('edge-runtime', '/'), threads: 1 } }, SLOW),
+  ],
   runners: [
     ...host(
       'Jest',
@@ -170,5 +185,7 @@ export const GROUPS = {
   frameworks: [
     ...next('Next.js', 'next', '/edge'),
     ...next('Next.js with webpack', 'next, webpack', '/api/edge'),
+    ...host('SvelteKit', pageAndRoute('sveltekit'), SLOW),
+    ...host('Astro', pageAndRoute('astro'), SLOW),
   ],
 };

@@ -10,8 +10,10 @@ import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Engine, Model } from '../../dist/index.js';
 import { writeRtneural } from '../../dist/formats/audio.js';
+import { saveModel } from '../../dist/formats/safetensors.js';
 import { serve } from '../../examples/common/serve.mjs';
 import { serve as serveFolder } from './drivers/pages.mjs';
+import { makeWave } from '../../examples/service-worker/wave.mjs';
 import { FILES, bytesOf } from '../../examples/voice-activity/runtimes.mjs';
 
 const example = new URL('../../examples/keras-forecaster/', import.meta.url);
@@ -115,6 +117,44 @@ test('audio-worklet learns an effect while it plays, and another', async () => {
   await page.waitForFunction("document.getElementById('error').textContent.includes('pass 2')");
   await page.click('#stop');
   await expectWhole({ page, errors });
+});
+
+test('service-worker forecasts, and still does when the server is gone', async () => {
+  const layers = [
+    { type: 'gru', inputSize: 1, hiddenSize: 8 },
+    { type: 'pool', mode: 'last' },
+    { type: 'linear', outFeatures: 60 },
+  ];
+  const engine = await Engine.create();
+  const model = Model.create(engine, { layers }, { seed: 1 });
+  const { page, errors } = await open('service-worker', { 'model.bin': saveModel(model) });
+  const answered = "document.getElementById('state').textContent.includes('by the service worker')";
+  await page.waitForFunction(answered);
+  const server = servers.at(-1);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await page.reload();
+  await page.waitForFunction(answered);
+  expect(await page.locator('#chart path').count()).toBe(2);
+  // What the page was told is what the model says here, to what another variant rounds.
+  const wave = makeWave(120, 10_000);
+  const values = await page.evaluate(`fetch('forecast', {
+    method: 'POST',
+    body: Float32Array.from(${JSON.stringify([...wave])}),
+  }).then(async (response) => [...new Float32Array(await response.arrayBuffer())])`);
+  const { output } = model.forward(wave, { steps: 120 });
+  expect(values).toHaveLength(60);
+  values.forEach((value, k) => expect(value).toBeCloseTo(output[k], 4));
+  await expectWhole({ page, errors });
+});
+
+test('cloudflare-worker keeps its sessions over a SIGKILL, bit for bit', async () => {
+  const program = fileURLToPath(
+    new URL('../../examples/cloudflare-worker/main.mjs', import.meta.url),
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, [program, '--quick']);
+  expect(stdout).toMatch(/^a whole sequence +6 +0$/m);
+  expect(stdout).toMatch(/^a session, killed after frame 3 +6 +0$/m);
 });
 
 test('browser-gesture is drawn, trained, saved, and loaded after a reload', async () => {

@@ -25,7 +25,7 @@ export async function record(row, { version, command, deterministic, auto, threa
   await writeFile(fileOf(row), JSON.stringify(kept));
 }
 
-/** What was kept of a case; an error names a case that did not run. */
+/** What was kept of a case; rejects where it did not run. */
 export const recordOf = async (row) => JSON.parse(await readFile(fileOf(row), 'utf8'));
 
 export const forget = () => rm(folder, { recursive: true, force: true });

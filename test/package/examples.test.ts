@@ -250,10 +250,12 @@ it('every example has a folder of its own, with a README', () => {
   expect(examples.sort()).toEqual([
     'audio-worklet',
     'browser-gesture',
+    'cloudflare-worker',
     'forecast',
     'guitar-amplifier',
     'keras-forecaster',
     'next-word',
+    'service-worker',
     'sessions',
     'spelling',
     'spoken-digits',

@@ -37,10 +37,11 @@ const KERNEL_ROOMS: Readonly<Record<string, readonly string[]>> = {
   matrix: ['base'],
   layers: ['matrix'],
   cells: ['layers'],
+  tensors: ['layers'],
   training: ['base'],
   recurrent: ['cells'],
   threads: ['recurrent', 'training'],
-  index: ['threads'],
+  index: ['threads', 'tensors'],
 };
 
 function sources(folder: string): string[] {

@@ -98,7 +98,7 @@ describe('package.json', () => {
 describe('the tarball', () => {
   test('holds the build, its licence and its documents, and nothing else', () => {
     const known =
-      /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|bench\/(README\.md|RESULTS\.(md|svg))|docs\/[\w-]+\.md|docs\/experiments\/[\w-]+\.svg|examples\/.*|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
+      /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|bench\/(README\.md|RESULTS\.(md|svg))|packages\/cluster\/README\.md|docs\/[\w-]+\.md|docs\/experiments\/[\w-]+\.svg|examples\/.*|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
     expect(consumer.files.filter((file) => !known.test(file))).toEqual([]);
     expect(consumer.files).toContain('LICENSE');
   });

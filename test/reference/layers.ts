@@ -459,6 +459,8 @@ function layerOf(
       const { steps: late, inputSize = width } = spec;
       return [{ kind: 'delay', name, late, inputSize, outputSize: inputSize }];
     }
+    case 'program':
+      throw new Error('programs have no reference of their own');
     default:
       return [recurrentLayer(spec, name, spec.inputSize ?? width, gradientLimit)];
   }

@@ -16,7 +16,7 @@ import { saveModel } from 'gatefold/formats/safetensors';
 import { Engine, Model, scoreSequences } from 'gatefold/node';
 import { Producer } from '../dist/index.js';
 import { lineOf } from '../dist/lines.js';
-import { sequences } from './sources.mjs';
+import * as sources from './sources.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -26,6 +26,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: '1' },
     shard: { type: 'string', default: '4096' },
     concurrency: { type: 'string', default: '2' },
+    source: { type: 'string', default: 'sequences' },
     only: { type: 'string' },
   },
 });
@@ -62,7 +63,11 @@ if (values.only === 'direct') {
   function* records() {
     for (let id = 0; id < count; id++) yield id;
   }
-  const options = { modelBytes: bytes, workers: Number(values.threads), input: sequences.record };
+  const options = {
+    modelBytes: bytes,
+    workers: Number(values.threads),
+    input: sources[values.source].record,
+  };
   for await (const { record, outputs: own } of scoreSequences(records(), options)) {
     out.write(lineOf({ id: String(record), outputs: own }, outputs));
   }
@@ -82,7 +87,7 @@ async function freePort() {
   return port;
 }
 
-/** Seconds that a process has cost, of one which does nothing yet. */
+/** What a run costs, without the start of the workers, which is given apart. */
 async function queued(workers) {
   const count = Number(values.count);
   const folder = mkdtempSync(join(tmpdir(), 'gatefold-figures-'));
@@ -91,7 +96,7 @@ async function queued(workers) {
   const flags = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
   const redis = spawn('redis-server', [...flags, '--appendonly', 'yes'], { stdio: 'ignore' });
   const url = `redis://127.0.0.1:${port}`;
-  const own = ['--redis', url, '--store', `out=${join(folder, 'out')}`, '--log', 'warn'];
+  const own = ['--redis', url, '--store', `out=${join(folder, 'out')}`, '--log', 'info'];
   const how = [
     '--threads',
     values.threads,
@@ -102,14 +107,17 @@ async function queued(workers) {
   ];
   const crew = Array.from({ length: workers }, () =>
     spawn(process.execPath, [here('../dist/main.js'), 'worker', ...own, ...how], {
-      stdio: 'inherit',
+      stdio: ['ignore', 'pipe', 'inherit'],
     }),
   );
+  await Promise.all(crew.map(({ stdout }) => once(stdout, 'data')));
+  for (const { stdout } of crew) stdout.resume();
+  const starts = crew.map(({ pid }) => usage(pid).cpu);
   const producer = new Producer({ redis: url, stores: { out: join(folder, 'out') } });
   const hash = await producer.context.blobs.put(bytes);
   const before = process.cpuUsage();
   const start = performance.now();
-  const manifest = { source: 'sequences', count };
+  const manifest = { source: values.source, count };
   const plan = await producer.score(manifest, {
     model: hash,
     output: 'out:run',
@@ -131,7 +139,7 @@ async function queued(workers) {
   if (index.records !== count) throw new Error(`${index.records} of ${count}`);
   const { user, system } = process.cpuUsage(before);
   const cpu = {
-    workers: crew.reduce((sum, { pid }) => sum + usage(pid).cpu, 0),
+    workers: crew.reduce((sum, { pid }, k) => sum + usage(pid).cpu - starts[k], 0),
     redis: usage(redis.pid).cpu,
     producer: (user + system) / 1e6,
   };
@@ -139,7 +147,16 @@ async function queued(workers) {
   await producer.close();
   rmSync(folder, { recursive: true, force: true });
   const total = cpu.workers + cpu.redis + cpu.producer;
-  return { workers, count, wall, cpu, total, each: (1e6 * total) / count, memory };
+  return {
+    workers,
+    count,
+    start: starts[0],
+    wall,
+    cpu,
+    total,
+    each: (1e6 * total) / count,
+    memory,
+  };
 }
 
 function direct() {
@@ -147,6 +164,8 @@ function direct() {
     here('scoring.mjs'),
     '--only',
     'direct',
+    '--source',
+    values.source,
     '--direct',
     values.direct,
     '--threads',

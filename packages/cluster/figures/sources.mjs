@@ -1,4 +1,4 @@
-/** The sequences of `bench/score.mjs`: 8 inputs, 20 to 500 steps, made from their index. */
+/** Sequences of 8 inputs made from their index; the longer ones are those of `bench/score.mjs`. */
 
 const WIDTH = 8;
 const NUMBERS = 2 ** 16;
@@ -11,11 +11,15 @@ for (let k = 0; k < noise.length; k++) {
   noise[k] = state / 2 ** 31;
 }
 
-export const sequences = {
+const source = (least, most) => ({
   count: 10_000_000,
   record(index) {
-    const steps = 20 + ((Math.imul(index, 2654435761) >>> 0) % 481);
+    const steps = least + ((Math.imul(index, 2654435761) >>> 0) % (most - least + 1));
     const from = (Math.imul(index, 40503) >>> 0) % NUMBERS;
     return noise.subarray(from, from + WIDTH * steps);
   },
-};
+});
+
+export const sequences = source(20, 500);
+/** So short that what a record costs beside the model counts. */
+export const short = source(1, 24);

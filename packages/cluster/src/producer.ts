@@ -21,7 +21,7 @@ export interface ProducerSettings extends Settings {
   readonly redis: string;
   /** Tries of a job before it is set aside; default 5. */
   readonly tries?: number;
-  /** Milliseconds between two looks at a run; default 250. */
+  /** Milliseconds between two looks at a run; default 1,000. */
   readonly everyMs?: number;
 }
 
@@ -40,7 +40,7 @@ export class Producer {
   readonly #options: { readonly queue: string; readonly tries: number };
   readonly #everyMs: number;
 
-  constructor({ redis, tries = 5, everyMs = 250, ...settings }: ProducerSettings) {
+  constructor({ redis, tries = 5, everyMs = 1000, ...settings }: ProducerSettings) {
     const { queue = DEFAULT_QUEUE } = settings;
     this.#redis = connect(redis);
     this.context = new Context(settings, this.#redis);

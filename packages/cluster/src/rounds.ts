@@ -46,12 +46,15 @@ export const DILOCO: OuterOptions = { learningRate: 0.7, momentum: 0.9, nesterov
 export const MAX_TRAIN_SHARDS = 4096;
 const MAX_ROUNDS = 100_000;
 const MAX_UPDATES = 1_000_000;
+/** Bytes of a configuration, of which the vocabulary is the largest part. */
+const MAX_CONFIG = 2 ** 24;
 
 /** Prefix of the parameters in the snapshot of a trainer. */
 const PARAMETERS = 'model.';
 
 /** The configuration of a blob, which may be foreign; the model and trainer check their own. */
 export function readConfig(bytes: Uint8Array): TrainConfig {
+  if (bytes.length > MAX_CONFIG) refuse(`a configuration has ${bytes.length} bytes`);
   const config = JSON.parse(Buffer.from(bytes).toString()) as TrainConfig;
   const whole = (name: string, value: unknown, high: number): void => {
     if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= high) return;

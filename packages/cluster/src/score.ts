@@ -43,12 +43,15 @@ async function inputsOf(
   const add = (input: ShardInput): void => {
     if (all.push(input) > MAX_SHARDS) refuse(`more than ${MAX_SHARDS} shards: make them larger`);
   };
-  if ('source' in manifest) {
+  if (typeof manifest === 'object' && manifest !== null && 'source' in manifest) {
     const { source, count } = manifest;
     for (let from = 0; from < count; from += maxRecords) {
       add({ type: 'index', source, from, to: Math.min(count, from + maxRecords) });
     }
     return all;
+  }
+  if (!Array.isArray(manifest?.inputs)) {
+    return refuse('a manifest has "inputs", a list of addresses, or "source" and "count"');
   }
   for (const at of manifest.inputs) {
     for await (const input of cut(stores, at, { maxBytes, maxRecords })) add(input);

@@ -85,7 +85,6 @@ export class Scorer {
         simd,
         workers: threads,
         maxBytes,
-        ordered: false,
         maxLatency: MAX_LATENCY_MS,
         input: ({ record }) => record.x!,
         onBadRecord: ({ record, error }) => this.#take(record, { error: messageOf(error) }),

@@ -1,7 +1,9 @@
 /** Where inputs, outputs and checkpoints are: a folder, Redis, or S3. */
 
+import { statSync } from 'node:fs';
 import { lstat, mkdir, open, realpath, rm, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -189,7 +191,11 @@ export function openStore(url: string): Store {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(url) && !url.startsWith('file://')) {
     return refuse(`a store is a folder or s3://bucket/prefix, got ${url}`);
   }
-  return new FolderStore(url.startsWith('file://') ? decodeURI(new URL(url).pathname) : url);
+  const folder = url.startsWith('file://') ? fileURLToPath(url) : url;
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
+    return refuse(`there is no folder ${folder}`);
+  }
+  return new FolderStore(folder);
 }
 
 export interface NamedStore {

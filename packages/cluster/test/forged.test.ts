@@ -8,12 +8,14 @@ import { seededRandom } from 'gatefold/node';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hashOf } from '../dist/blobs.js';
+import type { RunningWorker } from '../dist/index.js';
 import { checkJob } from '../dist/jobs.js';
 import { makeCase } from './support/case.ts';
 import { Cluster } from './support/cluster.ts';
 
 const SECRET = 'what no job may read';
 let cluster: Cluster;
+let worker: RunningWorker;
 let queue: Queue;
 let redis: Redis;
 let good: Record<string, unknown>;
@@ -46,7 +48,7 @@ beforeAll(async () => {
   redis = new Redis(cluster.redis.url);
   const producer = cluster.producer();
   const hash = await producer.context.blobs.put(model);
-  await cluster.worker({ sources: {}, tries: 1 });
+  worker = await cluster.worker({ sources: {}, tries: 1 });
   queue = new Queue('gatefold', { connection: redis });
   good = {
     kind: 'score',
@@ -144,6 +146,10 @@ it('refuses jobs that lead out of the stores, at once and for good', async () =>
   }
   expect(tree()).toEqual(before);
   expect(readdirSync(join(cluster.folder, 'elsewhere'))).toEqual([]);
+  const { values } = await worker.metrics.jobs.get();
+  const setAside = values.find(({ labels }) => labels.end === 'set aside');
+  expect(setAside?.value).toBe(forged.length);
+  expect(values.some(({ labels }) => labels.end === 'retried')).toBe(false);
 });
 
 it('refuses models and configurations that are something else, or not allowed', async () => {

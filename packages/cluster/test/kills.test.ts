@@ -17,5 +17,5 @@ it.each(['score', 'train'] as const)(
     expect(kills).toHaveLength(9);
     for (const { inWork } of kills) expect(inWork.length).toBeGreaterThan(0);
   },
-  120_000,
+  170_000,
 );

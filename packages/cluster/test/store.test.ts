@@ -128,8 +128,10 @@ it('reaches the stores of its configuration, and writes to those that it may', a
 });
 
 it('opens folders and s3:// only', () => {
-  expect(openStore('/tmp/x')).toBeInstanceOf(FolderStore);
-  expect(openStore('file:///tmp/x%20y')).toBeInstanceOf(FolderStore);
+  mkdirSync(join(folder, 'own', 'x y'));
+  expect(openStore(folder)).toBeInstanceOf(FolderStore);
+  expect(openStore(`file://${folder}/own/x%20y`)).toBeInstanceOf(FolderStore);
+  expect(() => openStore(join(folder, 'none'))).toThrow('there is no folder');
   expect(openStore('s3://b/p')).toBeInstanceOf(S3Store);
   expect(() => openStore('http://host/p')).toThrow('a store is a folder or s3://');
 });

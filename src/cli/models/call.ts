@@ -13,6 +13,15 @@ interface Fitted {
   /** 1 where it has one row a sequence. */
   readonly steps: number;
   readonly data: Float32Array | Int32Array;
+  /** Whether it came in the shape that the file has for it. */
+  readonly isWhole?: boolean;
+}
+
+/** The shape of an input or output in the file, where a step is a call of a program. */
+function shapeOf({ metadata }: Model, name: string): readonly number[] | undefined {
+  const { shapes } = metadata as { shapes?: Readonly<Record<string, readonly number[]>> };
+  const shape = hasNamed(shapes, name) ? shapes![name] : undefined;
+  return Array.isArray(shape) ? shape : undefined;
 }
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((all, size) => all * size, 1);
@@ -50,11 +59,14 @@ export function callModel(model: Model, arrays: Arrays): Map<string, NumberArray
     ...(lengths && { lengths: Array.from(lengths.data) as never }),
     ...(state && { state }),
   });
+  const isWhole = inputs.some(({ name }, k) => fitted[k]!.isWhole && shapeOf(model, name));
   return new Map(
     outputs.map(({ name, size, pooled }) => {
       const data = results[name]!;
       const rows = data.length / (batch * size);
-      const shape = pooled ? [batch, size] : [batch, rows, size];
+      const own = isWhole ? shapeOf(model, name) : undefined;
+      const plain = pooled ? [batch, size] : [batch, rows, size];
+      const shape = own ? [...(rows > 1 ? [rows] : []), ...own] : plain;
       return [outputs.length > 1 ? name : ONLY_OUTPUT, { shape, data }];
     }),
   );
@@ -74,6 +86,11 @@ function takes({ inputs }: Model): string {
 function fit(model: Model, input: ModelInput, name: string, given: NumberArray): Fitted {
   const { size, takesTokens, each } = input;
   let { shape } = given;
+  const own = shapeOf(model, input.name);
+  if (own && shape.slice(-own.length).join() === own.join() && shape.length <= own.length + 1) {
+    const steps = shape.length > own.length ? shape[0]! : 1;
+    return { batch: 1, steps, data: Float32Array.from(given.data), isWhole: true };
+  }
   // Features of size 1 may go without an axis of their own, and one sequence without that of B.
   if (!takesTokens && shape.at(-1) !== size && size === 1) shape = [...shape, 1];
   if (takesTokens) shape = [...shape, 1];

@@ -77,7 +77,10 @@ export function modelCommands(finish: (status: number) => void): Command[] {
       '<MODEL>',
       'gatefold score model.h5 sequences.ndjson --out scores.ndjson\ncat sequences.ndjson | gatefold score model.h5 - --out - > scores.ndjson',
     )
-      .argument('<IN...>', '.ndjson, .csv, .npy, .npz or .wav files, folders of .wav files, or -')
+      .argument(
+        '<IN...>',
+        '.ndjson, .csv, .npy, .npz, .parquet or .wav files, folders of .wav files, or -',
+      )
       .requiredOption('--out <file>', '.ndjson, .csv or .npy, or - for the standard output')
       .addOption(new Option('--from <format>', 'default: by the input').choices(['ndjson', 'csv']))
       .addOption(new Option('--to <format>', 'default: by the end of OUT').choices(FORMATS))

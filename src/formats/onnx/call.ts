@@ -7,6 +7,7 @@ import type { Flow, GraphInput } from './flow.ts';
 import type { Folding } from './fold.ts';
 import type { Node } from './node.ts';
 import type { TensorProto } from './proto.ts';
+import type { Tensor } from './program/tensor.ts';
 
 /** A constant that is the same along axes whose sizes are only known when the model runs. */
 export interface Spread {
@@ -20,6 +21,8 @@ export type Value =
   | { readonly constant: Constant }
   | { readonly spread: Spread }
   | { readonly flow: Flow }
+  /** The same in a program. */
+  | { readonly tensor: Tensor }
   /** Something that could not be read, or what follows from it. */
   | { readonly unknown: true };
 
@@ -103,6 +106,7 @@ export const isConstant = (value: Value | undefined): boolean => !value || 'cons
 export function dimsOfValue(value: Value): readonly Dim[] {
   if ('constant' in value) return value.constant.dims;
   if ('spread' in value) return value.spread.dims;
+  if ('tensor' in value) return value.tensor.dims;
   return 'flow' in value ? dimsOf(value.flow) : [];
 }
 

@@ -10,6 +10,8 @@ import type { Flow, Role } from './flow.ts';
 import { loop } from './loops.ts';
 import { Node, Refusal } from './node.ts';
 import { LEAST, OPERATORS, VARIADIC } from './operators.ts';
+import type { Machine } from './program/machine.ts';
+import { PROGRAM } from './program/operators.ts';
 import { readGraphProto } from './proto.ts';
 import type { GraphProto, NodeProto, TensorProto, ValueProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
@@ -99,9 +101,17 @@ export class Graph implements Context {
   readonly whole: Map<string, GraphProto> = new Map();
   readonly #take: (elements: number) => void;
   readonly #uses = new Map<string, number>();
+  /** The program that nodes become steps of, rather than layers. */
+  readonly #machine: Machine | undefined;
 
-  constructor(graph: GraphProto, given: Given, take: (elements: number) => void) {
+  constructor(
+    graph: GraphProto,
+    given: Given,
+    take: (elements: number) => void,
+    machine?: Machine,
+  ) {
     this.given = given;
+    this.#machine = machine;
     this.carried = new Set(given.carry.values());
     this.#take = take;
     const inputs = graph.inputs.map(({ name = '' }) => name);
@@ -218,6 +228,12 @@ export class Graph implements Context {
     });
     const { layout } = this.given;
     const isFloat = isFloatType(element);
+    if (this.#machine) {
+      const dims = axes.map((axis) => Number(sizeOf(axis)));
+      const tensor = this.#machine.input(name, dims, isFloat, this.carried.has(name));
+      this.#scope.set(name, { tensor });
+      return;
+    }
     if (layout && (axes.length > 2 || !isFloat)) {
       for (const [axis, atoms] of axes.entries()) atoms[0]?.become(layout[axis] ?? 'features');
     }
@@ -279,13 +295,26 @@ export class Graph implements Context {
     if (node.type === 'If') return this.#branch(node, inputs, scope, path);
     if (node.type === 'Loop' || node.type === 'Scan') return this.#loop(node, inputs, scope, path);
     if (node.type === 'Constant') return [{ constant: this.#constant(node) }];
+    const machine = this.#machine;
+    const step = machine && Object.hasOwn(PROGRAM, node.type) ? PROGRAM[node.type] : undefined;
+    const isKnown = inputs.every((value) => !value || 'constant' in value);
     const operator = Object.hasOwn(OPERATORS, node.type) ? OPERATORS[node.type] : undefined;
-    if (!operator) node.refuse('the operator is not supported');
+    if (machine ? !step && !(isKnown && operator) : !operator) {
+      node.refuse('the operator is not supported');
+    }
     const least = VARIADIC.has(node.type) ? inputs.length : (LEAST.get(node.type) ?? 1);
     for (let k = 0; k < Math.max(least, 1); k++) {
       if (!inputs[k]) node.refuse(`it has no input ${k}`);
     }
-    return operator({ node, inputs, graph: this });
+    const call = { node, inputs, graph: this };
+    if (!machine) return operator!(call);
+    try {
+      if (isKnown && operator) return operator(call);
+    } catch (error) {
+      // What cannot be folded is computed when the model runs.
+      if (!(error instanceof Refusal) || !step) throw error;
+    }
+    return step!(call, machine);
   }
 
   /** A branch whose condition is known takes the place of its `If`. */

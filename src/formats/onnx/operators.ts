@@ -122,10 +122,12 @@ const TWO =
   'Add Sub Mul Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual MatMul Gemm ' +
   'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear ReverseSequence LayerNormalization';
 
+const THREE = 'Range Where RNN LSTM GRU ScatterND InstanceNormalization GroupNormalization';
+
 /** Inputs that an operator cannot do without; of those that are not here the first one. */
 export const LEAST: ReadonlyMap<string, number> = new Map([
   ...TWO.split(' ').map((type) => [type, 2] as const),
-  ...['Range', 'Where', 'RNN', 'LSTM', 'GRU'].map((type) => [type, 3] as const),
+  ...THREE.split(' ').map((type) => [type, 3] as const),
   ['BatchNormalization', 5],
 ]);
 

@@ -23,6 +23,7 @@ import { Graph, refuseProblems } from './graph.ts';
 import type { Given } from './graph.ts';
 import { Node, Refusal } from './node.ts';
 
+import { readProgram } from './program/read.ts';
 import { readModelProto } from './proto.ts';
 import type { GraphProto, ModelProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
@@ -78,10 +79,11 @@ export function readOnnx(
     size += data.get(name)!.length;
   }
   const all = { dims, set, carry, data, bytes: bytes.length, opset };
-  const read = (whole: Given['whole'], layout?: readonly Role[]): Graph => {
-    const allowed = { allowance: new Allowance(bytes.length), ...(layout && { layout }) };
-    return new Graph(model.graph, { ...all, ...allowed, whole }, counter(size));
+  const allowed = (whole: Given['whole']): Given => {
+    return { ...all, whole, allowance: new Allowance(bytes.length) };
   };
+  const read = (whole: Given['whole'], layout?: readonly Role[]): Graph =>
+    new Graph(model.graph, { ...allowed(whole), ...(layout && { layout }) }, counter(size));
   const first = read(NOTHING);
   let last = first;
   let whole = NOTHING;
@@ -97,13 +99,39 @@ export function readOnnx(
       [NOTHING, first],
     ]),
   ];
-  const tries = ways.flatMap(([given, graph]) =>
-    LAYOUTS.map((layout) => ({ given, graph, layout })),
+  const tries = ways.flatMap(([found, graph]) =>
+    LAYOUTS.map((layout) => ({ found, graph, layout })),
   );
-  return firstOf(tries, ({ given, graph, layout }) => {
-    const made = layout ? read(given, layout) : graph;
-    return checked(assembled(model, made, opset, first.before));
-  });
+  try {
+    return firstOf(tries, ({ found, graph, layout }) => {
+      const made = layout ? read(found, layout) : graph;
+      return checked(assembled(model, made, opset, first.before));
+    });
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    return otherwise(error, (because) =>
+      firstOf(ways, ([found]) =>
+        checked(readProgram(model, allowed(found), counter(size), because)),
+      ),
+    );
+  }
+}
+
+const isUnsupported = (error: unknown): error is GatefoldError =>
+  error instanceof GatefoldError && error.code === 'ERR_UNSUPPORTED';
+
+/** What layers cannot carry as a program; or both reasons why there is none. */
+function otherwise(
+  { message }: GatefoldError,
+  of: (because: string) => ImportedModel,
+): ImportedModel {
+  try {
+    return of(message);
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+    const whole = `${message}; as a program of fixed shapes: ${error.message}`;
+    throw new GatefoldError('ERR_UNSUPPORTED', whole);
+  }
 }
 
 /** How often a graph is searched for layers that were taken apart. */
@@ -128,7 +156,7 @@ function firstOf<T, R>(list: readonly T[], of: (one: T) => R): R {
     try {
       return of(one);
     } catch (error) {
-      if (!(error instanceof GatefoldError) || error.code !== 'ERR_UNSUPPORTED') throw error;
+      if (!isUnsupported(error)) throw error;
       first ??= error;
     }
   }

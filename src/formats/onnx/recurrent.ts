@@ -28,12 +28,20 @@ const ACTIVATIONS: Readonly<Record<string, readonly [type: string, numbers: 0 | 
   elu: ['elu', 1],
 };
 
-const USUAL = { RNN: ['tanh'], LSTM: ['sigmoid', 'tanh', 'tanh'], GRU: ['sigmoid', 'tanh'] };
+type Type = 'RNN' | 'LSTM' | 'GRU';
+const USUAL: Readonly<Record<Type, readonly string[]>> = {
+  RNN: ['tanh'],
+  LSTM: ['sigmoid', 'tanh', 'tanh'],
+  GRU: ['sigmoid', 'tanh'],
+};
 const GATES = { RNN: 1, LSTM: 4, GRU: 3 };
-type Type = keyof typeof USUAL;
 
 /** The activations of all directions; numbers are taken in order by those that need some. */
-function activationsOf(node: Node, type: Type, directions: number): Activation[] | undefined {
+export function activationsOf(
+  node: Node,
+  type: Type,
+  directions: number,
+): Activation[] | undefined {
   const usual = USUAL[type];
   const count = usual.length * directions;
   const given = node.get('activations')?.texts ?? [];
@@ -205,7 +213,7 @@ function tensorOf(constant: Constant): Tensor {
 }
 
 /** The parameters of a direction in gatefold's layout. */
-function parametersOf(
+export function parametersOf(
   call: Call,
   type: Type,
   direction: number,

@@ -67,7 +67,7 @@ function decode(bytes, schema) {
 }
 
 const WORDS =
-  'x y input Add Sub Mul Div Pow Relu Softmax LSTM GRU RNN MatMul Gemm Conv Reshape Transpose Slice Concat Gather Squeeze Unsqueeze Split Pad ReduceMean Shape Expand If Loop Flatten Identity Erf MaxPool Tile Where Range axis axes perm direction reverse bidirectional activations clip layout hidden_size batch time __proto__'.split(
+  'x y input Add Sub Mul Div Pow Relu Softmax LSTM GRU RNN MatMul Gemm Conv Reshape Transpose Slice Concat Gather Squeeze Unsqueeze Split Pad ReduceMean Shape Expand If Loop Flatten Identity Erf MaxPool Tile Where ConvTranspose ScatterND InstanceNormalization Resize Range axis axes perm direction reverse bidirectional activations clip layout hidden_size batch time __proto__'.split(
     ' ',
   );
 
@@ -243,13 +243,18 @@ const DESCRIPTIONS = [
   },
 ];
 
+/** Nets that become programs. */
+const PROGRAMS = ['packed', 'second', 'voice'].map((one) =>
+  readFileSync(new URL(`../../fixtures/onnx/${one}.onnx`, import.meta.url)),
+);
+
 let made;
 export function seeds(gatefold) {
   if (made || !gatefold) return made ?? [...GRAPHS, ...CELLS];
   const { Engine, Model, writeOnnx } = gatefold;
   const engine = Engine.createSync();
   const written = DESCRIPTIONS.map((one) => writeOnnx(Model.create(engine, one)));
-  made = [...GRAPHS, ...CELLS, ...written];
+  made = [...GRAPHS, ...CELLS, ...written, ...PROGRAMS];
   return made;
 }
 

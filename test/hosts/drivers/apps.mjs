@@ -1,13 +1,14 @@
 // Applications of frameworks: built as their users build them, and served by what they give.
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { end, freePort, launchChromium } from './engines.mjs';
 import { SHOW, visit } from './pages.mjs';
 import { once } from './running.mjs';
 import { ENVIRONMENT, node22, runIn, slow, versionOf } from './slow.mjs';
-import { ask } from './workerd.mjs';
+import { WORKER, ask, bundleWorker, listening } from './workerd.mjs';
 
 const home = fileURLToPath(new URL('../slow/', import.meta.url));
 
@@ -29,10 +30,11 @@ async function appOf(installed, files) {
 }
 
 /** Builds an application by the words of `build` and serves it by those of `serve`. */
-async function start(installed, { files, build, serve }) {
+async function start(installed, { files, prepare, build, serve }) {
   const folder = await appOf(installed, files);
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
+    await prepare?.(folder);
     if (build) await runIn(folder, node22, ...build);
     const port = await freePort();
     const env = { ...ENVIRONMENT, PORT: port, HOST: '127.0.0.1' };
@@ -46,7 +48,7 @@ async function start(installed, { files, build, serve }) {
       await end(server);
       await remove();
     };
-    return { server, origin: `http://127.0.0.1:${port}`, close };
+    return { origin: await listening(`http://127.0.0.1:${port}`, server), close };
   } catch (error) {
     await remove();
     throw error;
@@ -103,16 +105,140 @@ APPS['next, webpack'] = {
   build: [...APPS.next.build, '--webpack'],
 };
 
+const HOOK = `(response) => {
+  response.headers.set('Cross-Origin-Opener-Policy', 'same-origin');
+  response.headers.set('Cross-Origin-Embedder-Policy', 'require-corp');
+  return response;
+}`;
+
+APPS.sveltekit = {
+  package: '@sveltejs/kit',
+  files: {
+    'package.json': '{ "private": true, "type": "module" }',
+    'vite.config.js': `import adapter from '@sveltejs/adapter-node';
+      import { sveltekit } from '@sveltejs/kit/vite';
+      export default { plugins: [sveltekit({ adapter: adapter() })] };`,
+    'src/app.html': '<!doctype html><head>%sveltekit.head%</head><body>%sveltekit.body%</body>',
+    'src/hooks.server.js': `const isolated = ${HOOK};
+      export const handle = async ({ event, resolve }) => isolated(await resolve(event));`,
+    'src/routes/+page.svelte': `<script>
+      import { onMount } from 'svelte';
+      import { outcome } from '../../outcome.mjs';
+      ${SHOW}
+      onMount(() => show(outcome()));
+    </script>`,
+    'src/routes/node/+server.js': `import { outcome } from '../../../outcome.mjs';
+      export const GET = async () => Response.json(await outcome());`,
+  },
+  build: [slow('vite/bin/vite.js'), 'build'],
+  serve: ['build/index.js'],
+};
+
+APPS.astro = {
+  package: 'astro',
+  files: {
+    'package.json': '{ "private": true, "type": "module" }',
+    'astro.config.mjs': `import node from '@astrojs/node';
+      export default { output: 'server', adapter: node({ mode: 'standalone' }) };`,
+    'src/middleware.js': `const isolated = ${HOOK};
+      export const onRequest = async (_, next) => isolated(await next());`,
+    'src/pages/index.astro': `<html><head><title>app</title></head><body>
+      <script>import { outcome } from '../../outcome.mjs';${SHOW}show(outcome());</script>
+      </body></html>`,
+    'src/pages/node.js': `import { outcome } from '../../outcome.mjs';
+      export const GET = async () => Response.json(await outcome());`,
+  },
+  build: [slow('astro/bin/astro.mjs'), 'build'],
+  serve: ['dist/server/entry.mjs'],
+};
+
+const WORKER_FILES = {
+  'package.json': '{ "private": true, "type": "module" }',
+  'worker.js': WORKER,
+  'wrangler.json': JSON.stringify({
+    name: 'app',
+    main: 'worker.js',
+    compatibility_date: '2026-07-01',
+  }),
+};
+
+APPS.wrangler = {
+  package: 'wrangler',
+  files: WORKER_FILES,
+  serve: [slow('wrangler/bin/wrangler.js'), 'dev', '--ip', '127.0.0.1', '--port', 'PORT'],
+};
+
+APPS['@cloudflare/vite-plugin'] = {
+  package: '@cloudflare/vite-plugin',
+  files: {
+    ...WORKER_FILES,
+    'vite.config.js': `import { cloudflare } from '@cloudflare/vite-plugin';
+      export default { plugins: [cloudflare()] };`,
+  },
+  build: [slow('vite/bin/vite.js'), 'build'],
+  serve: [slow('vite/bin/vite.js'), 'preview', '--host', '127.0.0.1', '--port', 'PORT'],
+};
+
+APPS.miniflare = {
+  package: 'miniflare',
+  files: {
+    ...WORKER_FILES,
+    'serve.mjs': `import { Miniflare } from 'miniflare';
+      new Miniflare({
+        host: '127.0.0.1',
+        port: Number(process.env.PORT),
+        compatibilityDate: '2026-07-01',
+        modules: [
+          { type: 'ESModule', path: 'worker.bundle.js' },
+          { type: 'CompiledWasm', path: 'wasm/gatefold.wasm' },
+          { type: 'CompiledWasm', path: 'wasm/gatefold-relaxed.wasm' },
+        ],
+      });`,
+  },
+  prepare: async (folder) => {
+    await bundleWorker(folder);
+    await cp(join(folder, 'node_modules/gatefold/dist/wasm'), join(folder, 'wasm'), {
+      recursive: true,
+    });
+  },
+  serve: ['serve.mjs'],
+};
+
+APPS['edge-runtime'] = {
+  package: 'edge-runtime',
+  files: {
+    'package.json': '{ "private": true, "type": "module" }',
+    'inside.js': `import { outcome } from './outcome.mjs';
+      addEventListener('fetch', (event) =>
+        event.respondWith(outcome().then((outcome) => Response.json(outcome))));`,
+    'serve.mjs': `import { readFileSync } from 'node:fs';
+      import { EdgeRuntime, runServer } from 'edge-runtime';
+      const initialCode = readFileSync('bundle.js', 'utf8');
+      const runtime = new EdgeRuntime({ initialCode });
+      runServer({ runtime, host: '127.0.0.1', port: Number(process.env.PORT) });`,
+  },
+  prepare: (folder) =>
+    build({
+      entryPoints: [join(folder, 'inside.js')],
+      outfile: join(folder, 'bundle.js'),
+      bundle: true,
+      format: 'iife',
+      define: { 'import.meta.url': '""' },
+      logLevel: 'error',
+    }),
+  serve: ['serve.mjs'],
+};
+
 /** A route of an application that answers with the outcome, or a page that shows it. */
 export function app(key, path, kind = 'route') {
   return async (installed) => {
     const made = APPS[key];
-    const { server, origin } = await once(key, () => start(installed, made));
+    const { origin } = await once(key, () => start(installed, made));
     const address = origin + path;
-    const outcome =
-      kind === 'page' ? await visit(launchChromium, address) : await ask(address, server);
-    const [, ...words] = made.build ?? made.serve;
-    const command = `${made.package} ${words.join(' ')}, ${path}`;
+    const outcome = await (kind === 'page' ? visit(launchChromium, address) : ask(address));
+    const [file, ...words] = made.build ?? made.serve;
+    const tool = basename(file).replace(/\.m?js$/, '');
+    const command = `${[tool, ...words].join(' ')}, ${path}`;
     return { version: versionOf(made.package), command, ...outcome };
   };
 }

@@ -20,6 +20,7 @@ const QUIET = {
   NEXT_TELEMETRY_DISABLED: '1',
   ASTRO_TELEMETRY_DISABLED: '1',
   WRANGLER_SEND_METRICS: 'false',
+  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
 };
 
 /** What the tests' own runner leaves in the environment is nothing to others. */

@@ -39,21 +39,29 @@ const modules = {
     })),
 };
 
-/** The answer of a server as JSON, once it listens; `host` is the process that it is in. */
-export async function ask(address, host) {
+/** The address, once the process `server` answers there. */
+export async function listening(address, server) {
   const asked = async () => {
-    if (host && host.exitCode !== null) throw new Error(`the host ended with ${host.exitCode}`);
-    return fetch(address).catch(() => undefined);
+    if (server.exitCode !== null) throw new Error(`the host ended with ${server.exitCode}`);
+    return fetch(`${address}/nothing`).then(
+      () => address,
+      () => undefined,
+    );
   };
-  const response = await until(asked, address);
+  return until(asked, address);
+}
+
+/** The answer of a server as JSON. */
+export async function ask(address) {
+  const response = await fetch(address);
   const text = await response.text();
   if (!response.ok) throw new Error(text);
   return JSON.parse(text);
 }
 
-export async function workerd({ folder, write }) {
-  await write('worker.js', WORKER);
-  await build({
+/** The Worker of a folder as one file beside the modules that it imports. */
+export const bundleWorker = (folder) =>
+  build({
     entryPoints: [join(folder, 'worker.js')],
     outfile: join(folder, 'worker.bundle.js'),
     bundle: true,
@@ -63,6 +71,10 @@ export async function workerd({ folder, write }) {
     external: ['node:*'],
     logLevel: 'warning',
   });
+
+export async function workerd({ folder, write }) {
+  await write('worker.js', WORKER);
+  await bundleWorker(folder);
   const port = await freePort();
   await write('config.capnp', config(port));
   const host = spawn(
@@ -72,7 +84,7 @@ export async function workerd({ folder, write }) {
   );
   try {
     const { version } = require('@cloudflare/workerd-linux-64/package.json');
-    const outcome = await ask(`http://127.0.0.1:${port}/`, host);
+    const outcome = await ask(await listening(`http://127.0.0.1:${port}`, host));
     return { version, command: 'workerd serve config.capnp', ...outcome };
   } finally {
     await end(host);

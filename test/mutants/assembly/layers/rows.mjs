@@ -36,6 +36,6 @@ export const mutants = {
     ['const places = isBack ? d.places : active;', 'const places = active;'],
   ],
   'rows that have ended take the place of others': [
-    ['if (place < active) sorted += d.row;', 'sorted += d.row;'],
+    ['        memory.fill(given, 0, d.width << 2);\n        continue;\n', ''],
   ],
 };
