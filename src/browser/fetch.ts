@@ -1,6 +1,7 @@
 import { checkInteger, readOptions, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 
+/** How a file is fetched, and checked. */
 export interface FetchOptions {
   /**
    * What the bytes have to be, as in `<script integrity>`: `sha384-...`, or several hashes with
@@ -15,7 +16,9 @@ export interface FetchOptions {
   readonly maxBytes?: number;
 }
 
+/** How much of a file has come. */
 export interface FetchProgress {
+  /** Bytes so far. */
   readonly received: number;
   /** Undefined where the server does not say, or compresses. */
   readonly total: number | undefined;
@@ -31,7 +34,7 @@ const ALGORITHMS = ['sha512', 'sha384', 'sha256'];
  *   const integrity = 'sha384-...';
  *   const bytes = await fetchBytes('model.safetensors', {
  *     integrity,
- *     onProgress: ({ received, total }) => (bar.value = received / total),
+ *     onProgress: ({ received, total }) => (bar.value = received / (total ?? received)),
  *   });
  *   const model = loadModel(engine, bytes);
  *

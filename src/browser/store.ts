@@ -15,6 +15,7 @@ const FILES = 'files';
  *   if (bytes) loadModel(engine, bytes);
  */
 export class ByteStore {
+  /** The name of its database. */
   readonly database: string;
 
   /** @param database of IndexedDB; every name is a store of its own. */

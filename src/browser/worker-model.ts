@@ -11,8 +11,10 @@ import type { ProgramOptions } from './program.ts';
 import { buffersOf, errorOf } from './protocol.ts';
 import type { Answer, Facts } from './protocol.ts';
 
+/** How a model is started in a Worker. */
 export type WorkerModelOptions = ProgramOptions;
 
+/** The sequences of one `forward` in the Worker. */
 export interface WorkerForwardOptions extends Omit<ForwardOptions, 'out'> {
   /**
    * Whether the arrays of `x` are given away rather than copied: they are empty afterwards. Default
@@ -170,15 +172,25 @@ export class WorkerStream extends HostDisposable {
  * a promise. Results are transferred; inputs are copied.
  */
 export class WorkerModel extends HostDisposable {
+  /** As of a `Model`. */
   readonly description: Model['description'];
+  /** As of a `Model`. */
   readonly inputs: Model['inputs'];
+  /** As of a `Model`. */
   readonly outputs: Model['outputs'];
+  /** I of the first input. */
   readonly inputSize: number;
+  /** O of the first output. */
   readonly outputSize: number;
+  /** Whether the first input is an `Int32Array` of tokens. */
   readonly takesTokens: boolean;
+  /** Whether the first output is one row a sequence. */
   readonly pooled: boolean;
+  /** Numbers in all parameters. */
   readonly parameterCount: number;
+  /** What the file of the model keeps of it. */
   readonly metadata: Model['metadata'];
+  /** Layers that 8-bit weights leave in float32. */
   readonly float32Layers: readonly string[];
   readonly #client: Client;
 

@@ -7,6 +7,7 @@ import { PROCESSOR, errorOf } from './protocol.ts';
 import type { Answer, Facts } from './protocol.ts';
 import type { ProcessorOptions } from './processor.ts';
 
+/** How a model is started in an AudioWorklet. */
 export interface WorkletNodeOptions extends ProgramOptions {
   /**
    * Samples at the beginning of each input of the model that are the last ones of the input before;
@@ -25,6 +26,7 @@ export interface WorkletFacts extends Facts {
   readonly latency: number;
 }
 
+/** A model that runs in an AudioWorklet. */
 export interface ModelNode extends AudioWorkletNode {
   /** Resolves when the audio thread has the model, rejects where it cannot run it. */
   readonly ready: Promise<WorkletFacts>;

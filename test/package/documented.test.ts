@@ -57,7 +57,9 @@ function isPublic(symbol: ts.Symbol): boolean {
 
 /** What examples take for given. */
 const GIVEN: Readonly<Record<string, string>> = {
+  bar: 'HTMLProgressElement',
   bytes: 'Uint8Array',
+  context: 'AudioContext',
   data: "import('./index.js').TrainingData",
   engine: "import('./index.js').Engine",
   json: 'Uint8Array',
@@ -65,6 +67,7 @@ const GIVEN: Readonly<Record<string, string>> = {
   model: "import('./index.js').Model",
   sequences: "import('./data.js').LabelledSequence[]",
   series: 'Float32Array',
+  source: 'AudioNode',
   stream: "import('./index.js').Stream",
   target: 'Float32Array',
   trainer: "import('./index.js').Trainer",

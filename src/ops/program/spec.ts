@@ -93,6 +93,7 @@ export interface ProgramConstant {
  */
 export interface ProgramSpec {
   readonly type: 'program';
+  /** Prefix of its parameters, and what other layers call it; default its type. */
   readonly name?: string;
   /** Elements of each input; taken from the layers that it reads when absent. */
   readonly inputSizes?: readonly number[];
@@ -102,6 +103,7 @@ export interface ProgramSpec {
   readonly constants?: readonly ProgramConstant[];
   /** Elements of each tensor that steps make. */
   readonly tensors: readonly number[];
+  /** Its steps, each a call of a kernel, in their order. */
   readonly steps: readonly ProgramStep[];
   /** What a row of outputs is made of, one after the other. */
   readonly outputs: readonly { readonly size: number; readonly from: ProgramPlace }[];
