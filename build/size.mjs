@@ -18,10 +18,10 @@ const KB = 1024;
 export const BUDGETS = [
   { file: 'wasm/gatefold.wasm', raw: 92 * KB },
   { file: 'wasm/gatefold-relaxed.wasm', raw: 92 * KB },
-  { file: 'index.js', gzip: 105 * KB },
-  { file: 'baseline.js', gzip: 97 * KB },
-  { file: 'core.js', gzip: 69 * KB },
-  { file: 'worklet.js', gzip: 73 * KB },
+  { file: 'index.js', gzip: 108 * KB },
+  { file: 'baseline.js', gzip: 100 * KB },
+  { file: 'core.js', gzip: 70 * KB },
+  { file: 'worklet.js', gzip: 75 * KB },
   { file: 'workerd.js', gzip: 70 * KB },
   { file: 'data.js', gzip: 6 * KB },
   { file: 'kernels.js', gzip: 12 * KB },
@@ -35,8 +35,8 @@ export const BUDGETS = [
   { file: 'formats/tf1.js', gzip: 64 * KB },
   { file: 'formats/keras.js', gzip: 80 * KB },
   { file: 'formats/tfjs.js', gzip: 80 * KB },
-  { file: 'formats/onnx.js', gzip: 90 * KB },
-  { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 76 * KB },
+  { file: 'formats/onnx.js', gzip: 115 * KB },
+  { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 79 * KB },
 ];
 
 /**
