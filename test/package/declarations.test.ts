@@ -280,7 +280,7 @@ describe('the files', () => {
   test('are one for each entry, and the chunks that entries share', () => {
     const files = filesWith('.d.ts').filter((file) => !file.startsWith('dist/chunks/'));
     const entries =
-      'core data formats/audio formats/keras formats/layouts formats/npz formats/onnx formats/pytorch formats/safetensors formats/tf1 formats/tfjs index kernels node node/score-worker sessions threads threads/worker wasm/module wasm/url worklet';
+      'browser browser/worker core data formats/audio formats/keras formats/layouts formats/npz formats/onnx formats/pytorch formats/safetensors formats/tf1 formats/tfjs index kernels node node/score-worker sessions threads threads/worker wasm/module wasm/url worklet';
     expect(files.sort()).toEqual(entries.split(' ').map((name) => `dist/${name}.d.ts`));
   });
 

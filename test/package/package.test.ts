@@ -98,7 +98,7 @@ describe('package.json', () => {
 describe('the tarball', () => {
   test('holds the build, its licence and its documents, and nothing else', () => {
     const known =
-      /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|bench\/(README\.md|RESULTS\.(md|svg))|packages\/cluster\/README\.md|docs\/[\w-]+\.md|docs\/experiments\/[\w-]+\.svg|examples\/.*|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
+      /^(package\.json|LICENSE|(README|CHANGELOG|CONTRIBUTING|SECURITY)\.md|bench\/(README\.md|RESULTS\.(md|svg))|packages\/cluster\/README\.md|docs\/([a-z]+\/)?[\w-]+\.md|docs\/experiments\/[\w-]+\.svg|examples\/.*|dist\/[\w./-]+\.(js|js\.map|d\.ts|wasm)|dist\/third-party-licences\.txt)$/;
     expect(consumer.files.filter((file) => !known.test(file))).toEqual([]);
     expect(consumer.files).toContain('LICENSE');
   });
@@ -136,6 +136,7 @@ describe('every entry', () => {
     'Vocabulary',
     'argmax',
     'cosineDecay',
+    'defineLayers',
     'gradientFlow',
     'greedyCtc',
     'labelErrorRate',
@@ -392,9 +393,9 @@ describe('an error or a console', () => {
 
   test('finds the text of every source in the maps, but for the kernels', () => {
     const maps = consumer.files.filter((file) => file.endsWith('.map'));
-    // The package in one file has none, nor has the program of workers.
+    // The package in one file has none.
     const isMapped = (file: string): boolean =>
-      /^dist\/.*\.js$/.test(file) && !/(gatefold\.(esm|iife)|browser\/worker)\.js$/.test(file);
+      /^dist\/.*\.js$/.test(file) && !/gatefold\.(esm|iife)\.js$/.test(file);
     const scriptFiles = consumer.files.filter(isMapped);
     expect(maps).toEqual(scriptFiles.map((file) => `${file}.map`));
     const sources = new Set<string>();
