@@ -1,6 +1,6 @@
 /**
- * What nodes compute, in the terms in which a recurrent cell is written: gates, which are activations
- * of matrices times tensors, and sums of products of gates and tensors.
+ * What nodes compute, in the terms in which a recurrent cell is written: gates, which are
+ * activations of matrices times tensors, and sums of products of gates and tensors.
  */
 import { countOf, floatsOf } from './constants.ts';
 import type { Constant } from './constants.ts';

@@ -1,6 +1,7 @@
 /**
- * `Loop` and `Scan` whose body is one step of a recurrent layer, as tf2onnx writes GRU, SimpleRNN and
- * LSTM with activations of its own out of Keras. The layer is in their place; all others are refused.
+ * `Loop` and `Scan` whose body is one step of a recurrent layer, as tf2onnx writes GRU, SimpleRNN
+ * and LSTM with activations of its own out of Keras. The layer is in their place; all others are
+ * refused.
  */
 import { Algebra } from './algebra.ts';
 import type { Context, Value } from './call.ts';

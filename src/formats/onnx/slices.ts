@@ -150,7 +150,7 @@ export const slice: Operator = (call) => {
   return [value];
 };
 
-/** Steps from the last one on, where lengths say that all are turned: how tf2onnx reads backward. */
+/** Steps from the last one on, where lengths say that all turn: how tf2onnx reads backward. */
 export const reverseSequence: Operator = (call) => {
   const { node, inputs } = call;
   const flow = flowAt(call, 0);
