@@ -35,7 +35,9 @@ const config: ViteUserConfigFnObject = defineConfig(({ mode }) => {
   const special = kind === 'slow' || kind === 'hosts';
   return {
     test: {
-      include: special ? [`test/**/*.${kind}.test.{ts,mjs}`] : ['test/**/*.test.ts'],
+      include: special
+        ? [...new Set([kind, mode])].map((one) => `test/**/*.${one}.test.{ts,mjs}`)
+        : ['test/**/*.test.ts'],
       exclude: ['**/node_modules/**', ...(special ? [] : ['test/**/*.{slow,hosts}.test.ts'])],
       testTimeout: special ? 600_000 : 60_000,
       hookTimeout: special ? 600_000 : 10_000,
