@@ -19,7 +19,7 @@ function check(given: LayerSpec | readonly LayerSpec[], seed: number): void {
   for (let k = 0; k < 4; k++) {
     const random = createRandom(4 * seed + k);
     const dims = { steps: 7, batch: 3, ...(k % 2 ? { lengths: [7, 4, 0] } : {}) };
-    gradcheck(createProblem({ layers }, dims, random, { training: true }), label, tally);
+    gradcheck(createProblem({ layers }, dims, random, { training: true }), label, tally, 10);
   }
   expect(tally.cases, label).toBeGreaterThan(0);
 }
