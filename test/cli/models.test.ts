@@ -1,6 +1,14 @@
 /** Commands for model files: what they print and write is what the model gives when it is asked. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +17,7 @@ import { readNpz, writeNpy, writeNpz } from '../../src/formats/npz.ts';
 import { loadModel, saveModel, writeSafetensors } from '../../src/formats/safetensors.ts';
 import { Model } from '../../src/hosts/default.ts';
 import type { ModelDescription } from '../../src/hosts/default.ts';
+import { root } from '../support/consumer.ts';
 import { COMMAND, runCommand } from '../support/command.ts';
 import { createEngine } from '../support/engines.ts';
 
@@ -256,6 +265,18 @@ describe('gatefold check', () => {
     expect(stdout).toMatch(/y +1\.00e-3 .*NO/);
     const wide = [...args.slice(0, -1), 'other.npz', '--tolerance', '0.01'];
     expect(runCommand(folder, ...wide).status).toBe(0);
+  });
+
+  it('gives models of Keras the shapes that they had there', () => {
+    const fixtures = join(root, 'test/fixtures/keras');
+    mkdirSync(path('keras'));
+    const models = readdirSync(fixtures).filter((name) => /\.(h5|keras)$/.test(name));
+    for (const name of models) {
+      const golden = name.replace(/\.\w+$/, '.json');
+      copyFileSync(join(fixtures, name), join(path('keras'), name));
+      copyFileSync(join(fixtures, golden), join(path('keras'), `${name}.golden.json`));
+    }
+    expect(gatefold('check', 'keras')).toContain(`${models.length} models: ${models.length} right`);
   });
 
   it('checks all models of a folder', () => {

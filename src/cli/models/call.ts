@@ -19,8 +19,11 @@ interface Fitted {
 
 /** The shape of an input or output in the file, where a step is a call of a program. */
 function shapeOf({ metadata }: Model, name: string): readonly number[] | undefined {
-  const { shapes } = metadata as { shapes?: Readonly<Record<string, readonly number[]>> };
-  const shape = hasNamed(shapes, name) ? shapes![name] : undefined;
+  const { program, shapes } = metadata as {
+    program?: string;
+    shapes?: Readonly<Record<string, readonly number[]>>;
+  };
+  const shape = program !== undefined && hasNamed(shapes, name) ? shapes![name] : undefined;
   return Array.isArray(shape) ? shape : undefined;
 }
 
