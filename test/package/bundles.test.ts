@@ -1,6 +1,7 @@
 /** What the package adds to the bundle of an application. */
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { describe, expect, test } from 'vitest';
 // @ts-expect-error a script of the build
 import * as size from '../../build/size.mjs';
@@ -29,6 +30,19 @@ test('every file, entry and program is within its budget', async () => {
     expect(bytes, name).toBeGreaterThan(1024);
     expect(bytes, name).toBeLessThanOrEqual(budget);
   }
+});
+
+test('an import of ONNX for nothing but its layers of programs is kept', async () => {
+  const contents = `import './dist/formats/onnx.js';
+    export { loadModel } from './dist/formats/safetensors.js';`;
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root },
+    bundle: true,
+    format: 'esm',
+    logLevel: 'error',
+    write: false,
+  });
+  expect(outputFiles[0]!.text).toContain('is a program of fixed shapes');
 });
 
 test('docs/sizes.md has the sizes of now, to a tenth; `npm run sizes` writes it', async () => {

@@ -6,7 +6,7 @@ import type { Engine } from '../../engine/engine.ts';
 import { readAudio } from '../../formats/audio.ts';
 import { loadModel } from '../../formats/gatefold.ts';
 import { readKeras } from '../../formats/keras.ts';
-import { readOnnx } from '../../formats/onnx.ts';
+import { readOnnx } from '../../formats/onnx/read.ts';
 import { readPytorch } from '../../formats/pytorch.ts';
 import type { PytorchFile, PytorchOptions } from '../../formats/pytorch.ts';
 import { readSafetensors } from '../../formats/safetensors/read.ts';
@@ -18,8 +18,13 @@ import { readTf1 } from '../../formats/tf1.ts';
 import { readTfjs } from '../../formats/tfjs.ts';
 import type { Model } from '../../model/model.ts';
 import { naming } from '../../node/files.ts';
+import { register } from '../../ops/index.ts';
+import { program } from '../../ops/program/program.ts';
 import { fail, reasonOf } from '../failure.ts';
 import { readFile, readJson } from './files.ts';
+
+// As gatefold/formats/onnx does, whose file must not share this: bundlers drop what chunks run.
+register(program);
 
 /** A model file of any format that was read, all but an engine. */
 export interface OpenModel {

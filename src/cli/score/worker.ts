@@ -7,6 +7,8 @@ import type { Model } from '../../model/model.ts';
 import { Packer, runPacked } from '../../node/score/batch.ts';
 import type { Sequence } from '../../node/score/batch.ts';
 import { serve } from '../../node/score/pool.ts';
+import { register } from '../../ops/index.ts';
+import { program } from '../../ops/program/program.ts';
 import { attachModel } from '../../threads/share.ts';
 import type { SharedModel } from '../../threads/share.ts';
 import { readWav } from '../models/wav.ts';
@@ -16,6 +18,8 @@ import { readArray, readText } from './records.ts';
 import type { FilePiece, Piece, RecordRead, TextPiece } from './records.ts';
 import { printers } from './results.ts';
 import type { Format, Result } from './results.ts';
+
+register(program);
 
 /** What a worker is told once. */
 export interface ScoreTask {
