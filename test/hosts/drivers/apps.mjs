@@ -30,7 +30,7 @@ async function appOf(installed, files) {
 }
 
 /** Builds an application by the words of `build` and serves it by those of `serve`. */
-async function start(installed, { files, prepare, build, serve }) {
+export async function start(installed, { files, prepare, build, serve }) {
   const folder = await appOf(installed, files);
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
@@ -66,7 +66,7 @@ const HEADERS = `[
 ]`;
 
 /** By name: its package, its files, how it is built and served. */
-const APPS = {
+export const APPS = {
   next: {
     package: 'next',
     files: {
