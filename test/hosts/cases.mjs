@@ -185,7 +185,7 @@ export const GROUPS = {
   frameworks: [
     ...next('Next.js', 'next', '/edge'),
     ...next('Next.js with webpack', 'next, webpack', '/api/edge'),
-    ...host('SvelteKit', pageAndRoute('sveltekit'), SLOW),
+    ...host('SvelteKit', pageAndRoute('sveltekit')),
     ...host('Astro', pageAndRoute('astro'), SLOW),
   ],
 };

@@ -108,8 +108,17 @@ describe('every entry', () => {
 });
 
 describe('a strict program that checks the declarations compiles with', () => {
+  const COMPILERS = {
+    '5.0': require.resolve('typescript-5.0/lib/tsc.js'),
+    5.6: require.resolve('typescript-5.6/lib/tsc.js'),
+    5.9: require.resolve('typescript-5.9/lib/tsc.js'),
+    6: join(root, 'node_modules/@typescript/typescript6/bin/tsc6'),
+    7: join(root, 'node_modules/typescript/bin/tsc'),
+  };
   const RESOLUTIONS = { nodenext: 'nodenext', node16: 'node16', esnext: 'bundler' };
-  test.each(['5.0', '5.6', '5.9'])('TypeScript %s', async (version) => {
+  test.each(Object.entries(COMPILERS))('TypeScript %s', async (version, tsc) => {
+    const said = await run(process.execPath, [tsc, '--version']);
+    expect(said.stdout).toContain(`Version ${version}`);
     const { exports } = JSON.parse(
       await readFile(join(installed.folder, 'node_modules/gatefold/package.json'), 'utf8'),
     );
@@ -142,7 +151,6 @@ describe('a strict program that checks the declarations compiles with', () => {
           moduleResolution,
         };
         await write('tsconfig.json', JSON.stringify({ compilerOptions, files: ['main.ts'] }));
-        const tsc = require.resolve(`typescript-${version}/lib/tsc.js`);
         const compiled = run(process.execPath, [tsc, '-p', installed.folder]);
         await expect(compiled.catch(({ stdout }) => stdout)).resolves.toMatchObject({ stdout: '' });
       }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { Engine, Model } from '../../dist/index.js';
 import { writeRtneural } from '../../dist/formats/audio.js';
 import { saveModel } from '../../dist/formats/safetensors.js';
@@ -155,6 +155,45 @@ test('cloudflare-worker keeps its sessions over a SIGKILL, bit for bit', async (
   const { stdout } = await promisify(execFile)(process.execPath, [program, '--quick']);
   expect(stdout).toMatch(/^a whole sequence +6 +0$/m);
   expect(stdout).toMatch(/^a session, killed after frame 3 +6 +0$/m);
+});
+
+test('next-edge answers word by word, and refuses what is no request', async () => {
+  const layers = [
+    { type: 'embedding', name: 'words', numEmbeddings: 4, embeddingDim: 8 },
+    { type: 'gru', hiddenSize: 8 },
+    { type: 'linear', outFeatures: 4, tied: 'words' },
+  ];
+  const metadata = { words: ['?', '.', 'one', 'two'] };
+  const model = Model.create(await Engine.create(), { layers }, { seed: 1, metadata });
+  // In Next the address of model.bin is one that fetch takes.
+  vi.stubGlobal('fetch', async () => new Response(saveModel(model)));
+  const { POST } = await import('../../examples/next-edge/project/app/write/route.js');
+  const ask = (body) => POST(new Request('http://localhost/write', { method: 'POST', body }));
+  const wanted = { text: 'Two, one', seed: 3, count: 9 };
+
+  const words = (await (await ask(JSON.stringify(wanted))).text()).split('\n').slice(0, -1);
+  expect(words).toHaveLength(9);
+  expect(words.filter((word) => !['.', 'one', 'two'].includes(word))).toEqual([]);
+  const other = await ask(JSON.stringify({ ...wanted, seed: 4 }));
+  expect((await other.text()).split('\n')).not.toEqual([...words, '']);
+
+  const { body } = await ask(JSON.stringify(wanted));
+  const reader = body.getReader();
+  const { value } = await reader.read();
+  expect(new TextDecoder().decode(value)).toBe(`${words[0]}\n`);
+  await reader.cancel();
+  const wrong = [
+    { seed: -1 },
+    { seed: 0.5 },
+    { count: 201 },
+    { text: 1 },
+    { text: '-'.repeat(1001) },
+  ];
+  for (const more of wrong) {
+    expect((await ask(JSON.stringify({ ...wanted, ...more }))).status).toBe(400);
+  }
+  expect((await ask('{')).status).toBe(400);
+  vi.unstubAllGlobals();
 });
 
 test('browser-gesture is drawn, trained, saved, and loaded after a reload', async () => {

@@ -82,6 +82,13 @@ describe('on small settings', () => {
     expect(text).toMatch(/\.\.\. two , three \.\.\.\n +! /);
   });
 
+  it('next-edge writes sentences whose verbs agree with whom they are about', () => {
+    const text = output('next-edge', '--quick');
+    const [, verb] = /^The tired shepherds who live by the mill (\w+) the \w+/.exec(text)!;
+    expect(['mend', 'find', 'sell', 'like', 'forget', 'need']).toContain(verb);
+    expect(text.split(' ').length).toBe(48);
+  });
+
   it('spoken-digits tells digits apart, of voices that it knows and others', () => {
     const text = output('spoken-digits', '--quick');
     const [parameters, , unseen, strangers] = figures(text, 'bidirectional LSTM');
@@ -254,6 +261,7 @@ it('every example has a folder of its own, with a README', () => {
     'forecast',
     'guitar-amplifier',
     'keras-forecaster',
+    'next-edge',
     'next-word',
     'service-worker',
     'sessions',

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { end, freePort, launchChromium } from './engines.mjs';
 import { SHOW, visit } from './pages.mjs';
 import { once } from './running.mjs';
-import { ENVIRONMENT, node22, runIn, slow, versionOf } from './slow.mjs';
+import { ENVIRONMENT, gate, node24, runIn, slow, versionOf } from './slow.mjs';
 import { WORKER, ask, bundleWorker, listening } from './workerd.mjs';
 
 const home = fileURLToPath(new URL('../slow/', import.meta.url));
@@ -30,16 +30,16 @@ async function appOf(installed, files) {
 }
 
 /** Builds an application by the words of `build` and serves it by those of `serve`. */
-async function start(installed, { files, prepare, build, serve }) {
+export async function start(installed, { files, prepare, build, serve }) {
   const folder = await appOf(installed, files);
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     await prepare?.(folder);
-    if (build) await runIn(folder, node22, ...build);
+    if (build) await runIn(folder, node24, ...build);
     const port = await freePort();
     const env = { ...ENVIRONMENT, PORT: port, HOST: '127.0.0.1' };
     const args = serve.map((word) => word.replace('PORT', port));
-    const server = spawn(node22, args, {
+    const server = spawn(node24, args, {
       cwd: folder,
       env,
       stdio: ['ignore', 'ignore', 'inherit'],
@@ -66,9 +66,9 @@ const HEADERS = `[
 ]`;
 
 /** By name: its package, its files, how it is built and served. */
-const APPS = {
+export const APPS = {
   next: {
-    package: 'next',
+    package: slow('next'),
     files: {
       'package.json': '{ "private": true, "type": "module" }',
       'next.config.mjs': `export default {
@@ -112,7 +112,7 @@ const HOOK = `(response) => {
 }`;
 
 APPS.sveltekit = {
-  package: '@sveltejs/kit',
+  package: gate('@sveltejs/kit'),
   files: {
     'package.json': '{ "private": true, "type": "module" }',
     'vite.config.js': `import adapter from '@sveltejs/adapter-node';
@@ -130,12 +130,12 @@ APPS.sveltekit = {
     'src/routes/node/+server.js': `import { outcome } from '../../../outcome.mjs';
       export const GET = async () => Response.json(await outcome());`,
   },
-  build: [slow('vite/bin/vite.js'), 'build'],
+  build: [gate('vite/bin/vite.js'), 'build'],
   serve: ['build/index.js'],
 };
 
 APPS.astro = {
-  package: 'astro',
+  package: slow('astro'),
   files: {
     'package.json': '{ "private": true, "type": "module" }',
     'astro.config.mjs': `import node from '@astrojs/node';
@@ -163,13 +163,13 @@ const WORKER_FILES = {
 };
 
 APPS.wrangler = {
-  package: 'wrangler',
+  package: slow('wrangler'),
   files: WORKER_FILES,
   serve: [slow('wrangler/bin/wrangler.js'), 'dev', '--ip', '127.0.0.1', '--port', 'PORT'],
 };
 
 APPS['@cloudflare/vite-plugin'] = {
-  package: '@cloudflare/vite-plugin',
+  package: slow('@cloudflare/vite-plugin'),
   files: {
     ...WORKER_FILES,
     'vite.config.js': `import { cloudflare } from '@cloudflare/vite-plugin';
@@ -180,7 +180,7 @@ APPS['@cloudflare/vite-plugin'] = {
 };
 
 APPS.miniflare = {
-  package: 'miniflare',
+  package: slow('miniflare'),
   files: {
     ...WORKER_FILES,
     'serve.mjs': `import { Miniflare } from 'miniflare';
@@ -205,7 +205,7 @@ APPS.miniflare = {
 };
 
 APPS['edge-runtime'] = {
-  package: 'edge-runtime',
+  package: slow('edge-runtime'),
   files: {
     'package.json': '{ "private": true, "type": "module" }',
     'inside.js': `import { outcome } from './outcome.mjs';

@@ -23,8 +23,8 @@ const packages = (folder) => ({
     name.startsWith('gatefold') ? createRequire(join(folder, 'app.js')).resolve(name) : null,
 });
 
-const buildWithVite = async (load, folder, out) => {
-  const { build } = await load('vite');
+const buildWith = (vite) => async (load, folder, out) => {
+  const { build } = await load(vite);
   await build({ root: folder, logLevel: 'error', base: './', build: { outDir: out } });
 };
 
@@ -67,8 +67,8 @@ const BUNDLERS = {
       if (stats.hasErrors() || stats.hasWarnings()) throw new Error(stats.toString());
     },
   },
-  'vite 7': { name: 'vite', build: buildWithVite },
-  'vite 8': { name: 'vite', from: projects, build: buildWithVite },
+  'vite 7': { name: 'vite-7', build: buildWith('vite-7') },
+  'vite 8': { name: 'vite', from: projects, build: buildWith('vite') },
   bun: {
     name: '@oven/bun-linux-x64',
     build: async (load, folder, out) => {
@@ -133,10 +133,10 @@ export function bundled(key) {
 
 /** The server of a version of Vite, while somebody develops. */
 export function developed(key) {
-  const { from = ours } = BUNDLERS[key];
+  const { name, from = ours } = BUNDLERS[key];
   return async (installed) => {
     await prepare(installed);
-    const { createServer } = await import(from.resolve('vite'));
+    const { createServer } = await import(from.resolve(name));
     const server = await createServer({
       root: installed.folder,
       cacheDir: join(installed.folder, `cache-${key.replace(' ', '-')}`),
@@ -147,7 +147,7 @@ export function developed(key) {
       await server.listen();
       const { port } = server.httpServer.address();
       const outcome = await visit(launchChromium, `http://127.0.0.1:${port}/`);
-      return { version: await versionOf('vite', from), command: 'dev, in Chromium', ...outcome };
+      return { version: await versionOf(name, from), command: 'dev, in Chromium', ...outcome };
     } finally {
       await server.close();
     }

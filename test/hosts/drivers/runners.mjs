@@ -1,7 +1,7 @@
 // Runners of tests, whose files run in realms of their own: a test writes the outcome to a file.
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { link, node22, runIn, slow, versionOf } from './slow.mjs';
+import { link, node24, runIn, slow, versionOf } from './slow.mjs';
 
 const TEST = `
 test('the outcome', async () => {
@@ -37,7 +37,7 @@ export function jest(file, environment) {
     const program = ['--experimental-vm-modules', slow('jest/bin/jest.js'), '--config=jest.json'];
     const outcome = await outcomeOf(installed, process.execPath, ...program);
     const command = `node --experimental-vm-modules jest.js --env=${environment} ${file}`;
-    return { version: versionOf('jest'), command, ...outcome };
+    return { version: versionOf(slow('jest')), command, ...outcome };
   };
 }
 
@@ -46,7 +46,11 @@ export function vitest(pool, environment) {
     await link(installed, ['vitest', 'jsdom']);
     const options = [`--pool=${pool}`, `--environment=${environment}`];
     const program = [slow('vitest/vitest.mjs'), 'run', 'esm', '--globals', ...options];
-    const outcome = await outcomeOf(installed, node22, ...program);
-    return { version: versionOf('vitest'), command: `vitest run ${options.join(' ')}`, ...outcome };
+    const outcome = await outcomeOf(installed, node24, ...program);
+    return {
+      version: versionOf(slow('vitest')),
+      command: `vitest run ${options.join(' ')}`,
+      ...outcome,
+    };
   };
 }

