@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cursor } from '../../src/cli/score/cursor.ts';
-import { readNpy, writeNpy, writeNpz } from '../../src/formats/npz.ts';
+import { readNpy, readNpz, writeNpy, writeNpz } from '../../src/formats/npz.ts';
 import { saveModel } from '../../src/formats/safetensors.ts';
 import { Model, seededRandom } from '../../src/hosts/default.ts';
 import type { ModelDescription } from '../../src/hosts/default.ts';
 import { COMMAND, runCommand } from '../support/command.ts';
 import type { Result } from '../support/command.ts';
 import { createEngine } from '../support/engines.ts';
+import { waveFile } from '../support/wave.ts';
 
 const POOLED: ModelDescription = {
   layers: [
@@ -187,34 +188,32 @@ describe('gatefold score', () => {
     const got = table.slice(1).flatMap((line) => line.split(',').slice(2).map(Number));
     expect(floats(got)).toEqual(alone('steps', data.subarray(16, 32)));
     mkdirSync(path('sounds'));
-    const wav = (x: Float32Array): Buffer => {
-      const bytes = Buffer.alloc(44 + 4 * x.length);
-      bytes.write('RIFF', 0);
-      bytes.writeUInt32LE(36 + 4 * x.length, 4);
-      bytes.write('WAVEfmt ', 8);
-      for (const [at, value] of [
-        [16, 16],
-        [24, 8000],
-        [28, 64_000],
-        [40, 4 * x.length],
-      ] as const)
-        bytes.writeUInt32LE(value, at);
-      for (const [at, value] of [
-        [20, 3],
-        [22, 2],
-        [32, 8],
-        [34, 32],
-      ] as const)
-        bytes.writeUInt16LE(value, at);
-      bytes.write('data', 36);
-      bytes.set(new Uint8Array(x.buffer, x.byteOffset, x.byteLength), 44);
-      return bytes;
-    };
-    for (const k of [4, 7]) writeFileSync(path(`sounds/${k}.wav`), wav(sequences[k]!));
+    for (const k of [4, 7]) writeFileSync(path(`sounds/${k}.wav`), waveFile(sequences[k]!, 2));
     scored('pooled.safetensors', 'sounds', '--out', 'sounds.ndjson');
     const heard = linesOf(readFileSync(path('sounds.ndjson'), 'utf8'));
     expect(heard.map(({ id }) => id)).toEqual(['sounds/4.wav', 'sounds/7.wav']);
     expect(floats(heard[1]!.y)).toEqual(alone('pooled', sequences[7]!));
+  });
+
+  it('writes .npz: rows, how many each record has, and ids, and goes on from that', () => {
+    const lines = sequences.map((x, k) => [7 * k - 9, ...x, ...Array(40 - x.length).fill('')]);
+    writeFileSync(path('ids.csv'), `${lines.map((cells) => cells.join()).join('\n')}\n`);
+    scored('steps.safetensors', 'ids.csv', '--id', '1', '--out', 'rows.npz', '--chunk', '700');
+    const arrays = readNpz(readFileSync(path('rows.npz')));
+    expect([...arrays.keys()]).toEqual(['y', 'lengths', 'id']);
+    const expected = sequences.map((x) => alone('steps', x));
+    const { shape, data } = arrays.get('y')!;
+    expect(shape).toEqual([expected.flat().length / 2, 2]);
+    expect([...(data as Float32Array)]).toEqual(expected.flat());
+    expect([...arrays.get('lengths')!.data]).toEqual(sequences.map((x) => x.length / 2));
+    const ids = sequences.map((_, k) => 7 * k - 9);
+    expect([...arrays.get('id')!.data].map(Number)).toEqual(ids);
+    scored('pooled.safetensors', 'rows.npz', '--out', 'rows.ndjson', '--chunk', '300');
+    const heard = linesOf(readFileSync(path('rows.ndjson'), 'utf8'));
+    expect(heard.map(({ id }) => id)).toEqual(ids);
+    expect(heard.map(({ y }) => floats(y))).toEqual(
+      expected.map((rows) => alone('pooled', Float32Array.from(rows))),
+    );
   });
 
   it('reads the lists of Parquet files, as pyarrow writes them', () => {
@@ -270,7 +269,7 @@ describe('gatefold score', () => {
     };
     writeFileSync(path('two.ndjson'), '{"a": [[1, 2]], "b": [[1, 2]]}\n');
     expect(refused('two.ndjson', '--out', 'o.ndjson')).toMatch(/no list of a, b that is the input/);
-    expect(refused('x.ndjson', '--out', 'o.txt')).toMatch(/--to ndjson, csv, npy/);
+    expect(refused('x.ndjson', '--out', 'o.txt')).toMatch(/--to ndjson, csv, npy, npz/);
     expect(refused('x.ndjson', '--out', 'x.ndjson')).toMatch(/would replace x\.ndjson/);
     expect(refused('x.ndjson', '--out', 'o.ndjson', '--shard', '3/3')).toMatch(/from 0\/4 to 3\/4/);
   });

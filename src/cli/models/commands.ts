@@ -81,7 +81,7 @@ export function modelCommands(finish: (status: number) => void): Command[] {
         '<IN...>',
         '.ndjson, .csv, .npy, .npz, .parquet or .wav files, folders of .wav files, or -',
       )
-      .requiredOption('--out <file>', '.ndjson, .csv or .npy, or - for the standard output')
+      .requiredOption('--out <file>', '.ndjson, .csv, .npy or .npz, or - for the standard output')
       .addOption(new Option('--from <format>', 'default: by the input').choices(['ndjson', 'csv']))
       .addOption(new Option('--to <format>', 'default: by the end of OUT').choices(FORMATS))
       .option(

@@ -22,11 +22,17 @@ export interface Journal {
   readonly isDone?: boolean;
 }
 
+/** What makes a file of the results whole: its first bytes, or another file that is made of them. */
+export interface End {
+  readonly header?: Uint8Array;
+  readonly assemble?: (part: FileHandle, bytes: number, whole: FileHandle) => Promise<void>;
+}
+
 export interface Sink {
   write(bytes: Uint8Array): Promise<void>;
   /** Makes sure that a run which is killed from here on goes on from `journal`. */
   keep(journal: Journal): Promise<void>;
-  finish(header?: Uint8Array): Promise<void>;
+  finish(end?: End): Promise<void>;
   close(): Promise<void>;
   /** Whether somebody still takes the results. */
   readonly isOpen: boolean;
@@ -47,6 +53,7 @@ export const standardOutput: Sink = {
 };
 
 const partOf = (out: string): string => `${out}.part`;
+const wholeOf = (out: string): string => `${out}.part.whole`;
 const journalOf = (out: string): string => `${out}.part.json`;
 
 /** The journal of an interrupted run of the same key. */
@@ -60,11 +67,21 @@ export async function readJournal(out: string, key: string): Promise<Journal | u
   }
 }
 
+async function writeBeside(path: string, body: (file: FileHandle) => Promise<void>): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    await body(file);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
 /** Opens the part of a file, after the bytes that an earlier run has kept. */
 export async function openPart(out: string, kept: number | undefined): Promise<Sink> {
   let handle: FileHandle;
   try {
-    handle = await open(partOf(out), kept === undefined ? 'w' : 'r+');
+    handle = await open(partOf(out), kept === undefined ? 'w+' : 'r+');
     if (kept !== undefined) await handle.truncate(kept);
   } catch (error) {
     return fail(`cannot write ${partOf(out)}: ${reasonOf(error)}; choose another --out`);
@@ -91,11 +108,13 @@ export async function openPart(out: string, kept: number | undefined): Promise<S
       await handle.datasync();
       await writeWhole(journalOf(out), Buffer.from(`${JSON.stringify(journal)}\n`));
     },
-    async finish(header) {
+    async finish({ header, assemble } = {}) {
       if (header) await put(header, 0);
       await handle.sync();
+      if (assemble) await writeBeside(wholeOf(out), (whole) => assemble(handle, at, whole));
       await handle.close();
-      await rename(partOf(out), out);
+      await rename(assemble ? wholeOf(out) : partOf(out), out);
+      await rm(partOf(out), { force: true });
       await rm(journalOf(out), { force: true });
     },
     async close() {

@@ -43,11 +43,11 @@ export interface TableLayout {
 export interface ArrayPiece {
   readonly kind: 'array';
   readonly data: Float32Array;
-  /** Numbers of a sequence with its padding, and those that count of each. */
-  readonly size: number;
+  /** Where each sequence begins, and how many numbers it has. */
+  readonly starts: readonly number[];
   readonly counts: readonly number[];
   readonly input: string;
-  readonly first: number;
+  readonly ids: readonly number[];
 }
 
 export type Layout = JsonLayout | TableLayout;
@@ -273,13 +273,13 @@ function* readSteps(cursor: Cursor, layout: TableLayout): Generator<RecordRead> 
 /** Records of rows of an array. */
 export function* readArray({
   data,
-  size,
+  starts,
   counts,
   input,
-  first,
+  ids,
 }: ArrayPiece): Generator<RecordRead> {
   for (const [k, count] of counts.entries()) {
-    const x = { [input]: data.subarray(k * size, k * size + count) };
-    yield { line: k, id: String(first + k), x };
+    const x = { [input]: data.subarray(starts[k], starts[k]! + count) };
+    yield { line: k, id: String(ids[k]), x };
   }
 }

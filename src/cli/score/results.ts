@@ -1,12 +1,14 @@
 /** Results as bytes. */
 
 import type { Model } from '../../model/model.ts';
+import { printFrame } from './archive.ts';
 
-export const FORMATS = ['ndjson', 'csv', 'npy'] as const;
+export const FORMATS = ['ndjson', 'csv', 'npy', 'npz'] as const;
 export type Format = (typeof FORMATS)[number];
-
-/** Bytes before the elements of a .npy file: enough for any number of rows. */
-export const NPY_HEADER = 128;
+/** Formats of all outputs of a model. */
+export const OF_ALL: readonly Format[] = ['ndjson', 'npz'];
+/** Formats that only a file can have. */
+export const OF_FILES: readonly Format[] = ['npy', 'npz'];
 
 /** A result: its id as JSON, if any, and the outputs in the order of the model. */
 export interface Result {
@@ -78,14 +80,5 @@ export const printers: Readonly<Record<Format, Print>> = {
     }
     return new Uint8Array(all.buffer);
   },
+  npz: printFrame,
 };
-
-/** What a .npy file begins with, once its rows are counted. */
-export function npyHeader(rows: number, width: number): Uint8Array {
-  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${width}), }`;
-  const bytes = Buffer.alloc(NPY_HEADER, ' ');
-  bytes.set([0x93, ...Buffer.from('NUMPY'), 1, 0, NPY_HEADER - 10, 0]);
-  bytes.write(dictionary, 10);
-  bytes[NPY_HEADER - 1] = 10;
-  return bytes;
-}

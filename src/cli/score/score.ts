@@ -13,9 +13,10 @@ import type { WiringOptions } from '../models/open.ts';
 import { say, warn } from '../output.ts';
 import { checkWritable } from '../save.ts';
 import { openPart, readJournal, standardOutput } from './part.ts';
-import type { Journal, Sink } from './part.ts';
+import type { End, Journal, Sink } from './part.ts';
 import { Meter } from './meter.ts';
-import { FORMATS, NPY_HEADER, headerOf, npyHeader } from './results.ts';
+import { NPY_HEADER, assemble, columnsOf, npyHeader } from './archive.ts';
+import { FORMATS, OF_ALL, OF_FILES, headerOf } from './results.ts';
 import type { Format } from './results.ts';
 import { openSource } from './sources.ts';
 import type { PieceRead, Source } from './sources.ts';
@@ -67,14 +68,14 @@ export async function score(
       out,
       inputs.filter((input) => input !== '-'),
     );
-  else if (format === 'npy')
-    fail('a .npy file begins with its number of rows: name a file by --out');
+  else if (OF_FILES.includes(format))
+    fail(`a .${format} file begins with its number of rows: name a file by --out`);
   const opened = await openModel(path, await readOptions(options));
   const model = await sharedModel((engine) => opened.load(engine), { simd, fastLane: true });
   try {
-    if (format !== 'ndjson' && model.outputs.length > 1) {
+    if (!OF_ALL.includes(format) && model.outputs.length > 1) {
       fail(
-        `${format} holds one output, and the model has ${model.outputs.length}: choose --to ndjson`,
+        `${format} holds one output, and the model has ${model.outputs.length}: choose --to ${OF_ALL.join(' or ')}`,
       );
     }
     const sources: Source[] = [];
@@ -153,10 +154,8 @@ class Run {
         if (!this.#sink.isOpen) return 0;
       }
       for (const piece of waiting) await this.#take(piece);
-      const { rows, skipped } = this.#journal;
-      await this.#sink.finish(
-        this.#format === 'npy' ? npyHeader(rows, this.#model.outputSize) : undefined,
-      );
+      const { skipped } = this.#journal;
+      await this.#sink.finish(this.#end());
       this.#meter.end();
       if (skipped > NAMED) warn(`${skipped.toLocaleString('en')} bad records in all`);
       if (out !== '-') say(`${out}: ${this.#meter.summary(this.#journal.records)}\n`);
@@ -172,6 +171,17 @@ class Run {
       await this.#sink.close();
       await pool.end();
     }
+  }
+
+  /** What is known once all results are there. */
+  #end(): End {
+    const { outputSize } = this.#model;
+    if (this.#format === 'npy') {
+      return { header: npyHeader('<f4', [this.#journal.rows, outputSize]) };
+    }
+    if (this.#format !== 'npz') return {};
+    const columns = columnsOf(this.#model, this.#hasIds);
+    return { assemble: (part, bytes, whole) => assemble(part, bytes, whole, columns) };
   }
 
   /** What stands before all results. */

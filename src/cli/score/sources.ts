@@ -437,13 +437,18 @@ function tableLayout(
   return { layout, start, firstLine: hasNames ? 2 : 1 };
 }
 
-/** Sequences of a file of NumPy: [N, T, I], [N, T] of single numbers, or [T, I], and `lengths`. */
+/**
+ * Sequences of a file of NumPy: [N, T, I], [N, T] of single numbers, or [T, I], and `lengths`. With
+ * several of these [T, I] has one sequence after the other, as `gatefold score` writes them.
+ */
 async function arraysOf(path: string, model: Model, options: SourceOptions): Promise<Source> {
   const input = inputOf(model, 'a file of arrays');
   const { arrays } = await readArrays(path);
   const lengths = arrays.get('lengths');
   const named = options.columns?.[0] ?? [input, ...INPUT_NAMES].find((name) => arrays.has(name));
-  const others = [...arrays.keys()].filter((name) => name !== 'lengths');
+  const idName = options.id ?? ID_NAMES.find((name) => arrays.has(name));
+  const ids = idName === undefined ? undefined : arrays.get(idName)?.data;
+  const others = [...arrays.keys()].filter((name) => name !== 'lengths' && name !== idName);
   const name = named ?? (others.length === 1 ? others[0]! : undefined);
   const found = name === undefined ? undefined : arrays.get(name);
   if (!found) {
@@ -461,10 +466,19 @@ async function arraysOf(path: string, model: Model, options: SourceOptions): Pro
     );
   }
   const isOne = isFlat ? shape.length === 1 : shape.length === 2;
-  const count = isOne ? 1 : shape[0]!;
-  const size = data.length / Math.max(count, 1);
+  const isJoined = isOne && lengths !== undefined && lengths.data.length !== 1;
+  const count = isJoined ? lengths.data.length : isOne ? 1 : shape[0]!;
+  const size = isJoined ? data.length : data.length / Math.max(count, 1);
   const counts = countsOf(path, lengths, count, size, width);
-  const perPiece = Math.max(1, Math.floor(options.chunk / (4 * size)));
+  if (idName !== undefined && ids?.length !== count) {
+    fail(`${path}: "${idName}" has ${ids?.length ?? 'no'} ids of ${count} rows`);
+  }
+  const places = [0];
+  for (const own of counts) places.push(places.at(-1)! + (isJoined ? own : size));
+  if (places.at(-1) !== data.length) {
+    fail(`${path}: "lengths" has ${places.at(-1)! / width} steps, and "${name}" ${shape[0]}`);
+  }
+  const bytesIn = ({ from, to }: Range): number => 4 * (places[to]! - places[from]!);
   const { size: bytes, mtimeMs: time } = statSync(path);
   return {
     name: path,
@@ -476,20 +490,21 @@ async function arraysOf(path: string, model: Model, options: SourceOptions): Pro
       from: Math.floor((count * index) / parts),
       to: Math.floor((count * (index + 1)) / parts),
     }),
-    bytes: ({ from, to }) => (to - from) * size * 4,
+    bytes: bytesIn,
     async *pieces({ from, to }) {
-      for (let first = from; first < to; first += perPiece) {
-        const next = Math.min(first + perPiece, to);
-        const part = (data as Float32Array).slice(first * size, next * size);
+      for (let first = from, next = from; first < to; first = next) {
+        do next++;
+        while (next < to && bytesIn({ from: first, to: next + 1 }) <= options.chunk);
+        const start = places[first]!;
         const piece = {
           kind: 'array' as const,
-          data: Float32Array.from(part),
-          size,
+          data: Float32Array.from((data as Float32Array).slice(start, places[next])),
+          starts: places.slice(first, next).map((place) => place - start),
           counts: counts.slice(first, next),
           input,
-          first,
+          ids: Array.from({ length: next - first }, (_, k) => ids?.[first + k] ?? first + k),
         };
-        yield { piece, next, bytes: (next - first) * size * 4 };
+        yield { piece, next, bytes: bytesIn({ from: first, to: next }) };
       }
     },
   };

@@ -3,18 +3,20 @@ import { GatefoldError } from '../../base/errors.ts';
 import { encodeUtf8, hasLoneSurrogate } from '../../base/utf8.ts';
 import { crc32 } from './zip.ts';
 
-const [LOCAL, DIRECTORY, END] = [0x04034b50, 0x02014b50, 0x06054b50];
+export const LOCAL = 0x04034b50;
+export const DIRECTORY = 0x02014b50;
+export const END = 0x06054b50;
 const VERSION = 20;
 /** Names are UTF-8. */
-const UTF8 = 0x800;
+export const UTF8 = 0x800;
 /** The first day that the format knows: the same entries give the same bytes. */
-const DATE = 0x21;
+export const DATE = 0x21;
 const MAX = 0xffffffff;
 
-type Field = readonly [value: number, bytes: 2 | 4];
+export type Field = readonly [value: number, bytes: 2 | 4];
 
 /** Little-endian numbers one after the other. */
-function fields(...values: readonly Field[]): Uint8Array {
+export function fields(...values: readonly Field[]): Uint8Array {
   const bytes: number[] = [];
   for (const [value, size] of values) {
     for (let k = 0; k < size; k++) bytes.push((value >>> (8 * k)) & 0xff);

@@ -136,9 +136,9 @@ const TABLE: Uint32Array = Uint32Array.from({ length: 256 }, (_, value) => {
   return sum;
 });
 
-/** The CRC-32 that zip and gzip keep. */
-export function crc32(bytes: Uint8Array): number {
-  let sum = -1;
+/** The CRC-32 that zip and gzip keep; `before` is that of the bytes before these. */
+export function crc32(bytes: Uint8Array, before = 0): number {
+  let sum = ~before;
   for (let at = 0; at < bytes.length; at++) sum = TABLE[(sum ^ bytes[at]!) & 0xff]! ^ (sum >>> 8);
   return ~sum >>> 0;
 }
