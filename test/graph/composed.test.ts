@@ -327,6 +327,25 @@ describe.each(engines)('several parts, $variant SIMD', ({ engine }) => {
     expect(output).toEqual(end!.forward(joined, { steps: 1, batch: BATCH }).output);
   });
 
+  it('inputs are initial states of other widths than the steps, in any order', () => {
+    const lstm = { type: 'lstm', name: 'lstm', inputSize: 3, hiddenSize: 5 } as const;
+    const description: ModelDescription = {
+      inputs: ['x', { name: 'c', each: 'sequence' }, { name: 'h', each: 'sequence' }],
+      layers: [{ ...lstm, inputs: ['x'], initialState: { c: 'c', h: 'h' } }],
+    };
+    const model = Model.create(engine, description, { seed: 3 });
+    expect(model.inputs.map(({ size }) => size)).toEqual([3, 5, 5]);
+    const [x, c, h] = [numbers(7 * BATCH * 3), numbers(BATCH * 5), numbers(BATCH * 5)];
+    const size = { steps: 7, batch: BATCH };
+    const { output } = model.forward({ x, c, h }, size);
+    const plain = Model.create(engine, { layers: [lstm] });
+    plain.loadStateDict(model.stateDict());
+    expect(output).toEqual(plain.forward(x, { ...size, state: { lstm: { h, c } } }).output);
+    const alone = { ...lstm, inputs: ['x'], initialState: { c: 'c' } as unknown as { h: string } };
+    const bad = { ...description, layers: [alone] };
+    expect(() => Model.create(engine, bad)).toThrow('initialState.h" expected the name');
+  });
+
   it('an initial state that is learned moves, and a stream returns to it', () => {
     const layers: LayerSpec[] = [
       { type: 'lstm', name: 'lstm', inputSize: 2, hiddenSize: 4, initialState: 'learned' },

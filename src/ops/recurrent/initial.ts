@@ -52,7 +52,10 @@ export function checkInitialSources(
 ): void {
   if (typeof initial !== 'object') return;
   checkKeys(`${at}.initialState`, initial, Object.keys(widths));
-  for (const [role, name] of Object.entries(initial) as [string, unknown][]) {
+  const given: Readonly<Record<string, unknown>> = initial;
+  const roles = Object.keys(widths).filter((role) => role === 'h' || given[role] !== undefined);
+  for (const role of roles) {
+    const name = given[role];
     const shape = typeof name === 'string' ? shapeOf(name) : undefined;
     const title = `${at}.initialState.${role}`;
     if (!shape?.isRow) {

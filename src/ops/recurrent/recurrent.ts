@@ -48,6 +48,7 @@ export class RecurrentNode implements Node {
   /** Its inputs, and what its initial states are where other nodes say so. */
   readonly sources: readonly number[];
   readonly aside = 1;
+  readonly widths: readonly number[];
   readonly name: string;
   readonly layer: string;
   readonly form: CellForm;
@@ -98,6 +99,7 @@ export class RecurrentNode implements Node {
     this.form = form;
     this.inputs = inputs;
     this.outputs = form.options?.projected || hidden;
+    this.widths = [inputs, this.outputs, hidden].slice(0, this.sources.length);
     this.isWhole = reverse;
     this.isReverse = reverse;
     if (reverse) {
@@ -648,16 +650,19 @@ function initialSources(
   if (typeof initialState !== 'object') return () => [];
   const count = countOf(layer);
   const { top } = build;
-  const parts = Object.entries(initialState).map(([role, from]) => {
+  // In the order of the states, whatever that of the option.
+  const parts = Object.entries(stateWidths(cell, layer)).flatMap(([role, width]) => {
+    const from = initialState[role as keyof typeof initialState];
+    if (from === undefined) return [];
     const source = build.find(from);
-    const width = stateWidths(cell, layer)[role]!;
-    if (count === 1) return [source];
-    return Array.from({ length: count }, (_, k) => {
+    if (count === 1) return [[source]];
+    const pieces = Array.from({ length: count }, (_, k) => {
       const piece = { from: k * width, to: 0, width };
       return build.add(
         sliceNode(name, `${name}.initial.${role}.${k}`, source, count * width, piece),
       );
     });
+    return [pieces];
   });
   build.top = top;
   return (place) => parts.map((nodes) => nodes[place]!);
