@@ -116,7 +116,7 @@ describe('nets of PyTorch as programs', () => {
 
   it('names the sizes that it needs', () => {
     expect(() => readOnnx(bytesOf('denoiser'))).toThrow(
-      /as a program of fixed shapes: the sizes of "batch", "frames" are not known: pass \{ dims/,
+      'the sizes of "batch", "frames" are not known: pass { dims: { batch: N, frames: N } }, in the command --dims batch=N,frames=N',
     );
     expect(() => readOnnx(bytesOf('enhancer'), { carry: { caches_out: 'states' } })).toThrow(
       /"carry" cannot keep "caches_out" as "states".*\[1, 8, 4, 9, 3\] and \[1, 9, 8\]/,

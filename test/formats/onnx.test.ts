@@ -177,10 +177,60 @@ describe('graphs', () => {
       readOnnx(bytes, { set: { sr } }).description.layers.map((layer) => ({ ...layer }));
     expect(chosen(16000)).toMatchObject([{ type: 'activation', activation: 'tanh' }]);
     expect(chosen(8000)).toMatchObject([{ type: 'activation', activation: 'relu' }]);
-    expect(messageOf(() => readOnnx(bytes))).toContain(
-      'Equal "is": it is supported for constants alone: pass { dims } or { set }',
+    expect(messageOf(() => readOnnx(bytes))).toBe(
+      'the sizes of "batch", "time" and the value of "sr" are not known: pass { dims: { batch: N, time: N }, set: { sr: N } }, in the command --dims batch=N,time=N --set sr=N',
+    );
+    expect(messageOf(() => readOnnx(bytes, { dims: { batch: 1, time: 2 } }))).toBe(
+      'the value of "sr" is not known: pass { set: { sr: N } }, in the command --set sr=N',
     );
     expect(messageOf(() => readOnnx(bytes, { set: { rate: 1 } }))).toContain('"x", "sr"');
+  });
+
+  it('carries a state that something is added to which is nothing', () => {
+    const weights = (name: string, ...dims: number[]): OnnxTensor => {
+      const data = Float32Array.from(
+        createRandom(5).vector(
+          dims.reduce((a, b) => a * b),
+          1,
+        ),
+      );
+      return { name, dims, data };
+    };
+    const bytes = encodeOnnx({
+      inputs: [
+        { name: 'x', dims: ['batch', 3] },
+        { name: 'state', dims: [2, 'batch', 2] },
+        { name: 'sr', dims: [], type: 'int64' },
+      ],
+      outputs: ['y', 'stateN'],
+      initializers: [
+        weights('W', 1, 8, 3),
+        weights('R', 1, 8, 2),
+        { name: 'front', dims: [1], data: BigInt64Array.of(0n) },
+        { name: 'parts', dims: [2], data: BigInt64Array.of(1n, 1n) },
+        { name: 'none', dims: [], data: BigInt64Array.of(0n) },
+      ],
+      nodes: [
+        { opType: 'Unsqueeze', inputs: ['x', 'front'], outputs: ['steps'] },
+        { opType: 'Split', inputs: ['state', 'parts'], outputs: ['h', 'c'] },
+        {
+          opType: 'LSTM',
+          inputs: ['steps', 'W', 'R', '', '', 'h', 'c'],
+          outputs: ['', 'hN', 'cN'],
+          attributes: { hidden_size: 2 },
+        },
+        { opType: 'Concat', inputs: ['hN', 'cN'], outputs: ['both'], attributes: { axis: 0 } },
+        { opType: 'Mul', inputs: ['sr', 'none'], outputs: ['nothing'] },
+        { opType: 'Cast', inputs: ['nothing'], outputs: ['zero'], attributes: { to: 1 } },
+        { opType: 'Add', inputs: ['both', 'zero'], outputs: ['stateN'] },
+        { opType: 'Relu', inputs: ['hN'], outputs: ['y'] },
+      ],
+      opset: 15,
+    });
+    const options = { dims: { batch: 1 }, set: { sr: 16_000 } };
+    expect(readOnnx(bytes, options).metadata['proposedCarry']).toEqual({ stateN: 'state' });
+    const { description } = readOnnx(bytes, { ...options, carry: { stateN: 'state' } });
+    expect(description.layers.map(({ type }) => type)).toEqual(['lstm', 'activation']);
   });
 
   it('refuses operator sets that it does not know, and what is no ONNX file', () => {

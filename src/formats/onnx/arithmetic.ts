@@ -1,7 +1,16 @@
 /** Operators of each number by itself, of two tensors, and of a row. */
 import type { RowActivation } from '../../ops/activations.ts';
 import { aligned, heldOrder, perFeature, picked, unmixed, widestOf, widthsOf } from './axes.ts';
-import { constantAt, flowAt, fusable, giving, isConstant, pass, unknownSize } from './call.ts';
+import {
+  constantAt,
+  flowAt,
+  fusable,
+  giving,
+  isConstant,
+  owned,
+  pass,
+  unknownSize,
+} from './call.ts';
 import type { Call, Operator, Value } from './call.ts';
 import { numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
@@ -106,6 +115,8 @@ function scaled(
   offset: number | number[] | undefined,
 ): Value[] {
   const { graph, node } = call;
+  const isSame = (factor === undefined || factor === 1) && (offset === undefined || offset === 0);
+  if (isSame) return [{ flow: owned(graph, node, flow, at) }];
   const layer = fusable(call, at, flow);
   if (layer && offset !== undefined && factor === undefined) {
     if (layer.type === 'scale' && layer.options['offset'] === undefined) {

@@ -131,9 +131,9 @@ export function byKind({ node, inputs }: Call, cases: Cases): Value[] {
 }
 
 /** A tensor that goes on as it is: layers may still take in what follows. */
-export function owned(graph: Context, node: Node, flow: Flow): Flow {
+export function owned(graph: Context, node: Node, flow: Flow, at = 0): Flow {
   const layer = graph.build.layers.get(flow.source);
-  const [input = ''] = node.inputs;
+  const input = node.inputs[at] ?? '';
   const [output = ''] = node.outputs;
   if (layer && layer.owner === input && graph.isReadOnce(input)) layer.owner = output;
   return flow;

@@ -37,7 +37,7 @@ function windowOf(call: Call, kernels: readonly number[] | undefined, takesPad: 
   asBatch(flow.axes[0]!, node);
   // Of one step a call, which a stream repeats, a window sees no step of another call.
   const isAlone = graph.carried.size > 0 && kernels[which]! > 1 && !flow.axes[axis]!.length;
-  if (isAlone && flow.rows.kind === 'step') flow = graph.build.unfolded(flow, [], node);
+  if (isAlone && flow.rows.kind !== 'inner') flow = graph.build.unfolded(flow, [], node);
   else flow = asSteps(flow, axis, call);
   asFeatures(flow.axes[1]!, node);
   const pads = node.ints('pads') ?? Array<number>(2 * spatial).fill(0);

@@ -90,6 +90,8 @@ export class Graph implements Context {
   readonly #scope: Scope;
   readonly inputs: Map<string, GraphInput> = new Map();
   readonly problems: Map<string, string[]> = new Map();
+  /** Whether it has operators that neither layers nor programs have. */
+  isForeign = false;
   /** Inputs that are initial states, and of which layers. */
   readonly states: Map<string, StateUse[]> = new Map();
   readonly carried: ReadonlySet<string>;
@@ -300,6 +302,7 @@ export class Graph implements Context {
     const isKnown = inputs.every((value) => !value || 'constant' in value);
     const operator = Object.hasOwn(OPERATORS, node.type) ? OPERATORS[node.type] : undefined;
     if (machine ? !step && !(isKnown && operator) : !operator) {
+      this.isForeign ||= !Object.hasOwn(PROGRAM, node.type);
       node.refuse('the operator is not supported');
     }
     const least = VARIADIC.has(node.type) ? inputs.length : (LEAST.get(node.type) ?? 1);
@@ -381,7 +384,8 @@ export class Graph implements Context {
 }
 
 /** Throws all problems of the nodes that outputs depend on. */
-export function refuseProblems(graph: GraphProto, problems: ReadonlyMap<string, string[]>): void {
+export function refuseProblems(graph: GraphProto, read: Graph): void {
+  const { problems } = read;
   if (!problems.size) return;
   const makers = new Map<string, NodeProto>();
   for (const node of graph.nodes) for (const name of node.outputs) makers.set(name, node);
@@ -393,10 +397,13 @@ export function refuseProblems(graph: GraphProto, problems: ReadonlyMap<string, 
     for (const other of [...inputs, ...outputs]) if (other !== '') seen.add(other);
   }
   const inner = [...problems].filter(([name]) => !makers.has(name) && !seen.has(name));
-  const list = [...problems]
-    .filter(([name]) => seen.has(name))
-    .concat(inner)
-    .flatMap(([, all]) => all);
+  const own = [...problems].filter(([name]) => seen.has(name)).concat(inner);
+  // What branches read from outside is not followed.
+  const isWhole = graph.outputs.every(({ name = '' }) => {
+    const value = read.valueOf(name);
+    return value && !('unknown' in value);
+  });
+  const list = (own.length || isWhole ? own : [...problems]).flatMap(([, all]) => all);
   if (!list.length) return;
   const shown = list.slice(0, MAX_PROBLEMS).join('; ');
   const more = list.length > MAX_PROBLEMS ? `; and ${list.length - MAX_PROBLEMS} more` : '';

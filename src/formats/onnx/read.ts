@@ -22,7 +22,8 @@ import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
 import type { Given } from './graph.ts';
 import { Node, Refusal } from './node.ts';
-
+import { openOf, refuseOpen } from './open.ts';
+import type { Open } from './open.ts';
 import { readProgram } from './program/read.ts';
 import { readModelProto } from './proto.ts';
 import type { GraphProto, ModelProto } from './proto.ts';
@@ -109,7 +110,9 @@ export function readOnnx(
     });
   } catch (error) {
     if (!isUnsupported(error)) throw error;
-    return otherwise(error, (because) =>
+    const open = openOf(model.graph, all);
+    if (open.dims.length) throw first.isForeign ? error : refuseOpen(open);
+    return otherwise(error, open, (because) =>
       firstOf(ways, ([found]) =>
         checked(readProgram(model, allowed(found), counter(size), because)),
       ),
@@ -120,15 +123,17 @@ export function readOnnx(
 const isUnsupported = (error: unknown): error is GatefoldError =>
   error instanceof GatefoldError && error.code === 'ERR_UNSUPPORTED';
 
-/** What layers cannot carry as a program; or both reasons why there is none. */
+/** What layers cannot carry as a program; or what to pass, or both reasons why there is none. */
 function otherwise(
   { message }: GatefoldError,
+  open: Open,
   of: (because: string) => ImportedModel,
 ): ImportedModel {
   try {
     return of(message);
   } catch (error) {
     if (!isUnsupported(error)) throw error;
+    if (open.set.length && error.message.includes('{ set }')) refuseOpen(open);
     const whole = `${message}; as a program of fixed shapes: ${error.message}`;
     throw new GatefoldError('ERR_UNSUPPORTED', whole);
   }
@@ -297,7 +302,7 @@ function assembled(
     if ('flow' in value) outputs.set(name, value.flow);
     else graph.problems.set(name, [`output "${shorten(name)}": it depends on no input`]);
   }
-  refuseProblems(proto, graph.problems);
+  refuseProblems(proto, graph);
   const { build: builder } = graph;
   try {
     for (const input of graph.inputs.values()) settleInput(input);
@@ -355,6 +360,10 @@ function assembled(
   });
   const read = new Set([...kept.values()].flatMap(readsOf));
   const inputs = [...graph.inputs.values()].filter(({ name }) => read.has(name));
+  if (graph.given.carry.size && inputs.every(({ rows }) => rows.kind === 'row')) {
+    const problem = 'a state is carried from call to call, and a call has a sequence, not a step';
+    throw new GatefoldError('ERR_UNSUPPORTED', problem);
+  }
   const states = [...graph.states].flatMap(([name, uses]) => {
     const own = uses.filter(({ layer }) => kept.has(layer));
     if (own.length && read.has(name)) {

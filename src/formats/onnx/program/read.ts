@@ -5,24 +5,10 @@ import type { ImportedModel } from '../../shared/imported.ts';
 import { Graph, refuseProblems } from '../graph.ts';
 import type { Given } from '../graph.ts';
 import { Node } from '../node.ts';
-import type { GraphProto, ModelProto } from '../proto.ts';
+import type { ModelProto } from '../proto.ts';
 import { Machine } from './machine.ts';
 import { sizeOf } from './tensor.ts';
 import type { Tensor } from './tensor.ts';
-
-/** Axes of inputs whose sizes nobody has said, by the names that `dims` has for them. */
-function openDims({ inputs, initializers }: GraphProto, { dims, set }: Given): string[] {
-  const known = new Set(initializers.map(({ name }) => name));
-  const names = inputs.flatMap(({ name = '', type }) =>
-    set.has(name) || known.has(name)
-      ? []
-      : (type?.tensor?.shape?.dims ?? []).flatMap(({ value, name: symbol }, axis) => {
-          const own = symbol || `${name}.${axis}`;
-          return (value !== undefined && value > 0) || dims.has(own) ? [] : [own];
-        }),
-  );
-  return [...new Set(names)];
-}
 
 /** Outputs that may be carried to inputs of the same sizes: the first output is none of them. */
 function proposed(
@@ -61,7 +47,7 @@ function freeName(taken: ReadonlySet<string>): string {
 }
 
 /**
- * The graph as a program.
+ * The graph as a program, where all sizes of its inputs are known.
  *
  * @param because what layers cannot carry.
  */
@@ -71,15 +57,9 @@ export function readProgram(
   take: (elements: number) => void,
   because: string,
 ): ImportedModel {
-  const open = openDims(proto, given);
-  if (open.length) {
-    const list = open.map((name) => `"${shorten(name)}"`).join(', ');
-    const message = `the sizes of ${list} are not known: pass { dims: { NAME: size } }`;
-    throw new GatefoldError('ERR_UNSUPPORTED', message);
-  }
   const machine = new Machine();
   const graph = new Graph(proto, given, take, machine);
-  refuseProblems(proto, graph.problems);
+  refuseProblems(proto, graph);
   const tensors = new Map<string, Tensor>();
   for (const { name = '' } of proto.outputs) {
     const value = graph.valueOf(name);
