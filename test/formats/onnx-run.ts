@@ -13,6 +13,7 @@ interface StateUse {
   readonly state: 'h' | 'c';
   readonly from: number;
   readonly to: number;
+  readonly step?: number;
 }
 
 interface OnnxMetadata {
@@ -79,7 +80,7 @@ function sizesOf(metadata: OnnxMetadata, inputs: readonly OnnxArray[]): Sizes {
 function stateOf(model: Model, inputs: readonly OnnxArray[], { batch, time }: Sizes): ModelState {
   const { states = [], inputs: words } = metadataOf(model);
   const made: Record<string, { h: Float32Array; c?: Float32Array }> = {};
-  for (const { input, layer, state, from, to } of states) {
+  for (const { input, layer, state, from, to, step = 1 } of states) {
     const rows = rowsOf(
       inputs.find(({ name }) => name === input)!,
       words[input]!,
@@ -87,13 +88,14 @@ function stateOf(model: Model, inputs: readonly OnnxArray[], { batch, time }: Si
     );
     const spec = model.description.layers.find(({ name }) => name === layer);
     const { hiddenSize: H, type } = spec as unknown as { hiddenSize: number; type: string };
-    const zeros = (): Float32Array => new Float32Array((to - from) * batch);
+    const count = Math.ceil((to - from) / step);
+    const zeros = (): Float32Array => new Float32Array(count * batch);
     made[layer] ??= { h: zeros(), ...(type === 'lstm' && { c: zeros() }) };
     const width = rows.length / batch;
     for (let b = 0; b < batch; b++) {
-      for (let k = from; k < to; k++) {
-        const [d, unit] = [Math.floor((k - from) / H), (k - from) % H];
-        made[layer][state]![(d * batch + b) * H + unit] = rows[b * width + k]!;
+      for (let k = 0; k < count; k++) {
+        const [d, unit] = [Math.floor(k / H), k % H];
+        made[layer][state]![(d * batch + b) * H + unit] = rows[b * width + from + k * step]!;
       }
     }
   }

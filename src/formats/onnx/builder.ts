@@ -25,8 +25,16 @@ const MOST_WEIGHTS = 2 ** 22;
 
 const NO_INPUT = { input: undefined, pad: undefined } as unknown as object;
 
+/** Features of a source: of each the place that it has there, below 0 for a zero. */
+export interface Places {
+  readonly of: string;
+  readonly map: readonly number[];
+}
+
 export class Builder {
   readonly layers: Map<string, Layer> = new Map();
+  /** Of layers that move features alone. */
+  readonly #places = new Map<string, Places>();
   readonly #names: Set<string>;
   readonly #inner = new Map<Rows, Map<number, Rows>>();
   /** Counts elements that are made, and refuses too many. */
@@ -145,17 +153,29 @@ export class Builder {
     const width = widthOf(flow, node);
     const made = { ...flow, ...NO_INPUT, held };
     if (map.length === width && map.every((index, k) => index === k)) return { ...flow, held };
+    const source = this.#rearranged(flow, map, width, node);
+    this.#places.set(source, { of: flow.source, map });
+    return { ...made, source };
+  }
+
+  /** Where the features of a layer come from that only moves them. */
+  placesOf(source: string): Places | undefined {
+    const { type, options } = this.layers.get(source) ?? {};
+    // A product that has taken in what follows does more than that.
+    const isChanged = options?.['bias'] !== false || options['activation'] !== undefined;
+    return type === 'linear' && isChanged ? undefined : this.#places.get(source);
+  }
+
+  #rearranged(flow: Flow, map: readonly number[], width: number, node: Node): string {
     const pieces = piecesOf(map);
     const isFew = pieces.length <= MOST_PIECES && pieces.every(({ from }) => from >= 0);
     const parts = isFew && width > 1 ? pieces.map((piece) => [piece]) : stretchesOf(pieces);
     if (parts.length <= MOST_PIECES) {
       const layers = parts.map((part) => this.#part(flow, part, node));
-      const [only] = layers as [string];
-      const inputs = layers.map((source) => ({ ...made, source }));
-      const source = layers.length === 1 ? only : this.add(node, 'concat', {}, inputs).name;
-      return { ...made, source };
+      const inputs = layers.map((source) => ({ ...flow, ...NO_INPUT, source }));
+      return layers.length === 1 ? layers[0]! : this.add(node, 'concat', {}, inputs).name;
     }
-    return { ...made, source: this.#moved(flow, map, width, node) };
+    return this.#moved(flow, map, width, node);
   }
 
   /** A piece of the features, or several by one matrix of zeros and ones. */

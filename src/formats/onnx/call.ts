@@ -30,9 +30,10 @@ export type Value =
 export interface StateUse {
   readonly layer: string;
   readonly state: 'h' | 'c';
-  /** Rows of the first axis of the input that are the state. */
+  /** Features of the input that are the state: every `step`th where it is not each. */
   readonly from: number;
   readonly to: number;
+  readonly step?: number;
 }
 
 /** What nodes share while a graph is read. */
@@ -48,11 +49,11 @@ export interface Context extends Folding {
   isReadOnce(name: string): boolean;
   /** A tensor of the file. */
   constantOf(tensor: TensorProto): Constant;
-  /** The input that a flow is, or is a slice of: `width` features, or from where to where. */
+  /** The input that a flow has `width` features of, and which. */
   originOf(
     flow: Flow,
     width: number,
-  ): { readonly input: GraphInput; readonly from: number; readonly to: number } | undefined;
+  ): { readonly input: GraphInput; readonly places: readonly number[] } | undefined;
 }
 
 /** A node with what it reads. */

@@ -39,6 +39,8 @@ export interface Given {
   readonly opset: number;
   /** What the axes of inputs are, where that is tried; operators tell it where absent. */
   readonly layout?: readonly Role[];
+  /** Inputs that seem to be states: what has a size in the file is features. */
+  readonly seeming?: ReadonlySet<string>;
   /** Graphs in the place of those of the file: with layers for the cells that they have. */
   readonly whole: ReadonlyMap<string, GraphProto>;
 }
@@ -145,18 +147,29 @@ export class Graph implements Context {
     return constantOf(tensor, this.given.data);
   }
 
-  /** The input that a flow is, or is a slice of: `width` features, or from where to where. */
-  originOf(flow: Flow, width: number): { input: GraphInput; from: number; to: number } | undefined {
-    let [{ source }, from, to] = [flow, 0, width];
-    for (;;) {
-      const input = this.inputs.get(source);
-      if (input) return input.isFloat ? { input, from, to } : undefined;
-      const layer = this.build.layers.get(source);
-      if (layer?.type !== 'slice') return undefined;
-      from += layer.options['from'] as number;
-      to += layer.options['from'] as number;
-      source = layer.inputs[0]!;
+  /** The input that a flow has features of. */
+  #inputOf({ source }: Flow): GraphInput | undefined {
+    let at = source;
+    for (let of = this.build.placesOf(at)?.of; of !== undefined; of = this.build.placesOf(at)?.of) {
+      at = of;
     }
+    const input = this.inputs.get(at);
+    return input?.isFloat ? input : undefined;
+  }
+
+  /** The input that a flow has `width` features of, and which. */
+  originOf(flow: Flow, width: number): { input: GraphInput; places: number[] } | undefined {
+    const input = this.#inputOf(flow);
+    if (!input) return undefined;
+    this.take(width);
+    let places = Array.from({ length: width }, (_, k) => k);
+    let at = this.build.placesOf(flow.source);
+    for (; at; at = this.build.placesOf(at.of)) {
+      this.take(width);
+      const { map } = at;
+      places = places.map((place) => (place < 0 ? place : (map[place] ?? -1)));
+    }
+    return { input, places };
   }
 
   /** What the search for cells may ask. */
@@ -166,10 +179,8 @@ export class Graph implements Context {
       valueOf: (name) => scope.get(name),
       inputOf: (tensor) => {
         const value = scope.get(tensor);
-        const flow = value && 'flow' in value ? value.flow : undefined;
-        const width = flow && sizeOf(flow.axes.at(-1) ?? []);
-        const origin = typeof width === 'number' ? this.originOf(flow!, width) : undefined;
-        return origin && names.indexOf(origin.input.name);
+        const input = value && 'flow' in value ? this.#inputOf(value.flow) : undefined;
+        return input && names.indexOf(input.name);
       },
       take: (elements) => this.take(elements),
     };
@@ -228,7 +239,7 @@ export class Graph implements Context {
           : (known.get(symbol || `${name}.${axis}`) ?? plain);
       return axisOf(size);
     });
-    const { layout } = this.given;
+    const { layout, seeming } = this.given;
     const isFloat = isFloatType(element);
     if (this.#machine) {
       const dims = axes.map((axis) => Number(sizeOf(axis)));
@@ -236,7 +247,11 @@ export class Graph implements Context {
       this.#scope.set(name, { tensor });
       return;
     }
-    if (layout && (axes.length > 2 || !isFloat)) {
+    if (seeming?.has(name)) {
+      for (const [axis, { value = 0 }] of shape.dims.entries()) {
+        if (value > 0) axes[axis]![0]?.become('features');
+      }
+    } else if (layout && (axes.length > 2 || !isFloat)) {
       for (const [axis, atoms] of axes.entries()) atoms[0]?.become(layout[axis] ?? 'features');
     }
     const input = new GraphInput(name, axes, isFloat);

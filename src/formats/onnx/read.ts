@@ -17,6 +17,7 @@ import { checkCarry, proposedCarries } from './carry.ts';
 import { countOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
+import type { Dim } from './dims.ts';
 import { isFeature } from './flow.ts';
 import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
@@ -26,7 +27,7 @@ import { openOf, refuseOpen } from './open.ts';
 import type { Open } from './open.ts';
 import { readProgram } from './program/read.ts';
 import { readModelProto } from './proto.ts';
-import type { GraphProto, ModelProto } from './proto.ts';
+import type { GraphProto, ModelProto, ValueProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
 
 /** A value of an input: a number, numbers as the file shapes them, or an array with its shape. */
@@ -83,8 +84,9 @@ export function readOnnx(
   const allowed = (whole: Given['whole']): Given => {
     return { ...all, whole, allowance: new Allowance(bytes.length) };
   };
-  const read = (whole: Given['whole'], layout?: readonly Role[]): Graph =>
-    new Graph(model.graph, { ...allowed(whole), ...(layout && { layout }) }, counter(size));
+  const seeming = seemingStates(model.graph, carry);
+  const read = (whole: Given['whole'], way: Way = { seeming }): Graph =>
+    new Graph(model.graph, { ...allowed(whole), ...way }, counter(size));
   const first = read(NOTHING);
   let last = first;
   let whole = NOTHING;
@@ -100,12 +102,17 @@ export function readOnnx(
       [NOTHING, first],
     ]),
   ];
-  const tries = ways.flatMap(([found, graph]) =>
-    LAYOUTS.map((layout) => ({ found, graph, layout })),
-  );
+  const others = new Set(model.graph.inputs.slice(1).map(({ name = '' }) => name));
+  const more = others.size > seeming.size ? [{ seeming: others }] : [];
+  const layouts: readonly (Way | undefined)[] = [
+    undefined,
+    ...more,
+    ...[...more, { seeming }].flatMap((way) => LAYOUTS.map((layout) => ({ ...way, layout }))),
+  ];
+  const tries = ways.flatMap(([found, graph]) => layouts.map((way) => ({ found, graph, way })));
   try {
-    return firstOf(tries, ({ found, graph, layout }) => {
-      const made = layout ? read(found, layout) : graph;
+    return firstOf(tries, ({ found, graph, way }) => {
+      const made = way ? read(found, way) : graph;
       return checked(assembled(model, made, opset, first.before));
     });
   } catch (error) {
@@ -118,6 +125,34 @@ export function readOnnx(
       ),
     );
   }
+}
+
+/**
+ * Inputs that are carried, or that an output is like: neither the first one, and sizes the same
+ * where both are known. Their axes are none of a sequence, whatever their number and sizes are.
+ */
+function seemingStates(
+  { inputs, outputs, initializers }: GraphProto,
+  carry: ReadonlyMap<string, string>,
+): Set<string> {
+  const dimsOf = ({ type }: ValueProto): Dim[] =>
+    (type?.tensor?.shape?.dims ?? []).map(({ value = 0, name = '' }) => value || name);
+  const known = new Set(initializers.map(({ name }) => name));
+  const open = inputs.filter(({ name }) => !known.has(name));
+  const names = new Set(open.flatMap(dimsOf));
+  const isAlike = (output: readonly Dim[], input: readonly Dim[]): boolean =>
+    output.length === input.length &&
+    output.some((size, k) => size === input[k] && size !== 1) &&
+    // A name that no input has may be any size.
+    output.every((size, k) => size === input[k] || (typeof size === 'string' && !names.has(size)));
+  const seeming = new Set(carry.values());
+  for (const output of outputs.slice(1)) {
+    const like = open.slice(1).find((input) => {
+      return !seeming.has(input.name ?? '') && isAlike(dimsOf(output), dimsOf(input));
+    });
+    if (like) seeming.add(like.name ?? '');
+  }
+  return seeming;
 }
 
 const isUnsupported = (error: unknown): error is GatefoldError =>
@@ -144,11 +179,12 @@ const MAX_SEARCHES = 8;
 const NOTHING: Given['whole'] = new Map();
 
 /**
- * What the axes of inputs may be: first what the first operator that asks takes them for, then each
- * usual order.
+ * What the axes of inputs are taken for: by the first operator that asks, or in a usual order; and
+ * which inputs seem to be states.
  */
-const LAYOUTS: readonly (readonly Role[] | undefined)[] = [
-  undefined,
+type Way = Pick<Given, 'layout' | 'seeming'>;
+
+const LAYOUTS: readonly (readonly Role[])[] = [
   ['batch', 'time', 'features'],
   ['time', 'batch', 'features'],
   ['batch', 'features', 'time'],

@@ -5,7 +5,7 @@ import { onnx, toStateDict } from '../shared/layouts.ts';
 import type { CellParameters } from '../shared/layouts.ts';
 import { asBatch, asSteps } from './axes.ts';
 import { constantAt, flowAt } from './call.ts';
-import type { Call, Operator, Value } from './call.ts';
+import type { Call, Operator, StateUse, Value } from './call.ts';
 import { floatsOf, numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { Atom, Rows, asFeatures, asRows, axisOf, isFeature, sizeOf } from './flow.ts';
@@ -113,6 +113,15 @@ function learned(
   return out;
 }
 
+/** Places that are equally far apart. */
+function evenly(places: readonly number[], node: Node): Pick<StateUse, 'from' | 'to' | 'step'> {
+  const [from = 0, second = from + 1] = places;
+  const step = second - from;
+  const isEven = step > 0 && places.every((place, k) => place === from + k * step);
+  if (!isEven) node.refuse('its initial state is features of an input in another order');
+  return { from, to: places.at(-1)! + 1, ...(step > 1 && { step }) };
+}
+
 /** Initial states: nothing, parameters, rows of other layers, or the state of the call. */
 interface Initial {
   readonly option: Record<string, unknown>;
@@ -141,10 +150,8 @@ function initialOf(call: Call, cell: Cell, layer: string): Initial {
     if (origin) {
       asFeatures([...flow.axes[d]!, ...flow.axes[2]!], node);
       asBatch(flow.axes[b]!, node);
-      if (origin.to - origin.from !== directions * hidden)
-        node.refuse('its initial state does not fit');
       const uses = graph.states.get(origin.input.name) ?? [];
-      uses.push({ layer, state: letter, from: origin.from, to: origin.to });
+      uses.push({ layer, state: letter, ...evenly(origin.places, node) });
       graph.states.set(origin.input.name, uses);
       continue;
     }

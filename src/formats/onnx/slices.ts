@@ -78,6 +78,10 @@ function sliceFlow(
       return picked(flow, axis, places, call);
     }
     if (atoms.length > 1) node.refuse('it cuts an axis that has steps and more');
+    // Where a step is counted from one end, another number of steps would move it.
+    const isAtEnd = range.count === 1 && (start === 0 || start === -1);
+    const { outer, input } = flow.rows.first;
+    if (!isAtEnd && !outer && input) input.isFixed = true;
     if (range.count === 1) {
       const isLast = range.from - size >= -1 - range.from;
       return stepAt(flow, isLast ? range.from - size : range.from, call);
@@ -191,10 +195,10 @@ export const gather: Operator = (call) => {
       const places = numbersOf(which) ?? node.refuse('its indices are unknown sizes');
       if (which.dims.length > 1) node.refuse('its indices have several axes');
       const isOne = which.dims.length === 0;
-      const last = typeof size === 'number' && places[0] === size - 1 ? -1 : places[0]!;
+      const [place = 0] = places;
       let made: Flow;
       if (places.length === 1)
-        made = sliceFlow(flow, axis, last, last === -1 ? 2 ** 31 : last + 1, 1, call);
+        made = sliceFlow(flow, axis, place, place === -1 ? 2 ** 31 : place + 1, 1, call);
       else {
         if (typeof size === 'string') unknownSize(node, size);
         const held = places.map((place) => (place < 0 ? place + size : place));

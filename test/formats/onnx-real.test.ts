@@ -1,0 +1,200 @@
+/** Graphs of the forms that public files have, with small weights, against onnxruntime-web. */
+import { describe, expect, it } from 'vitest';
+import { loadOnnx, readOnnx } from '../../src/formats/onnx.ts';
+import type { Model } from '../../src/hosts/default.ts';
+import { encodeOnnx } from '../peers/onnx-writer.ts';
+import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from '../peers/onnx-writer.ts';
+import { createEngine } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
+import { difference, oracle } from './onnx-oracle.ts';
+import type { OnnxArray } from './onnx-run.ts';
+
+const engine = createEngine('relaxed');
+const random = createRandom(14);
+
+const floats = (...dims: number[]): Float32Array =>
+  Float32Array.from(
+    random.vector(
+      dims.reduce((a, b) => a * b, 1),
+      0.5,
+    ),
+  );
+const weight = (name: string, ...dims: number[]): OnnxTensor => ({
+  name,
+  dims,
+  data: floats(...dims),
+});
+const longs = (name: string, ...list: number[]): OnnxTensor => ({
+  name,
+  dims: [list.length],
+  data: BigInt64Array.from(list, BigInt),
+});
+const scalar = (name: string, value: number): OnnxTensor => ({
+  name,
+  dims: [],
+  data: BigInt64Array.of(BigInt(value)),
+});
+const node = (
+  opType: string,
+  inputs: string,
+  outputs: string,
+  attributes: Readonly<Record<string, OnnxAttribute>> = {},
+): OnnxNode => ({
+  opType,
+  inputs: inputs.split(' ').map((name) => (name === '_' ? '' : name)),
+  outputs: outputs.split(' ').map((name) => (name === '_' ? '' : name)),
+  attributes,
+});
+const ints = (...list: number[]): Int32Array => Int32Array.from(list);
+const typesOf = (bytes: Uint8Array, options: Parameters<typeof readOnnx>[1] = {}): string =>
+  readOnnx(bytes, options)
+    .description.layers.map(({ type }) => type)
+    .join(' ');
+
+/** The largest difference of a stream from calls of the file, each with the states before it. */
+async function streamed(
+  model: Model,
+  bytes: Uint8Array,
+  shape: readonly number[],
+  states: Readonly<Record<string, { readonly of: string; readonly shape: readonly number[] }>>,
+): Promise<number> {
+  const stream = model.stream();
+  const [x, y] = [model.inputs[0]!.name, model.outputs[0]!.name];
+  let carried = Object.entries(states).map(([name, { shape: own }]): OnnxArray => {
+    return { name, shape: own, data: new Float32Array(own.reduce((a, b) => a * b, 1)) };
+  });
+  const out = new Float32Array(model.outputSize);
+  let worst = 0;
+  for (let call = 0; call < 5; call++) {
+    const data = floats(...shape);
+    const wanted = await oracle(bytes, [{ name: x, shape, data }, ...carried]);
+    const of = (name: string): OnnxArray => wanted.find((one) => one.name === name)!;
+    stream.step(data, out);
+    for (const [k, own] of out.entries()) worst = Math.max(worst, Math.abs(own - of(y).data[k]!));
+    carried = carried.map((one) => ({ ...of(states[one.name]!.of), name: one.name }));
+  }
+  return worst;
+}
+
+/** Two LSTMs whose four states are one tensor: [batch, layer, unit, h or c]. */
+function enhancer(): OnnxGraph {
+  const [I, H] = [5, 3];
+  const initializers = ['a', 'b'].flatMap((name, k) => [
+    weight(`${name}W`, 1, 4 * H, k ? H : I),
+    weight(`${name}R`, 1, 4 * H, H),
+    weight(`${name}B`, 1, 8 * H),
+  ]);
+  const parts = [0, 1].flatMap((layer) =>
+    [0, 1].map((state) => {
+      initializers.push(
+        longs(`from${layer}${state}`, 0, layer, 0, state),
+        longs(`to${layer}${state}`, 2 ** 31 - 1, layer + 1, 2 ** 31 - 1, state + 1),
+      );
+      return [
+        node(
+          'Slice',
+          `states from${layer}${state} to${layer}${state} axes`,
+          `part${layer}${state}`,
+        ),
+        node('Squeeze', `part${layer}${state}`, `flat${layer}${state}`, { axes: ints(1, 3) }),
+        node('Unsqueeze', `flat${layer}${state}`, `first${layer}${state}`, { axes: ints(0) }),
+      ];
+    }),
+  );
+  const layers = ['a', 'b'].flatMap((name, k) => [
+    node('LSTM', `x${k} ${name}W ${name}R ${name}B _ first${k}0 first${k}1`, `Y${k} h${k} c${k}`, {
+      hidden_size: H,
+    }),
+    node('Squeeze', `Y${k}`, `x${k + 1}`, { axes: ints(1) }),
+    ...['h', 'c'].flatMap((state) => [
+      node('Squeeze', `${state}${k}`, `${state}${k}flat`, { axes: ints(0) }),
+      node('Unsqueeze', `${state}${k}flat`, `${state}${k}wide`, { axes: ints(1) }),
+    ]),
+  ]);
+  return {
+    inputs: [
+      { name: 'x', dims: [1, 1, I] },
+      { name: 'states', dims: [1, 2, H, 2] },
+    ],
+    outputs: ['y', 'statesN'],
+    initializers: [...initializers, longs('axes', 0, 1, 2, 3), weight('D', H, I)],
+    nodes: [
+      ...parts.flat(),
+      node('Transpose', 'x', 'x0', { perm: ints(1, 0, 2) }),
+      ...layers,
+      node('MatMul', 'x2', 'd'),
+      ...['h', 'c'].flatMap((state) => [
+        node('Concat', `${state}0wide ${state}1wide`, `${state}s`, { axis: 1 }),
+        node('Unsqueeze', `${state}s`, `${state}sWide`, { axes: ints(-1) }),
+      ]),
+      node('Concat', 'hsWide csWide', 'statesN', { axis: -1 }),
+      node('Sigmoid', 'd', 'y'),
+    ].map((one) => (one.opType === 'MatMul' ? { ...one, inputs: ['x2', 'D'] } : one)),
+    opset: 11,
+  };
+}
+
+describe('a speech enhancer whose states are one tensor', () => {
+  const graph = enhancer();
+  const bytes = encodeOnnx(graph);
+  const shape = [1, 2, 3, 2];
+
+  it('reads each state out of the packed one', async () => {
+    const { metadata } = readOnnx(bytes);
+    expect(metadata).toMatchObject({
+      inputs: { states: ['1', 'features', 'features', 'features'] },
+      proposedCarry: { statesN: 'states' },
+    });
+    const inputs = [
+      { name: 'x', shape: [1, 1, 5], data: floats(1, 1, 5) },
+      { name: 'states', shape, data: floats(...shape) },
+    ];
+    expect(await difference(engine, { graph, inputs })).toBeLessThan(1e-6);
+  });
+
+  it('streams with the states carried', async () => {
+    const options = { carry: { statesN: 'states' } };
+    expect(typesOf(bytes, options)).toBe('lstm lstm linear');
+    const model = loadOnnx(engine, bytes, options);
+    const states = { states: { of: 'statesN', shape } };
+    expect(await streamed(model, bytes, [1, 1, 5], states)).toBeLessThan(1e-6);
+    model.dispose();
+  });
+
+  it('takes a state that two layers begin with for neither', () => {
+    const twice = (name: string): string => (name === 'from10' ? 'from00' : name);
+    const shared = {
+      ...graph,
+      nodes: graph.nodes.map((one) => ({
+        ...one,
+        inputs: one.inputs.map((name) => (name === 'to10' ? 'to00' : twice(name))),
+      })),
+    };
+    expect(readOnnx(encodeOnnx(shared)).metadata['proposedCarry']).toBeUndefined();
+  });
+});
+
+describe('steps that are counted', () => {
+  const graph = (index: number): Uint8Array =>
+    encodeOnnx({
+      inputs: [{ name: 'x', dims: ['batch', 6, 2] }],
+      outputs: ['y'],
+      initializers: [weight('W', 1, 9, 2), weight('R', 1, 9, 3), scalar('index', index)],
+      nodes: [
+        node('Transpose', 'x', 't', { perm: ints(1, 0, 2) }),
+        node('GRU', 't W R', 'Y', { hidden_size: 3 }),
+        node('Squeeze', 'Y', 's', { axes: ints(1) }),
+        node('Gather', 's index', 'y', { axis: 0 }),
+      ],
+      opset: 11,
+    });
+  const stepsOf = (index: number): number | undefined => {
+    const [input] = readOnnx(graph(index)).description.inputs!;
+    return typeof input === 'object' ? input.steps : undefined;
+  };
+
+  it('are as many as the file says, unless they are the first or the last', () => {
+    expect([stepsOf(0), stepsOf(-1)]).toEqual([undefined, undefined]);
+    expect([stepsOf(5), stepsOf(2), stepsOf(-2)]).toEqual([6, 6, 6]);
+  });
+});
