@@ -307,6 +307,7 @@ export class Graph implements Context {
   ): readonly (Value | undefined)[] {
     const { domain = '' } = proto;
     if (domain !== '' && domain !== 'ai.onnx') {
+      this.isForeign = true;
       node.refuse(`operators of "${shorten(domain)}" are not supported`);
     }
     if (node.type === 'If') return this.#branch(node, inputs, scope, path);
