@@ -157,6 +157,19 @@ test('cloudflare-worker keeps its sessions over a SIGKILL, bit for bit', async (
   expect(stdout).toMatch(/^a session, killed after frame 3 +6 +0$/m);
 });
 
+test('cloudflare-worker says what it weighs, and what CPU time a request takes', async () => {
+  const program = fileURLToPath(
+    new URL('../../examples/cloudflare-worker/cost.mjs', import.meta.url),
+  );
+  const { stdout } = await promisify(execFile)(process.execPath, [program, '--quick']);
+  const [, raw, packed] = /^all +([\d.]+) +([\d.]+)$/m.exec(stdout).map(Number);
+  expect(raw).toBeLessThan(1024);
+  expect(packed).toBeLessThan(140);
+  const [, , first, warm] = /^GRU, linear +([\d.]+) +([\d.]+) +([\d.]+)$/m.exec(stdout).map(Number);
+  expect(warm).toBeGreaterThan(0);
+  expect(warm).toBeLessThan(first / 4);
+});
+
 test('next-edge answers word by word, and refuses what is no request', async () => {
   const layers = [
     { type: 'embedding', name: 'words', numEmbeddings: 4, embeddingDim: 8 },

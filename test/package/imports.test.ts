@@ -44,6 +44,17 @@ const KERNEL_ROOMS: Readonly<Record<string, readonly string[]>> = {
   index: ['threads', 'tensors'],
 };
 
+test('docs/architecture.md describes every room', () => {
+  const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+  const described = [...page.matchAll(/^\| `(\w+)` /gm)].map(([, room]) => room);
+  const folders = readdirSync(join(root, 'src'), { withFileTypes: true });
+  const rooms = folders.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  expect(described).toEqual(ROOMS);
+  expect(rooms.sort()).toEqual([...ROOMS].sort());
+  const [kernels] = /(?<=## The rooms of assembly\/)[^#]+/.exec(page)!;
+  for (const room of Object.keys(KERNEL_ROOMS)) expect(kernels).toMatch(RegExp(`\\b${room}\\b`));
+});
+
 function sources(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
