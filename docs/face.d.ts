@@ -773,6 +773,7 @@ interface KerasLayouts {
 // gatefold/formats/keras
 interface KerasOptions {
   readonly description?: ModelDescription;
+  readonly architecture?: string | object;
   readonly layers?: OwnLayers;
 }
 

@@ -67,7 +67,7 @@ export function naming<T>(path: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof GatefoldError) || !OF_FILES.has(error.code)) throw error;
-    const joint = error.code === 'ERR_FORMAT' ? ' is' : ':';
+    const joint = /^not? /.test(error.message) ? ' is' : ':';
     throw new GatefoldError(error.code, `${path}${joint} ${error.message}`);
   }
 }

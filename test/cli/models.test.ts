@@ -20,6 +20,7 @@ import type { ModelDescription } from '../../src/hosts/default.ts';
 import { root } from '../support/consumer.ts';
 import { COMMAND, runCommand } from '../support/command.ts';
 import { createEngine } from '../support/engines.ts';
+import { writeHdf5 } from '../support/hdf5.mjs';
 
 const DESCRIPTION: ModelDescription = {
   layers: [
@@ -210,6 +211,25 @@ describe('gatefold inspect', () => {
     };
     expect(told.description).toEqual(JSON.parse(JSON.stringify(model.description)));
     expect(gatefold('inspect', 'model.safetensors', '--svg')).toMatch(/^<svg /);
+  });
+
+  it('takes what Keras says of the wiring, and says what it is by itself', () => {
+    const numbers = (...shape: number[]) => ({
+      shape,
+      data: new Float32Array(shape[0]! * (shape[1] ?? 1)),
+    });
+    const dense = { kernel: numbers(3, 2), bias: numbers(2) };
+    const layers = [{ class_name: 'Dense', config: { name: 'dense', units: 2 } }];
+    const layer = { members: dense, attributes: { weight_names: Object.keys(dense) } };
+    const group = { members: { dense_4: layer }, attributes: { layer_names: ['dense_4'] } };
+    writeFileSync(path('weights.h5'), writeHdf5(group));
+    const json = { class_name: 'Sequential', config: { name: 's', layers }, backend: 'tensorflow' };
+    writeFileSync(path('keras.json'), JSON.stringify(JSON.stringify(json)));
+    const shown = gatefold('inspect', 'weights.h5', '--description', 'keras.json');
+    expect(shown).toMatch(/dense +linear +\[B, 2\] +8/);
+    expect(refused('inspect', 'weights.h5')).toMatch(/"dense_4".*to_json.*--description/);
+    writeFileSync(path('keras.json'), JSON.stringify(json));
+    expect(refused('inspect', 'keras.json')).toMatch(/architecture of a Keras model.*weights/);
   });
 
   it('proposes the wiring of tensors, which no command takes unconfirmed', () => {

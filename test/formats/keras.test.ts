@@ -163,6 +163,129 @@ describe('versions of Keras', () => {
   });
 });
 
+describe('older files', () => {
+  const input = { batch_input_shape: [null, 5, 3] };
+  const x = [...random.vector(15, 1)];
+  const close = (got: readonly number[], want: readonly number[]): void => {
+    expect(got).toHaveLength(want.length);
+    got.forEach((value, k) => expect(value).toBeCloseTo(want[k]!, 5));
+  };
+
+  it.each([
+    ['LSTM', 4],
+    ['GRU', 3],
+  ])('CuDNN%s has its matrices as cuDNN does', (kind, gates) => {
+    const [inputs, units] = [3, 2];
+    const plain = {
+      kernel: floats(inputs, gates * units),
+      recurrent_kernel: floats(units, gates * units),
+      bias: floats(2, gates * units),
+    };
+    // Of each gate [H, I], row by row, in the place of [I, H].
+    const packed = ({ shape, data }: Dataset): Dataset => {
+      const [rows, wide] = shape as [number, number];
+      const out = new Float32Array(data.length);
+      for (let gate = 0; gate < gates; gate++) {
+        const elements: number[] = [];
+        for (let h = 0; h < units; h++) {
+          for (let i = 0; i < rows; i++)
+            elements.push(data[i * wide + gate * units + h]! as number);
+        }
+        elements.forEach((value, at) => {
+          out[Math.floor(at / units) * wide + gate * units + (at % units)] = value;
+        });
+      }
+      return { shape, data: out };
+    };
+    const { kernel, recurrent_kernel, bias } = plain;
+    const wide = gates * units;
+    const sum = bias.data.slice(0, wide) as Float32Array;
+    sum.forEach((value, k) => (sum[k] = value + (bias.data[wide + k] as number)));
+    const one = kind === 'LSTM' ? { shape: [wide], data: sum } : bias;
+    const cell = { units: 2, return_sequences: true, recurrent_activation: 'sigmoid' };
+    const usual = { kernel, recurrent_kernel, bias: one };
+    const other = {
+      kernel: packed(kernel),
+      recurrent_kernel: packed(recurrent_kernel),
+      bias: { shape: [2 * wide], data: bias.data },
+    };
+    const want = h5(chain(layer(kind, 'a', { ...cell, ...input, reset_after: true })), {
+      a: usual,
+    });
+    const cudnn = { units: 2, return_sequences: true, ...input };
+    const file = h5(chain(layer(`CuDNN${kind}`, 'a', cudnn)), { a: other }, '2.2.4');
+    close(run(file, x, 5), run(want, x, 5));
+    // Keras loads arrays of one into the other.
+    const mixed = h5(chain(layer(kind, 'a', { ...cell, ...input, reset_after: true })), {
+      a: other,
+    });
+    close(run(mixed, x, 5), run(want, x, 5));
+  });
+
+  it('kernels of convolutions of Keras 1, and of Theano', () => {
+    const [taps, inputs, outputs] = [2, 3, 4];
+    const kernel = floats(taps, inputs, outputs);
+    const bias = floats(outputs);
+    const conv = layer('Conv1D', 'c', { filters: 4, kernel_size: [2], ...input });
+    const want = run(h5(chain(conv), { c: { 'c/kernel:0': kernel, 'c/bias:0': bias } }), x, 5);
+    const older = { nb_filter: 4, filter_length: 2, border_mode: 'valid', ...input };
+    const old = (shape: number[], data: Dataset['data']): Uint8Array =>
+      h5(
+        chain(layer('Convolution1D', 'c', older)),
+        { c: { c_W: { shape, data }, c_b: bias } },
+        '1.1.1',
+      );
+    close(run(old([taps, 1, inputs, outputs], kernel.data), x, 5), want);
+    const turned = new Float32Array(24);
+    const flipped = new Float32Array(24);
+    for (let k = 0; k < taps; k++) {
+      for (let i = 0; i < inputs; i++) {
+        for (let o = 0; o < outputs; o++) {
+          const value = kernel.data[(k * inputs + i) * outputs + o] as number;
+          turned[(o * inputs + i) * taps + k] = value;
+          flipped[((taps - 1 - k) * inputs + i) * outputs + o] = value;
+        }
+      }
+    }
+    close(run(old([outputs, inputs, taps, 1], turned), x, 5), want);
+    const arrays = { 'c/kernel:0': { shape: kernel.shape, data: flipped }, 'c/bias:0': bias };
+    const weights = weightsOf({ c: arrays });
+    const theano = writeHdf5({
+      attributes: { keras_version: '2.1.6', model_config: JSON.stringify(chain(conv)) },
+      members: {
+        model_weights: { ...weights, attributes: { ...weights.attributes, backend: 'theano' } },
+      },
+    });
+    close(run(theano, x, 5), want);
+  });
+
+  it('a Bidirectional of Keras 1', () => {
+    const way = () => ({ W: floats(3, 8), U: floats(2, 8), b: floats(8) });
+    const [forward, backward] = [way(), way()];
+    const all = (prefix: string, { W, U, b }: typeof forward) => ({
+      [`${prefix}_W`]: W,
+      [`${prefix}_U`]: U,
+      [`${prefix}_b`]: b,
+    });
+    const inner = { name: 'l', output_dim: 2, inner_activation: 'sigmoid', return_sequences: true };
+    const wrap = (config: object): object =>
+      layer('Bidirectional', 'b', { layer: { class_name: 'LSTM', config }, ...input });
+    const old = h5(
+      chain(wrap(inner)),
+      { b: { ...all('forward_l', forward), ...all('backward_l', backward) } },
+      '1.2.2',
+    );
+    const today = (prefix: string, { W, U, b }: typeof forward): Arrays => ({
+      [`${prefix}/kernel:0`]: W,
+      [`${prefix}/recurrent_kernel:0`]: U,
+      [`${prefix}/bias:0`]: b,
+    });
+    const now = { name: 'l', units: 2, recurrent_activation: 'sigmoid', return_sequences: true };
+    const both = { ...today('b/forward_l', forward), ...today('b/backward_l', backward) };
+    close(run(old, x, 5), run(h5(chain(wrap(now)), { b: both }), x, 5));
+  });
+});
+
 const LSTM = { kernel: floats(1, 8), recurrent_kernel: floats(2, 8), bias: floats(8) };
 const DENSE = { kernel: floats(2, 1), bias: floats(1) };
 const lstm = (more: object = {}): object =>
@@ -194,6 +317,31 @@ describe('options', () => {
       }),
     );
     expect(run(saved, [1, 2, 3], 3, { description })).toEqual(want);
+  });
+
+  it('architecture: the same as Keras says it', () => {
+    const weights = writeHdf5(weightsOf({ lstm_4: LSTM, drop: {}, dense_9: DENSE }));
+    const dense = layer('Dense', 'dense', { units: 1 });
+    const cell = layer('LSTM', 'lstm', { units: 2, batch_input_shape: [null, 3, 1] });
+    const json = { ...chain(cell, dense), keras_version: '2.2.4-tf', backend: 'tensorflow' };
+    const texts = [json, JSON.stringify(json), JSON.stringify(JSON.stringify(json))];
+    for (const architecture of texts) {
+      expect(run(weights, [1, 2, 3], 3, { architecture })).toEqual(want);
+    }
+    const arrays = [...Object.entries(LSTM).entries()].map(([k, [, array]]) => [
+      `layers/lstm/cell/vars/${k}`,
+      array,
+    ]);
+    const more = [...Object.values(DENSE).entries()].map(([k, array]) => [
+      `layers/dense/vars/${k}`,
+      array,
+    ]);
+    const newer = writeHdf5(group(Object.fromEntries([...arrays, ...more]) as Arrays));
+    const architecture = { ...chain(cell, dense), module: 'keras' };
+    expect(run(newer, [1, 2, 3], 3, { architecture })).toEqual(want);
+    expect(messageOf(() => readKeras(weights, { architecture: {} }))).toMatch(/to_json/);
+    const both = messageOf(() => readKeras(weights, { architecture: json, description }));
+    expect(both).toMatch(/either a description or an architecture/);
   });
 
   it('layers: what only the author knows', () => {
@@ -283,6 +431,59 @@ describe('graphs', () => {
     const all = run(h5(chain(lstm({ return_sequences: true })), { a: LSTM }), [1, 2, 3, 4, 5], 5);
     output.forEach((value, k) => expect(value).toBeCloseTo(all[6 + k]!, 6));
     model.dispose();
+  });
+
+  it('a chain of tokens whose input is a layer, as TensorFlow 2.3 and later say it', () => {
+    const table = { 'e/embeddings:0': floats(7, 1) };
+    const arrays = { e: table, a: LSTM };
+    const first = { input_dim: 7, output_dim: 1 };
+    const with_ = chain(
+      layer('InputLayer', 'i', { batch_input_shape: [null, 3] }),
+      layer('Embedding', 'e', { ...first, input_length: 3 }),
+      layer('LSTM', 'a', { units: 2 }),
+    );
+    const without = chain(
+      layer('Embedding', 'e', { ...first, batch_input_shape: [null, 3] }),
+      layer('LSTM', 'a', { units: 2 }),
+    );
+    const [got, want] = [with_, without].map((config) => {
+      const model = loadKeras(engine, h5(config, arrays));
+      const { output } = model.forward(Int32Array.of(4, 0, 6), { steps: 3 });
+      model.dispose();
+      return output;
+    });
+    expect(got).toEqual(want);
+  });
+
+  it('steps of several tensors one after another', () => {
+    const entry = (
+      class_name: string,
+      name: string,
+      config: object,
+      ...reads: string[]
+    ): object => ({
+      ...layer(class_name, name, config),
+      name,
+      inbound_nodes: reads.length ? [reads.map((read) => [read, 0, 0, {}])] : [],
+    });
+    const graph = (axis: number): object => ({
+      class_name: 'Functional',
+      config: {
+        name: 'm',
+        layers: [
+          entry('InputLayer', 'x', { batch_input_shape: [null, 3, 1] }),
+          entry('MaxPooling1D', 'p', { pool_size: [2], strides: [1] }, 'x'),
+          entry('Concatenate', 'c', { axis }, 'x', 'p'),
+          entry('LSTM', 'a', { units: 2 }, 'c'),
+        ],
+        input_layers: [['x', 0, 0]],
+        output_layers: [['a', 0, 0]],
+      },
+    });
+    const five = chain(layer('LSTM', 'a', { units: 2, batch_input_shape: [null, 5, 1] }));
+    const want = run(h5(five, { a: LSTM }), [1, 3, 2, 3, 3], 5);
+    expect(run(h5(graph(1), { a: LSTM }), [1, 3, 2], 3)).toEqual(want);
+    expect(run(h5(graph(-2), { a: LSTM }), [1, 3, 2], 3)).toEqual(want);
   });
 
   it('a layer that is used twice, and two outputs', () => {

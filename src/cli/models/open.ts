@@ -100,6 +100,7 @@ export async function readOptions({
 async function readWiring(path: string | undefined): Promise<ReaderOptions | undefined> {
   if (path === undefined) return undefined;
   const given = await readJson(path);
+  if (isArchitecture(given)) return { architecture: given };
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
     return fail(`${path} expected a description: { "layers": [...] }`);
   }
@@ -107,6 +108,12 @@ async function readWiring(path: string | undefined): Promise<ReaderOptions | und
     ? { description: given }
     : (given as ReaderOptions);
 }
+
+/** Whether it is what `model.to_json()` of Keras gave, or that text as JSON once more. */
+const isArchitecture = (json: unknown): boolean =>
+  typeof json === 'string'
+    ? /^\{.*"class_name"/s.test(json)
+    : typeof json === 'object' && json !== null && 'class_name' in json && 'config' in json;
 
 /** Reads a model file, or the folder of one, whatever it is called. */
 export async function openModel(
@@ -123,6 +130,11 @@ export async function openModel(
   const bytes = await readFile(path);
   const json = jsonOf(bytes);
   const name = json && kindOfJson(json);
+  if (isArchitecture(json)) {
+    return fail(
+      `${path} is the architecture of a Keras model without its weights: give the file of the weights, and this one as its --description`,
+    );
+  }
   if (name === 'folder') return openFolder(dirname(path), options, basename(path));
   const beside = bytes[0] === ONNX_FIRST ? await filesBeside(path) : undefined;
   return saying(path, options, () => openBytes(path, bytes, options, beside));

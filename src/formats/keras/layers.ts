@@ -8,6 +8,8 @@ import { unsupported, widthOf } from './builder.ts';
 import type { Builder, Dims, Flow, NewLayer } from './builder.ts';
 import { flagOf, listOf, numberOf, own, quoted, recordOf, textOf } from './config.ts';
 import type { Json } from './config.ts';
+import { modern } from './older.ts';
+import type { Modern } from './older.ts';
 import type { Parameter } from './parameters.ts';
 import type { Taker } from './weights.ts';
 
@@ -287,10 +289,7 @@ const MERGES: ReadonlyMap<string, string> = new Map([
 
 function bidirectional(call: Call): Outputs {
   const { config, name } = call;
-  const inner = (key: string): { className: string; config: Json } => ({
-    className: textOf(own(config, key), 'class_name') ?? '',
-    config: recordOf(own(config, key), 'config'),
-  });
+  const inner = (key: string): Modern => modern(own(config, key), call.version);
   const forward = inner('layer');
   if (!isRecurrent(forward.className)) {
     unsupported(name, `Bidirectional of ${quoted(forward.className)} is not supported`);
@@ -314,7 +313,7 @@ function bidirectional(call: Call): Outputs {
     ...(merge !== 'concat' && { merge }),
   };
   const second = inner('backward_layer');
-  if (second.className) {
+  if (own(config, 'backward_layer')) {
     const [other] = of(second);
     const activations = [one!, other!].flatMap(
       ({ options: { activations: given }, type }) =>
@@ -789,11 +788,13 @@ function extreme(isLargest: boolean): Handler {
 
 function concatenate(call: Call): Flow {
   const { build, name, inputs } = call;
+  const axis = own(call.config, 'axis') ?? call.options['axis'] ?? -1;
+  const isLast = inputs.every((input) => isLastAxis(axis, input));
+  if (!isLast && !call.lead && isFirstAxis(axis, inputs)) return oneAfterAnother(call);
   const flows = inputs.map((input) => build.rows(input, name));
   const [first] = flows;
   if (!first) unsupported(name, 'joins nothing');
-  const axis = own(call.config, 'axis') ?? call.options['axis'] ?? -1;
-  if (!isLastAxis(axis, first)) {
+  if (!isLast) {
     unsupported(name, `Concatenate over axis ${String(axis)} is not supported: the last one is`);
   }
   if (flows.some(({ dims }) => dims.length !== first.dims.length)) {
@@ -804,6 +805,22 @@ function concatenate(call: Call): Flow {
   const width = flows.reduce((sum, flow) => sum + widthOf(flow, name), 0);
   const dims = [...first.dims.slice(0, -1), width];
   return build.add(name, { type: 'concat' }, flows, { dims, held: first.held });
+}
+
+/** Whether an axis is the first one behind the batch, all others being alike. */
+function isFirstAxis(axis: unknown, inputs: readonly Flow[]): boolean {
+  const [first, ...others] = inputs.map(({ dims }) => dims);
+  if (!first || (axis !== 1 && axis !== -first.length)) return false;
+  return others.every((dims) => same(dims.slice(1), first.slice(1)));
+}
+
+/** All steps of the first tensor, then those of the next: side by side as numbers of one row. */
+function oneAfterAnother({ build, name, inputs }: Call): Flow {
+  const flows = inputs.map((input) => build.hold(input, 0, name));
+  const steps = flows.reduce((sum, { dims }) => sum + dims[0]!, 0);
+  const dims = [steps, ...flows[0]!.dims.slice(1)];
+  if (flows.length === 1) return flows[0]!;
+  return build.add(name, { type: 'concat' }, flows, { dims, held: 0, sequence: undefined });
 }
 
 /** Queries, values and keys, as sequences. */
@@ -1084,5 +1101,6 @@ export const HANDLERS: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ['AlphaDropout', identity],
   ['GaussianNoise', identity],
   ['ActivityRegularization', identity],
-  ['InputLayer', identity],
+  // What will read it tells whether it is tokens or numbers.
+  ['InputLayer', only],
 ]);

@@ -12,6 +12,7 @@ import { damaged, isRecord, listOf, numberOf, own, quoted, recordOf, textOf } fr
 import type { Json } from './config.ts';
 import { HANDLERS, once } from './layers.ts';
 import type { Call, Outputs } from './layers.ts';
+import { modern } from './older.ts';
 import { Taker } from './weights.ts';
 import type { Address, WeightStore } from './weights.ts';
 
@@ -48,49 +49,6 @@ interface Arguments {
   readonly named: ReadonlyMap<string, readonly Reference[]>;
   readonly options: Json;
   readonly constants: readonly number[];
-}
-
-/** Names that Keras 1 had for what is called otherwise since. */
-const OLDER: ReadonlyMap<string, string> = new Map([
-  ['inner_activation', 'recurrent_activation'],
-  ['p', 'rate'],
-  ['nb_filter', 'filters'],
-  ['filter_length', 'kernel_size'],
-  ['subsample_length', 'strides'],
-  ['stride', 'strides'],
-  ['border_mode', 'padding'],
-  ['atrous_rate', 'dilation_rate'],
-  ['pool_length', 'pool_size'],
-  ['length', 'size'],
-  ['dropout_W', 'dropout'],
-  ['dropout_U', 'recurrent_dropout'],
-]);
-const OLDER_CLASSES: ReadonlyMap<string, string> = new Map([
-  ['Convolution1D', 'Conv1D'],
-  ['TimeDistributedDense', 'Dense'],
-  ['SpatialDropout1d', 'SpatialDropout1D'],
-  ['MaxPool1D', 'MaxPooling1D'],
-  ['AvgPool1D', 'AveragePooling1D'],
-  ['GlobalMaxPool1D', 'GlobalMaxPooling1D'],
-  ['GlobalAvgPool1D', 'GlobalAveragePooling1D'],
-  ['Convolution1DTranspose', 'Conv1DTranspose'],
-  ['BatchNormalizationV1', 'BatchNormalization'],
-  ['BatchNormalizationV2', 'BatchNormalization'],
-]);
-
-/** The configuration of a layer with the names of today. */
-function modern(className: string, config: Json, { major }: Version): Json {
-  if (major > 1) return config;
-  const entries = Object.entries(config).map(([key, value]) => [OLDER.get(key) ?? key, value]);
-  const all = Object.assign(Object.create(null), Object.fromEntries(entries)) as Json;
-  if (className === 'Embedding') return all;
-  const units = own(all, 'output_dim');
-  const bias = own(all, 'bias');
-  return {
-    ...all,
-    ...(units !== undefined && { units }),
-    ...(typeof bias === 'boolean' && { use_bias: bias }),
-  };
 }
 
 /** Names of classes as Keras 3 writes them in paths. */
@@ -205,11 +163,7 @@ export class Network {
     const counts = new Map<string, number>();
     return listOf(config, 'layers').map((value) => {
       const entry = isRecord(value) ? value : damaged('a layer is no object');
-      const written = textOf(entry, 'class_name')?.split('>').at(-1) ?? 'no class';
-      const className = OLDER_CLASSES.get(written) ?? written;
-      const plain = own(entry, 'config');
-      const given = Array.isArray(plain) ? { layers: plain as unknown } : recordOf(entry, 'config');
-      const own_ = modern(className, given, this.#version);
+      const { className, config: own_, written } = modern(entry, this.#version);
       const name = textOf(entry, 'name') ?? textOf(own_, 'name') ?? snake(className);
       const path = snake(written);
       const count = counts.get(path) ?? 0;
@@ -432,11 +386,9 @@ export class Network {
     const name = prefix + layer.name;
     if (lead) unsupported(name, 'TimeDistributed within TimeDistributed is not supported');
     const entry = recordOf(config, 'layer');
-    const className = textOf(entry, 'class_name') ?? 'no class';
     const inner: Layer = {
-      className: OLDER_CLASSES.get(className) ?? className,
+      ...modern(entry, this.#version),
       name: layer.name,
-      config: modern(className, recordOf(entry, 'config'), this.#version),
       entry,
       address: { names: address.names, saved: `${address.saved}/layer` },
     };

@@ -38,13 +38,49 @@ function cellOf(layer: SizedLayer, taker: Taker): CellParameters {
   }
   const wide = gates * hidden;
   const isTwo = type === 'gru' && resetAfter;
-  const kernel = taker.take('cell', 'kernel', [inputs, wide]);
-  const recurrent = taker.take('cell', 'recurrent_kernel', [hidden, wide]);
-  const bias = isOn(layer, 'bias')
-    ? taker.take('cell', 'bias', isTwo ? [2, wide] : [wide])
+  let kernel = taker.take('cell', 'kernel', [inputs, wide]);
+  let recurrent = taker.take('cell', 'recurrent_kernel', [hidden, wide]);
+  let bias = isOn(layer, 'bias')
+    ? taker.take(
+        'cell',
+        'bias',
+        isTwo ? [2, wide] : [wide],
+        ...(isPacked(layer) ? [[2 * wide]] : []),
+      )
     : undefined;
+  if (bias && isPacked(layer) && bias.shape[0] === 2 * wide) {
+    [kernel, recurrent] = [turnedGates(kernel, gates), turnedGates(recurrent, gates)];
+    bias = isTwo ? { shape: [2, wide], data: bias.data } : halvesOf(bias);
+  }
   if (type === 'gru') return layouts.keras.gru(kernel, recurrent, bias, { resetAfter });
   return layouts.keras[type](kernel, recurrent, bias);
+}
+
+/** Whether cuDNN has such a cell: its arrays are told by a bias of twice the length. */
+const isPacked = ({ type, resetAfter }: SizedLayer): boolean =>
+  type === 'lstm' || (type === 'gru' && resetAfter !== false);
+
+/** A kernel of cuDNN: of each gate [I, H] holds the elements of [H, I]. */
+function turnedGates({ shape, data }: Tensor, gates: number): Tensor {
+  const [inputs, wide] = shape as [number, number];
+  const hidden = wide / gates;
+  const out = new Float32Array(data.length);
+  for (let gate = 0; gate < gates; gate++) {
+    for (let h = 0; h < hidden; h++) {
+      for (let i = 0; i < inputs; i++) {
+        const at = h * inputs + i;
+        const from = Math.floor(at / hidden) * wide + gate * hidden + (at % hidden);
+        out[i * wide + gate * hidden + h] = data[from]!;
+      }
+    }
+  }
+  return { shape, data: out };
+}
+
+/** The sum of the two biases of cuDNN. */
+function halvesOf({ data }: Tensor): Tensor {
+  const half = data.length / 2;
+  return { shape: [half], data: data.subarray(0, half).map((value, k) => value + data[half + k]!) };
 }
 
 /** A taker for each sub-layer and direction, forward first. */
@@ -67,11 +103,35 @@ function plain(
       .map(([role, keras, key]) => [role, taker!.take('', keras, [size(layer, key)])]);
 }
 
+/** Takes the kernel of a convolution; Keras 1 wrote [K, 1, I, O], and before that [O, I, K, 1]. */
+function kernelOf(taker: Taker, shape: readonly number[]): Tensor {
+  if (shape.length < 3) return taker.take('', 'kernel', shape);
+  const [taps, inputs, outputs] = shape as [number, number, number];
+  const oldest = [outputs, inputs, taps, 1];
+  const { shape: found, data } = taker.take(
+    '',
+    'kernel',
+    shape,
+    [taps, 1, inputs, outputs],
+    oldest,
+  );
+  if (found.length < 4 || found.some((size, k) => size !== oldest[k])) return { shape, data };
+  const out = new Float32Array(data.length);
+  for (let k = 0; k < taps; k++) {
+    for (let i = 0; i < inputs; i++) {
+      for (let o = 0; o < outputs; o++) {
+        out[(k * inputs + i) * outputs + o] = data[(o * inputs + i) * taps + k]!;
+      }
+    }
+  }
+  return { shape, data: out };
+}
+
 /** A kernel whose axes are the other way round, and a bias. */
 function turned(of: (layer: SizedLayer) => readonly number[], outputs: string): Loader {
   return (layer, [taker]) => {
     const shape = of(layer);
-    const kernel = taker!.take('', 'kernel', shape);
+    const kernel = kernelOf(taker!, shape);
     const weight = shape.length === 2 ? layouts.keras.dense(kernel) : layouts.keras.conv1d(kernel);
     const bias = (): Parameter => ['bias', taker!.take('', 'bias', [size(layer, outputs)])];
     return [['weight', weight], ...(isOn(layer, 'bias') ? [bias()] : [])];

@@ -118,6 +118,20 @@ function weightOf(path: string, dataset: Hdf5Dataset): Weight {
   return { path, shape: dataset.shape, read: () => floatsOf(dataset, path) };
 }
 
+/** The kernel of a convolution that Theano ran, which reads its taps from the last one on. */
+function flipped({ shape, read, ...weight }: Weight): Weight {
+  const [taps = 0] = shape;
+  const turn = (data: Float32Array): Float32Array => {
+    const size = data.length / taps;
+    const out = new Float32Array(data.length);
+    for (let k = 0; k < taps; k++) {
+      out.set(data.subarray(k * size, (k + 1) * size), (taps - 1 - k) * size);
+    }
+    return out;
+  };
+  return { ...weight, shape, read: () => turn(read()) };
+}
+
 /** Texts that HDF5 had to cut into several attributes: `name`, or `name0`, `name1` and so on. */
 function textsOf(group: Hdf5Object, name: string): string[] | undefined {
   const whole = group.texts(name);
@@ -140,12 +154,15 @@ export interface NamedLayers {
 /** The arrays of the layers of a `.h5` file; `undefined` where it has none. */
 export function legacyLayers(group: Hdf5Object): Map<string, () => Weight[]> | undefined {
   const names = textsOf(group, 'layer_names');
+  const isFlipped = group.texts('backend')?.[0] === 'theano';
   const read = (name: string) => (): Weight[] => {
     const layer = group.get(name) ?? damaged(`it has no group ${quoted(name)}`);
     const paths = textsOf(layer, 'weight_names') ?? [];
     return paths.map((path) => {
       const dataset = layer.get(path) ?? damaged(`${quoted(name)} has no ${quoted(path)}`);
-      return weightOf(path, dataset.read());
+      const weight = weightOf(path, dataset.read());
+      const isKernel = weight.shape.length === 3 && leafOf(path) === 'kernel';
+      return isFlipped && isKernel ? flipped(weight) : weight;
     });
   };
   return names && new Map(names.map((name) => [name, read(name)]));
@@ -260,16 +277,19 @@ export class Taker {
     return new Taker(this.#layer, this.#weights.within(part, names), this.#taken);
   }
 
-  /** The next array of the layer; a dimension of 0 is any. */
-  take(part: string, role: string, shape: readonly number[]): Tensor {
+  /** The next array of the layer, of one of these shapes; a dimension of 0 is any. */
+  take(part: string, role: string, ...shapes: readonly (readonly number[])[]): Tensor {
     const weight = this.#weights.next(this.#part ?? part, role);
+    const [shape] = shapes;
     if (!weight) {
-      const needs = `needs ${quoted(role)} ${list(shape)}`;
+      const needs = `needs ${quoted(role)} ${list(shape!)}`;
       damaged(`${quoted(this.#layer)} ${needs}, which the file does not have`);
     }
     const { path, shape: found } = weight;
-    if (found.length !== shape.length || shape.some((size, k) => size && size !== found[k])) {
-      const message = `${quoted(path)} of ${quoted(this.#layer)} is ${list(found)}, but ${list(shape)} by the configuration`;
+    const isOf = (sizes: readonly number[]): boolean =>
+      found.length === sizes.length && sizes.every((size, k) => !size || size === found[k]);
+    if (!shapes.some(isOf)) {
+      const message = `${quoted(path)} of ${quoted(this.#layer)} is ${list(found)}, but ${list(shape!)} by the configuration`;
       throw new GatefoldError('ERR_FORMAT', message);
     }
     const data = weight.read();
