@@ -5,8 +5,9 @@
  *   y = bias + window w                 dw += window^T dy       db += sum of dy over the rows
  *   dwindow = dy w^T                    dx = sum of all dwindow where they come from
  *
- * A block of windows is laid out as rows of a matrix, so the sums are those of a product: one chain
- * over the taps, in each over the inputs. A window is the same whether its rows come from x or from
+ * A block of windows is laid out as rows of a matrix, so the sums are those of a product: over the
+ * taps, in each over the inputs. Of many inputs each tap is a sum of its own, and the sums are added
+ * up: where large terms cancel, that is several times nearer to what is meant. A window is the same whether its rows come from x or from
  * a state, so a stream has the bits of the whole sequence. Gradients take the last output first.
  */
 
@@ -16,6 +17,7 @@ import { madd } from '../base/simd';
 import { transposePanels } from '../matrix/panels';
 import { ZEROS } from '../base/tables';
 import { addToRows, putAside } from '../base/vectors';
+import { TAP_SUM } from '../shared/tuning';
 import { beginGradients, copyTap, rowAt, validSteps } from './rows';
 
 /**
@@ -111,7 +113,10 @@ export class Conv1d {
   windowRows: i32;
   /** Bytes from row to row: K I / G elements rounded up to whole vectors, at least. */
   windowRow: i32;
-  /** [windowRows, O / G rounded up to a multiple of four] scratch; 0 where G = 1 or depthwise. */
+  /**
+   * Scratch of [windowRows, O / G rounded up to a multiple of four] where a group has `TAP_SUM`
+   * inputs, and the same for G > 1.
+   */
   slice: usize;
   /** scratch */
   product: Product;
@@ -286,25 +291,79 @@ function addTo(to: usize, from: usize, n: i32): void {
   }
 }
 
+/** Bytes from row to row of `slice`. */
+// @ts-ignore: decorator
+@inline
+function sliceRow(d: Conv1d): i32 {
+  return ((groupOutputs(d) + 3) & ~3) << 2;
+}
+
+/** What groups have of `slice`: what is behind the sums of taps, if there are any. */
+function groupSlice(d: Conv1d): usize {
+  return d.slice + (groupInputs(d) < TAP_SUM ? 0 : d.windowRows * sliceRow(d));
+}
+
+/** c = initial + windows w + bias, for `rows` windows from row `first` on; bias may be 0. */
+function windowSums(
+  d: Conv1d,
+  first: i32,
+  rows: i32,
+  aRow: i32,
+  w: usize,
+  initial: usize,
+  c: usize,
+  cRow: i32,
+  bias: usize,
+): void {
+  const inputs = groupInputs(d);
+  const vectors = (groupOutputs(d) + 3) >> 2;
+  const depth = d.taps * inputs;
+  const row = sliceRow(d);
+  const p = d.product;
+  // All taps as one, or each by itself.
+  let n = depth;
+  let tap = 0;
+  let end = 1;
+  if (inputs >= TAP_SUM) {
+    n = inputs;
+    end = d.taps;
+    if (isLine(d)) {
+      // Taps that see no step in any of these windows give nothing.
+      const step = firstTap(d, first, 0);
+      const from = max(0, -d.history - step - (rows - 1) * d.stride);
+      const to = min(end, d.steps - step);
+      if (from < to) {
+        tap = from;
+        end = to;
+      }
+    }
+  }
+  let a = d.windows + ((tap * n) << 2);
+  w += (tap * n) << 6;
+  productOfPanels(p, rows, a, aRow, n, w, depth, vectors, 4, initial, c, cRow);
+  while (++tap < end) {
+    a += n << 2;
+    w += n << 6;
+    productOfPanels(p, rows, a, aRow, n, w, depth, vectors, 4, ZEROS, d.slice, row);
+    for (let r = 0; r < rows; r++) addToRows(c + r * cRow, 0, 1, vectors, d.slice + r * row);
+  }
+  addToRows(c, cRow, rows, vectors, bias);
+}
+
 /** y of one group, for `rows` outputs from row `first` on. */
 function groupForward(d: Conv1d, group: i32, first: i32, rows: i32): void {
   const outputs = groupOutputs(d);
   const vectors = (outputs + 3) >> 2;
-  const depth = d.taps * groupInputs(d);
   const w = d.w + group * panelBytes(d);
-  const a = d.windows;
   const y = d.y + first * d.yRow;
   const aRow = windowsOf(d, group, first, rows);
-  if (d.groups == 1) {
-    productOfPanels(d.product, rows, a, aRow, depth, w, depth, vectors, 4, ZEROS, y, d.yRow);
-    return addToRows(y, d.yRow, rows, vectors, d.bias);
-  }
+  if (d.groups == 1) return windowSums(d, first, rows, aRow, w, ZEROS, y, d.yRow, d.bias);
   // Columns of a group need not begin at a vector: they have rows of their own meanwhile.
   const at = (group * outputs) << 2;
   const row = vectors << 4;
-  const c = d.slice;
+  const c = groupSlice(d);
   for (let r = 0; r < rows; r++) copyTap(c + r * row, d.bias ? d.bias + at : 0, outputs);
-  productOfPanels(d.product, rows, a, aRow, depth, w, depth, vectors, 4, c, c, row);
+  windowSums(d, first, rows, aRow, w, c, c, row, 0);
   for (let r = 0; r < rows; r++) copyTap(y + r * d.yRow + at, c + r * row, outputs);
 }
 
@@ -318,9 +377,10 @@ function groupBackward(d: Conv1d, group: i32, first: i32, rows: i32): void {
   let row = d.dyRow;
   if (d.groups > 1) {
     const from = dy + ((group * outputs) << 2);
-    row = vectors << 4;
-    for (let r = 0; r < rows; r++) copyTap(d.slice + r * row, from + r * d.dyRow, outputs);
-    dy = d.slice;
+    const slice = groupSlice(d);
+    row = sliceRow(d);
+    for (let r = 0; r < rows; r++) copyTap(slice + r * row, from + r * d.dyRow, outputs);
+    dy = slice;
   }
   const a = d.windows;
   const rest = d.dwRest ? d.dwRest + group * panelBytes(d) : 0;

@@ -9,3 +9,5 @@ export const CHUNK_STEPS = 8;
  * of fewer needs no place for it.
  */
 export const SUM_ROWS = 1024;
+/** Inputs from which on each tap of a convolution has a sum of its own. */
+export const TAP_SUM = 64;

@@ -1,3 +1,4 @@
+import { TAP_SUM } from '../../assembly/shared/tuning.ts';
 import { checkInteger, roundUp, show } from '../base/check.ts';
 import { GatefoldError } from '../base/errors.ts';
 import type { Fields } from './kernels.ts';
@@ -97,7 +98,7 @@ export function convSizes(shape: ConvShape): {
     w,
     wTransposed: count * outputs * roundUp(panels.depth, 16),
     windows: ROWS * row,
-    slice: count > 1 ? ROWS * outputs : 0,
+    slice: (Number(count > 1) + Number(shape.inputs / count >= TAP_SUM)) * ROWS * outputs,
     fields: { windowRows: ROWS, windowRow: 4 * row },
   };
 }

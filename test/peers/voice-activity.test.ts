@@ -42,8 +42,8 @@ const latest = {
   states: { state: [2, 1, 128] },
   tolerance: 1e-5,
 };
-// Evaluated in float64, the runtime and this package are both as far as 1e-5 from what v6 means.
-const sixth = { ...latest, name: 'v6', tolerance: 2e-5 };
+// Large terms cancel in its second convolution: the runtime is 8.5e-6 from float64 itself.
+const sixth = { ...latest, name: 'v6' };
 const legacy = {
   name: 'legacy',
   rate: RATE,

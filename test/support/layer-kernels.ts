@@ -242,13 +242,19 @@ export function checkPrelu(engine: Engine, seed: number): void {
   requireNear(`${label}: da`, gotSlopes, wanted, GRADIENT_TOLERANCE);
 }
 
-/** A random convolution; now and then depthwise, with a single tap, or larger than a block. */
-export function drawConvolution(random: Random): Convolution {
+/**
+ * A random convolution; now and then depthwise, with a single tap, or larger than a block; of wide
+ * ones each tap is a sum of its own.
+ */
+export function drawConvolution(random: Random, isWide = false): Convolution {
   const isDepthwise = random.unit() < 0.25;
   const groups = isDepthwise ? random.integer(2, 21) : random.pick([1, 1, 1, 2, 3]);
   const [inputs, outputs] = isDepthwise
     ? [groups, groups]
-    : [groups * random.integer(1, 9), groups * random.integer(1, 19)];
+    : [
+        groups * (isWide ? random.integer(62, 70) : random.integer(1, 9)),
+        groups * random.integer(1, 19),
+      ];
   const [taps, stride, dilation] = [
     random.integer(1, 5),
     random.pick([1, 1, 2, 3]),
@@ -438,7 +444,7 @@ function drawLengths(random: Random): number[] {
 /** A convolution of a random ragged batch, forward and backward; in half of them after a state. */
 export function checkConvolution(engine: Engine, seed: number): void {
   const random = createRandom(seed);
-  const c = drawConvolution(random);
+  const c = drawConvolution(random, seed % 6 === 0);
   const hasState = random.unit() < 0.5;
   const label = `${engine.variant} ${JSON.stringify(c)}, state ${hasState}, seed ${seed}`;
   const x = drawLengths(random).map((n) => rounded(random, n * c.inputs));
@@ -478,7 +484,7 @@ export function checkConvolution(engine: Engine, seed: number): void {
  */
 export function checkStream(engine: Engine, seed: number): void {
   const random = createRandom(seed);
-  const drawn = drawConvolution(random);
+  const drawn = drawConvolution(random, seed % 6 === 0);
   const c = { ...drawn, left: drawn.dilation * (drawn.taps - 1), right: 0 };
   const label = `${engine.variant} stream ${JSON.stringify(c)}, seed ${seed}`;
   const x = drawLengths(random).map((n) => rounded(random, n * c.inputs));

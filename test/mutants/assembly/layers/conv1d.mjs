@@ -1,4 +1,11 @@
 export const mutants = {
+  'conv1d: all taps have the weights of the first': [['    w += n << 6;\n', '']],
+  'conv1d: sums of taps lie where a group has its rows': [
+    ['d.slice + (groupInputs(d) < TAP_SUM ? 0 : d.windowRows * sliceRow(d))', 'd.slice'],
+  ],
+  'conv1d: a tap that the last window alone sees is left out': [
+    ['-d.history - step - (rows - 1) * d.stride', '-d.history - step'],
+  ],
   'conv1d: ragged rows have the input of their neighbours': [
     [
       'const row = t < d.steps ? rowAt(d.offsets, t, place) : -1;\n  return row < 0 ? 0 : d.x',
@@ -23,8 +30,8 @@ export const mutants = {
   ],
   'conv1d: gradients of the neighbouring group reach the weights': [
     [
-      'copyTap(d.slice + r * row, from + r * d.dyRow, outputs)',
-      'copyTap(d.slice + r * row, from + r * d.dyRow, vectors << 2)',
+      'copyTap(slice + r * row, from + r * d.dyRow, outputs)',
+      'copyTap(slice + r * row, from + r * d.dyRow, vectors << 2)',
     ],
   ],
   'conv1d: depthwise gradient of the first tap alone': [
