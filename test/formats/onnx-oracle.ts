@@ -30,7 +30,9 @@ export async function oracle(bytes: Uint8Array, inputs: OnnxCase['inputs']): Pro
         ? new ort.Tensor('int64', BigInt64Array.from(Array.from(data, BigInt)), shape)
         : type === 'int32'
           ? new ort.Tensor('int32', Int32Array.from(data), shape)
-          : new ort.Tensor('float32', Float32Array.from(data), shape);
+          : type === 'uint8'
+            ? new ort.Tensor('uint8', Uint8Array.from(data), shape)
+            : new ort.Tensor('float32', Float32Array.from(data), shape);
   }
   const results = await session.run(feeds);
   await session.release();

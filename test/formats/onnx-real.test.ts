@@ -198,3 +198,69 @@ describe('steps that are counted', () => {
     expect([stepsOf(5), stepsOf(2), stepsOf(-2)]).toEqual([6, 6, 6]);
   });
 });
+
+describe('a splitter of sentences that halves the steps, and doubles them again', () => {
+  const [E, C, H] = [3, 4, 2];
+  const graph = (last: OnnxNode[]): OnnxGraph => ({
+    inputs: [{ name: 'text', dims: ['batch', 'length'], type: 'uint8' }],
+    outputs: ['y'],
+    initializers: [
+      weight('table', 9, E),
+      weight('taps', C, E, 2),
+      weight('W', 2, 4 * H, C),
+      weight('R', 2, 4 * H, H),
+      weight('D', 2 * H, 4),
+      scalar('one', 1),
+      longs('any', -1),
+      longs('two', 2),
+      longs('flat', 0, 0, -1),
+      longs('first', 0),
+    ],
+    nodes: [
+      node('Shape', 'text', 'sizes'),
+      node('Gather', 'sizes one', 'length', { axis: 0 }),
+      node('Cast', 'text', 'tokens', { to: 7 }),
+      node('Gather', 'table tokens', 'e'),
+      node('Transpose', 'e', 'et', { perm: ints(0, 2, 1) }),
+      node('Conv', 'et taps', 'c', { kernel_shape: ints(2), strides: ints(2) }),
+      node('Transpose', 'c', 'ct', { perm: ints(2, 0, 1) }),
+      node('LSTM', 'ct W R', 'Y', { hidden_size: H, direction: 'bidirectional' }),
+      node('Transpose', 'Y', 'Yt', { perm: ints(0, 2, 1, 3) }),
+      node('Reshape', 'Yt flat', 'rows'),
+      node('Transpose', 'rows', 'batches', { perm: ints(1, 0, 2) }),
+      node('MatMul', 'batches D', 'd'),
+      node('Unsqueeze', 'length first', 'long'),
+      node('Concat', 'any long two', 'shape', { axis: 0 }),
+      node('Reshape', 'd shape', 'z'),
+      ...last,
+    ],
+    opset: 13,
+  });
+  const tokens = (batch: number, length: number): OnnxArray & { type: 'uint8' } => ({
+    name: 'text',
+    shape: [batch, length],
+    data: Uint8Array.from({ length: batch * length }, () => Math.floor(random.unit() * 9)),
+    type: 'uint8',
+  });
+
+  it.each([
+    ['as it is', [node('Identity', 'z', 'y')]],
+    ['after a Softmax over the classes', [node('Softmax', 'z', 'y', { axis: -1 })]],
+  ])('%s, any batch and length', async (_, last) => {
+    const bytes = encodeOnnx(graph(last));
+    expect(readOnnx(bytes).metadata).toMatchObject({
+      outputs: { y: ['batch', 'time', 'features'] },
+    });
+    for (const [batch, length] of [
+      [1, 8],
+      [3, 12],
+      [2, 2],
+    ] as const) {
+      const given = { graph: graph(last), inputs: [tokens(batch, length)] };
+      expect(await difference(engine, given)).toBeLessThan(1e-6);
+      const sized = (own: Uint8Array): ReturnType<typeof readOnnx> =>
+        readOnnx(own, { dims: { batch, length } });
+      expect(await difference(engine, given, sized)).toBeLessThan(1e-6);
+    }
+  });
+});

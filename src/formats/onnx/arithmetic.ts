@@ -371,7 +371,7 @@ export const hardSwish: Operator = (call) => {
 
 export const softmax: Operator = (call) => {
   const { node } = call;
-  const flow = flowAt(call, 0);
+  const flow = call.graph.build.unfurled(flowAt(call, 0), node);
   const rank = flow.axes.length;
   const axis = node.axis(node.int('axis', node.opset >= 13 ? -1 : 1), rank);
   const over = node.opset >= 13 ? flow.axes[axis]! : flow.axes.slice(axis).flat();
@@ -382,5 +382,5 @@ export const softmax: Operator = (call) => {
   );
   const others = flow.held.filter((atom) => isFeature(atom) && !over.includes(atom));
   if (others.length) node.refuse('it works on some features of a row alone');
-  return activated(call, node.type === 'Softmax' ? 'softmax' : 'logSoftmax');
+  return activated(call, node.type === 'Softmax' ? 'softmax' : 'logSoftmax', flow);
 };

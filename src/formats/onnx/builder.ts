@@ -2,6 +2,7 @@
 import { GatefoldError } from '../../base/errors.ts';
 import type { Tensor } from '../../base/tensor.ts';
 import type { RowActivation } from '../../ops/activations.ts';
+import { multiply, productOfDims } from './dims.ts';
 import { Atom, Rows, asFeatures, axisOf, isFeature, widthOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
 import type { Node } from './node.ts';
@@ -299,6 +300,41 @@ export class Builder {
       axes,
       held,
     };
+  }
+
+  /**
+   * Features that stand behind the steps on an axis, beside others that have features too, as steps
+   * of their own: each row becomes as many.
+   */
+  unfurled(given: Flow, node: Node): Flow {
+    const at = given.axes.findIndex(
+      (atoms, k) =>
+        atoms[0]?.role === 'time' &&
+        atoms.length > 1 &&
+        atoms.slice(1).every(isFeature) &&
+        given.axes.some((others, j) => j !== k && others.some(isFeature)),
+    );
+    if (at < 0 || given.rows.kind === 'inner') return given;
+    const [time, ...own] = given.axes[at]! as [Atom, ...Atom[]];
+    const count = productOfDims(own.map(({ size }) => size)) as number;
+    // The features of a step side by side, one step after the other.
+    const { axes } = given;
+    const order = [axes[at]!, ...axes.filter((_, k) => k !== at)];
+    const flow = { ...this.natural({ ...given, axes: order }, node), axes };
+    const width = widthOf(flow, node);
+    const size = width / count;
+    this.#take(width * width);
+    const data = new Float32Array(width * width);
+    for (let k = 0; k < width; k++) {
+      data[(k * size + (k % size)) * count + Math.floor(k / size)] = 1;
+    }
+    const options = { outChannels: size, kernelSize: count, stride: count, bias: false };
+    const weight = { shape: [width, size, count], data };
+    const { name } = this.add(node, 'convTranspose1d', options, [flow], { weight });
+    const steps = axisOf(multiply(time.size, count), 'time');
+    const change = (atoms: Axis): Axis =>
+      atoms.flatMap((atom) => (atom === time ? steps : own.includes(atom) ? [] : [atom]));
+    return { ...flow, ...NO_INPUT, source: name, axes: axes.map(change), held: change(flow.held) };
   }
 
   /** Features that an operator reads as steps, so that they are. */

@@ -93,6 +93,7 @@ function windowsOf(
   const more = total - span + 1;
   if (stride === 1)
     return more === 0 ? size : graph.names.of(`${size}${more > 0 ? '+' : ''}${more}`);
+  if (span - total === stride) return graph.names.quotient(size, stride);
   return graph.names.of(`${size} by ${total} ${span} ${stride}`);
 }
 

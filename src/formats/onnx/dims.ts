@@ -1,6 +1,6 @@
 /** Sizes of axes: numbers, or products of names that are only known when a model runs. */
 
-/** A number, or a product such as `batch` or `2*batch*time`. */
+/** A number, or a product such as `batch`, `2*batch*time` or `time ÷ 2`, which is whole. */
 export type Dim = number | string;
 
 /** Longest name of a size that is computed; longer ones are told apart by a count. */
@@ -20,8 +20,19 @@ function productOf(dim: Dim): Product {
     : { number: 1, names: [first, ...others] };
 }
 
+/** What stands between a size and what divides it, in the name of the quotient. */
+const BY = ' ÷ ';
+
 function dimOf({ number, names }: Product): Dim {
   if (names.length === 0 || number === 0) return number;
+  for (const [k, name] of names.entries()) {
+    const [size = '', by] = name.split(BY);
+    const left = number / Number(by);
+    // So many times the quotient is the size again.
+    if (by !== undefined && Number.isInteger(left)) {
+      return dimOf({ number: left, names: names.map((own, j) => (j === k ? size : own)) });
+    }
+  }
   const text = [...names].sort().join('*');
   return number === 1 ? text : `${number}*${text}`;
 }
@@ -52,10 +63,15 @@ export class Names {
   readonly #short = new Map<string, string>();
 
   of(text: string): string {
-    const plain = text.replaceAll('*', '.');
+    const plain = text.replaceAll('*', '.').replaceAll(BY, '/');
     if (plain.length <= MAX_NAME) return plain;
     const known = this.#short.get(plain) ?? `size ${this.#short.size}`;
     this.#short.set(plain, known);
     return known;
+  }
+
+  /** The name of a size that is a part of another: as many times that, it is the whole. */
+  quotient(size: string, by: number): string {
+    return size.includes('*') || size.includes(BY) ? this.of(`${size} by ${by}`) : size + BY + by;
   }
 }

@@ -457,7 +457,7 @@ function settleInput(input: GraphInput): void {
 function finished(graph: Graph, name: string, flow: Flow): Flow {
   const node = place(name);
   const { build: builder } = graph;
-  const closed = builder.closed(flow, node);
+  const closed = builder.unfurled(builder.closed(flow, node), node);
   const whole = closed.rows.kind === 'inner' ? builder.flattened(closed, node) : closed;
   return builder.natural(whole, node);
 }

@@ -83,9 +83,15 @@ function takeAtoms(
     const atom = isBack ? queue.at(-1) : queue[0];
     if (!atom) return undefined;
     const rest = divide(left, atom.size);
-    if (rest !== undefined) {
-      add((isBack ? queue.pop() : queue.shift())!);
-      left = rest;
+    // Half of the steps, and two features of each.
+    const beside = isBack ? queue.at(-2) : queue[1];
+    const both = rest === undefined && beside ? multiply(atom.size, beside.size) : undefined;
+    const least = both === undefined ? rest : divide(left, both);
+    if (least !== undefined) {
+      for (let k = both === undefined ? 1 : 2; k > 0; k--) {
+        add((isBack ? queue.pop() : queue.shift())!);
+      }
+      left = least;
       continue;
     }
     const other = divide(atom.size, left);
