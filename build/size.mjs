@@ -81,6 +81,41 @@ export const PROGRAMS = {
   'arrays of NumPy alone': { 'formats/npz': ['readNpz', 'writeNpz'] },
   'layouts alone': { 'formats/layouts': ['layouts'] },
   'safetensors alone': { 'formats/safetensors': ['readSafetensors', 'writeSafetensors'] },
+  'files in IndexedDB alone': { browser: ['ByteStore'] },
+  'downloads with a hash alone': { browser: ['fetchBytes'] },
+  'a model in a Worker': { browser: ['createWorkerModel'] },
+  'a model in the audio thread': { browser: ['createWorkletNode'] },
+};
+
+const INLINED = ['Engine', 'Model'];
+/**
+ * Whole applications: what they import, by whose conditions, and the files that come beside their
+ * bundles. With no imports, one file of dist/ is the bundle.
+ */
+const APPLICATIONS = {
+  'a page that runs a model': { '.': INLINED, 'formats/safetensors': ['loadModel'] },
+  'a page that runs an ONNX file': { '.': INLINED, 'formats/onnx': ['loadOnnx'] },
+  'a page that trains, keeps and loads a classifier': {
+    '.': [...INLINED, 'Trainer', 'softmax'],
+    data: ['SequenceBuckets'],
+    'formats/safetensors': ['saveModel', 'loadModel'],
+    browser: ['ByteStore'],
+  },
+  'a page with a downloaded model in a Worker': { browser: ['createWorkerModel', 'fetchBytes'] },
+  'a page with a downloaded model in its sound': { browser: ['createWorkletNode', 'fetchBytes'] },
+  'a Cloudflare Worker that runs a model': {
+    '.': INLINED,
+    'formats/safetensors': ['loadModel'],
+    conditions: ['workerd', 'worker'],
+    beside: ['wasm/gatefold.wasm', 'wasm/gatefold-relaxed.wasm'],
+  },
+  'an edge route that runs a model': {
+    '.': INLINED,
+    'formats/safetensors': ['loadModel'],
+    conditions: ['edge-light'],
+    beside: ['wasm/gatefold.wasm', 'wasm/gatefold-relaxed.wasm'],
+  },
+  'a page without a build step': { beside: ['gatefold.iife.js'] },
 };
 
 /** What no program can leave out that has the rest: parts by their sources, the first match. */
@@ -103,7 +138,7 @@ async function bundle(options) {
     bundle: true,
     format: 'esm',
     target: 'es2022',
-    external: ['*.wasm', 'node:*'],
+    external: ['*.wasm', '*.wasm?module', 'node:*'],
     absWorkingDir: ROOT,
     write: false,
     minify: true,
@@ -130,6 +165,19 @@ export async function bundleProgram(name) {
 }
 
 const packed = (content) => gzipSync(content, { level: 9 }).length;
+
+/** Bytes of all files of an application, as they are and after gzip. */
+async function weighApplication({ conditions, beside = [], ...entries }) {
+  const files = beside.map((file) => readFile(`${ROOT}dist/${file}`));
+  const contents = importsOf(entries).join('\n');
+  const stdin = { contents, resolveDir: ROOT };
+  if (contents)
+    files.push(bundle({ stdin, conditions }).then(({ outputFiles }) => outputFiles[0].contents));
+  const all = await Promise.all(files);
+  return [(content) => content.length, packed].map((weight) =>
+    all.reduce((sum, content) => sum + weight(content), 0),
+  );
+}
 
 /** Every budget with what it is for and what that weighs. */
 export async function weigh() {
@@ -186,7 +234,13 @@ export async function printTables() {
       return rowOf(`\`${file}\``, inKB(content.length), inKB(packed(content)));
     }),
   );
+  const applications = await Promise.all(
+    Object.entries(APPLICATIONS).map(async ([name, application]) =>
+      rowOf(name, ...(await weighApplication(application)).map(inKB)),
+    ),
+  );
   const tables = {
+    applications: tableOf(['application', 'minified', 'gzip'], applications),
     programs: tableOf(['program', 'stands on', 'gzip', 'adds'], programs),
     parts: tableOf(['part', 'minified'], parts),
     kernels: tableOf(['file', 'raw', 'gzip'], kernels),

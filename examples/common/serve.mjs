@@ -18,7 +18,7 @@ const TYPES = {
 /**
  * @param {string} example Its folder; the page is `page/index.html` in it.
  * @param {Record<string, Uint8Array>} files By their names beside the page.
- * @param {string} does What the page does, for the line that says where it is.
+ * @param {string} does What the page does, for the line that says where it is; empty for none.
  */
 export function serve(example, files, does, port = 8080) {
   const home = `/examples/${example}/page/`;
@@ -41,7 +41,8 @@ export function serve(example, files, does, port = 8080) {
     }
   });
   server.listen(port, '127.0.0.1', () => {
-    console.log(`http://localhost:${server.address().port}/ ${does}; Ctrl-C ends it`);
+    const { port } = server.address();
+    if (does) console.log(`http://localhost:${port}/ ${does}; Ctrl-C ends it`);
   });
   return server;
 }

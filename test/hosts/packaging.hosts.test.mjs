@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { launchChromium } from './drivers/engines.mjs';
 import { ISOLATED, serve } from './drivers/pages.mjs';
@@ -92,6 +93,26 @@ describe('every entry', () => {
     const node = require.resolve('node-20/bin/node');
     const { stdout } = await run(node, ['entries.mjs'], { cwd: installed.folder });
     expect(stdout).toBe('all\n');
+  });
+
+  // In the clone itself, which is no folder of node_modules, esbuild warns of the chunks that an
+  // entry imports for their order alone: they have no side effects, and it leaves them out.
+  test('is bundled by esbuild without a warning', async () => {
+    const { exports } = installed.manifest;
+    const names = Object.keys(exports).filter((path) => exports[path].default?.endsWith('.js'));
+    const lines = names.map(
+      (path, k) => `export * as e${k} from '${path.replace('.', 'gatefold')}';`,
+    );
+    const { warnings } = await build({
+      stdin: { contents: lines.join('\n'), resolveDir: installed.folder },
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      write: false,
+      logLevel: 'silent',
+    });
+    expect(names.length).toBeGreaterThan(20);
+    expect(warnings).toEqual([]);
   });
 
   test('can be required in Node 24', async () => {

@@ -82,6 +82,19 @@ describe('on small settings', () => {
     expect(text).toMatch(/\.\.\. two , three \.\.\.\n +! /);
   });
 
+  it('audio-worklet keeps the memory that it has, whatever it hears', () => {
+    const program = join(folder, 'audio-worklet/cost.mjs');
+    const { stdout, stderr } = spawnSync(process.execPath, [program, '--quick'], {
+      cwd: scratch,
+      encoding: 'utf8',
+    });
+    const cases = ['a guitar', 'silence', 'silence, no biases'];
+    const rows = cases.map((name) => figures(stdout, name));
+    for (const [median] of rows) expect(median, stderr).toBeGreaterThan(0);
+    // What is compiled meanwhile is in some of them; ten bytes of a quantum would be in all.
+    expect(Math.min(...rows.map((row) => row.at(-1)!))).toBeLessThan(20_000);
+  });
+
   it('next-edge writes sentences whose verbs agree with whom they are about', () => {
     const text = output('next-edge', '--quick');
     const [, verb] = /^The tired shepherds who live by the mill (\w+) the \w+/.exec(text)!;
