@@ -166,6 +166,40 @@ describe('the proposal', () => {
     expect(error.message).toMatch(/names of its modules: a \(gru\), b \(gru\)/);
   });
 
+  it('has a relu between two matrices, by gaps in their numbers before or behind a norm', () => {
+    const parts = (sizes: Record<string, number[]>): [string, Tensor][] => [
+      ...[...tensorsOf('gru', 3, 4)].map(([own, tensor]): [string, Tensor] => [`r.${own}`, tensor]),
+      ...Object.entries(sizes).flatMap(([name, shape]): [string, Tensor][] => [
+        [`${name}.weight`, zeros(...shape)],
+        [`${name}.bias`, zeros(shape[0]!)],
+      ]),
+    ];
+    const kindsOf = (tensors: [string, Tensor][]) =>
+      readPytorch(writeSafetensors(new Map(tensors))).proposal!.layers.map((layer) =>
+        'activation' in layer ? `${layer.type} ${String(layer.activation)}` : layer.type,
+      );
+    const start = ['gru', 'pool'];
+    const plain = kindsOf(parts({ fc1: [5, 4], fc2: [6, 5], out: [2, 6] }));
+    expect(plain).toEqual([...start, 'linear relu', 'linear relu', 'linear']);
+    // torch.nn.Sequential(Linear, LayerNorm, ReLU, Linear), and with the ReLU before the norm.
+    const behind = kindsOf(parts({ 'net.0': [5, 4], 'net.1': [5], 'net.3': [2, 5] }));
+    expect(behind).toEqual([...start, 'linear', 'layerNorm', 'activation relu', 'linear']);
+    const before = kindsOf(parts({ 'net.0': [5, 4], 'net.2': [5], 'net.3': [2, 5] }));
+    expect(before).toEqual([...start, 'linear relu', 'layerNorm', 'linear']);
+  });
+
+  it('is none of an attention, a decoder, or tensors of the module itself', () => {
+    const rnn = (name: string, inputs = 4): [string, Tensor][] =>
+      [...tensorsOf('gru', inputs, 4)].map(([own, tensor]) => [`${name}.${own}`, tensor]);
+    const problemOf = (tensors: [string, Tensor][]) =>
+      readPytorch(writeSafetensors(new Map(tensors))).problem;
+    const query: [string, Tensor] = ['attention.query.weight', zeros(4, 4)];
+    expect(problemOf([...rnn('r'), query])).toMatch(/"attention.query" attend/);
+    expect(problemOf([...rnn('encoder'), ...rnn('decoder')])).toMatch(/what "decoder" reads/);
+    const own: [string, Tensor] = ['W_xh', zeros(4, 3)];
+    expect(problemOf([...rnn('r'), own])).toMatch(/^"W_xh" is no layer/);
+  });
+
   it('takes a matrix without a bias in front for a table, where that fits', () => {
     const tensors = new Map<string, Tensor>([['tok.weight', zeros(9, 3)]]);
     for (const [name, tensor] of tensorsOf('gru', 3, 4)) tensors.set(`rnn.${name}`, tensor);

@@ -36,7 +36,9 @@ export async function inspect(path: string, options: InspectOptions): Promise<nu
       if (proposal) {
         say('From the order of its modules this may be it:\n\n');
         say(`${JSON.stringify(proposal, null, 2)}\n\n`);
-        say('Check it, save it as a file, and name that by --description.\n');
+        say('Check it against forward() of the module: activations (a relu between two matrices ');
+        say('is a guess), the last step or all of them. ');
+        say('Save it as a file, and name that by --description.\n');
       } else say(`Describe it in a file for --description: ${problem ?? 'it has no modules'}.\n`);
     }
     return 0;
