@@ -44,11 +44,10 @@ export function bytesOf({ file }, path) {
 
 export async function startGatefold(bytes, { dims, set, carry }) {
   const started = performance.now();
-  const [{ Engine }, { loadOnnx }] = await Promise.all([
-    import('gatefold'),
+  const [engine, { loadOnnx }] = await Promise.all([
+    import('gatefold').then(({ Engine }) => Engine.create()),
     import('gatefold/formats/onnx'),
   ]);
-  const engine = await Engine.create();
   const model = loadOnnx(engine, bytes, { dims, set, carry });
   let stream = model.stream();
   const output = new Float32Array(1);

@@ -9,8 +9,15 @@ const CHUNK = 4096;
 /** Smallest code point that needs 2, 3, 4 bytes; a smaller one in that many is an overlong form. */
 const MINIMUM = [0, 0, 0x80, 0x800, 0x10000];
 
+const BEYOND_ASCII = /[^\0-\x7f]/;
+
 /** The text, or `undefined` where the bytes are not well-formed UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  if (bytes.length < CHUNK) {
+    // A name is ASCII nearly always, and a file has thousands.
+    const plain = String.fromCharCode.apply(undefined, bytes as unknown as number[]);
+    if (!BEYOND_ASCII.test(plain)) return plain;
+  }
   let text = '';
   const units = new Uint16Array(Math.min(bytes.length, CHUNK));
   for (let at = 0; at < bytes.length;) {

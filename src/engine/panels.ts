@@ -50,12 +50,11 @@ export function panelsLength({ gates, padded, depth, vectors }: Panels): number 
 export function permuteTaps(rows: Float32Array, inputs: number, taps: number, into: boolean): void {
   if (taps === 1 || inputs === 1) return;
   const row = new Float32Array(inputs * taps);
+  const n = into ? inputs : taps;
   for (let at = 0; at < rows.length; at += row.length) {
-    for (let i = 0; i < inputs; i++) {
-      for (let k = 0; k < taps; k++) {
-        const [plain, inner] = [i * taps + k, k * inputs + i];
-        row[into ? inner : plain] = rows[at + (into ? plain : inner)]!;
-      }
+    // Of [n, m] the transpose [m, n].
+    for (let from = at, i = 0; i < n; i++) {
+      for (let to = i; to < row.length; to += n) row[to] = rows[from++]!;
     }
     rows.set(row, at);
   }

@@ -3,7 +3,7 @@ import * as ort from 'onnxruntime-web';
 import { readOnnx } from '../../src/formats/onnx.ts';
 import { counter } from '../../src/formats/onnx/builder.ts';
 import { readProgram } from '../../src/formats/onnx/program/read.ts';
-import { readModelProto } from '../../src/formats/onnx/proto.ts';
+import { Branches, readModelProto } from '../../src/formats/onnx/proto.ts';
 import { Allowance } from '../../src/formats/onnx/protobuf.ts';
 import { build } from '../../src/formats/shared/imported.ts';
 import type { ImportedModel } from '../../src/formats/shared/imported.ts';
@@ -46,9 +46,9 @@ export function readAsProgram(bytes: Uint8Array): ImportedModel {
   const model = readModelProto(bytes, new Allowance(bytes.length));
   const opset = model.opsets.find(({ domain = '' }) => domain === '')!.version!;
   const none = new Map<string, never>();
-  const allowance = new Allowance(bytes.length);
-  const given = { dims: none, set: none, carry: none, data: none, whole: none, allowance, opset };
-  return readProgram(model, { ...given, bytes: bytes.length }, counter(bytes.length), 'a test');
+  const branches = new Branches(new Allowance(bytes.length));
+  const given = { dims: none, set: none, carry: none, data: none, whole: none, branches, opset };
+  return readProgram(model, given, counter(bytes.length), 'a test');
 }
 
 /** The largest difference of a program from onnxruntime; throws where the graph is refused. */

@@ -2,7 +2,7 @@
  * Operators on constants. Those that only move elements take whole numbers that have names as well:
  * the sizes of axes that are known when the model runs.
  */
-import { isOf } from '../../base/arrays.ts';
+import { isOf, kindOf } from '../../base/arrays.ts';
 import { alike, countOf, sizes } from './constants.ts';
 import type { Constant, Data } from './constants.ts';
 import { divide, multiply } from './dims.ts';
@@ -26,6 +26,16 @@ export const stridesOf = (dims: readonly number[]): number[] => {
   return strides;
 };
 
+/** Writes elements side by side, as one piece where they are typed. */
+function copyRun(out: Dim[], at: number, data: Data, from: number, count: number): void {
+  if (kindOf(out) === undefined || count < 8) {
+    for (let k = 0; k < count; k++) out[at + k] = data[from + k] as Dim;
+  } else {
+    const [to, own] = [out as unknown as Float32Array, data as Float32Array];
+    to.set(own.subarray(from, from + count), at);
+  }
+}
+
 /** Elements at the places that `dims` and `strides` say, from `from` on, row by row. */
 export function gathered(
   { data, isFloat }: Constant,
@@ -38,10 +48,13 @@ export function gathered(
   folding.take(count);
   const out = alike(data, count) as Dim[];
   const at = dims.map(() => 0);
+  // Axes from the last on whose elements lie side by side are copied at once.
+  let [run, inner] = [1, dims.length];
+  while (inner > 0 && (dims[inner - 1] === 1 || strides[inner - 1] === run)) run *= dims[--inner]!;
   let read = from;
-  for (let k = 0; k < count; k++) {
-    out[k] = data[read] as Dim;
-    for (let axis = dims.length - 1; axis >= 0; axis--) {
+  for (let k = 0; k < count; k += run) {
+    copyRun(out, k, data, read, run);
+    for (let axis = inner - 1; axis >= 0; axis--) {
       read += strides[axis]!;
       if (++at[axis]! < dims[axis]!) break;
       read -= strides[axis]! * dims[axis]!;
@@ -127,7 +140,8 @@ export function joined(list: readonly Constant[], axis: number, folding: Folding
   for (let outer = countOf(dims.slice(0, axis)), o = 0; o < outer; o++) {
     for (const c of list) {
       const run = c.dims[axis]! * inner;
-      for (let k = 0; k < run; k++) out[at++] = c.data[o * run + k] as Dim;
+      copyRun(out, at, c.data, o * run, run);
+      at += run;
     }
   }
   return { dims, data: out as Data, isFloat: first.isFloat };
@@ -154,7 +168,8 @@ export function taken(
       if (typeof row !== 'number' || !(row >= 0 && row < size)) {
         node.refuse(`its index ${given} is not one of ${size}`);
       }
-      for (let k = 0; k < inner; k++) out[at++] = c.data[(o * size + row) * inner + k] as Dim;
+      copyRun(out, at, c.data, (o * size + row) * inner, inner);
+      at += inner;
     }
   }
   return { dims, data: out as Data, isFloat: c.isFloat };

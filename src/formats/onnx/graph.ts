@@ -12,9 +12,8 @@ import { Node, Refusal } from './node.ts';
 import { LEAST, OPERATORS, VARIADIC } from './operators.ts';
 import type { Machine } from './program/machine.ts';
 import { PROGRAM } from './program/operators.ts';
-import { readGraphProto } from './proto.ts';
-import type { GraphProto, NodeProto, TensorProto, ValueProto } from './proto.ts';
-import { Allowance, damaged } from './protobuf.ts';
+import type { Branches, GraphProto, NodeProto, TensorProto, ValueProto } from './proto.ts';
+import { damaged } from './protobuf.ts';
 import { recognised } from './recognise.ts';
 import type { Known } from './recognise.ts';
 
@@ -32,9 +31,7 @@ export interface Given {
   /** Inputs by the outputs that take their places in the next call. */
   readonly carry: ReadonlyMap<string, string>;
   readonly data: ExternalData;
-  readonly allowance: Allowance;
-  /** Of the file. */
-  readonly bytes: number;
+  readonly branches: Branches;
   /** Version of the operators. */
   readonly opset: number;
   /** What the axes of inputs are, where that is tried; operators tell it where absent. */
@@ -92,7 +89,7 @@ export class Graph implements Context {
   readonly #scope: Scope;
   readonly inputs: Map<string, GraphInput> = new Map();
   readonly problems: Map<string, string[]> = new Map();
-  /** Whether it has operators that neither layers nor programs have. */
+  /** Whether a node is refused that no sizes and values make a layer or a step of a program. */
   isForeign = false;
   /** Inputs that are initial states, and of which layers. */
   readonly states: Map<string, StateUse[]> = new Map();
@@ -196,7 +193,6 @@ export class Graph implements Context {
 
   /** Counts readers, those in branches too: a tensor that others read stays as it is. */
   #countUses(first: GraphProto): void {
-    const allowance = new Allowance(this.given.bytes);
     const graphs: { graph: GraphProto; depth: number }[] = [{ graph: first, depth: 0 }];
     for (const { graph, depth } of graphs) {
       for (const { name = '' } of graph.outputs) this.#use(name);
@@ -206,7 +202,7 @@ export class Graph implements Context {
         for (const { graph: branch } of attributes) {
           if (!branch) continue;
           if (depth >= MAX_DEPTH) damaged(`graphs are nested more than ${MAX_DEPTH} deep`);
-          graphs.push({ graph: readGraphProto(branch, allowance), depth: depth + 1 });
+          graphs.push({ graph: this.given.branches.of(branch), depth: depth + 1 });
         }
       }
     }
@@ -288,6 +284,9 @@ export class Graph implements Context {
         made = this.#results(proto, node, inputs, scope, path);
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
+        const { type } = node;
+        const isOpen = type === 'If' || error.message.includes('pass { dims: ');
+        this.isForeign ||= !isOpen && !Object.hasOwn(PROGRAM, type);
         this.problems.set(node.outputs.find((name) => name !== '') ?? '', [error.message]);
         made = node.outputs.map(() => UNKNOWN);
       }
@@ -307,7 +306,6 @@ export class Graph implements Context {
   ): readonly (Value | undefined)[] {
     const { domain = '' } = proto;
     if (domain !== '' && domain !== 'ai.onnx') {
-      this.isForeign = true;
       node.refuse(`operators of "${shorten(domain)}" are not supported`);
     }
     if (node.type === 'If') return this.#branch(node, inputs, scope, path);
@@ -318,7 +316,6 @@ export class Graph implements Context {
     const isKnown = inputs.every((value) => !value || 'constant' in value);
     const operator = Object.hasOwn(OPERATORS, node.type) ? OPERATORS[node.type] : undefined;
     if (machine ? !step && !(isKnown && operator) : !operator) {
-      this.isForeign ||= !Object.hasOwn(PROGRAM, node.type);
       node.refuse('the operator is not supported');
     }
     const least = VARIADIC.has(node.type) ? inputs.length : (LEAST.get(node.type) ?? 1);
@@ -353,7 +350,7 @@ export class Graph implements Context {
     const bytes = node.get(number ? 'then_branch' : 'else_branch')?.graph;
     if (!bytes) node.refuse('it has no branch');
     const inside = [...path, node.outputs[0] ?? ''];
-    const given = readGraphProto(bytes, this.given.allowance);
+    const given = this.given.branches.of(bytes);
     const graph = this.given.whole.get(keyOf(inside)) ?? given;
     const inner = this.#scopeOf(graph, new Map(), scope);
     this.#run(graph, inner, inside);
@@ -368,7 +365,7 @@ export class Graph implements Context {
     path: Path,
   ): readonly (Value | undefined)[] {
     const bytes = node.get('body')?.graph;
-    const body = bytes && readGraphProto(bytes, this.given.allowance);
+    const body = bytes && this.given.branches.of(bytes);
     return loop(node, inputs, body, {
       graph: this,
       valueOf: (name) => scope.get(name),

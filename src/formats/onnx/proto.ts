@@ -145,7 +145,20 @@ export function readModelProto(bytes: Uint8Array, allowance: Allowance): ModelPr
   return model as unknown as ModelProto;
 }
 
-/** The graph of an attribute. */
-export function readGraphProto(bytes: Uint8Array, allowance: Allowance): GraphProto {
-  return readMessage(bytes, GRAPH, allowance) as unknown as GraphProto;
+/** Graphs of attributes, each read once for all who ask. */
+export class Branches {
+  readonly #known = new Map<Uint8Array, GraphProto>();
+  readonly #allowance: Allowance;
+
+  constructor(allowance: Allowance) {
+    this.#allowance = allowance;
+  }
+
+  of(bytes: Uint8Array): GraphProto {
+    const known = this.#known.get(bytes);
+    if (known) return known;
+    const graph = readMessage(bytes, GRAPH, this.#allowance) as unknown as GraphProto;
+    this.#known.set(bytes, graph);
+    return graph;
+  }
 }

@@ -126,15 +126,35 @@ const WIRES: Readonly<Record<string, readonly number[]>> = {
   pieces: [VARINT, FIXED64, DELIMITED, FIXED32],
 };
 
+/** What lists are until they have something: most stay empty. */
+const NONE: readonly unknown[] = Object.freeze([]);
+
+function push(message: Message, name: string, value: unknown): void {
+  const list = message[name] as unknown[];
+  if (list === NONE) message[name] = [value];
+  else list.push(value);
+}
+
+/** Names of the lists of a message, by its table. */
+const LISTS = new WeakMap<Schema, readonly string[]>();
+
+function listsOf(schema: Schema): readonly string[] {
+  const known = LISTS.get(schema);
+  if (known) return known;
+  const names = Object.values(schema).flatMap(([name, kind]) => {
+    const isList =
+      typeof kind === 'string' ? kind.endsWith('s') && kind !== 'bytes' : 'many' in kind;
+    return isList ? [name] : [];
+  });
+  LISTS.set(schema, names);
+  return names;
+}
+
 /** A message by its table. Lists are there even where they are empty. */
 export function readMessage(bytes: Uint8Array, schema: Schema, allowance: Allowance): Message {
   allowance.takeObject();
   const message = Object.create(null) as Message;
-  for (const [name, kind] of Object.values(schema)) {
-    const isList =
-      typeof kind === 'string' ? kind.endsWith('s') && kind !== 'bytes' : 'many' in kind;
-    if (isList) message[name] = [];
-  }
+  for (const name of listsOf(schema)) message[name] = NONE;
   const wire = new Wire(bytes);
   while (!wire.isAtEnd) {
     const key = wire.varint();
@@ -160,13 +180,10 @@ function readField(
   kind: Kind,
   allowance: Allowance,
 ): void {
-  const push = (value: unknown): void => {
-    (message[name] as unknown[]).push(value);
-  };
   if (typeof kind !== 'string') {
     const value = wire.delimited();
     if ('one' in kind) message[name] = readMessage(value, kind.one, allowance);
-    else push(readMessage(value, kind.many, allowance));
+    else push(message, name, readMessage(value, kind.many, allowance));
     return;
   }
   switch (kind) {
@@ -184,10 +201,10 @@ function readField(
       return;
     case 'texts':
       allowance.takeObject();
-      push(text(wire.delimited()));
+      push(message, name, text(wire.delimited()));
       return;
     case 'pieces':
-      readPiece(wire, encoding, push, allowance);
+      push(message, name, pieceOf(wire, encoding, allowance));
       return;
     default: {
       const packed = encoding === DELIMITED ? new Wire(wire.delimited()) : undefined;
@@ -195,22 +212,16 @@ function readField(
       do {
         if (packed?.isAtEnd) return;
         allowance.takeNumber();
-        push(kind === 'ints' ? from.varint() : from.float());
+        push(message, name, kind === 'ints' ? from.varint() : from.float());
       } while (packed);
     }
   }
 }
 
 /** A run of packed numbers, or one of them by itself. */
-function readPiece(
-  wire: Wire,
-  encoding: number,
-  push: (piece: unknown) => void,
-  allowance: Allowance,
-): void {
+function pieceOf(wire: Wire, encoding: number, allowance: Allowance): Uint8Array | number {
   allowance.takeObject();
-  if (encoding === DELIMITED) push(wire.delimited());
-  else if (encoding === FIXED32) push(wire.take(4));
-  else if (encoding === FIXED64) push(wire.take(8));
-  else push(wire.varint());
+  if (encoding === DELIMITED) return wire.delimited();
+  if (encoding === FIXED32) return wire.take(4);
+  return encoding === FIXED64 ? wire.take(8) : wire.varint();
 }

@@ -26,7 +26,7 @@ import { Node, Refusal } from './node.ts';
 import { openOf, refuseOpen } from './open.ts';
 import type { Open } from './open.ts';
 import { readProgram } from './program/read.ts';
-import { readModelProto } from './proto.ts';
+import { Branches, readModelProto } from './proto.ts';
 import type { GraphProto, ModelProto, ValueProto } from './proto.ts';
 import { Allowance, damaged } from './protobuf.ts';
 
@@ -68,8 +68,7 @@ export function readOnnx(
 ): ImportedModel {
   const bytes = asBytes(source);
   const given = readOptions('options', options, ['dims', 'set', 'carry', 'data']);
-  const allowance = new Allowance(bytes.length);
-  const model = readModelProto(bytes, allowance);
+  const model = readModelProto(bytes, new Allowance(bytes.length));
   const opset = opsetOf(model);
   const dims = dimsOf(given.dims, model.graph);
   const set = setOf(given.set, model.graph);
@@ -80,13 +79,11 @@ export function readOnnx(
     data.set(name, asBytes(file));
     size += data.get(name)!.length;
   }
-  const all = { dims, set, carry, data, bytes: bytes.length, opset };
-  const allowed = (whole: Given['whole']): Given => {
-    return { ...all, whole, allowance: new Allowance(bytes.length) };
-  };
+  const branches = new Branches(new Allowance(bytes.length));
+  const all = { dims, set, carry, data, branches, opset };
   const seeming = seemingStates(model.graph, carry);
   const read = (whole: Given['whole'], way: Way = { seeming }): Graph =>
-    new Graph(model.graph, { ...allowed(whole), ...way }, counter(size));
+    new Graph(model.graph, { ...all, whole, ...way }, counter(size));
   const first = read(NOTHING);
   let last = first;
   let whole = NOTHING;
@@ -121,7 +118,7 @@ export function readOnnx(
     if (open.dims.length) throw first.isForeign ? error : refuseOpen(open);
     return otherwise(error, open, (because) =>
       firstOf(ways, ([found]) =>
-        checked(readProgram(model, allowed(found), counter(size), because)),
+        checked(readProgram(model, { ...all, whole: found }, counter(size), because)),
       ),
     );
   }

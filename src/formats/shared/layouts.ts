@@ -94,6 +94,14 @@ function moveGates(from: Gates, to: Gates, hidden: number, count: number): void 
   for (const [place, gate] of [...to.order].entries()) {
     const source = from.order.indexOf(gate);
     if (source < 0) continue;
+    const isWhole = from.column === 1 && to.column === 1 && from.row === count && to.row === count;
+    if (isWhole) {
+      // All of a gate lies side by side in both.
+      const begin = (from.at ?? 0) + source * hidden * count;
+      const piece = from.data.subarray(begin, begin + hidden * count);
+      to.data.set(piece, (to.at ?? 0) + place * hidden * count);
+      continue;
+    }
     for (let unit = 0; unit < hidden; unit++) {
       let read = (from.at ?? 0) + (source * hidden + unit) * from.row;
       let write = (to.at ?? 0) + (place * hidden + unit) * to.row;
