@@ -5,11 +5,11 @@ import type { Context, StateUse, Value } from './call.ts';
 import { constantOf, isFloatType, numbersOf, scalar } from './constants.ts';
 import type { Constant, ExternalData } from './constants.ts';
 import { Names } from './dims.ts';
-import { GraphInput, axisOf, sizeOf } from './flow.ts';
+import { GraphInput, axisOf, partOf, sizeOf } from './flow.ts';
 import type { Flow, Role } from './flow.ts';
 import { loop } from './loops.ts';
 import { Node, Refusal } from './node.ts';
-import { LEAST, OPERATORS, VARIADIC } from './operators.ts';
+import { LEAST, OPERATORS, PARTS, VARIADIC } from './operators.ts';
 import type { Machine } from './program/machine.ts';
 import { PROGRAM } from './program/operators.ts';
 import { readGraphProto } from './proto.ts';
@@ -322,7 +322,13 @@ export class Graph implements Context {
       if (!inputs[k]) node.refuse(`it has no input ${k}`);
     }
     const call = { node, inputs, graph: this };
-    if (!machine) return operator!(call);
+    if (!machine) {
+      for (const value of inputs) {
+        const part = value && 'flow' in value && !PARTS.has(node.type) && partOf(value.flow);
+        if (part) node.refuse(part);
+      }
+      return operator!(call);
+    }
     try {
       if (isKnown && operator) return operator(call);
     } catch (error) {
@@ -363,6 +369,7 @@ export class Graph implements Context {
     scope: Scope,
     path: Path,
   ): readonly (Value | undefined)[] {
+    const machine = this.#machine;
     const bytes = node.get('body')?.graph;
     const body = bytes && readGraphProto(bytes, this.given.allowance);
     return loop(node, inputs, body, {
@@ -377,6 +384,10 @@ export class Graph implements Context {
         }
       },
       isRead: (name) => this.#uses.has(name),
+      recurrent: (call) => {
+        const { type } = call.node;
+        return machine ? PROGRAM[type]!(call, machine) : OPERATORS[type]!(call);
+      },
     });
   }
 

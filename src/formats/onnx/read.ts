@@ -18,7 +18,7 @@ import { countOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
 import type { Dim } from './dims.ts';
-import { isFeature } from './flow.ts';
+import { isFeature, partOf } from './flow.ts';
 import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
 import type { Given } from './graph.ts';
@@ -352,6 +352,11 @@ function assembled(
     builder.layers,
     [...outputs.values()].map(({ source }) => source),
   );
+  // Of what lies behind the end of a sequence ONNX knows nothing: queries see it.
+  if (graph.lengths !== undefined && [...kept.values()].some(({ type }) => type === 'attention')) {
+    const problem = 'attention over sequences of different lengths is not supported';
+    throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be read: ${problem}`);
+  }
   const renamed = new Map<string, string>();
   for (const [name, flow] of outputs) {
     let layer = kept.get(flow.source);
@@ -447,6 +452,8 @@ function settleInput(input: GraphInput): void {
 /** An output whose features are in the order of its axes, and that has no steps within a step. */
 function finished(graph: Graph, name: string, flow: Flow): Flow {
   const node = place(name);
+  const part = partOf(flow);
+  if (part) node.refuse(part);
   const { build: builder } = graph;
   const closed = builder.unfurled(builder.closed(flow, node), node);
   const whole = closed.rows.kind === 'inner' ? builder.flattened(closed, node) : closed;

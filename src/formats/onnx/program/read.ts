@@ -74,7 +74,8 @@ export function readProgram(
   const open = openDims(proto, given);
   if (open.length) {
     const list = open.map((name) => `"${shorten(name)}"`).join(', ');
-    const message = `the sizes of ${list} are not known: pass { dims: { NAME: size } }`;
+    const sizes = open.map((name) => `${JSON.stringify(shorten(name))}: SIZE`).join(', ');
+    const message = `the sizes of ${list} are not known: pass { dims: { ${sizes} } }`;
     throw new GatefoldError('ERR_UNSUPPORTED', message);
   }
   const machine = new Machine();
