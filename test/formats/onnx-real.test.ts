@@ -385,3 +385,61 @@ describe('files of tf2onnx', () => {
     expect(failures).toEqual([]);
   });
 });
+
+describe('what is read of sequences that end early', () => {
+  const step = node('Squeeze', 'Y', 's', { axes: ints(1) });
+  const pooled = { axes: ints(0), keepdims: 0 };
+  const graph = (nodes: OnnxNode[], isInput: boolean): OnnxGraph => ({
+    inputs: [
+      { name: 'x', dims: [5, 3, 2] },
+      ...(isInput ? [{ name: 'n', dims: [3], type: 'int32' as const }] : []),
+    ],
+    outputs: ['y'],
+    initializers: [
+      weight('W', 1, 9, 2),
+      weight('R', 1, 9, 3),
+      weight('W2', 1, 9, 3),
+      weight('R2', 1, 9, 3),
+      weight('taps', 2, 3, 3),
+      scalar('last', -1),
+      ...(isInput ? [] : [{ name: 'n', dims: [3], data: Int32Array.of(5, 2, 3) }]),
+    ],
+    nodes: [node('GRU', 'x W R _ n', 'Y h', { hidden_size: 3 }), ...nodes],
+    opset: 11,
+  });
+  const inputs = (): OnnxArray[] => [{ name: 'x', shape: [5, 3, 2], data: floats(5, 3, 2) }];
+
+  it.each([
+    ['the mean of all steps', [step, node('ReduceMean', 's', 'y', pooled)]],
+    ['the last of all steps', [step, node('Gather', 's last', 'y', { axis: 0 })]],
+    [
+      'a layer without lengths',
+      [step, node('GRU', 's W2 R2', 'Y2 h2', { hidden_size: 3 }), node('Identity', 'h2', 'y')],
+    ],
+    [
+      'a convolution',
+      [
+        step,
+        node('Transpose', 's', 't', { perm: ints(1, 2, 0) }),
+        node('Conv', 't taps', 'y', { kernel_shape: ints(3) }),
+      ],
+    ],
+  ])('%s: as the file has it', async (_, nodes) => {
+    const given = { graph: graph(nodes, false), inputs: inputs() };
+    expect(readOnnx(encodeOnnx(given.graph)).metadata['program']).toContain('behind the ends');
+    expect(await difference(engine, given)).toBeLessThan(1e-6);
+    expect(() => readOnnx(encodeOnnx(graph(nodes, true)))).toThrow(
+      /reads steps behind the ends of sequences that sequence_lens shortens/,
+    );
+  });
+
+  it.each([
+    ['the steps', [node('Squeeze', 'Y', 'y', { axes: ints(1) })]],
+    ['the last state', [node('Tanh', 'h', 'y')]],
+    ['a layer with the same lengths', [step, node('GRU', 's W2 R2 _ n', 'y', { hidden_size: 3 })]],
+  ])('%s: layers', async (_, nodes) => {
+    const n = { name: 'n', shape: [3], data: Int32Array.of(5, 2, 3), type: 'int32' as const };
+    const given = { graph: graph(nodes, true), inputs: [...inputs(), n] };
+    expect(await difference(engine, given)).toBeLessThan(1e-6);
+  });
+});

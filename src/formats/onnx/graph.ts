@@ -97,6 +97,7 @@ export class Graph implements Context {
   readonly carried: ReadonlySet<string>;
   /** Valid steps of every row: the input that has them, or what they are. */
   lengths: string | readonly number[] | undefined;
+  readonly ending: Set<string> = new Set();
   /** Nodes of the file, those of all branches too. */
   before = 0;
   /** Graphs whose cells are put together, by the places of what they are in the place of. */

@@ -352,11 +352,7 @@ function assembled(
     builder.layers,
     [...outputs.values()].map(({ source }) => source),
   );
-  // Of what lies behind the end of a sequence ONNX knows nothing: queries see it.
-  if (graph.lengths !== undefined && [...kept.values()].some(({ type }) => type === 'attention')) {
-    const problem = 'attention over sequences of different lengths is not supported';
-    throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be read: ${problem}`);
-  }
+  checkEnds(graph, kept);
   const renamed = new Map<string, string>();
   for (const [name, flow] of outputs) {
     let layer = kept.get(flow.source);
@@ -458,6 +454,24 @@ function finished(graph: Graph, name: string, flow: Flow): Flow {
   const closed = builder.unfurled(builder.closed(flow, node), node);
   const whole = closed.rows.kind === 'inner' ? builder.flattened(closed, node) : closed;
   return builder.natural(whole, node);
+}
+
+/** Layers whose outputs of a step depend on other steps. */
+const MIXING: ReadonlySet<string> = new Set(
+  (
+    'rnn lstm gru attention pool reverse delay flatten conv1d convTranspose1d ' +
+    'maxPool1d averagePool1d upsample1d'
+  ).split(' '),
+);
+
+/** Where sequences end early, refuses layers that read what lies behind their ends in the file. */
+function checkEnds({ lengths, ending }: Graph, layers: ReadonlyMap<string, Layer>): void {
+  if (lengths === undefined) return;
+  for (const { name, type } of layers.values()) {
+    if (!MIXING.has(type) || ending.has(name)) continue;
+    const problem = `"${shorten(name)}" reads steps behind the ends of sequences that sequence_lens shortens`;
+    throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be read: ${problem}`);
+  }
 }
 
 const readsOf = ({ inputs, options }: Layer): string[] => {
