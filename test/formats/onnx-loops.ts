@@ -24,11 +24,14 @@ interface Layer {
 class Loops {
   readonly random: Random;
   readonly opset: number;
+  /** Where the file says it. */
+  readonly steps: number | undefined;
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
 
-  constructor(random: Random) {
+  constructor(random: Random, steps?: number) {
     this.random = random;
+    this.steps = steps;
     this.opset = random.pick([11, 12, 13, 15, 17]);
   }
 
@@ -82,6 +85,29 @@ class Loops {
     return outputs;
   }
 
+  /** The same by slices that name the axis of the batch too, as strides of TensorFlow do. */
+  strides(list: OnnxNode[], x: string, count: number, size: number, prefix: string): string[] {
+    const axes = this.whole(`${prefix}.axes`, [2], 0, 1);
+    return Array.from({ length: count }, (_, k) => {
+      const from = this.whole(`${prefix}.from${k}`, [2], 0, k * size);
+      const isLast = k === count - 1;
+      const to = this.whole(
+        `${prefix}.to${k}`,
+        [2],
+        2 ** 31 - 1,
+        isLast ? 2 ** 31 - 1 : (k + 1) * size,
+      );
+      return this.node(list, 'Slice', [x, from, to, axes], `${prefix}.${k}`);
+    });
+  }
+
+  /** Whether the number of the step is below that of all steps, both with a fraction. */
+  below(list: OnnxNode[], step: string, steps: number, prefix: string): string {
+    this.initializers.push({ name: `${prefix}.steps`, dims: [], data: Float32Array.of(steps) });
+    const cast = this.node(list, 'Cast', [step], `${prefix}.cast`, { to: 1 });
+    return this.node(list, 'Less', [cast, `${prefix}.steps`], prefix);
+  }
+
   /** One step, out of x and the states; `at` gives the name of a tensor from outside. */
   step(
     list: OnnxNode[],
@@ -113,7 +139,8 @@ class Loops {
       return [add('Mul', act('Sigmoid', o!, 'o'), act(inner, next, 'hidden'), 'h_out'), next];
     }
     const [xz, xr, xh] = this.split(list, add('Add', W, at('b'), 'Wxb'), 3, hidden, name('xs'));
-    const [hz, hr, hh] = this.split(list, add('Add', R, at('d'), 'Rhd'), 3, hidden, name('hs'));
+    const parts = this.chance(0.5) ? 'split' : 'strides';
+    const [hz, hr, hh] = this[parts](list, add('Add', R, at('d'), 'Rhd'), 3, hidden, name('hs'));
     const z = act('Sigmoid', add('Add', xz!, hz!, 'zs'), 'z');
     const r = act('Sigmoid', add('Add', xr!, hr!, 'rs'), 'r');
     const n = act(inner, add('Add', xh!, add('Mul', r, hh!, 'rh'), 'ns'), 'n');
@@ -179,7 +206,11 @@ class Loops {
     let goesOn = this.node(list, 'Less', [count, time], name('less'));
     if (this.chance(0.7)) {
       const next = this.node(list, 'Add', [name('i'), one], name('next'));
-      const other = this.node(list, 'Less', [next, time], name('most'));
+      const { steps } = this;
+      const other =
+        steps !== undefined && this.chance(0.5)
+          ? this.below(list, this.chance(0.5) ? name('i') : next, steps, name('most'))
+          : this.node(list, 'Less', [next, time], name('most'));
       goesOn = this.node(list, 'And', [other, goesOn], name('goes_on'));
     }
     const counter = this.chance(0.5) ? 'count_in' : 'i';
@@ -263,9 +294,10 @@ class Loops {
 
 /** One or two layers of Keras as loops, batch first, and all steps or the last one. */
 export function loopCase(random: Random): OnnxCase {
-  const loops = new Loops(random);
   const [B, T, I] = [random.integer(1, 4), random.integer(2, 7), random.integer(1, 6)];
-  const dims = loops.chance(0.6) ? ['batch', 'time', I] : [B, T, I];
+  const isOpen = random.unit() < 0.6;
+  const loops = new Loops(random, isOpen ? undefined : T);
+  const dims = isOpen ? ['batch', 'time', I] : [B, T, I];
   let x = loops.node(loops.nodes, 'Transpose', ['x'], 'turned', { perm: Int32Array.of(1, 0, 2) });
   let inputs = I;
   let last = '';

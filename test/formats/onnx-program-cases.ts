@@ -59,6 +59,13 @@ export class Net {
     return name;
   }
 
+  /** Lengths of sequences, which are of 32 bits. */
+  whole(list: readonly number[]): string {
+    const name = this.name('n');
+    this.initializers.push({ name, dims: [list.length], data: Int32Array.from(list) });
+    return name;
+  }
+
   add(
     opType: string,
     inputs: readonly (string | Tensor)[],
@@ -159,11 +166,24 @@ const resize =
   (scales: number[], attributes: Attributes): Draw =>
   (net) =>
     net.add('Resize', [net.input(1, 2, 3, 4), '', net.floats(...scales)], [], attributes);
+const reversed =
+  (lengths: readonly number[], attributes: { time_axis: number; batch_axis: number }): Draw =>
+  (net) => {
+    const shape = attributes.time_axis ? [lengths.length, 4, 3] : [4, lengths.length, 3];
+    return net.add('ReverseSequence', [net.input(...shape), net.longs(lengths)], [], attributes);
+  };
 const recurrent =
-  (type: string, gates: number, attributes: Attributes, steps = 5): Draw =>
+  (
+    type: string,
+    gates: number,
+    attributes: Attributes,
+    steps = 5,
+    lengths?: readonly number[],
+  ): Draw =>
   (net) => {
     const D = attributes['direction'] === 'bidirectional' ? 2 : 1;
-    const [B, I, H] = [2, 3, 5];
+    const [B, I, H] = [lengths?.length ?? 2, 3, 5];
+    const valid = lengths ? net.whole(lengths) : '';
     const weights = [
       net.constant([D, gates * H, I]),
       net.constant([D, gates * H, H]),
@@ -173,7 +193,7 @@ const recurrent =
     const outputs = 1 + states.length;
     const x = net.input(steps, B, I);
     const more = { ...attributes, hidden_size: H };
-    const made = net.add(type, [x, ...weights, '', ...states], [], more, outputs);
+    const made = net.add(type, [x, ...weights, valid, ...states], [], more, outputs);
     return Array.from({ length: outputs }, (_, k) => ({
       name: k ? `${made.name}.${k}` : made.name,
       shape: [],
@@ -432,6 +452,12 @@ export const EDGES: Readonly<Record<string, Draw>> = {
   'GRU backwards': recurrent('GRU', 3, { direction: 'reverse', linear_before_reset: 1 }),
   'GRU of one step': recurrent('GRU', 3, {}, 1),
   'RNN both ways': recurrent('RNN', 1, { direction: 'bidirectional' }),
+  'LSTM of other lengths': recurrent('LSTM', 4, {}, 5, [3, 5, 5, 1]),
+  'GRU both ways, of other lengths': recurrent('GRU', 3, { direction: 'bidirectional' }, 4, [2, 4]),
+  'RNN backwards, all shorter': recurrent('RNN', 1, { direction: 'reverse' }, 4, [3, 3]),
+  'ReverseSequence of other lengths': reversed([1, 4, 0, 3], { time_axis: 0, batch_axis: 1 }),
+  'ReverseSequence, the batch in front': reversed([4, 2], { time_axis: 1, batch_axis: 0 }),
+  'ReverseSequence of all steps': reversed([4, 4], { time_axis: 1, batch_axis: 0 }),
 };
 
 const opsetOf = (name: string): number => {

@@ -6,7 +6,8 @@ import { encodeOnnx } from '../peers/onnx-writer.ts';
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from '../peers/onnx-writer.ts';
 import { createEngine } from '../support/engines.ts';
 import { createRandom } from '../support/random.ts';
-import { difference, oracle } from './onnx-oracle.ts';
+import { loopCase } from './onnx-loops.ts';
+import { difference, oracle, programDifference } from './onnx-oracle.ts';
 import type { OnnxArray } from './onnx-run.ts';
 
 const engine = createEngine('relaxed');
@@ -262,5 +263,183 @@ describe('a splitter of sentences that halves the steps, and doubles them again'
         readOnnx(own, { dims: { batch, length } });
       expect(await difference(engine, given, sized)).toBeLessThan(1e-6);
     }
+  });
+});
+
+describe('attention over a recurrent layer', () => {
+  const H = 4;
+  /** A GRU, its steps as queries, keys and values, and both side by side. */
+  const graph = (between: OnnxNode[], more: Partial<OnnxGraph> = {}): OnnxGraph => ({
+    inputs: [{ name: 'x', dims: ['batch', 'time', 3] }],
+    outputs: ['y'],
+    initializers: [
+      weight('W', 1, 3 * H, 3),
+      weight('R', 1, 3 * H, H),
+      { name: 'half', dims: [], data: Float32Array.of(0.5) },
+      { name: 'three', dims: [1], data: Float32Array.of(3) },
+      weight('mask', 5, 5),
+      longs('one', 1),
+    ],
+    nodes: [
+      node('Transpose', 'x', 't', { perm: ints(1, 0, 2) }),
+      node('GRU', 't W R', 'Y', { hidden_size: H, linear_before_reset: 1 }),
+      node('Squeeze', 'Y one', 's'),
+      node('Transpose', 's', 'h', { perm: ints(1, 0, 2) }),
+      node('Transpose', 'h', 'k', { perm: ints(0, 2, 1) }),
+      node('MatMul', 'h k', 'a'),
+      ...between,
+      node('Softmax', 'b', 'p', { axis: -1 }),
+      node('MatMul', 'p h', 'v'),
+      node('Concat', 'h v', 'y', { axis: -1 }),
+    ],
+    opset: 13,
+    ...more,
+  });
+  const x = (): OnnxArray => ({ name: 'x', shape: [2, 5, 3], data: floats(2, 5, 3) });
+  const sized = (bytes: Uint8Array): ReturnType<typeof readOnnx> =>
+    readOnnx(bytes, { dims: { batch: 2, time: 5 } });
+
+  it.each([
+    ['dot', 'gru attention concat', [node('Identity', 'a', 'b')]],
+    ['scaledDot', 'gru attention concat', [node('Mul', 'half a', 'b')]],
+    ['dot', 'gru scale attention concat', [node('Div', 'a three', 'b')]],
+  ])('%s: a layer, for any batch and length', async (score, layers, between) => {
+    const bytes = encodeOnnx(graph(between));
+    expect(typesOf(bytes)).toBe(layers);
+    const own = readOnnx(bytes).description.layers.find(({ type }) => type === 'attention');
+    expect(own).toMatchObject({ score });
+    expect(await difference(engine, { graph: graph(between), inputs: [x()] })).toBeLessThan(1e-6);
+  });
+
+  it.each([
+    ['a mask that is added', [node('Add', 'a mask', 'b')]],
+    ['scores that are turned', [node('Transpose', 'a', 'b', { perm: ints(0, 2, 1) })]],
+    ['an activation of scores', [node('Tanh', 'a', 'b')]],
+  ])('%s: a program', async (_, between) => {
+    const given = graph(between);
+    expect(() => readOnnx(encodeOnnx(given))).toThrow(
+      /as a part of attention alone|the steps of the sequence elsewhere/,
+    );
+    expect(sized(encodeOnnx(given)).metadata['program']).toBeDefined();
+    expect(await difference(engine, { graph: given, inputs: [x()] }, sized)).toBeLessThan(1e-6);
+  });
+
+  it('scores and error functions that are outputs are no layers', async () => {
+    const list = graph([node('Identity', 'a', 'y')]).nodes.slice(0, 7);
+    const scores = graph([], { nodes: list });
+    expect(() => readOnnx(encodeOnnx(scores))).toThrow('as a part of attention alone');
+    const errors = graph([], {
+      nodes: [node('Mul', 'x root', 'm'), node('Erf', 'm', 'y')],
+      initializers: [{ name: 'root', dims: [], data: Float32Array.of(Math.SQRT1_2) }],
+    });
+    expect(() => readOnnx(encodeOnnx(errors))).toThrow('as a part of Gelu alone');
+    for (const given of [scores, errors]) {
+      expect(await difference(engine, { graph: given, inputs: [x()] }, sized)).toBeLessThan(1e-6);
+    }
+  });
+});
+
+describe('files of tf2onnx', () => {
+  const H = 3;
+
+  it('zeros for both directions, of a batch that is not known', async () => {
+    const graph: OnnxGraph = {
+      inputs: [{ name: 'x', dims: ['batch', 6, 2] }],
+      outputs: ['y'],
+      initializers: [
+        weight('W', 2, 4 * H, 2),
+        weight('R', 2, 4 * H, H),
+        longs('none', 0),
+        longs('one', 1),
+        longs('wide', H),
+        { name: 'zero', dims: [], data: new Float32Array(1) },
+      ],
+      nodes: [
+        node('Transpose', 'x', 't', { perm: ints(1, 0, 2) }),
+        node('Shape', 'x', 'sizes'),
+        node('Slice', 'sizes none one none', 'count'),
+        node('Concat', 'count wide', 'shape', { axis: 0 }),
+        node('Expand', 'zero shape', 'zeros'),
+        node('Unsqueeze', 'zeros none', 'first'),
+        node('Concat', 'first first', 'both', { axis: 0 }),
+        node('LSTM', 't W R _ _ both both', 'Y h', { hidden_size: H, direction: 'bidirectional' }),
+        node('Transpose', 'h', 'y', { perm: ints(1, 0, 2) }),
+      ],
+      opset: 13,
+    };
+    const inputs = [{ name: 'x', shape: [4, 6, 2], data: floats(4, 6, 2) }];
+    expect(await difference(engine, { graph, inputs })).toBeLessThan(1e-6);
+  });
+
+  it('loops are steps of programs too', async () => {
+    const failures: string[] = [];
+    let count = 0;
+    for (let seed = 1; count < 8; seed++) {
+      const given = loopCase(createRandom(seed));
+      const isFixed = given.graph.inputs[0]!.dims.every((size) => typeof size === 'number');
+      if (!isFixed) continue;
+      count++;
+      const error = await programDifference(engine, given);
+      if (!(error < 1e-5)) failures.push(`seed ${seed}: ${error}`);
+    }
+    expect(failures).toEqual([]);
+  });
+});
+
+describe('what is read of sequences that end early', () => {
+  const step = node('Squeeze', 'Y', 's', { axes: ints(1) });
+  const pooled = { axes: ints(0), keepdims: 0 };
+  const graph = (nodes: OnnxNode[], isInput: boolean): OnnxGraph => ({
+    inputs: [
+      { name: 'x', dims: [5, 3, 2] },
+      ...(isInput ? [{ name: 'n', dims: [3], type: 'int32' as const }] : []),
+    ],
+    outputs: ['y'],
+    initializers: [
+      weight('W', 1, 9, 2),
+      weight('R', 1, 9, 3),
+      weight('W2', 1, 9, 3),
+      weight('R2', 1, 9, 3),
+      weight('taps', 2, 3, 3),
+      scalar('last', -1),
+      ...(isInput ? [] : [{ name: 'n', dims: [3], data: Int32Array.of(5, 2, 3) }]),
+    ],
+    nodes: [node('GRU', 'x W R _ n', 'Y h', { hidden_size: 3 }), ...nodes],
+    opset: 11,
+  });
+  const inputs = (): OnnxArray[] => [{ name: 'x', shape: [5, 3, 2], data: floats(5, 3, 2) }];
+
+  it.each([
+    ['the mean of all steps', [step, node('ReduceMean', 's', 'y', pooled)]],
+    ['the last of all steps', [step, node('Gather', 's last', 'y', { axis: 0 })]],
+    [
+      'a layer without lengths',
+      [step, node('GRU', 's W2 R2', 'Y2 h2', { hidden_size: 3 }), node('Identity', 'h2', 'y')],
+    ],
+    [
+      'a convolution',
+      [
+        step,
+        node('Transpose', 's', 't', { perm: ints(1, 2, 0) }),
+        node('Conv', 't taps', 'y', { kernel_shape: ints(3) }),
+      ],
+    ],
+  ])('%s: as the file has it', async (_, nodes) => {
+    const given = { graph: graph(nodes, false), inputs: inputs() };
+    expect(readOnnx(encodeOnnx(given.graph)).metadata['program']).toContain('behind the ends');
+    expect(await difference(engine, given)).toBeLessThan(1e-6);
+    expect(() => readOnnx(encodeOnnx(graph(nodes, true)))).toThrow(
+      /reads steps behind the ends of sequences that sequence_lens shortens/,
+    );
+  });
+
+  it.each([
+    ['the steps', [node('Squeeze', 'Y', 'y', { axes: ints(1) })]],
+    ['the last state', [node('Tanh', 'h', 'y')]],
+    ['a layer with the same lengths', [step, node('GRU', 's W2 R2 _ n', 'y', { hidden_size: 3 })]],
+  ])('%s: layers', async (_, nodes) => {
+    const n = { name: 'n', shape: [3], data: Int32Array.of(5, 2, 3), type: 'int32' as const };
+    const given = { graph: graph(nodes, true), inputs: [...inputs(), n] };
+    expect(await difference(engine, given)).toBeLessThan(1e-6);
   });
 });

@@ -366,15 +366,22 @@ export class Algebra {
   #slice(node: Node): Sum | undefined {
     const of = (k: number, name: string): readonly number[] => this.#whole(node, k, name) ?? [];
     const [starts, ends, axes] = [of(1, 'starts'), of(2, 'ends'), of(3, 'axes')];
-    const steps = this.#whole(node, 4, 'steps') ?? [1];
-    if (starts.length !== 1 || !this.#isLast(axes[0]) || steps[0] !== 1) return undefined;
+    const steps = this.#whole(node, 4, 'steps') ?? [];
+    const last = axes.findIndex((axis) => this.#isLast(axis));
+    // Other axes may be named that are left whole.
+    const isPart = starts.every((start, k) => {
+      return (
+        (steps[k] ?? 1) === 1 && (k === last || (start === 0 && (ends[k] ?? 0) >= 2 ** 31 - 1))
+      );
+    });
+    if (last < 0 || !isPart) return undefined;
     const sum = this.sumOf(node.inputs[0]!);
     const atom = onlyAtom(sum);
     const affine = atom?.kind === 'gate' ? affineOf(atom.of) : affineOf(sum);
     if (!affine) return undefined;
     const width = affine.bias.length;
     const held = (x: number): number => Math.min(Math.max(x < 0 ? x + width : x, 0), width);
-    const [from, to] = [held(starts[0]!), held(ends[0]!)];
+    const [from, to] = [held(starts[last] ?? 0), held(ends[last] ?? 0)];
     return from < to ? sliced(sum, from, to) : undefined;
   }
 

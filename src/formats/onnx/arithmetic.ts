@@ -250,6 +250,11 @@ export const binary: Operator = (call) =>
     const value = perFeature(flow, constant, call);
     const isFirst = at === 0;
     if (flow.erf) return [{ flow: { ...flow, erf: changedErf(flow.erf, type, value, node) } }];
+    const { scores } = flow;
+    const by = type === 'Mul' ? value : type === 'Div' && isFirst ? each(value, (x) => 1 / x) : [];
+    if (scores && typeof by === 'number' && !scores.isShare) {
+      return [{ flow: { ...flow, scores: { ...scores, factor: scores.factor * by } } }];
+    }
     switch (type) {
       case 'Add':
       case 'Sum':
@@ -374,6 +379,10 @@ export const softmax: Operator = (call) => {
   const flow = call.graph.build.unfurled(flowAt(call, 0), node);
   const rank = flow.axes.length;
   const axis = node.axis(node.int('axis', node.opset >= 13 ? -1 : 1), rank);
+  const { scores } = flow;
+  if (scores && !scores.isShare && axis === rank - 1 && node.type === 'Softmax') {
+    return [{ flow: { ...flow, scores: { ...scores, isShare: true } } }];
+  }
   const over = node.opset >= 13 ? flow.axes[axis]! : flow.axes.slice(axis).flat();
   asFeatures(over, node);
   asRows(

@@ -3,7 +3,7 @@ import { GatefoldError } from '../../base/errors.ts';
 import type { Tensor } from '../../base/tensor.ts';
 import type { RowActivation } from '../../ops/activations.ts';
 import { multiply, productOfDims } from './dims.ts';
-import { Atom, Rows, asFeatures, axisOf, isFeature, widthOf } from './flow.ts';
+import { Atom, Rows, asFeatures, axisOf, isFeature, partOf, widthOf } from './flow.ts';
 import type { Axis, Flow } from './flow.ts';
 import type { Node } from './node.ts';
 
@@ -65,7 +65,8 @@ export class Builder {
     more: Partial<Pick<Layer, 'owner' | 'spreads'>> = {},
   ): Layer {
     const inputs = reads.map((flow) => {
-      if (flow.erf) node.refuse('it reads an Erf, which is supported as a part of Gelu alone');
+      const part = partOf(flow);
+      if (part) node.refuse(part);
       if (flow.input) {
         if (flow.input.isTokens !== (type === 'embedding')) {
           node.refuse(

@@ -45,6 +45,8 @@ export interface Context extends Folding {
   readonly carried: ReadonlySet<string>;
   /** Valid steps of every row: the input that has them, or what they are. */
   lengths: string | readonly number[] | undefined;
+  /** Layers that end where the sequences do. */
+  readonly ending: Set<string>;
   /** Whether only one node reads a tensor. */
   isReadOnce(name: string): boolean;
   /** A tensor of the file. */

@@ -150,6 +150,17 @@ export interface Erf {
   readonly isOne: boolean;
 }
 
+/** Products of queries and keys, on the way to attention. */
+export interface Scores {
+  readonly queries: Flow;
+  readonly keys: Flow;
+  /** The axes that they have, whose last one are the steps of the keys. */
+  readonly axes: readonly Axis[];
+  readonly factor: number;
+  /** Whether those of a query add up to 1. */
+  readonly isShare: boolean;
+}
+
 /** A tensor that is only known when the model runs. */
 export interface Flow {
   /** The layer, part of a layer or input that gives it. */
@@ -162,8 +173,19 @@ export interface Flow {
   readonly input?: GraphInput;
   /** Of the error function, which is read as a part of gelu alone. */
   readonly erf?: Erf;
+  /** Of scores, which are read as a part of attention alone. */
+  readonly scores?: Scores;
   /** Rows of zeros that are to be added in front and behind. */
   readonly pad?: readonly [number, number];
+}
+
+/** Why a flow is no tensor yet that any operator may read. */
+export function partOf({ erf, scores }: Flow): string | undefined {
+  if (erf) return 'it reads an Erf, which is supported as a part of Gelu alone';
+  return (
+    scores &&
+    'it reads a product of two computed tensors, which is supported as a part of attention alone'
+  );
 }
 
 export const sizeOf = (axis: Axis): Dim => productOfDims(axis.map(({ size }) => size));

@@ -5,11 +5,11 @@ import type { Context, StateUse, Value } from './call.ts';
 import { constantOf, isFloatType, numbersOf, scalar } from './constants.ts';
 import type { Constant, ExternalData } from './constants.ts';
 import { Names } from './dims.ts';
-import { GraphInput, axisOf, sizeOf } from './flow.ts';
+import { GraphInput, axisOf, partOf, sizeOf } from './flow.ts';
 import type { Flow, Role } from './flow.ts';
 import { loop } from './loops.ts';
 import { Node, Refusal } from './node.ts';
-import { LEAST, OPERATORS, VARIADIC } from './operators.ts';
+import { LEAST, OPERATORS, PARTS, VARIADIC } from './operators.ts';
 import type { Machine } from './program/machine.ts';
 import { PROGRAM } from './program/operators.ts';
 import type { Branches, GraphProto, NodeProto, TensorProto, ValueProto } from './proto.ts';
@@ -96,6 +96,7 @@ export class Graph implements Context {
   readonly carried: ReadonlySet<string>;
   /** Valid steps of every row: the input that has them, or what they are. */
   lengths: string | readonly number[] | undefined;
+  readonly ending: Set<string> = new Set();
   /** Nodes of the file, those of all branches too. */
   before = 0;
   /** Graphs whose cells are put together, by the places of what they are in the place of. */
@@ -323,7 +324,13 @@ export class Graph implements Context {
       if (!inputs[k]) node.refuse(`it has no input ${k}`);
     }
     const call = { node, inputs, graph: this };
-    if (!machine) return operator!(call);
+    if (!machine) {
+      for (const value of inputs) {
+        const part = value && 'flow' in value && !PARTS.has(node.type) && partOf(value.flow);
+        if (part) node.refuse(part);
+      }
+      return operator!(call);
+    }
     try {
       if (isKnown && operator) return operator(call);
     } catch (error) {
@@ -364,6 +371,7 @@ export class Graph implements Context {
     scope: Scope,
     path: Path,
   ): readonly (Value | undefined)[] {
+    const machine = this.#machine;
     const bytes = node.get('body')?.graph;
     const body = bytes && this.given.branches.of(bytes);
     return loop(node, inputs, body, {
@@ -378,6 +386,10 @@ export class Graph implements Context {
         }
       },
       isRead: (name) => this.#uses.has(name),
+      recurrent: (call) => {
+        const { type } = call.node;
+        return machine ? PROGRAM[type]!(call, machine) : OPERATORS[type]!(call);
+      },
     });
   }
 

@@ -33,7 +33,8 @@ function spreadProduct(value: Value | undefined, matrix: Constant, call: Call): 
   return { base: made, dims: [...dims.slice(0, -1), made.dims.at(-1)!] };
 }
 
-export const matMul: Operator = (call) => {
+/** A product with a matrix that is known. */
+export const constantProduct: Operator = (call) => {
   const { node, graph, inputs } = call;
   const [a, b] = inputs;
   const known = b && 'constant' in b ? spreadProduct(a, b.constant, call) : undefined;

@@ -4,19 +4,17 @@
  * refused.
  */
 import { Algebra } from './algebra.ts';
-import type { Context, Value } from './call.ts';
+import type { Context, Operator, Value } from './call.ts';
 import { dimsOfValue } from './call.ts';
 import { cellAt, weightsOf } from './cells.ts';
 import type { Cell } from './cells.ts';
 import { numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import type { Dim } from './dims.ts';
-import type { Flow } from './flow.ts';
 import { reshaped } from './fold.ts';
 import { Node } from './node.ts';
 import type { GraphProto, NodeProto } from './proto.ts';
 import { attributesOf, isZeros, nodeOf, shapesOf } from './recognise.ts';
-import { recurrent } from './recurrent.ts';
 
 /** What the graph around a body does for it. */
 export interface Around {
@@ -27,6 +25,8 @@ export interface Around {
   fold(proto: NodeProto, inputs: readonly (Value | undefined)[]): readonly (Value | undefined)[];
   /** Whether any node or output reads a tensor. */
   isRead(name: string): boolean;
+  /** What a recurrent node becomes: a layer, or a step of a program. */
+  readonly recurrent: Operator;
 }
 
 /** Steps of a tensor from the first on, or from the last one back. */
@@ -109,7 +109,9 @@ class Body {
     const maker = this.#makers.get(name);
     const made = maker?.type === 'Constant' ? this.#around.fold(maker, [])[0] : this.valueOf(name);
     const isOne = made && 'constant' in made && made.constant.data.length === 1;
-    return isOne && !made.constant.isFloat ? (made.constant.data[0] as Dim) : undefined;
+    const number = isOne ? (made.constant.data[0] as Dim) : undefined;
+    // tf2onnx compares whole numbers as numbers with a fraction in older versions of operators.
+    return typeof number === 'string' || Number.isInteger(number) ? number : undefined;
   }
 
   run(): void {
@@ -194,23 +196,24 @@ function cellOf(body: Body, states: readonly State[]): Cell | undefined {
   return undefined;
 }
 
-/** A value with an axis of one in front. */
-function widened(value: Value | undefined): Value | undefined {
+/** A value whose axes are others of its own: below 0 it is an axis of one. */
+function reordered(value: Value | undefined, order: readonly number[]): Value | undefined {
   if (!value) return undefined;
+  const of = <T>(list: readonly T[], one: T): T[] =>
+    order.map((axis) => (axis < 0 ? one : list[axis]!));
   if ('constant' in value) {
-    return { constant: reshaped(value.constant, [1, ...value.constant.dims]) };
+    const { constant } = value;
+    return { constant: reshaped(constant, of(constant.dims, 1)) };
   }
   if ('spread' in value) {
     const { base, dims } = value.spread;
-    return { spread: { base: reshaped(base, [1, ...base.dims]), dims: [1, ...dims] } };
+    return { spread: { base: reshaped(base, of(base.dims, 1)), dims: of<Dim>(dims, 1) } };
   }
-  return 'flow' in value ? { flow: { ...value.flow, axes: [[], ...value.flow.axes] } } : value;
-}
-
-function without(value: Value | undefined, axis: number): Value | undefined {
-  if (!value || !('flow' in value)) return value;
-  const { flow } = value;
-  return { flow: { ...flow, axes: flow.axes.filter((_, k) => k !== axis) } };
+  if ('tensor' in value) {
+    const { tensor } = value;
+    return { tensor: { ...tensor, dims: of(tensor.dims, 1), strides: of(tensor.strides, 0) } };
+  }
+  return 'flow' in value ? { flow: { ...value.flow, axes: of(value.flow.axes, []) } } : value;
 }
 
 /** [Y, h, c] of a layer whose steps are a cell: [time, batch, features], and rows. */
@@ -221,27 +224,24 @@ function layerOf(
   states: readonly State[],
   around: Around,
 ): (Value | undefined)[] {
-  if (!('flow' in value) || value.flow.axes.length !== 3) {
+  const isComputed = 'flow' in value || 'tensor' in value;
+  if (!isComputed || dimsOfValue(value).length !== 3) {
     return noCell(node, 'it runs over no sequence that is computed');
   }
-  const { flow } = value;
-  const turned: Flow = {
-    ...flow,
-    axes: [flow.axes[axis]!, ...flow.axes.filter((_, k) => k !== axis)],
-  };
+  const turned = reordered(value, [axis, ...[0, 1, 2].filter((k) => k !== axis)]);
   const shapes = shapesOf(cell);
   const weights = weightsOf(cell, (n) => around.graph.take(n));
   const parameters = (['W', 'R', 'B'] as const).map((role): Value => {
     return { constant: { dims: shapes[role], data: weights[role], isFloat: true } };
   });
   const initial = [cell.h, cell.c].map((name) => {
-    return widened(states.find(({ input }) => input === name)?.value);
+    return reordered(states.find(({ input }) => input === name)?.value, [-1, 0, 1]);
   });
   const proto = nodeOf(cell.type, [], ['', '', ''], attributesOf(cell, isBackward));
   const own = new Node({ ...proto, name: node.name }, node.opset);
-  const inputs = [{ flow: turned }, ...parameters, undefined, ...initial];
-  const [Y, h, c] = recurrent({ node: own, inputs, graph: around.graph });
-  return [without(Y, 1), without(h, 0), without(c, 0)];
+  const inputs = [turned, ...parameters, undefined, ...initial];
+  const [Y, h, c] = around.recurrent({ node: own, inputs, graph: around.graph });
+  return [reordered(Y, [0, 2, 3]), reordered(h, [1, 2]), reordered(c, [1, 2])];
 }
 
 /** Outputs of the loop: last states, what does not change, and what each step gives. */
@@ -295,9 +295,12 @@ function runLoop(
   if (!sequence) return noCell(node, 'its body is no step of a recurrent layer that is known');
   if ('unknown' in sequence.value) return [];
   const time = dimsOfValue(sequence.value)[0]!;
-  const limits = (body.bounds.get(body.origin(goesOn)) ?? []).map(({ offset, limit }) =>
-    offset === 1 ? limit : -1,
-  );
+  // After step k it goes on where k + offset < limit: the first step is always run.
+  const limits = (body.bounds.get(body.origin(goesOn)) ?? []).map(({ offset, limit }) => {
+    if (typeof limit === 'number') return limit - offset + 1;
+    if (offset === 1) return limit;
+    return offset < 1 && limit === time ? Infinity : -1;
+  });
   const isTrue = isOne(body.valueOf(goesOn)) || body.origin(goesOn) === graph.inputs[1]?.name;
   if (!limits.length && !isTrue) noCell(node, 'whether it goes on depends on what it computes');
   const M = most && 'constant' in most ? (most.constant.data[0] as Dim) : undefined;

@@ -18,7 +18,8 @@ import {
   windowPool,
 } from './convolution.ts';
 import { cast, constantOfShape, not, quantized, range, where } from './known.ts';
-import { batchNorm, gemm, layerNorm, matMul, prelu, reduce } from './layers.ts';
+import { matMul } from './attention.ts';
+import { batchNorm, gemm, layerNorm, prelu, reduce } from './layers.ts';
 import { recurrent } from './recurrent.ts';
 import {
   expand,
@@ -133,3 +134,8 @@ export const LEAST: ReadonlyMap<string, number> = new Map([
 
 /** Operators of any number of inputs, none of which may be left out. */
 export const VARIADIC: ReadonlySet<string> = new Set(['Concat', 'Sum', 'Mean', 'Min', 'Max']);
+
+/** Operators that read what is a part of Gelu or of attention, each by itself. */
+export const PARTS: ReadonlySet<string> = new Set(
+  'Add Cast Div Dropout Identity MatMul Mul Shape Size Softmax Sum'.split(' '),
+);

@@ -18,7 +18,7 @@ import { countOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
 import type { Dim } from './dims.ts';
-import { isFeature } from './flow.ts';
+import { isFeature, partOf } from './flow.ts';
 import type { Axis, Flow, GraphInput, Role } from './flow.ts';
 import { Graph, refuseProblems } from './graph.ts';
 import type { Given } from './graph.ts';
@@ -354,6 +354,7 @@ function assembled(
     builder.layers,
     [...outputs.values()].map(({ source }) => source),
   );
+  checkEnds(graph, kept);
   const renamed = new Map<string, string>();
   for (const [name, flow] of outputs) {
     let layer = kept.get(flow.source);
@@ -453,10 +454,30 @@ function settleInput(input: GraphInput): void {
 /** An output whose features are in the order of its axes, and that has no steps within a step. */
 function finished(graph: Graph, name: string, flow: Flow): Flow {
   const node = place(name);
+  const part = partOf(flow);
+  if (part) node.refuse(part);
   const { build: builder } = graph;
   const closed = builder.unfurled(builder.closed(flow, node), node);
   const whole = closed.rows.kind === 'inner' ? builder.flattened(closed, node) : closed;
   return builder.natural(whole, node);
+}
+
+/** Layers whose outputs of a step depend on other steps. */
+const MIXING: ReadonlySet<string> = new Set(
+  (
+    'rnn lstm gru attention pool reverse delay flatten conv1d convTranspose1d ' +
+    'maxPool1d averagePool1d upsample1d'
+  ).split(' '),
+);
+
+/** Where sequences end early, refuses layers that read what lies behind their ends in the file. */
+function checkEnds({ lengths, ending }: Graph, layers: ReadonlyMap<string, Layer>): void {
+  if (lengths === undefined) return;
+  for (const { name, type } of layers.values()) {
+    if (!MIXING.has(type) || ending.has(name)) continue;
+    const problem = `"${shorten(name)}" reads steps behind the ends of sequences that sequence_lens shortens`;
+    throw new GatefoldError('ERR_UNSUPPORTED', `the model cannot be read: ${problem}`);
+  }
 }
 
 const readsOf = ({ inputs, options }: Layer): string[] => {

@@ -191,11 +191,11 @@ function initialOf(call: Call, cell: Cell, layer: string): Initial {
   return { option, parameters, sources };
 }
 
-/** Valid steps of every row, where they are not all. */
-function takeLengths(call: Call, flow: Flow, timeAxis: number): void {
+/** Valid steps of every row, where they are not all: whether they are given. */
+function takeLengths(call: Call, flow: Flow, timeAxis: number): boolean {
   const { node, graph } = call;
   const value = call.inputs[4];
-  if (!value) return;
+  if (!value) return false;
   const steps = sizeOf(flow.axes[timeAxis]!);
   let lengths: string | readonly number[];
   if ('flow' in value) {
@@ -206,13 +206,14 @@ function takeLengths(call: Call, flow: Flow, timeAxis: number): void {
   } else {
     const constant = constantAt(call, 4, 'its sequence_lens')!;
     const all: readonly unknown[] = Array.from(constant.data as readonly unknown[]);
-    if (all.every((length) => length === steps)) return;
+    if (all.every((length) => length === steps)) return false;
     lengths = numbersOf(constant) ?? node.refuse('its sequence_lens are unknown sizes');
   }
   if (graph.lengths !== undefined && String(graph.lengths) !== String(lengths)) {
     node.refuse('it has other sequence_lens than another node');
   }
   graph.lengths = lengths;
+  return true;
 }
 
 function tensorOf(constant: Constant): Tensor {
@@ -278,7 +279,7 @@ export const recurrent: Operator = (call) => {
   const time = flow.axes[timeAxis]!;
   if (time.some(({ role }) => role !== 'time')) node.refuse('its steps are more than one axis');
   flow = build.natural(flow, node);
-  takeLengths(call, flow, timeAxis);
+  const isEnding = takeLengths(call, flow, timeAxis);
   const { outer } = flow.rows.first;
   const isGiven = [5, 6].some((k) => call.inputs[k] && 'flow' in call.inputs[k]);
   if (outer && isGiven) {
@@ -307,6 +308,7 @@ export const recurrent: Operator = (call) => {
     },
     [flow],
   );
+  if (isEnding) graph.ending.add(layer.name);
   const initial = initialOf(call, cell, layer.name);
   Object.assign(layer.options, initial.option);
   build.toEnd(layer);

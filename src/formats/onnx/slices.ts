@@ -22,7 +22,7 @@ import {
   pass,
   unknownSize,
 } from './call.ts';
-import type { Call, Operator, Value } from './call.ts';
+import type { Call, Operator, Spread, Value } from './call.ts';
 import { floatsOf, numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
@@ -276,6 +276,7 @@ export const concat: Operator = (call) => {
     const full = constants.filter(({ dims }) => dims[axis] !== 0);
     return [{ constant: full.length > 1 ? joined(full, axis, graph) : (full[0] ?? constants[0]!) }];
   }
+  if (!call.inputs.some((value) => value && 'flow' in value)) return [joinedSpreads(call, axis)];
   if (isMixed) return padded(call, axis);
   if (call.inputs.length === 1) return pass(call);
   const given = call.inputs.map((_, k) => {
@@ -293,6 +294,31 @@ export const concat: Operator = (call) => {
   const joined_ = concatenated(turned, order.indexOf(axis), call);
   return giving(call, { ...joined_, axes: order.map((_, k) => joined_.axes[order.indexOf(k)]!) });
 };
+
+/** Constants that are the same along axes of unknown sizes, one behind the other. */
+function joinedSpreads({ node, inputs, graph }: Call, axis: number): Value {
+  const parts = inputs.map((value) => {
+    if (value && 'spread' in value) return value.spread;
+    const { constant } = value as { constant: Constant };
+    return { base: constant, dims: constant.dims };
+  });
+  const [{ dims: first }] = parts as [Spread];
+  const fits = parts.every(({ dims }) => dims.every((size, k) => k === axis || size === first[k]));
+  if (!fits) node.refuse('its inputs do not fit together');
+  const lengths = parts.map(({ dims }) => {
+    const size = dims[axis]!;
+    return typeof size === 'number' ? size : unknownSize(node, size);
+  });
+  // Along each other axis all are as long as the longest.
+  const longest = first.map((_, k) => Math.max(...parts.map(({ base }) => base.dims[k] ?? 1)));
+  const bases = parts.map(({ base }, part) => {
+    const dims = longest.map((size, k) => (k === axis ? lengths[part]! : size));
+    return expanded(base, dims, graph);
+  });
+  const total = lengths.reduce((a, b) => a + b, 0);
+  const dims = first.map((size, k) => (k === axis ? total : size));
+  return { spread: { base: joined(bases, axis, graph), dims } };
+}
 
 /** Features of flows side by side, along an axis of those that all hold in one order. */
 function concatenated(flows: readonly Flow[], axis: number, call: Call): Flow {

@@ -281,6 +281,28 @@ const slice = one((x, call) => {
   }, x);
 });
 
+/** The first steps of each sequence from the last of them on; the others stay. */
+const reverseSequence = one((x, call, machine) => {
+  const { node } = call;
+  const [time, batch] = [node.int('time_axis', 0), node.int('batch_axis', 1)];
+  const lengths = numbersOf(constantAt(call, 1, 'its sequence_lens')!) ?? [];
+  const steps = x.dims[time] ?? 0;
+  const isOrder = x.dims.length > 1 && (time === 0 ? batch === 1 : time === 1 && batch === 0);
+  const fits = lengths.length === x.dims[batch] && lengths.every((n) => n >= 0 && n <= steps);
+  if (!isOrder || !fits) node.refuse('its axes or sequence_lens do not fit');
+  const turned_ = (tensor: Tensor, count: number): Tensor =>
+    cut(tensor, time, count - 1, count, -1);
+  if (lengths.every((count) => count === steps)) return turned_(x, steps);
+  call.graph.take(lengths.length);
+  const to = machine.copy(x, node);
+  for (const [row, count] of lengths.entries()) {
+    if (count < 2) continue;
+    const [own, given] = [to, x].map((tensor) => cut(tensor, batch, row, 1)) as [Tensor, Tensor];
+    machine.fill(cut(own, time, 0, count), 'copy', turned_(given, count));
+  }
+  return to;
+});
+
 const split: ProgramOperator = (call, machine) => {
   const { node } = call;
   const x = machine.tensorAt(call, 0);
@@ -521,6 +543,7 @@ export const PROGRAM: Readonly<Record<string, ProgramOperator>> = {
   ReduceSumSquare: reduce,
   Reshape: reshape,
   Resize: resize,
+  ReverseSequence: reverseSequence,
   Round: elements('round'),
   ScatterND: scatterNd,
   Shape: shape,
