@@ -283,9 +283,7 @@ export class Builder {
     const time = flow.axes.flat().find(({ role }) => role === 'time');
     if (!time) return flow;
     if (typeof time.size !== 'number') {
-      node.refuse(
-        `it reads all steps as one row, so that it needs to know how many "${time.size}" are: pass { dims: { NAME: size } }`,
-      );
+      node.refuseOpen(time.size, 'it reads all steps as one row, so that it');
     }
     const { outer, input } = flow.rows.first;
     if (!outer && input) input.isFixed = true;

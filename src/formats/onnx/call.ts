@@ -92,7 +92,7 @@ export function numbersAt(call: Call, k: number, name: string): readonly number[
 }
 
 export function unknownSize(node: Node, name: Dim): never {
-  return node.refuse(`it needs to know how large "${name}" is: pass { dims: { NAME: size } }`);
+  return node.refuseOpen(name);
 }
 
 export function flowAt({ node, inputs }: Call, k: number): Flow {

@@ -68,7 +68,7 @@ function padsOf(
   const size = sizeOf(flow.axes[axis]!);
   const span = (kernel - 1) * dilation + 1;
   if (stride > 1 && typeof size === 'string') {
-    node.refuse(`its auto_pad needs to know how large "${size}" is: pass { dims: { NAME: size } }`);
+    node.refuseOpen(size, 'its auto_pad');
   }
   const total =
     stride === 1
@@ -238,10 +238,7 @@ export const windowPool: Operator = (call) => {
   const size = sizeOf(flow.axes[axis]!);
   const counts = node.int('count_include_pad', 0) === 1;
   if (node.int('ceil_mode', 0) && stride > 1) {
-    if (typeof size === 'string')
-      return node.refuse(
-        `its ceil_mode needs to know how large "${size}" is: pass { dims: { NAME: size } }`,
-      );
+    if (typeof size === 'string') return node.refuseOpen(size, 'its ceil_mode');
     // A window more where one begins within the input or its padding in front.
     const exact = (size + left + right - kernel) / stride;
     const more = Math.ceil(exact) * stride < size + left ? Math.ceil(exact) : Math.floor(exact);

@@ -220,5 +220,5 @@ export function asRows(atoms: readonly Atom[], node: Node): void {
 export function widthOf(flow: Flow, node: Node): number {
   const width = productOfDims(flow.held.filter(isFeature).map(({ size }) => size));
   if (typeof width === 'number') return width;
-  return node.refuse(`it needs to know how large "${width}" is: pass { dims: { NAME: size } }`);
+  return node.refuseOpen(width);
 }

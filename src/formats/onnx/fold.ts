@@ -233,9 +233,7 @@ function ofNames(type: string, a: Dim, b: Dim, node: Node, { names }: Folding): 
   }
   if (type === 'Greater' && Number(b) <= 0) return 1;
   if (type === 'Less' && Number(a) <= 0) return 1;
-  return node.refuse(
-    `it needs to know how large "${typeof a === 'string' ? a : b}" is: pass { dims: { NAME: size } }`,
-  );
+  return node.refuseOpen(typeof a === 'string' ? a : b);
 }
 
 function elementwise(

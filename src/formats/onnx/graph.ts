@@ -286,7 +286,7 @@ export class Graph implements Context {
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         const { type } = node;
-        const isOpen = type === 'If' || error.message.includes('pass { dims: ');
+        const isOpen = type === 'If' || error.isOpen;
         this.isForeign ||= !isOpen && !Object.hasOwn(PROGRAM, type);
         this.problems.set(node.outputs.find((name) => name !== '') ?? '', [error.message]);
         made = node.outputs.map(() => UNKNOWN);

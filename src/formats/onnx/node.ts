@@ -1,11 +1,16 @@
 import { GatefoldError, shorten } from '../../base/errors.ts';
 import { decodeUtf8 } from '../../base/utf8.ts';
+import type { Dim } from './dims.ts';
 import type { AttributeProto, NodeProto } from './proto.ts';
 
 /** Why a node cannot be read, as a part of a list of such reasons. */
 export class Refusal extends GatefoldError {
-  constructor(message: string) {
+  /** Whether a size would help that nobody has said yet. */
+  readonly isOpen: boolean;
+
+  constructor(message: string, isOpen: boolean) {
     super('ERR_UNSUPPORTED', message);
+    this.isOpen = isOpen;
   }
 }
 
@@ -27,8 +32,14 @@ export class Node {
     for (const attribute of attributes) this.#attributes.set(attribute.name ?? '', attribute);
   }
 
-  refuse(problem: string): never {
-    throw new Refusal(`${this.type} "${shorten(this.name)}": ${problem}`);
+  refuse(problem: string, isOpen = false): never {
+    throw new Refusal(`${this.type} "${shorten(this.name)}": ${problem}`, isOpen);
+  }
+
+  /** Refuses what depends on the size of an axis that has a name alone. */
+  refuseOpen(size: Dim, what = 'it'): never {
+    const problem = `${what} needs to know how large "${size}" is: pass { dims: { NAME: size } }`;
+    return this.refuse(problem, true);
   }
 
   has(name: string): boolean {

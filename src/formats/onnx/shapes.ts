@@ -116,6 +116,7 @@ function regrouped(flow: Flow, target: readonly Dim[], node: Node): Flow {
   const misfit = (size: Dim): never =>
     node.refuse(
       `it reads [${own.join(', ')}] as [${wanted.join(', ')}], where ${size} does not follow from the axes before: where sizes have names, pass { dims: { NAME: size } }`,
+      true,
     );
   const axes: (readonly Atom[])[] = [];
   const end = open < 0 ? wanted.length : open;
