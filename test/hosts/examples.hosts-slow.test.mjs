@@ -1,4 +1,6 @@
 /** The examples whose tools only the slow run has. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import { APPS, start } from './drivers/apps.mjs';
@@ -12,11 +14,13 @@ afterAll(closeAll);
 test('next-edge writes the same words on the edge and in the page', async () => {
   const { build, serve, files } = APPS.next;
   const program = fileURLToPath(new URL('../../examples/next-edge/main.mjs', import.meta.url));
-  const prepare = (folder) =>
-    runIn(folder, process.execPath, program, '--quick', '--write', '--project', folder);
+  const prepare = async (folder) => {
+    await runIn(folder, process.execPath, program, '--quick', '--write', '--project', folder);
+    // The packages of Next are in a folder above this one.
+    await writeFile(join(folder, 'next.config.mjs'), files['next.config.mjs']);
+  };
   const installed = await installPackage();
-  const config = { 'next.config.mjs': files['next.config.mjs'] };
-  const app = await start(installed, { files: config, prepare, build, serve });
+  const app = await start(installed, { files: {}, prepare, build, serve });
   try {
     const { browser } = await once(launchChromium, launchChromium);
     const page = await browser.newPage({ viewport: { width: 375, height: 800 } });
