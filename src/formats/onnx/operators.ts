@@ -121,9 +121,10 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 
 const TWO =
   'Add Sub Mul Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual MatMul Gemm ' +
-  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear ReverseSequence LayerNormalization';
+  'Reshape Gather GatherElements GatherND CumSum Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear ReverseSequence LayerNormalization';
 
-const THREE = 'Range Where RNN LSTM GRU ScatterND InstanceNormalization GroupNormalization';
+const THREE =
+  'Range Where RNN LSTM GRU ScatterND ScatterElements InstanceNormalization GroupNormalization';
 
 /** Inputs that an operator cannot do without; of those that are not here the first one. */
 export const LEAST: ReadonlyMap<string, number> = new Map([
