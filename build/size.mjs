@@ -35,7 +35,7 @@ export const BUDGETS = [
   { file: 'formats/tf1.js', gzip: 64 * KB },
   { file: 'formats/keras.js', gzip: 80 * KB },
   { file: 'formats/tfjs.js', gzip: 80 * KB },
-  { file: 'formats/onnx.js', gzip: 115 * KB },
+  { file: 'formats/onnx.js', gzip: 118 * KB },
   { program: 'inference', kernels: 'wasm/gatefold-relaxed.wasm', gzip: 79 * KB },
 ];
 

@@ -26,12 +26,15 @@ class Loops {
   readonly opset: number;
   /** Where the file says it. */
   readonly steps: number | undefined;
+  /** Whether there is one sequence, and the file says so. */
+  readonly isAlone: boolean;
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
 
-  constructor(random: Random, steps?: number) {
+  constructor(random: Random, steps?: number, isAlone = false) {
     this.random = random;
     this.steps = steps;
+    this.isAlone = isAlone;
     this.opset = random.pick([11, 12, 13, 15, 17]);
   }
 
@@ -108,6 +111,21 @@ class Loops {
     return this.node(list, 'Less', [cast, `${prefix}.steps`], prefix);
   }
 
+  /** A product and a row that has lost the axis of the batch, of one sequence. */
+  flat(
+    list: OnnxNode[],
+    product: readonly string[],
+    row: string,
+    hidden: number,
+    output: string,
+  ): string {
+    const flat = `${output}.flat`;
+    const isNamed = hidden === 1 || this.chance(0.5);
+    if (isNamed) this.squeezed(list, 'Squeeze', row, 0, flat);
+    else this.node(list, 'Squeeze', [row], flat);
+    return this.node(list, 'Gemm', [...product, flat], output);
+  }
+
   /** One step, out of x and the states; `at` gives the name of a tensor from outside. */
   step(
     list: OnnxNode[],
@@ -125,19 +143,20 @@ class Loops {
       this.node(list, 'MatMul', [a, at(matrix)], name(like));
     const [h = '', c = ''] = states;
     const inner = this.random.pick(['Tanh', 'Relu', 'Softsign']);
-    const [W, R] = [product(x, 'W', 'Wx'), product(h, 'R', 'Rh')];
-    if (type === 'RNN') {
-      const sum = add('Add', add('Add', W, at('b'), 'Wxb'), R, 'sum');
-      return [act(inner, sum, 'h_out')];
-    }
-    if (type === 'LSTM') {
-      const sum = add('Add', add('Add', W, R, 'both'), at('b'), 'sum');
+    if (type !== 'GRU') {
+      const isFlat = this.isAlone && this.chance(0.7);
+      const both = isFlat
+        ? this.flat(list, [x, at('W')], product(h, 'R', 'Rh'), hidden, name('both'))
+        : add('Add', product(x, 'W', 'Wx'), product(h, 'R', 'Rh'), 'both');
+      const sum = add('Add', both, at('b'), 'sum');
+      if (type === 'RNN') return [act(inner, sum, 'h_out')];
       const [i, f, g, o] = this.split(list, sum, 4, hidden, name('gates'));
       const kept = add('Mul', act('Sigmoid', f!, 'forget'), c, 'kept');
       const added = add('Mul', act('Sigmoid', i!, 'input'), act(inner, g!, 'g'), 'added');
       const next = add('Add', kept, added, 'c_out');
       return [add('Mul', act('Sigmoid', o!, 'o'), act(inner, next, 'hidden'), 'h_out'), next];
     }
+    const [W, R] = [product(x, 'W', 'Wx'), product(h, 'R', 'Rh')];
     const [xz, xr, xh] = this.split(list, add('Add', W, at('b'), 'Wxb'), 3, hidden, name('xs'));
     const parts = this.chance(0.5) ? 'split' : 'strides';
     const [hz, hr, hh] = this[parts](list, add('Add', R, at('d'), 'Rhd'), 3, hidden, name('hs'));
@@ -294,9 +313,9 @@ class Loops {
 
 /** One or two layers of Keras as loops, batch first, and all steps or the last one. */
 export function loopCase(random: Random): OnnxCase {
-  const [B, T, I] = [random.integer(1, 4), random.integer(2, 7), random.integer(1, 6)];
+  const [B, T, I] = [random.integer(1, 3), random.integer(2, 7), random.integer(1, 6)];
   const isOpen = random.unit() < 0.6;
-  const loops = new Loops(random, isOpen ? undefined : T);
+  const loops = new Loops(random, isOpen ? undefined : T, !isOpen && B === 1);
   const dims = isOpen ? ['batch', 'time', I] : [B, T, I];
   let x = loops.node(loops.nodes, 'Transpose', ['x'], 'turned', { perm: Int32Array.of(1, 0, 2) });
   let inputs = I;

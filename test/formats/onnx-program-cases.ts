@@ -166,6 +166,28 @@ const resize =
   (scales: number[], attributes: Attributes): Draw =>
   (net) =>
     net.add('Resize', [net.input(1, 2, 3, 4), '', net.floats(...scales)], [], attributes);
+/** Indices that a graph computes, of an axis of some size. */
+const computed = (net: Net, shape: readonly number[], size: number): Tensor => {
+  const own = net.add('Mul', [net.add('Sigmoid', [net.input(...shape)]), net.floats(size - 0.01)]);
+  return net.add('Cast', [net.add('Floor', [own])], shape, { to: 7 });
+};
+/** Of rounded numbers, some of which are the same. */
+const argument =
+  (type: string, shape: number[], attributes: Attributes): Draw =>
+  (net) => {
+    const x = net.add('Round', [net.add('Mul', [net.input(...shape), net.floats(2)])]);
+    return net.add('Cast', [net.add(type, [x], [], attributes)], [], { to: 1 });
+  };
+const chosen =
+  (shape: number[], count: number, attributes: Attributes): Draw =>
+  (net) => {
+    const made = net.add('TopK', [net.input(...shape), net.longs([count])], [], attributes, 2);
+    return [made, net.add('Cast', [`${made.name}.1`], [], { to: 1 })];
+  };
+const sums =
+  (shape: number[], axis: number, attributes: Attributes): Draw =>
+  (net) =>
+    net.add('CumSum', [net.input(...shape), net.longs([axis])], [], attributes);
 const reversed =
   (lengths: readonly number[], attributes: { time_axis: number; batch_axis: number }): Draw =>
   (net) => {
@@ -400,6 +422,43 @@ export const EDGES: Readonly<Record<string, Draw>> = {
     net.add('Gather', [net.input(3, 5, 2), net.longs([4, -5, 2, 2])], [], { axis: 1 }),
   'Gather of a matrix': (net) =>
     net.add('Gather', [net.input(3, 5), net.longs([0, 3, -1, 1, 2, 2], [2, 3])], [], { axis: 1 }),
+  'GatherElements of a list': (net) =>
+    net.add('GatherElements', [net.input(3, 4), net.longs([0, -1, 2, 1, 0, -4], [2, 3])], [], {
+      axis: 1,
+    }),
+  'GatherElements by computed indices': (net) =>
+    net.add('GatherElements', [net.input(2, 5, 3), computed(net, [2, 2, 3], 5)], [], { axis: 1 }),
+  'ScatterElements of a list': (net) => {
+    const updates = net.input(2, 2);
+    const index = net.longs([1, -1, 0, 2], [2, 2]);
+    return net.add('ScatterElements', [net.input(2, 4), index, updates], [], { axis: -1 });
+  },
+  'ScatterElements along the first axis': (net) => {
+    const index = net.longs([4, 0, 2, 1, 1, 3], [2, 3]);
+    return net.add('ScatterElements', [net.input(5, 3), index, net.input(2, 3)]);
+  },
+  'GatherND of rows': (net) =>
+    net.add('GatherND', [net.input(3, 4, 2), net.longs([0, 1, -1, 3, 2, -4], [3, 2])]),
+  'GatherND of elements': (net) =>
+    net.add('GatherND', [net.input(3, 4), net.longs([0, 1, 2, 3], [2, 1, 2])]),
+  'GatherND within a batch': (net) =>
+    net.add('GatherND', [net.input(2, 3, 4), net.longs([1, 2], [2, 1])], [], { batch_dims: 1 }),
+  'GatherND by computed indices': (net) =>
+    net.add('GatherND', [net.input(4, 3), computed(net, [5, 1], 4)]),
+  ArgMax: argument('ArgMax', [3, 5], { axis: 1 }),
+  'ArgMax of the last that is largest': argument('ArgMax', [4, 6], {
+    axis: 0,
+    select_last_index: 1,
+  }),
+  'ArgMin in the middle, its axis gone': argument('ArgMin', [2, 5, 3], { axis: 1, keepdims: 0 }),
+  'ArgMin from behind': argument('ArgMin', [2, 5, 3], { axis: -1, select_last_index: 1 }),
+  'TopK of the largest': chosen([3, 7], 3, {}),
+  'TopK of the smallest in the middle': chosen([2, 6, 3], 4, { axis: 1, largest: 0 }),
+  'TopK of all': chosen([5], 5, {}),
+  CumSum: sums([3, 4], 1, {}),
+  'CumSum from behind': sums([3, 4, 2], -2, { reverse: 1 }),
+  'CumSum of those before': sums([5, 2], 0, { exclusive: 1 }),
+  'CumSum of those after': sums([5, 2], 0, { exclusive: 1, reverse: 1 }),
   'Gather of one': (net) =>
     net.add('Gather', [net.input(3, 5, 2), net.longs([-2], [])], [], { axis: 1 }),
   'Gather by computed indices': (net) => {

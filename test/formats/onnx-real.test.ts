@@ -446,3 +446,34 @@ describe('what is read of sequences that end early', () => {
     expect(await difference(engine, given)).toBeLessThan(1e-6);
   });
 });
+
+describe('positions by sines', () => {
+  it('are folded where the sizes are known', async () => {
+    const graph: OnnxGraph = {
+      inputs: [{ name: 'x', dims: ['batch', 6, 2] }],
+      outputs: ['y'],
+      initializers: [
+        scalar('none', 0),
+        scalar('six', 6),
+        scalar('one', 1),
+        longs('last', 1),
+        { name: 'rates', dims: [1, 1], data: Float32Array.of(0.3) },
+      ],
+      nodes: [
+        node('Range', 'none six one', 'steps'),
+        node('Cast', 'steps', 'times', { to: 1 }),
+        node('Unsqueeze', 'times last', 'column'),
+        node('Mul', 'column rates', 'angles'),
+        node('Sin', 'angles', 'sine'),
+        node('Cos', 'angles', 'cosine'),
+        node('Concat', 'sine cosine', 'places', { axis: -1 }),
+        node('Add', 'x places', 'y'),
+      ],
+      opset: 13,
+    };
+    const inputs = [{ name: 'x', shape: [3, 6, 2], data: floats(3, 6, 2) }];
+    const read = (bytes: Uint8Array): ReturnType<typeof readOnnx> =>
+      readOnnx(bytes, { dims: { batch: 3 } });
+    expect(await difference(engine, { graph, inputs }, read)).toBeLessThan(1e-6);
+  });
+});

@@ -240,6 +240,13 @@ export class Algebra {
         return this.#scaled(this.sumOf(a), -1);
       case 'Slice':
         return this.#slice(node);
+      case 'Squeeze': {
+        // A single row without the axis of the batch is added as it would be with it.
+        const sum = this.sumOf(a);
+        const width = affineOf(sum)?.bias.length ?? 0;
+        const axes = this.#whole(node, 1, 'axes');
+        return (axes ? axes.every((axis) => axis === 0) : width > 1) && width ? sum : undefined;
+      }
       default:
         return undefined;
     }

@@ -214,6 +214,8 @@ const UNARY: Readonly<Record<string, (x: number) => number>> = {
   Sigmoid: (x) => 1 / (1 + Math.exp(-x)),
   Tanh: Math.tanh,
   Sign: Math.sign,
+  Sin: Math.sin,
+  Cos: Math.cos,
 };
 
 /** The same of sizes of which one has a name: only what is sure for all that it may stand for. */

@@ -34,6 +34,10 @@ import {
 } from './shapes.ts';
 import { concat, gather, pad, reverseSequence, slice, split } from './slices.ts';
 
+/** An operator of what is known when a file is read. */
+const known: Operator = (call) =>
+  folded(call, ({ node }) => node.refuse('it is supported for constants alone'));
+
 /** Every operator that is read, by its name. */
 export const OPERATORS: Readonly<Record<string, Operator>> = {
   ...Object.fromEntries(Object.keys(ACTIVATIONS).map((type) => [type, unary])),
@@ -70,10 +74,10 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
       'ReduceMin',
     ].map((type) => [type, reduce]),
   ),
+  ...Object.fromEntries(['Ceil', 'Cos', 'Floor', 'Sin'].map((type) => [type, known])),
   AveragePool: windowPool,
   BatchNormalization: batchNorm,
   Cast: cast,
-  Ceil: (call) => folded(call, ({ node }) => node.refuse('it is supported for constants alone')),
   Concat: concat,
   ConstantOfShape: constantOfShape,
   Conv: convolution,
@@ -84,7 +88,6 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   Exp: exponential,
   Expand: expand,
   Flatten: flatten,
-  Floor: (call) => folded(call, ({ node }) => node.refuse('it is supported for constants alone')),
   GRU: recurrent,
   Gather: gather,
   Gemm: gemm,
@@ -121,9 +124,10 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
 
 const TWO =
   'Add Sub Mul Div Pow Mod And Or Xor Equal Greater GreaterOrEqual Less LessOrEqual MatMul Gemm ' +
-  'Reshape Gather Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear ReverseSequence LayerNormalization';
+  'Reshape Gather GatherElements GatherND CumSum Conv ConvTranspose Expand Tile PRelu DequantizeLinear QuantizeLinear ReverseSequence LayerNormalization';
 
-const THREE = 'Range Where RNN LSTM GRU ScatterND InstanceNormalization GroupNormalization';
+const THREE =
+  'Range Where RNN LSTM GRU ScatterND ScatterElements InstanceNormalization GroupNormalization';
 
 /** Inputs that an operator cannot do without; of those that are not here the first one. */
 export const LEAST: ReadonlyMap<string, number> = new Map([

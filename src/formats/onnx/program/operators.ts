@@ -7,6 +7,14 @@ import { rangeOf } from '../fold.ts';
 import { shape, size } from '../shapes.ts';
 import { convolution, globalPool, transposedConvolution, windowPool } from './images.ts';
 import type { Machine, ProgramOperator } from './machine.ts';
+import {
+  argument,
+  gatherElements,
+  gatherNd,
+  runningSum,
+  scatterElements,
+  topK,
+} from './indices.ts';
 import { picked, pickedBy } from './pick.ts';
 import {
   gemm,
@@ -293,7 +301,7 @@ const reverseSequence = one((x, call, machine) => {
   const turned_ = (tensor: Tensor, count: number): Tensor =>
     cut(tensor, time, count - 1, count, -1);
   if (lengths.every((count) => count === steps)) return turned_(x, steps);
-  call.graph.take(lengths.length);
+  call.graph.take(64 * lengths.length);
   const to = machine.copy(x, node);
   for (const [row, count] of lengths.entries()) {
     if (count < 2) continue;
@@ -483,6 +491,8 @@ export const PROGRAM: Readonly<Record<string, ProgramOperator>> = {
   ...Object.fromEntries(Object.keys(ACTIVATIONS).map((type) => [type, activation])),
   Add: fold('add'),
   And: compare('and'),
+  ArgMax: argument,
+  ArgMin: argument,
   AveragePool: windowPool,
   BatchNormalization: batchNorm,
   Cast: cast,
@@ -491,6 +501,7 @@ export const PROGRAM: Readonly<Record<string, ProgramOperator>> = {
   Concat: concat,
   Conv: convolution,
   ConvTranspose: transposedConvolution,
+  CumSum: runningSum,
   DequantizeLinear: dequantize,
   Div: divide,
   Dropout: identity,
@@ -502,6 +513,8 @@ export const PROGRAM: Readonly<Record<string, ProgramOperator>> = {
   Floor: elements('floor'),
   GRU: recurrent,
   Gather: gather,
+  GatherElements: gatherElements,
+  GatherND: gatherNd,
   Gelu: gelu,
   Gemm: gemm,
   GlobalAveragePool: globalPool,
@@ -545,6 +558,7 @@ export const PROGRAM: Readonly<Record<string, ProgramOperator>> = {
   Resize: resize,
   ReverseSequence: reverseSequence,
   Round: elements('round'),
+  ScatterElements: scatterElements,
   ScatterND: scatterNd,
   Shape: shape,
   Sign: sign,
@@ -556,6 +570,7 @@ export const PROGRAM: Readonly<Record<string, ProgramOperator>> = {
   Sub: fold('subtract'),
   Sum: fold('add'),
   Tile: tile,
+  TopK: topK,
   Transpose: transpose,
   Unsqueeze: unsqueeze,
   Upsample: resize,

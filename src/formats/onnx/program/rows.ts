@@ -147,7 +147,7 @@ const REDUCTIONS: Readonly<Record<string, readonly [before: string, op: string, 
 };
 
 /** One number of the elements of the last axes. */
-function reduced(x: Tensor, kept: number, op: string, call: Call, machine: Machine): Tensor {
+export function reduced(x: Tensor, kept: number, op: string, call: Call, machine: Machine): Tensor {
   const { node } = call;
   const a = machine.plain(x, node);
   const dims = x.dims.slice(0, kept);
