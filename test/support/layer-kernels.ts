@@ -433,8 +433,12 @@ export function convolve(
 const joined = (arrays: readonly ArrayLike<number>[]): Float64Array =>
   Float64Array.from(arrays.flatMap((array) => Array.from(array)));
 
-/** A ragged batch, some of them without a step, some longer than a block of the kernel. */
-function drawLengths(random: Random): number[] {
+/**
+ * A ragged batch, some of them without a step, some longer than a block of the kernel; or a
+ * sequence alone.
+ */
+function drawLengths(random: Random, isAlone = false): number[] {
+  if (isAlone) return [random.integer(1, 14)];
   const longest = random.unit() < 0.15 ? 150 : 14;
   const lengths = Array.from({ length: random.integer(1, 5) }, () => random.integer(0, longest));
   if (random.unit() < 0.4) lengths.fill(lengths[0]!);
@@ -444,10 +448,13 @@ function drawLengths(random: Random): number[] {
 /** A convolution of a random ragged batch, forward and backward; in half of them after a state. */
 export function checkConvolution(engine: Engine, seed: number): void {
   const random = createRandom(seed);
-  const c = drawConvolution(random, seed % 6 === 0);
+  const isWide = seed % 6 === 0;
+  const c = drawConvolution(random, isWide);
   const hasState = random.unit() < 0.5;
   const label = `${engine.variant} ${JSON.stringify(c)}, state ${hasState}, seed ${seed}`;
-  const x = drawLengths(random).map((n) => rounded(random, n * c.inputs));
+  const x = drawLengths(random, isWide && random.unit() < 0.8).map((n) =>
+    rounded(random, n * c.inputs),
+  );
   const state = hasState ? x.map(() => rounded(random, c.left * c.inputs)) : undefined;
   const w = rounded(random, (c.outputs * c.inputs * c.taps) / c.groups);
   const bias = random.unit() < 0.7 ? rounded(random, c.outputs) : undefined;
