@@ -6,9 +6,10 @@
  *   dwindow = dy w^T                    dx = sum of all dwindow where they come from
  *
  * A block of windows is laid out as rows of a matrix, so the sums are those of a product: over the
- * taps, in each over the inputs. Of many inputs each tap is a sum of its own, and the sums are added
- * up: where large terms cancel, that is several times nearer to what is meant. A window is the same whether its rows come from x or from
- * a state, so a stream has the bits of the whole sequence. Gradients take the last output first.
+ * taps, in each over the inputs. Of many inputs each tap is a sum of its own, and the sums are
+ * added up: where large terms cancel, that is several times nearer to what is meant. A window is
+ * the same whether its rows come from x or from a state, so a stream has the bits of the whole
+ * sequence. Gradients take the last output first.
  */
 
 import { Product } from '../base/structs';

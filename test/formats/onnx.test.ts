@@ -180,6 +180,9 @@ describe('graphs', () => {
     expect(messageOf(() => readOnnx(bytes))).toBe(
       'the sizes of "batch", "time" and the value of "sr" are not known: pass { dims: { batch: N, time: N }, set: { sr: N } }, in the command --dims batch=N,time=N --set sr=N',
     );
+    expect(messageOf(() => readOnnx(bytes, { dims: { batch: 1 } }))).toContain(
+      'pass { dims: { batch: 1, time: N }, set: { sr: N } }, in the command --dims batch=1,time=N --set sr=N',
+    );
     expect(messageOf(() => readOnnx(bytes, { dims: { batch: 1, time: 2 } }))).toBe(
       'the value of "sr" is not known: pass { set: { sr: N } }, in the command --set sr=N',
     );

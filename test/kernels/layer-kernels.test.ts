@@ -113,6 +113,10 @@ describe.each(variants)('kernels of layers, %s SIMD', (variant) => {
     for (let seed = 1; seed <= 10 * RUNS; seed++) checkConvolution(engine, seed);
   });
 
+  it('conv1d of many inputs, a sequence alone', () => {
+    for (let seed = 1; seed <= 3 * RUNS; seed++) checkConvolution(engine, seed, true);
+  });
+
   it('conv1d in a stream has the bits of the whole sequence', () => {
     for (let seed = 1; seed <= 5 * RUNS; seed++) checkStream(engine, seed);
   });

@@ -266,6 +266,23 @@ export function drawConvolution(random: Random, isWide = false): Convolution {
   return { inputs, outputs, taps, groups, stride, dilation, left, right };
 }
 
+/** One of many inputs whose windows are stretches of one line of steps, with padding. */
+function drawLine(random: Random): Convolution {
+  const [inputs, outputs] = [random.integer(64, 70), random.integer(1, 19)];
+  const taps = random.integer(2, 5);
+  const [stride, left, right] = [1, 0, 0].map((low) => random.integer(low, taps));
+  return {
+    inputs,
+    outputs,
+    taps,
+    groups: 1,
+    dilation: 1,
+    stride: stride!,
+    left: left!,
+    right: right!,
+  };
+}
+
 /** The steps of a batch in the packed rows of a kernel. */
 export interface Batch {
   readonly lengths: readonly number[];
@@ -433,8 +450,12 @@ export function convolve(
 const joined = (arrays: readonly ArrayLike<number>[]): Float64Array =>
   Float64Array.from(arrays.flatMap((array) => Array.from(array)));
 
-/** A ragged batch, some of them without a step, some longer than a block of the kernel. */
-function drawLengths(random: Random): number[] {
+/**
+ * A ragged batch, some of them without a step, some longer than a block of the kernel; or a
+ * sequence alone.
+ */
+function drawLengths(random: Random, isAlone = false): number[] {
+  if (isAlone) return [random.integer(1, 14)];
   const longest = random.unit() < 0.15 ? 150 : 14;
   const lengths = Array.from({ length: random.integer(1, 5) }, () => random.integer(0, longest));
   if (random.unit() < 0.4) lengths.fill(lengths[0]!);
@@ -442,12 +463,12 @@ function drawLengths(random: Random): number[] {
 }
 
 /** A convolution of a random ragged batch, forward and backward; in half of them after a state. */
-export function checkConvolution(engine: Engine, seed: number): void {
+export function checkConvolution(engine: Engine, seed: number, isAlone = false): void {
   const random = createRandom(seed);
-  const c = drawConvolution(random, seed % 6 === 0);
-  const hasState = random.unit() < 0.5;
+  const c = isAlone ? drawLine(random) : drawConvolution(random, seed % 6 === 0);
+  const hasState = !isAlone && random.unit() < 0.5;
   const label = `${engine.variant} ${JSON.stringify(c)}, state ${hasState}, seed ${seed}`;
-  const x = drawLengths(random).map((n) => rounded(random, n * c.inputs));
+  const x = drawLengths(random, isAlone).map((n) => rounded(random, n * c.inputs));
   const state = hasState ? x.map(() => rounded(random, c.left * c.inputs)) : undefined;
   const w = rounded(random, (c.outputs * c.inputs * c.taps) / c.groups);
   const bias = random.unit() < 0.7 ? rounded(random, c.outputs) : undefined;

@@ -54,6 +54,9 @@ export async function inspect(path: string, options: InspectOptions): Promise<nu
       say(`${headOf(opened)}\n\n${summary(model)}\n${costOf(model)}\n`);
       const known = Object.entries(metadata);
       if (known.length > 0) say(`\n${known.map(toldOf).join('\n')}\n`);
+      const carry = Object.entries((metadata['proposedCarry'] ?? {}) as Record<string, string>);
+      const pairs = carry.map(([output, input]) => `${output}=${input}`);
+      if (pairs.length > 0) say(`\nto go on with its states: --carry ${pairs.join(',')}\n`);
     }
     return 0;
   } finally {

@@ -40,10 +40,12 @@ function aligned(bytes: Uint8Array, size: number): [ArrayBufferLike, number, num
 /** 64 bits as doubles: what is beyond 2^53 is rounded, as ends of slices may be. */
 function longs(bytes: Uint8Array, isSigned: boolean): Float64Array {
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Float64Array.from({ length: bytes.length / 8 }, (_, k) => {
+  const numbers = new Float64Array(bytes.length / 8);
+  for (let k = 0; k < numbers.length; k++) {
     const high = isSigned ? words.getInt32(8 * k + 4, true) : words.getUint32(8 * k + 4, true);
-    return high * 2 ** 32 + words.getUint32(8 * k, true);
-  });
+    numbers[k] = high * 2 ** 32 + words.getUint32(8 * k, true);
+  }
+  return numbers;
 }
 
 const floats =

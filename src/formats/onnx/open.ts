@@ -12,6 +12,8 @@ export interface Open {
   readonly dims: readonly string[];
   /** Inputs of a single whole number. */
   readonly set: readonly string[];
+  /** What has been said, for an option that says all. */
+  readonly given: Readonly<Record<'dims' | 'set', readonly (readonly [string, unknown])[]>>;
 }
 
 export function openOf(
@@ -31,7 +33,10 @@ export function openOf(
     const isOne = shape?.dims.every(({ value }) => value === 1) === true;
     return isOne && !isFloatType(element) ? [name] : [];
   });
-  return { dims: [...new Set(sizes)], set: values };
+  const fixed = [...set].flatMap(([name, { data }]) =>
+    data.length === 1 ? [[name, data[0]] as const] : [],
+  );
+  return { dims: [...new Set(sizes)], set: values, given: { dims: [...dims], set: fixed } };
 }
 
 const PLAIN = /^[A-Za-z_$][\w$]*$/;
@@ -39,19 +44,25 @@ const PLAIN = /^[A-Za-z_$][\w$]*$/;
 /** Says what to pass, as code and as a command. */
 export function refuseOpen(open: Open): never {
   const shown = (['dims', 'set'] as const).flatMap((option) => {
-    const names = open[option].slice(0, MAX_NAMES).map(shorten);
-    const keys = names.map((name) => (PLAIN.test(name) ? name : JSON.stringify(name)));
+    const names = open[option].slice(0, MAX_NAMES);
+    if (!names.length) return [];
     const what = (option === 'dims' ? 'size' : 'value') + (names.length > 1 ? 's' : '');
-    return names.length ? [{ option, what, names, keys }] : [];
+    const all = [...open.given[option], ...names.map((name) => [name, 'N'] as const)].map(
+      ([name, value]) => [shorten(name), value] as const,
+    );
+    return [{ option, what, names, all }];
   });
   const list = shown.map(
-    ({ what, names }) => `the ${what} of ${names.map((name) => `"${name}"`).join(', ')}`,
+    ({ what, names }) => `the ${what} of ${names.map((name) => `"${shorten(name)}"`).join(', ')}`,
   );
-  const code = shown.map(
-    ({ option, keys }) => `${option}: { ${keys.map((key) => `${key}: N`).join(', ')} }`,
-  );
+  const code = shown.map(({ option, all }) => {
+    const pairs = all.map(
+      ([name, value]) => `${PLAIN.test(name) ? name : JSON.stringify(name)}: ${value}`,
+    );
+    return `${option}: { ${pairs.join(', ')} }`;
+  });
   const words = shown.map(
-    ({ option, names }) => `--${option} ${names.map((name) => `${name}=N`).join(',')}`,
+    ({ option, all }) => `--${option} ${all.map((pair) => pair.join('=')).join(',')}`,
   );
   const verb = shown.flatMap(({ names }) => names).length > 1 ? 'are' : 'is';
   throw new GatefoldError(

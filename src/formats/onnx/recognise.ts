@@ -364,5 +364,7 @@ function alive(nodes: readonly NodeProto[], { outputs }: GraphProto): readonly N
 
 /** A graph whose cells are layers, or nothing where it has none. */
 export function recognised(graph: GraphProto, known: Known, opset: number): GraphProto | undefined {
-  return new Recogniser(graph, known, opset).graph();
+  // A cell has products with two gates at least.
+  const products = graph.nodes.filter(({ type }) => type === 'Mul');
+  return products.length < 2 ? undefined : new Recogniser(graph, known, opset).graph();
 }
