@@ -455,6 +455,23 @@ describe('graphs', () => {
     expect(got).toEqual(want);
   });
 
+  it.each([
+    ['Masking', { mask_value: -7 }],
+    ['Dropout', { rate: 0.5 }],
+    ['Activation', { activation: 'linear' }],
+    ['MaxPooling1D', { pool_size: [1] }],
+  ])('%s in front, which says no size', (class_name, config) => {
+    const shape = { batch_input_shape: [null, null, 1] };
+    const first = layer(class_name, 'f', { ...config, ...shape });
+    const input = layer('InputLayer', 'i', shape);
+    const arrays = { f: {}, a: LSTM };
+    const want = run(h5(chain(lstm()), { a: LSTM }), [1, 3, 2], 3);
+    for (const front of [[first], [input, first]]) {
+      const plain = layer('LSTM', 'a', { units: 2 });
+      expect(run(h5(chain(...front, plain), arrays), [1, 3, 2], 3)).toEqual(want);
+    }
+  });
+
   it('steps of several tensors one after another', () => {
     const entry = (
       class_name: string,
