@@ -382,6 +382,20 @@ describe('options', () => {
       layers: [{ type: 'lstm' }, { type: 'linear' }],
     });
     expect(proposalOf({ a: LSTM, b: { k: floats(7, 1) } }, '2.4.0')).toBeNull();
+    const gates = (count: number): Arrays =>
+      Object.fromEntries(
+        Array.from({ length: 3 * count }, (_, k) => [
+          `a_${'WUb'[k % 3]}_${k}`,
+          k % 3 < 2 ? floats(2, 2) : floats(2),
+        ]),
+      );
+    expect(proposalOf({ a: gates(4), b: gates(3) }, '1.2.2')).toMatchObject({
+      layers: [
+        { type: 'lstm', inputSize: 2, hiddenSize: 2, bias: 'single' },
+        { type: 'gru', inputSize: 2, hiddenSize: 2, bias: 'single', resetAfter: false },
+        { type: 'pool' },
+      ],
+    });
   });
 
   it('architecture: the same as Keras says it', () => {

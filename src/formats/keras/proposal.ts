@@ -36,14 +36,27 @@ function cell([kernel, recurrent, bias]: Shapes): Layer | undefined {
   };
 }
 
+/** A cell of Keras 1, whose gates have a matrix [I, H], one [H, H] and a bias each. */
+function ofGates(shapes: Shapes): Layer | undefined {
+  const [[inputSize, hiddenSize] = []] = shapes;
+  const gate = [[inputSize, hiddenSize], [hiddenSize, hiddenSize], [hiddenSize]];
+  const isAlike = shapes.every((shape, k) => shape.join() === gate[k % 3]!.join());
+  const type = CELLS[(shapes.length / 3) as keyof typeof CELLS];
+  if (!isAlike || !type || type === 'rnn') return undefined;
+  const isGru = type === 'gru' && { resetAfter: false };
+  return { type, inputSize, hiddenSize, bias: 'single', ...isGru };
+}
+
 /** The kinds of layers, by what only they have. */
 function layerOf(name: string, shapes: Shapes): Layer | undefined {
   const [first = [], second] = shapes;
   const one = cell(shapes);
   if (one && shapes.length <= 3) return one;
+  const older = ofGates(shapes);
+  if (older) return older;
   const half = shapes.length / 2;
   const ways = [shapes.slice(0, half), shapes.slice(half)].map(cell);
-  if (ways[0] && JSON.stringify(ways[0]) === JSON.stringify(ways[1])) {
+  if (half <= 3 && ways[0] && JSON.stringify(ways[0]) === JSON.stringify(ways[1])) {
     return { ...ways[0], bidirectional: true };
   }
   const bias = second ? {} : { bias: false };
