@@ -262,6 +262,10 @@ describe('gatefold convert', () => {
     writeFileSync(path('lstm.safetensors'), saveModel(Model.create(engine, LSTM, { seed: 2 })));
     gatefold('convert', 'lstm.safetensors', 'pages');
     expect(readdirSync(path('pages')).sort()).toEqual(['model.json', 'weights.bin']);
+    mkdirSync(path('torn'));
+    copyFileSync(path('pages/model.json'), path('torn/model.json'));
+    expect(refused('inspect', 'torn')).toMatch(/"weights.bin", which model.json names, is missing/);
+    expect(refused('inspect', 'torn')).not.toMatch(/--description/);
     writeFileSync(path('lstm.json'), JSON.stringify([[0.1], [0.4], [0.2]]));
     const run = (name: string): string => gatefold('run', name, '--inputs', 'lstm.json');
     expect(run('pages')).toBe(run('lstm.safetensors'));

@@ -319,6 +319,85 @@ describe('options', () => {
     expect(run(saved, [1, 2, 3], 3, { description })).toEqual(want);
   });
 
+  it('description: proposed by the arrays, in the order of the file', () => {
+    const proposalOf = (layers: Record<string, Arrays>, version: string): object => {
+      const group = weightsOf(layers);
+      const attributes = { ...group.attributes, keras_version: version };
+      const message = messageOf(() => readKeras(writeHdf5({ ...group, attributes })));
+      return JSON.parse(/: (\{"layers".*\})$/.exec(message)?.[1] ?? 'null') as object;
+    };
+    const wide = [floats(2, 8), floats(2, 8), floats(8)];
+    const order = {
+      embedding: { 'embedding/embeddings:0': floats(5, 3) },
+      conv: { 'c/kernel:0': floats(2, 3, 1), 'c/bias:0': floats(1) },
+      norm: Object.fromEntries([1, 2, 3, 4].map((k) => [`n/${k}`, floats(1)])),
+      gru: { a: floats(1, 6), b: floats(2, 6), c: floats(2, 6) },
+      old: { a: floats(2, 6), b: floats(2, 6), c: floats(6) },
+      two: Object.fromEntries([...wide, ...wide].map((array, k) => [`w${k}`, array])),
+      dense: { k: floats(4, 3), b: floats(3) },
+      last: { k: floats(3, 1) },
+    };
+    expect(proposalOf(order, '2.4.0')).toEqual({
+      layers: [
+        { type: 'embedding', name: 'embedding', numEmbeddings: 5, embeddingDim: 3 },
+        {
+          type: 'conv1d',
+          name: 'conv',
+          inChannels: 3,
+          outChannels: 1,
+          kernelSize: 2,
+          activation: 'relu',
+        },
+        { type: 'batchNorm', name: 'norm', inputSize: 1, eps: 1e-3 },
+        { type: 'gru', name: 'gru', inputSize: 1, hiddenSize: 2 },
+        {
+          type: 'gru',
+          name: 'old',
+          inputSize: 2,
+          hiddenSize: 2,
+          bias: 'single',
+          resetAfter: false,
+        },
+        {
+          type: 'lstm',
+          name: 'two',
+          inputSize: 2,
+          hiddenSize: 2,
+          bias: 'single',
+          bidirectional: true,
+        },
+        { type: 'pool', mode: 'last' },
+        { type: 'linear', name: 'dense', inFeatures: 4, outFeatures: 3, activation: 'relu' },
+        { type: 'linear', name: 'last', inFeatures: 3, outFeatures: 1, bias: false },
+      ],
+    });
+    const plain = { a: LSTM, b: DENSE };
+    const given = proposalOf(plain, '2.4.0') as typeof description;
+    expect(run(writeHdf5(weightsOf(plain)), [1, 2, 3], 3, { description: given })).toEqual(want);
+    expect(proposalOf(plain, '2.1.6')).toMatchObject({
+      layers: [{ activations: ['hardSigmoid', 'tanh', 'tanh'] }, {}, {}],
+    });
+    const timed = { a: LSTM, time_distributed_1: DENSE };
+    expect(proposalOf(timed, '2.4.0')).toMatchObject({
+      layers: [{ type: 'lstm' }, { type: 'linear' }],
+    });
+    expect(proposalOf({ a: LSTM, b: { k: floats(7, 1) } }, '2.4.0')).toBeNull();
+    const gates = (count: number): Arrays =>
+      Object.fromEntries(
+        Array.from({ length: 3 * count }, (_, k) => [
+          `a_${'WUb'[k % 3]}_${k}`,
+          k % 3 < 2 ? floats(2, 2) : floats(2),
+        ]),
+      );
+    expect(proposalOf({ a: gates(4), b: gates(3) }, '1.2.2')).toMatchObject({
+      layers: [
+        { type: 'lstm', inputSize: 2, hiddenSize: 2, bias: 'single' },
+        { type: 'gru', inputSize: 2, hiddenSize: 2, bias: 'single', resetAfter: false },
+        { type: 'pool' },
+      ],
+    });
+  });
+
   it('architecture: the same as Keras says it', () => {
     const weights = writeHdf5(weightsOf({ lstm_4: LSTM, drop: {}, dense_9: DENSE }));
     const dense = layer('Dense', 'dense', { units: 1 });
@@ -453,6 +532,23 @@ describe('graphs', () => {
       return output;
     });
     expect(got).toEqual(want);
+  });
+
+  it.each([
+    ['Masking', { mask_value: -7 }],
+    ['Dropout', { rate: 0.5 }],
+    ['Activation', { activation: 'linear' }],
+    ['MaxPooling1D', { pool_size: [1] }],
+  ])('%s in front, which says no size', (class_name, config) => {
+    const shape = { batch_input_shape: [null, null, 1] };
+    const first = layer(class_name, 'f', { ...config, ...shape });
+    const input = layer('InputLayer', 'i', shape);
+    const arrays = { f: {}, a: LSTM };
+    const want = run(h5(chain(lstm()), { a: LSTM }), [1, 3, 2], 3);
+    for (const front of [[first], [input, first]]) {
+      const plain = layer('LSTM', 'a', { units: 2 });
+      expect(run(h5(chain(...front, plain), arrays), [1, 3, 2], 3)).toEqual(want);
+    }
   });
 
   it('steps of several tensors one after another', () => {

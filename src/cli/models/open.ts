@@ -177,8 +177,8 @@ function saying<T>(path: string, options: ReaderOptions | undefined, read: () =>
   try {
     return naming(path, read);
   } catch (error) {
-    const wantsWiring = error instanceof GatefoldError && error.code === 'ERR_ARGUMENT';
-    if (!wantsWiring || options) throw error;
+    if (!(error instanceof GatefoldError) || error.code !== 'ERR_ARGUMENT' || options) throw error;
+    if (!error.message.includes('description')) return fail(`${path}: ${error.message}`);
     return fail(`${path}: ${error.message}; save it as a file, and name that by --description`);
   }
 }

@@ -73,6 +73,9 @@ export function widthOf({ dims, held }: Flow, at: string): number {
   return width;
 }
 
+/** What layers call the size of what they read: others, such as Masking, do not say it. */
+const SIZES = ['inputSize', 'inFeatures', 'inChannels', 'numEmbeddings'];
+
 /** A layer to be added: its options but for its name and what it reads. */
 export type NewLayer = { readonly type: string } & Readonly<Record<string, unknown>>;
 
@@ -248,7 +251,10 @@ export class Builder {
       };
     });
     const [only, ...others] = inputs;
-    const isPlain = !others.length && only?.name === 'input' && !only.each && !only.steps;
+    const first = this.layers[0]!;
+    const isSized = SIZES.some((key) => Object.hasOwn(first, key));
+    const isAlone = !others.length && only?.name === 'input' && !only.each && !only.steps;
+    const isPlain = isAlone && isSized;
     const isLast = outputs.length === 1 && outputs[0] === this.layers.at(-1)?.name;
     return {
       layers: this.layers,

@@ -14,6 +14,7 @@ import { isZip, readZip } from '../shared/zip.ts';
 import { damaged, listOf, own, parseJson, quoted, textOf } from './config.ts';
 import { described, importKeras } from './import.ts';
 import type { OwnLayers } from './network.ts';
+import { proposed } from './proposal.ts';
 import { metadataOf } from './training.ts';
 import { legacyLayers, legacyNamed, legacyStore, savedNamed, savedStore } from './weights.ts';
 import type { NamedLayers } from './weights.ts';
@@ -81,7 +82,13 @@ function ofHdf5(root: Hdf5Object, size: number, options: KerasOptions): Imported
     const metadata = metadataOf('keras', own_, undefined);
     return importKeras(given.config, own_, store, size, metadata, options.layers);
   }
-  if (text === undefined) return withoutWiring([...named().layers.keys()]);
+  if (text === undefined) {
+    const shapes = [...(layers ?? [])].map(([name, read]) => {
+      return [name, read().map(({ shape }) => shape)] as const;
+    });
+    const own_ = shapes.filter(([, all]) => all.length > 0);
+    return withoutWiring([...named().layers.keys()], proposed(own_, version));
+  }
   if (!layers) damaged('it has a configuration, but no weights');
   const training = root.texts('training_config')?.[0];
   const metadata = metadataOf(
@@ -128,9 +135,12 @@ function architectureOf(given: unknown): { config: unknown; version: string | un
   return { config, version: textOf(config, 'keras_version') ?? newer };
 }
 
-function withoutWiring(names: readonly string[]): never {
+function withoutWiring(names: readonly string[], proposal: ModelDescription | undefined): never {
   const list = names.slice(0, 12).map(quoted).join(', ');
-  const message = `the file has weights alone, of ${list || 'no layers'}; pass { description } to say how they are wired, or as { architecture } what model.to_json() gave`;
+  const guess = proposal
+    ? `. Their order suggests the following; check activations, and whether the last step or all are read: ${JSON.stringify(proposal)}`
+    : '';
+  const message = `the file has weights alone, of ${list || 'no layers'}; pass as { architecture } what model.to_json() gave, or { description } to say how they are wired${guess}`;
   throw new GatefoldError('ERR_ARGUMENT', message);
 }
 

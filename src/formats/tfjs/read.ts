@@ -119,7 +119,7 @@ function filesOf(shards: Shards): (path: string) => Uint8Array {
   return (path) => {
     const found = get(path) ?? get(path.split('/').at(-1)!);
     if (found !== undefined) return asBytes(found);
-    const message = `"shards" expected the file ${quoted(path)}, which model.json names`;
+    const message = `the file of weights ${quoted(path)}, which model.json names, is missing from "shards"`;
     throw new GatefoldError('ERR_ARGUMENT', message);
   };
 }
