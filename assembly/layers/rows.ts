@@ -122,6 +122,11 @@ export class Sorting {
   offsets: usize;
   /** i32 in: the caller's row at each place, or 0 where it is the same. */
   order: usize;
+  /**
+   * i32 out, where there is an order and rows lie side by side in both: how many places from each
+   * on, itself included, have rows of the caller that follow one another. Else 0.
+   */
+  runs: usize;
   sorted: usize;
   given: usize;
 }
@@ -155,20 +160,34 @@ function copyRow(to: usize, from: usize, n: i32): void {
 /** Sorts the rows of a caller; or brings rows of a pass back, and zeros for those not there. */
 export function sortRows(descriptor: usize, isBack: bool): void {
   const d = changetype<Sorting>(descriptor);
+  // Read once: no compiler knows that rows do not lie over the descriptor.
+  const width = d.width;
+  const row = d.row;
+  const order = d.order;
+  const runs = d.runs;
+  const sequenceBytes = d.sequenceBytes;
+  for (let place = d.places - 1, next = -1, count = 0; runs && place >= 0; place--) {
+    const own = load<i32>(order + (place << 2));
+    count = own + 1 == next ? count + 1 : 1;
+    store<i32>(runs + (place << 2), count);
+    next = own;
+  }
   let sorted = d.sorted;
-  for (let t = 0; t < d.steps; t++) {
+  let step = d.given;
+  for (let t = 0; t < d.steps; t++, step += d.stepBytes) {
     const active = load<i32>(d.offsets + (t << 2), 4) - load<i32>(d.offsets + (t << 2));
-    const places = isBack ? d.places : active;
-    for (let place = 0; place < places; place++) {
-      const own = d.order ? load<i32>(d.order + (place << 2)) : place;
-      const given = d.given + t * d.stepBytes + own * d.sequenceBytes;
-      if (place >= active) {
-        memory.fill(given, 0, d.width << 2);
-        continue;
-      }
-      if (isBack) copyRow(given, sorted, d.width);
-      else copyRow(sorted, given, d.width);
-      sorted += d.row;
+    for (let place = 0; place < active;) {
+      const own = order ? load<i32>(order + (place << 2)) : place;
+      const count = runs ? min(load<i32>(runs + (place << 2)), active - place) : 1;
+      const given = step + own * sequenceBytes;
+      if (isBack) copyRow(given, sorted, count * width);
+      else copyRow(sorted, given, count * width);
+      place += count;
+      sorted += count * row;
+    }
+    for (let place = active; isBack && place < d.places; place++) {
+      const own = order ? load<i32>(order + (place << 2)) : place;
+      copyTap(step + own * sequenceBytes, 0, width);
     }
   }
 }

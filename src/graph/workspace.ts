@@ -158,6 +158,7 @@ interface Sorting {
   readonly descriptor: Descriptor<'Sorting'>;
   readonly offsets: Slot;
   readonly order: Slot;
+  readonly runs: Slot;
 }
 
 /** What a node stands among in one workspace. */
@@ -396,6 +397,7 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     descriptor: plan.descriptor('Sorting'),
     offsets: plan.reserve(Math.max(...grids.map(({ steps }) => steps)) + 1),
     order: plan.reserve(batch),
+    runs: plan.reserve(batch),
   };
   additions.sort((a, b) => b.after - a.after);
   return { plan, inputs, staging, copy, sorting, grids, crossings, bound, additions, gathered };
@@ -616,9 +618,13 @@ export class Workspace {
 
   /**
    * The same for steps `first` to `first + steps` of rows of these lengths; false where there is no
-   * row.
+   * row. Does nothing while all rows have as many steps as before.
    */
   arrangeLengths(lengths: Int32Array, first: number, steps: number, order?: Int32Array): boolean {
+    const before = this.extent;
+    const isFull = order && lengths[order.at(-1)!]! >= first + steps;
+    const wasFull = before.steps === steps && before.rows === steps * this.batch;
+    if (isFull && wasFull && before.order === order) return true;
     const extent = raggedExtent(lengths, first, steps, order) ?? this.#emptyExtent;
     if (extent) this.arrange([extent]);
     return extent !== undefined;
@@ -721,10 +727,14 @@ export class Workspace {
       const { values, last, rowOf } = this.#bound[index]!.states![k]!;
       const extent = this.#inputsOf(index);
       if (!extent.order) return part(values, extent.steps * batch * row);
-      for (const [place, length] of extent.lengths.entries()) {
+      const { lengths } = extent;
+      // Rows of one length end side by side.
+      for (let place = 0, end = 0; place < batch; place = end) {
+        const length = lengths[place]!;
+        while (end < batch && lengths[end] === length) end++;
         for (let n = 0; n < count; n++) {
           const from = rowOf(extent, place, length, n) * row;
-          this.#kernels.copy(last, (n * batch + place) * row, values, from, row);
+          this.#kernels.copy(last, (n * batch + place) * row, values, from, (end - place) * row);
         }
       }
       return last;
@@ -761,25 +771,34 @@ export class Workspace {
 
   /**
    * Brings rows of `staging`, which lie as a caller has them, to their places in a pass; or back,
-   * and zeros for rows that are not there.
+   * and zeros for rows that are not there. Of `steps` steps of the stretch, from `first` on.
    */
-  sortRows({ slot, row, width }: Rows, { batchFirst, extent }: Stretch, isBack: boolean): void {
+  sortRows(
+    { slot, row, width }: Rows,
+    { batchFirst, extent }: Stretch,
+    isBack: boolean,
+    first: number,
+    steps: number,
+  ): void {
     const kernels = this.#kernels;
-    const { descriptor, offsets, order } = this.#sorting;
-    const { steps, lengths } = extent;
+    const { descriptor, offsets, order, runs } = this.#sorting;
     const bytes = width * 4;
-    kernels.integers(offsets).set(extent.offsets);
-    if (extent.order) kernels.integers(order).set(extent.order);
+    if (first === 0) {
+      kernels.integers(offsets).set(extent.offsets);
+      if (extent.order) kernels.integers(order).set(extent.order);
+    }
+    const isDense = row === width && !batchFirst;
     kernels.write(descriptor, {
       steps,
-      places: lengths.length,
+      places: extent.lengths.length,
       width,
       row: row * 4,
       stepBytes: batchFirst ? bytes : bytes * this.batch,
       sequenceBytes: batchFirst ? bytes * steps : bytes,
-      offsets,
+      offsets: part(offsets, first),
       order: extent.order ? order : NONE,
-      sorted: slot,
+      runs: extent.order && isDense ? runs : NONE,
+      sorted: part(slot, extent.offsets[first]! * row),
       given: this.staging,
     });
     kernels.run.rows_sort(descriptor.address, isBack);

@@ -27,6 +27,7 @@ import {
   SEQUENCE_KEYS,
   checkSequence,
   checkSteps,
+  clearAfter,
   putInputs,
   repeatLast,
   takeRows,
@@ -353,18 +354,22 @@ export class Model extends HostDisposable {
     });
     const sequence = this.#begin({ ...checked, x: apart });
     const { batch, batchFirst, lengths, totals, workspace, initial } = sequence;
-    // Rows after the valid steps are not written.
-    if (given.out && lengths.some(Boolean)) for (const output of results) output.fill(0);
+    const written = results.map(() => 0);
     for (const stretch of this.#chunks(sequence)) {
       for (const [k, output] of workspace.outputs.entries()) {
-        takeRows(kernels, workspace, output, results[k]!, workspace.outputStretch(output, stretch));
+        const own = workspace.outputStretch(output, stretch);
+        takeRows(kernels, workspace, output, results[k]!, own);
+        written[k] = own.first + own.extent.steps;
       }
     }
     for (const [k, { width, pools, sequence: own }] of graph.outputs.entries()) {
       const valid = lengths[own];
-      if (!valid || pools || padding !== 'repeat') continue;
+      if (!valid) continue;
+      const total = pools ? 1 : graph.stepsOf(totals[own]!, k);
+      if (given.out) clearAfter(results[k]!, width, written[k]!, { total, batch, batchFirst });
+      if (pools || padding !== 'repeat') continue;
       const counts = valid.map((n) => graph.stepsOf(n, k));
-      repeatLast(results[k]!, width, counts, graph.stepsOf(totals[own]!, k), batchFirst);
+      repeatLast(results[k]!, width, counts, total, batchFirst);
     }
     const outputs = Object.fromEntries(graph.outputs.map(({ name }, k) => [name, results[k]!]));
     const state = readState(kernels, initial, batch, workspace.orderOf);

@@ -111,7 +111,7 @@ describe('numbers from bytes', () => {
     expect(wrong).toEqual([]);
     const cursor = new Cursor(Buffer.from(`[${texts.join(', ')}]`));
     cursor.list(1);
-    expect(Array.from(cursor.numbers.subarray(0, cursor.count))).toEqual(floats(texts.map(Number)));
+    expect(Array.from(cursor.take())).toEqual(floats(texts.map(Number)));
   });
 });
 

@@ -8,7 +8,12 @@ import type { Packed } from '../../src/node/score/batch.ts';
 import { saveModel } from '../../src/formats/safetensors.ts';
 import { Model } from '../../src/hosts/default.ts';
 import type { ModelDescription } from '../../src/hosts/default.ts';
+import { build } from '../../src/formats/shared/imported.ts';
+import { Net } from '../formats/onnx-program-cases.ts';
+import { readAsProgram } from '../formats/onnx-oracle.ts';
+import { encodeOnnx } from '../peers/onnx-writer.ts';
 import { createEngine } from '../support/engines.ts';
+import { createRandom } from '../support/random.ts';
 
 /** The worker as the package has it: Node cannot run its source. */
 const packaged = new URL('../../dist/node/score-worker.js', import.meta.url);
@@ -90,6 +95,19 @@ describe('scoreSequences', () => {
       scoreSequences<unknown>(nested, { model, workers: 0, input: (row) => row as never }),
     );
     expect(one!.output).toEqual(alone(model, Float32Array.of(0.5, 0.25, 1, 2), 2));
+  });
+
+  it('runs programs, which models of ONNX may be', async () => {
+    const net = new Net(createRandom(1));
+    const turned = net.add('Transpose', [net.input(1, 6, 2)]);
+    const { graph } = net.done(net.add('Softmax', [turned]));
+    const program = build(engine, readAsProgram(encodeOnnx(graph)));
+    const given = Array.from({ length: 40 }, (_, k) => record(k).subarray(0, 2).slice());
+    const x = given.map(([a, b]) => Float32Array.from({ length: 12 }, (_, i) => a! * i + b!));
+    const results = await all(scoreSequences(x, { model: program, workers: 2, batch: 4 }));
+    const each = x.map((own) => alone(program, own, 12));
+    expect(results.map(({ output }) => output)).toEqual(each);
+    program.dispose();
   });
 
   it('reads no further than results are taken', async () => {

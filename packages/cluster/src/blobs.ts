@@ -64,6 +64,10 @@ export class Blobs {
     return hash;
   }
 
+  async has(hash: string, folder = ''): Promise<boolean> {
+    return (await this.#stores.size(this.#at(hash, folder))) !== undefined;
+  }
+
   async remove(hash: string, folder: string): Promise<void> {
     await this.#stores.remove(this.#at(hash, folder));
   }

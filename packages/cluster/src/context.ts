@@ -1,5 +1,7 @@
 /** What a producer or worker works with. */
 
+// Models of ONNX may have layers of programs, which this alone brings.
+import 'gatefold/formats/onnx';
 import { loadModel } from 'gatefold/formats/safetensors';
 import { Engine } from 'gatefold/node';
 import type { ModelOutput } from 'gatefold/node';

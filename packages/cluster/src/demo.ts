@@ -44,7 +44,7 @@ const members: Member[] = [];
 const started = performance.now();
 const isLive = process.stdout.isTTY === true;
 let drawn = 0;
-let lastLine = 0;
+let lastLine = -Infinity;
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -95,6 +95,8 @@ function draw(task: string, share: number, detail: string, isEnd = false): void 
   const seconds = (performance.now() - started) / 1e3;
   if (!isLive && !isEnd && seconds - lastLine < 5) return;
   lastLine = seconds;
+  // What the last logs say is still on its way.
+  if (isEnd) for (const member of members) member.inWork = '';
   const rows = members.map(({ name, done, inWork, fate }) =>
     [
       name.padEnd(10),
@@ -202,6 +204,7 @@ async function train(producer: Producer, url: string): Promise<void> {
   draw('trained', 1, detail, true);
 }
 
+draw('starting', 0, 'a Redis and three workers');
 for (const name of ['data', 'out']) mkdirSync(join(folder, name));
 const port = await freePort();
 const url = `redis://127.0.0.1:${port}`;

@@ -13,7 +13,7 @@ import type { JobData, TrainShard } from './jobs.ts';
 import { connect } from './redis.ts';
 import { planScore } from './score.ts';
 import type { Manifest, ScoreIndex, ScoreOptions, ScorePlan } from './score.ts';
-import { addRound, beginTraining, readCheckpoint, roundOf } from './train.ts';
+import { addRound, beginTraining, isWhole, readCheckpoint, roundOf } from './train.ts';
 import type { Checkpoint } from './train.ts';
 import type { TrainConfig } from './rounds.ts';
 
@@ -103,7 +103,11 @@ export class Producer {
       refuse(`${output} has checkpoints of run ${last.run}: name another place`);
     }
     const at = last ?? start;
-    if (at.round < config.rounds) await this.#ensureRound(at, config, output);
+    if (at.round < config.rounds) {
+      const isKept = at === start || (await isWhole(at, this.context));
+      const before = isKept ? at : await readCheckpoint(this.context, output, at.round - 1);
+      await this.#ensureRound(before ?? start, config, output);
+    }
     return at;
   }
 

@@ -137,7 +137,7 @@ export async function finishRound(
   const own = readConfig(await blobs.get(config));
   const isLast = round + 1 === own.rounds;
   const written = await readCheckpoint(context, output, round + 1);
-  if (written?.run === run) {
+  if (written?.run === run && (await isWhole(written, context))) {
     // The worker died after it had written this, and before it said so.
     if (!isLast) await next(written, own.data.length);
     return written;
@@ -175,6 +175,20 @@ export async function finishRound(
   return checkpoint;
 }
 
+/** The blobs that a checkpoint names. */
+const blobsOf = ({ parameters, velocity, states }: Checkpoint): string[] =>
+  [parameters, velocity, ...states].filter((hash) => hash !== undefined);
+
+/**
+ * Whether the blobs of a checkpoint are there. A Redis that was killed may have lost the last ones
+ * that it took, and with them that the round was over; the checkpoint may be in another store.
+ */
+export async function isWhole(checkpoint: Checkpoint, { blobs }: Context): Promise<boolean> {
+  const { run } = checkpoint;
+  const all = blobsOf(checkpoint).map((hash) => blobs.has(checkHash('hash', hash), run));
+  return (await Promise.all(all)).every(Boolean);
+}
+
 async function modelOf(
   { model: description, simd, vocabulary }: TrainConfig,
   parameters: Awaited<ReturnType<typeof outerStep>>['parameters'],
@@ -197,11 +211,9 @@ async function forget(
   shards: readonly TrainedShard[],
 ): Promise<void> {
   const old = await readCheckpoint(context, output, last.round - KEPT);
-  const of = ({ parameters, velocity, states }: Checkpoint): string[] =>
-    [parameters, velocity, ...states].filter((hash) => hash !== undefined);
   const kept = await readCheckpoint(context, output, last.round - 1);
-  const needed = new Set([...of(last), ...(kept ? of(kept) : [])]);
-  const unneeded = [...(old ? of(old) : []), ...shards.map(({ parameters }) => parameters)];
+  const needed = new Set([...blobsOf(last), ...(kept ? blobsOf(kept) : [])]);
+  const unneeded = [...(old ? blobsOf(old) : []), ...shards.map(({ parameters }) => parameters)];
   for (const hash of unneeded) {
     if (!needed.has(hash)) await context.blobs.remove(checkHash('hash', hash), last.run);
   }

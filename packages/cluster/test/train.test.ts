@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { prepareTraining } from '../dist/index.js';
 import type { Checkpoint, TrainConfig, TrainingText } from '../dist/index.js';
 import { outerStep } from '../dist/rounds.js';
+import { beginTraining, finishRound } from '../dist/train.js';
 import { Cluster } from './support/cluster.ts';
 
 const TEXT =
@@ -192,6 +193,28 @@ it('goes on from a checkpoint with another Redis', async () => {
   const unmoved = cluster.results('unmoved').get('model.safetensors');
   expect(other.results('moved').get('model.safetensors')).toBe(unmoved);
   await other.end();
+});
+
+it('writes the blobs of a round again that a Redis has lost', async () => {
+  const { context } = cluster.producer({ queue: 'lost' });
+  const { config, first } = await prepareTraining(context, BASE, TEXT);
+  const output = 'out:lost';
+  const { run, config: hash, parameters } = await beginTraining(context, config, output, first);
+  const state = await context.blobs.put(Buffer.from('state'), run);
+  const done = config.data.map((_, shard) => {
+    return { shard, loss: 1, parameters, state, bytes: [1, 1] as const };
+  });
+  const end = { kind: 'train-end', run, config: hash, round: 0, parameters, output } as const;
+  const added: number[] = [];
+  const finish = (): Promise<Checkpoint> =>
+    finishRound(end, done, context, async ({ round }) => void added.push(round));
+  const checkpoint = await finish();
+  // As the Redis was before the outer step.
+  await context.blobs.remove(checkpoint.parameters, run);
+  await context.blobs.put(first, run);
+  expect(await finish()).toEqual(checkpoint);
+  expect(added).toEqual([1, 1]);
+  expect(await context.blobs.has(checkpoint.parameters, run)).toBe(true);
 });
 
 it('refuses a folder that has another run', async () => {

@@ -7,6 +7,8 @@ const [QUOTE, BACKSLASH, COMMA, COLON, MINUS, PLUS, POINT] = [34, 92, 44, 58, 45
 const [OPEN, CLOSE, OPEN_BRACE, CLOSE_BRACE] = [91, 93, 123, 125];
 const [ZERO, NINE] = [48, 57];
 const MAX_DEPTH = 64;
+/** Numbers of the memory that lists share, at most unless one is longer. */
+const SHARED = 2 ** 18;
 /** Digits that a float64 takes at all, and powers of ten that it has exactly. */
 const DIGITS = 19;
 const POWERS = Array.from({ length: 23 }, (_, k) => Number(`1e${k}`));
@@ -37,9 +39,11 @@ export class Cursor {
   readonly bytes: Uint8Array;
   readonly #words: DataView;
   at: number;
-  /** Numbers of the list that was read last, as many as `count`. */
-  numbers: Float32Array = new Float32Array(4096);
-  count = 0;
+  /** Numbers of many lists one after the other: an array for each costs as much as to read it. */
+  #numbers = new Float32Array(0);
+  /** Where those of the current list begin and end. */
+  #first = 0;
+  #count = 0;
 
   constructor(bytes: Uint8Array, at = 0) {
     this.bytes = bytes;
@@ -126,30 +130,52 @@ export class Cursor {
     return isNegative ? -WORDS[word]! : WORDS[word]!;
   }
 
+  /** Moves the current list to new memory. Those before it stay where they are. */
   #grow(): void {
-    const more = new Float32Array(2 * this.count);
-    more.set(this.numbers);
-    this.numbers = more;
+    const { length } = this;
+    const usual = Math.min(SHARED, Math.ceil(this.bytes.length / 8));
+    const more = new Float32Array(Math.max(64, usual, 2 * length));
+    more.set(this.#numbers.subarray(this.#first, this.#count));
+    this.#numbers = more;
+    this.#first = 0;
+    this.#count = length;
+  }
+
+  /** Numbers of the current list; a smaller value drops the last ones. */
+  get length(): number {
+    return this.#count - this.#first;
+  }
+
+  set length(length: number) {
+    this.#count = this.#first + length;
   }
 
   push(value: number): void {
-    if (this.count === this.numbers.length) this.#grow();
-    this.numbers[this.count++] = value;
+    if (this.#count === this.#numbers.length) this.#grow();
+    this.#numbers[this.#count++] = value;
   }
 
-  /** A list of numbers, or of lists of `width` of them, to `numbers`. */
+  /** The first `length` numbers of the current list. What is after them begins the next one. */
+  take(length: number = this.length): Float32Array {
+    const start = this.#first;
+    this.#first += length;
+    return this.#numbers.subarray(start, this.#first);
+  }
+
+  /** A list of numbers, or of lists of `width` of them, which becomes the current list. */
   list(width: number): void {
-    this.count = 0;
+    this.length = 0;
     this.expect(OPEN);
     if (this.takes(CLOSE)) return;
     if (this.peek() !== OPEN) return this.#row();
     do {
-      const before = this.count;
+      const before = this.length;
       this.expect(OPEN);
       this.#row();
-      if (this.count - before === width) continue;
+      const count = this.length - before;
+      if (count === width) continue;
       const row = Math.floor(before / width);
-      malformed(`step ${row} has ${this.count - before} numbers, and the model takes ${width}`);
+      malformed(`step ${row} has ${count} numbers, and the model takes ${width}`);
     } while (this.takes(COMMA));
     this.expect(CLOSE);
   }
@@ -163,7 +189,8 @@ export class Cursor {
     const { bytes } = this;
     const words = this.#words;
     const last = bytes.length - 4;
-    let { numbers, count } = this;
+    let numbers = this.#numbers;
+    let count = this.#count;
     let p = this.at;
     let byte = 0;
     do {
@@ -197,9 +224,10 @@ export class Cursor {
       }
       byte = bytes[p]!;
       if (count === numbers.length) {
-        this.count = count;
+        this.#count = count;
         this.#grow();
-        ({ numbers } = this);
+        numbers = this.#numbers;
+        count = this.#count;
       }
       if (length > 0 && length < 10 && (byte === COMMA || byte === CLOSE)) {
         numbers[count++] = mantissa / SIGNED_POWERS[isNegative]![decimals]!;
@@ -211,7 +239,7 @@ export class Cursor {
       }
       p++;
     } while (byte === COMMA);
-    this.count = count;
+    this.#count = count;
     this.at = p - 1;
     this.expect(CLOSE);
   }

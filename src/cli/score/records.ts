@@ -124,7 +124,7 @@ function* readLines(cursor: Cursor, layout: JsonLayout): Generator<RecordRead> {
       let own: string | undefined;
       const take = (input: string): void => {
         cursor.list(widths[input]!);
-        x[input] = cursor.numbers.slice(0, cursor.count);
+        x[input] = cursor.take();
       };
       if (inputOf.size === 0) take(only);
       else {
@@ -221,10 +221,10 @@ function readRow(cursor: Cursor, layout: TableLayout): string | undefined {
 
 function* readRows(cursor: Cursor, layout: TableLayout): Generator<RecordRead> {
   for (const line of lines(cursor)) {
-    cursor.count = 0;
+    cursor.length = 0;
     try {
       const id = readRow(cursor, layout);
-      const x = { [layout.input]: cursor.numbers.slice(0, cursor.count) };
+      const x = { [layout.input]: cursor.take() };
       yield { line, ...(id !== undefined && { id: idOf(id) }), x };
     } catch (error) {
       yield { line, error: reasonOf(error) };
@@ -237,28 +237,23 @@ function* readSteps(cursor: Cursor, layout: TableLayout): Generator<RecordRead> 
   let id: string | undefined;
   let error: string | undefined;
   let isOpen = false;
-  const record = (): RecordRead => {
+  const record = (length: number): RecordRead => {
     const own = id === undefined ? {} : { id: idOf(id) };
-    if (error !== undefined) return { line: first, ...own, error };
-    return { line: first, ...own, x: { [layout.input]: cursor.numbers.slice(0, cursor.count) } };
+    const x = { [layout.input]: cursor.take(length) };
+    return { line: first, ...own, ...(error === undefined ? { x } : { error }) };
   };
-  cursor.count = 0;
   for (const line of lines(cursor)) {
-    const before = cursor.count;
+    const before = cursor.length;
     let own: string | undefined = id;
     let reason: string | undefined;
     try {
       own = readRow(cursor, layout);
     } catch (thrown) {
       reason = reasonOf(thrown);
-      cursor.count = before;
+      cursor.length = before;
     }
     if (isOpen && own !== id) {
-      const numbers = cursor.numbers.slice(before, cursor.count);
-      cursor.count = before;
-      yield record();
-      cursor.numbers.set(numbers);
-      cursor.count = numbers.length;
+      yield record(before);
       error = undefined;
       first = line;
     }
@@ -267,7 +262,7 @@ function* readSteps(cursor: Cursor, layout: TableLayout): Generator<RecordRead> 
     id = own;
     error ??= reason && `line ${line - first + 1} of it: ${reason}`;
   }
-  if (isOpen) yield record();
+  if (isOpen) yield record(cursor.length);
 }
 
 /** Records of rows of an array. */

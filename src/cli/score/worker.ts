@@ -155,7 +155,9 @@ function linesOf(piece: Exclude<Piece, FilePiece>): number {
   if (piece.kind === 'array') return piece.counts.length;
   if (piece.kind === 'parquet') return piece.to - piece.from;
   if (piece.kind === 'sound') return piece.paths.length;
-  const { bytes } = piece;
+  const { buffer, byteOffset, length } = piece.bytes;
+  // A Buffer looks for a byte several times as fast.
+  const bytes = Buffer.from(buffer, byteOffset, length);
   let lines = 0;
   for (let at = bytes.indexOf(NEWLINE); at >= 0; at = bytes.indexOf(NEWLINE, at + 1)) lines++;
   return lines;

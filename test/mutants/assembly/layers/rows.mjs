@@ -30,12 +30,19 @@ export const mutants = {
     ['        memory.copy(dx + rowAt(offsets, step, place) * dxRow, from, width);\n', ''],
   ],
   'rows are sorted as if their order were that of the caller': [
-    ['d.order ? load<i32>(d.order + (place << 2)) : place', 'place'],
+    [
+      'const own = order ? load<i32>(order + (place << 2)) : place;\n      const count',
+      'const own = place;\n      const count',
+    ],
   ],
   'rows that are not there keep what the caller had': [
-    ['const places = isBack ? d.places : active;', 'const places = active;'],
+    ['isBack && place < d.places; place++', 'false; place++'],
   ],
   'rows that have ended take the place of others': [
-    ['        memory.fill(given, 0, d.width << 2);\n        continue;\n', ''],
+    ['let place = 0; place < active;)', 'let place = 0; place < d.places;)'],
+  ],
+  'a run of rows goes on where they are not neighbours': [['own + 1 == next', 'own < next']],
+  'a run of rows goes on after those of a step': [
+    ['min(load<i32>(runs + (place << 2)), active - place)', 'load<i32>(runs + (place << 2))'],
   ],
 };

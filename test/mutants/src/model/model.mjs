@@ -6,6 +6,9 @@ export const mutants = {
     ['this.#begin({ ...checked, x: apart })', 'this.#begin(checked)'],
   ],
   'rows after the valid steps keep what was in the array': [
-    ['if (given.out && lengths.some(Boolean)) for (const output of results) output.fill(0);', ''],
+    [
+      'if (given.out) clearAfter(results[k]!, width, written[k]!, { total, batch, batchFirst });',
+      '',
+    ],
   ],
 };
