@@ -389,9 +389,9 @@ describe('options', () => {
           k % 3 < 2 ? floats(2, 2) : floats(2),
         ]),
       );
-    expect(proposalOf({ a: gates(4), b: gates(3) }, '1.2.2')).toMatchObject({
+    expect(proposalOf({ a: gates(4), b: gates(3) }, '')).toMatchObject({
       layers: [
-        { type: 'lstm', inputSize: 2, hiddenSize: 2, bias: 'single' },
+        { type: 'lstm', inputSize: 2, activations: ['hardSigmoid', 'tanh', 'tanh'] },
         { type: 'gru', inputSize: 2, hiddenSize: 2, bias: 'single', resetAfter: false },
         { type: 'pool' },
       ],

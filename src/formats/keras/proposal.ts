@@ -44,7 +44,8 @@ function ofGates(shapes: Shapes): Layer | undefined {
   const type = CELLS[(shapes.length / 3) as keyof typeof CELLS];
   if (!isAlike || !type || type === 'rnn') return undefined;
   const isGru = type === 'gru' && { resetAfter: false };
-  return { type, inputSize, hiddenSize, bias: 'single', ...isGru };
+  const activations = HARD_CELLS[type];
+  return { type, inputSize, hiddenSize, bias: 'single', activations, ...isGru };
 }
 
 /** The kinds of layers, by what only they have. */
