@@ -287,7 +287,9 @@ export function clearAfter(
   out: Float32Array,
   width: number,
   steps: number,
-  { total, batch, batchFirst }: { total: number; batch: number; batchFirst: boolean },
+  total: number,
+  batch: number,
+  batchFirst: boolean,
 ): void {
   const [rows, step] = batchFirst ? [batch, width] : [1, batch * width];
   for (let k = 0; k < rows; k++) out.fill(0, (k * total + steps) * step, (k + 1) * total * step);
