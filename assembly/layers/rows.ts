@@ -122,11 +122,6 @@ export class Sorting {
   offsets: usize;
   /** i32 in: the caller's row at each place, or 0 where it is the same. */
   order: usize;
-  /**
-   * i32 out, where there is an order and rows lie side by side in both: how many places from each
-   * on, itself included, have rows of the caller that follow one another. Else 0.
-   */
-  runs: usize;
   sorted: usize;
   given: usize;
 }
@@ -164,21 +159,20 @@ export function sortRows(descriptor: usize, isBack: bool): void {
   const width = d.width;
   const row = d.row;
   const order = d.order;
-  const runs = d.runs;
   const sequenceBytes = d.sequenceBytes;
-  for (let place = d.places - 1, next = -1, count = 0; runs && place >= 0; place--) {
-    const own = load<i32>(order + (place << 2));
-    count = own + 1 == next ? count + 1 : 1;
-    store<i32>(runs + (place << 2), count);
-    next = own;
-  }
+  const isDense = order != 0 && sequenceBytes == row && row == width << 2;
   let sorted = d.sorted;
   let step = d.given;
   for (let t = 0; t < d.steps; t++, step += d.stepBytes) {
     const active = load<i32>(d.offsets + (t << 2), 4) - load<i32>(d.offsets + (t << 2));
     for (let place = 0; place < active;) {
       const own = order ? load<i32>(order + (place << 2)) : place;
-      const count = runs ? min(load<i32>(runs + (place << 2)), active - place) : 1;
+      let count = 1;
+      const next = order + (place << 2);
+      while (isDense && place + count < active) {
+        if (load<i32>(next + (count << 2)) != own + count) break;
+        count++;
+      }
       const given = step + own * sequenceBytes;
       if (isBack) copyRow(given, sorted, count * width);
       else copyRow(sorted, given, count * width);

@@ -221,41 +221,25 @@ export function putRows(
     return viewOf(slot).set(x.subarray(from, from + extent.rows * width));
   }
   const view = viewOf(workspace.staging);
-  for (const [first, steps] of blocks(stretch, batch * width)) {
-    for (const [at, from, length] of pieces(stretch, batch, width, first, steps)) {
-      view.set(x.subarray(from, from + length), at);
-    }
-    workspace.sortRows(rows, stretch, /* isBack */ false, first, steps);
+  for (const [at, from, length] of pieces(stretch, batch, width)) {
+    view.set(x.subarray(from, from + length), at);
   }
-}
-
-/** Numbers that are sorted at once: they are still in a cache when they are copied. */
-const BLOCK = 2 ** 14;
-
-/** Steps of a stretch that go through the staging together: the first one, and how many. */
-function* blocks(
-  { batchFirst, extent: { steps } }: Stretch,
-  perStep: number,
-): Generator<[number, number]> {
-  const most = batchFirst ? steps : Math.ceil(BLOCK / perStep);
-  for (let first = 0; first < steps; first += most) yield [first, Math.min(most, steps - first)];
+  workspace.sortRows(rows, stretch, /* isBack */ false);
 }
 
 /**
- * The parts of a caller's array that steps of a stretch are in: where each is among these steps
+ * The parts of a caller's array that the steps of a stretch are in: where each is among these steps
  * alone, where it is in the array, and its length. With the time first there is one.
  */
 function* pieces(
-  { first: start, total, batchFirst }: Stretch,
+  { first, total, batchFirst, extent: { steps } }: Stretch,
   batch: number,
   width: number,
-  first: number,
-  steps: number,
 ): Generator<[number, number, number]> {
   const isWhole = !batchFirst || total === steps;
   const [count, length] = isWhole ? [1, batch * steps * width] : [batch, steps * width];
-  const from = (start + first) * width * (batchFirst ? 1 : batch);
-  for (let k = 0; k < count; k++) yield [k * length, from + k * total * width, length];
+  const start = batchFirst ? first * width : first * batch * width;
+  for (let k = 0; k < count; k++) yield [k * length, start + k * total * width, length];
 }
 
 /** Adds rows of a caller's array to those in the engine. */
@@ -292,11 +276,9 @@ export function takeRows(
     const view = kernels.floats(dense, 0, extent.rows * width);
     return out.set(view, first * batch * width);
   }
-  for (const [first, steps] of blocks(stretch, batch * width)) {
-    workspace.sortRows(rows, stretch, /* isBack */ true, first, steps);
-    for (const [at, to, length] of pieces(stretch, batch, width, first, steps)) {
-      out.set(kernels.floats(workspace.staging, at, length), to);
-    }
+  workspace.sortRows(rows, stretch, /* isBack */ true);
+  for (const [at, to, length] of pieces(stretch, batch, width)) {
+    out.set(kernels.floats(workspace.staging, at, length), to);
   }
 }
 
@@ -305,11 +287,12 @@ export function clearAfter(
   out: Float32Array,
   width: number,
   steps: number,
-  { total, batch, batchFirst }: { total: number; batch: number; batchFirst: boolean },
+  total: number,
+  batch: number,
+  batchFirst: boolean,
 ): void {
-  const [rows, row] = batchFirst ? [batch, total * width] : [1, total * batch * width];
-  const from = (steps * row) / total;
-  for (let k = 0; k < rows && steps < total; k++) out.fill(0, k * row + from, (k + 1) * row);
+  const [rows, step] = batchFirst ? [batch, width] : [1, batch * width];
+  for (let k = 0; k < rows; k++) out.fill(0, (k * total + steps) * step, (k + 1) * total * step);
 }
 
 /** Every row of the extent: its place, and its row in the caller's array. */

@@ -158,7 +158,6 @@ interface Sorting {
   readonly descriptor: Descriptor<'Sorting'>;
   readonly offsets: Slot;
   readonly order: Slot;
-  readonly runs: Slot;
 }
 
 /** What a node stands among in one workspace. */
@@ -397,7 +396,6 @@ function layOut(store: Store, options: WorkspaceOptions): Layout {
     descriptor: plan.descriptor('Sorting'),
     offsets: plan.reserve(Math.max(...grids.map(({ steps }) => steps)) + 1),
     order: plan.reserve(batch),
-    runs: plan.reserve(batch),
   };
   additions.sort((a, b) => b.after - a.after);
   return { plan, inputs, staging, copy, sorting, grids, crossings, bound, additions, gathered };
@@ -621,10 +619,10 @@ export class Workspace {
    * row. Does nothing while all rows have as many steps as before.
    */
   arrangeLengths(lengths: Int32Array, first: number, steps: number, order?: Int32Array): boolean {
-    const before = this.extent;
+    const { rows, order: before } = this.extent;
+    // A row that ended before has no more steps now: then these are not full.
     const isFull = order && lengths[order.at(-1)!]! >= first + steps;
-    const wasFull = before.steps === steps && before.rows === steps * this.batch;
-    if (isFull && wasFull && before.order === order) return true;
+    if (isFull && before === order && rows === steps * this.batch) return true;
     const extent = raggedExtent(lengths, first, steps, order) ?? this.#emptyExtent;
     if (extent) this.arrange([extent]);
     return extent !== undefined;
@@ -771,23 +769,15 @@ export class Workspace {
 
   /**
    * Brings rows of `staging`, which lie as a caller has them, to their places in a pass; or back,
-   * and zeros for rows that are not there. Of `steps` steps of the stretch, from `first` on.
+   * and zeros for rows that are not there.
    */
-  sortRows(
-    { slot, row, width }: Rows,
-    { batchFirst, extent }: Stretch,
-    isBack: boolean,
-    first: number,
-    steps: number,
-  ): void {
+  sortRows({ slot, row, width }: Rows, { batchFirst, extent }: Stretch, isBack: boolean): void {
     const kernels = this.#kernels;
-    const { descriptor, offsets, order, runs } = this.#sorting;
+    const { descriptor, offsets, order } = this.#sorting;
     const bytes = width * 4;
-    if (first === 0) {
-      kernels.integers(offsets).set(extent.offsets);
-      if (extent.order) kernels.integers(order).set(extent.order);
-    }
-    const isDense = row === width && !batchFirst;
+    const { steps } = extent;
+    kernels.integers(offsets).set(extent.offsets);
+    if (extent.order) kernels.integers(order).set(extent.order);
     kernels.write(descriptor, {
       steps,
       places: extent.lengths.length,
@@ -795,10 +785,9 @@ export class Workspace {
       row: row * 4,
       stepBytes: batchFirst ? bytes : bytes * this.batch,
       sequenceBytes: batchFirst ? bytes * steps : bytes,
-      offsets: part(offsets, first),
+      offsets,
       order: extent.order ? order : NONE,
-      runs: extent.order && isDense ? runs : NONE,
-      sorted: part(slot, extent.offsets[first]! * row),
+      sorted: slot,
       given: this.staging,
     });
     kernels.run.rows_sort(descriptor.address, isBack);

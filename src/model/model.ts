@@ -366,7 +366,7 @@ export class Model extends HostDisposable {
       const valid = lengths[own];
       if (!valid) continue;
       const total = pools ? 1 : graph.stepsOf(totals[own]!, k);
-      if (given.out) clearAfter(results[k]!, width, written[k]!, { total, batch, batchFirst });
+      if (given.out) clearAfter(results[k]!, width, written[k]!, total, batch, batchFirst);
       if (pools || padding !== 'repeat') continue;
       const counts = valid.map((n) => graph.stepsOf(n, k));
       repeatLast(results[k]!, width, counts, total, batchFirst);

@@ -31,8 +31,8 @@ export const mutants = {
   ],
   'rows are sorted as if their order were that of the caller': [
     [
-      'const own = order ? load<i32>(order + (place << 2)) : place;\n      const count',
-      'const own = place;\n      const count',
+      'const own = order ? load<i32>(order + (place << 2)) : place;\n      let count',
+      'const own = place;\n      let count',
     ],
   ],
   'rows that are not there keep what the caller had': [
@@ -41,8 +41,10 @@ export const mutants = {
   'rows that have ended take the place of others': [
     ['let place = 0; place < active;)', 'let place = 0; place < d.places;)'],
   ],
-  'a run of rows goes on where they are not neighbours': [['own + 1 == next', 'own < next']],
+  'a run of rows goes on where they are not neighbours': [
+    ['!= own + count) break', '< own) break'],
+  ],
   'a run of rows goes on after those of a step': [
-    ['min(load<i32>(runs + (place << 2)), active - place)', 'load<i32>(runs + (place << 2))'],
+    ['place + count < active', 'place + count < d.places'],
   ],
 };

@@ -6,9 +6,6 @@ export const mutants = {
     ['this.#begin({ ...checked, x: apart })', 'this.#begin(checked)'],
   ],
   'rows after the valid steps keep what was in the array': [
-    [
-      'if (given.out) clearAfter(results[k]!, width, written[k]!, { total, batch, batchFirst });',
-      '',
-    ],
+    ['if (given.out) clearAfter(results[k]!, width, written[k]!, total, batch, batchFirst);', ''],
   ],
 };
