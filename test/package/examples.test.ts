@@ -191,8 +191,9 @@ describe('on small settings', () => {
     expect(Number(/largest difference (\S+)/.exec(text)![1])).toBeLessThan(1e-5);
     const [own, runtime] = ['gatefold', 'onnxruntime-web'].map((name) => figures(text, name));
     expect(own![0]).toBeLessThan(runtime![0]!);
-    // The reader of ONNX, with programs, and the kernels, beside a runtime of 3.6 MB: 3.9 % of it.
-    expect(own!.at(-1)! / runtime!.at(-1)!).toBeLessThan(0.04);
+    // The reader of ONNX, with 20 more operators of programs than it had at 3.9 %, and the kernels,
+    // beside a runtime of 3.6 MB.
+    expect(own!.at(-1)! / runtime!.at(-1)!).toBeLessThan(0.042);
   });
 
   it('sessions go on in another process with the bits of a stream', () => {

@@ -12,7 +12,7 @@ import { DATE, DIRECTORY, END, LOCAL, UTF8, fields } from '../../formats/shared/
 import type { Field } from '../../formats/shared/zip-write.ts';
 import { crc32 } from '../../formats/shared/zip.ts';
 import type { Model } from '../../model/model.ts';
-import type { Result } from './results.ts';
+import type { Result } from './result.ts';
 
 /** Bytes before the elements of an array: enough for any number of rows. */
 export const NPY_HEADER = 128;

@@ -22,7 +22,7 @@ export interface Journal {
   readonly isDone?: boolean;
 }
 
-/** What makes a file of the results whole: its first bytes, or another file that is made of them. */
+/** What makes a file of results whole: its first bytes, or another file that is made of them. */
 export interface End {
   readonly header?: Uint8Array;
   readonly assemble?: (part: FileHandle, bytes: number, whole: FileHandle) => Promise<void>;

@@ -2,6 +2,7 @@
 
 import type { Model } from '../../model/model.ts';
 import { printFrame } from './archive.ts';
+import type { Result } from './result.ts';
 
 export const FORMATS = ['ndjson', 'csv', 'npy', 'npz'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -9,12 +10,6 @@ export type Format = (typeof FORMATS)[number];
 export const OF_ALL: readonly Format[] = ['ndjson', 'npz'];
 /** Formats that only a file can have. */
 export const OF_FILES: readonly Format[] = ['npy', 'npz'];
-
-/** A result: its id as JSON, if any, and the outputs in the order of the model. */
-export interface Result {
-  readonly id?: string;
-  readonly outputs: readonly Float32Array[];
-}
 
 /** A float32 in as few digits as tell it from its neighbours; nine do for any. */
 function shown(value: number): string {

@@ -17,7 +17,8 @@ import { readParquet } from './parquet.ts';
 import { readArray, readText } from './records.ts';
 import type { FilePiece, Piece, RecordRead, TextPiece } from './records.ts';
 import { printers } from './results.ts';
-import type { Format, Result } from './results.ts';
+import type { Result } from './result.ts';
+import type { Format } from './results.ts';
 
 register(program);
 
