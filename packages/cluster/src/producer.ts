@@ -128,8 +128,10 @@ export class Producer {
       }
       const { end, children } = roundOf(at, config.data.length, output);
       const job = await this.#jobOf(end);
-      if ((await job?.getState()) === 'failed') {
-        const why = (await this.#failureOf(children)) ?? `: ${job!.failedReason}`;
+      // A Redis that was killed may have lost that the round was added.
+      if (!job) await this.#ensureRound(at, config, output);
+      else if ((await job.getState()) === 'failed') {
+        const why = (await this.#failureOf(children)) ?? `: ${job.failedReason}`;
         refuse(`round ${at.round}${why}`);
       }
       await sleep(this.#everyMs);

@@ -1,6 +1,7 @@
 import { Engine, Model, TextBatches, Trainer, Vocabulary } from 'gatefold/node';
 import type { StateDict } from 'gatefold/node';
 import { loadModel } from 'gatefold/formats/safetensors';
+import { Queue } from 'bullmq';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -215,6 +216,19 @@ it('writes the blobs of a round again that a Redis has lost', async () => {
   expect(await finish()).toEqual(checkpoint);
   expect(added).toEqual([1, 1]);
   expect(await context.blobs.has(checkpoint.parameters, run)).toBe(true);
+});
+
+it('adds a round again that a Redis has lost', async () => {
+  const producer = cluster.producer({ queue: 'unadded' });
+  const { config, first } = await prepareTraining(producer.context, { ...BASE, rounds: 2 }, TEXT);
+  const from = await producer.train(config, 'out:unadded', first);
+  const queue = new Queue('unadded', { connection: { url: cluster.redis.url } });
+  await queue.obliterate({ force: true });
+  expect(await queue.getJobCountByTypes()).toBe(0);
+  await queue.close();
+  const worker = await cluster.worker({ queue: 'unadded' });
+  expect((await producer.trained(from, config, 'out:unadded')).round).toBe(2);
+  await worker.close();
 });
 
 it('refuses a folder that has another run', async () => {
