@@ -254,3 +254,16 @@ describe('refused by name, with the node', () => {
     expect(message).toContain(expected);
   });
 });
+
+it.each(['LayerNormalization', 'PRelu', 'Add', 'Mul'])('refuses %s with no numbers', (opType) => {
+  const none = { name: 'none', dims: [0], data: new Float32Array() };
+  const graph: OnnxGraph = {
+    inputs: [{ name: 'x', dims: ['time', 'batch', I] }],
+    outputs: ['y'],
+    initializers: [none],
+    opset: 17,
+    nodes: [{ opType, inputs: ['x', 'none'], outputs: ['y'] }],
+  };
+  const given = { dims: { time: 4, batch: 1 } };
+  expect(refusal(() => loadOnnx(engine, encodeOnnx(graph), given))).toContain(`${opType} "y": `);
+});

@@ -165,7 +165,8 @@ export function perFeature(
 ): number | number[] {
   const numbers = floatsOf(constant);
   const [first] = numbers;
-  if (numbers.every((x) => Object.is(x, first))) return first!;
+  if (first === undefined) node.refuse('its constant has no elements');
+  if (numbers.every((x) => Object.is(x, first))) return first;
   const rank = flow.axes.length;
   const dims = [...Array<number>(rank - constant.dims.length).fill(1), ...constant.dims];
   const wide = flow.axes.map((axis, k) => {
