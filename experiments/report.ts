@@ -28,7 +28,7 @@ function median(values: readonly number[]): number {
 const fraction = (wrong: number, { measure }: Task): string =>
   measure === 'MSE'
     ? `MSE ${wrong.toPrecision(2)}`
-    : `${(100 * wrong).toPrecision(2)} % ${measure}`;
+    : `${Number((100 * wrong).toPrecision(2))} % ${measure}`;
 
 /** 3/3 after 9,920 sequences; 0/3, and how wrong it still is; what has not been run. */
 function entry(task: Task, runs: readonly Result[]): string {
