@@ -190,7 +190,7 @@ export function wholeRow(flow: Flow, axis: number, call: Call): { flow: Flow; pl
   const { node, graph } = call;
   const { build } = graph;
   let own = build.closed(build.ready(flow, node), node);
-  const atoms = (): Axis => own.axes[axis]!;
+  const atoms = (): Axis => own.axes[axis] ?? node.refuse('its input has too few axes');
   if (atoms().some(isTime)) own = build.flattened(own, node);
   asFeatures(atoms(), node);
   for (const [k, each_] of own.axes.entries()) if (k !== axis) asRows(each_, node);

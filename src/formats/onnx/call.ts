@@ -95,9 +95,14 @@ export function unknownSize(node: Node, name: Dim): never {
   return node.refuseOpen(name);
 }
 
-export function flowAt({ node, inputs }: Call, k: number): Flow {
+/** @param least axes that it has to have. */
+export function flowAt({ node, inputs }: Call, k: number, least = 0): Flow {
   const value = inputs[k];
-  if (value && 'flow' in value) return value.flow;
+  if (value && 'flow' in value) {
+    const { length } = value.flow.axes;
+    if (length < least) node.refuse(`its input ${k} has ${length} axes, and needs ${least}`);
+    return value.flow;
+  }
   return node.refuse(
     `its input ${k} is ${value ? 'a constant' : 'missing'}, which is not supported`,
   );

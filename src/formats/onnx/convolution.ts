@@ -166,10 +166,12 @@ export const convolution: Operator = (call) => {
 
 /** A convolution that sees one step alone is a product. */
 function pointwise(call: Call, W: Constant): ReturnType<Operator> {
+  const flow = flowAt(call, 0);
+  if (flow.axes.length !== W.dims.length) call.node.refuse('its kernel does not fit its input');
   const [outputs, inputs] = W.dims as [number, number];
   const bias = constantAt(call, 2, 'its bias');
   const at = (o: number, i: number): number => W.data[o * inputs + i] as number;
-  return linear(call, flowAt(call, 0), 1, outputs, inputs, at, bias && floatsOf(bias));
+  return linear(call, flow, 1, outputs, inputs, at, bias && floatsOf(bias));
 }
 
 /** A flow with other features, along its axis of channels. */
@@ -260,7 +262,7 @@ export const windowPool: Operator = (call) => {
 
 export const globalPool: Operator = (call) => {
   const { node, graph } = call;
-  let flow = flowAt(call, 0);
+  let flow = flowAt(call, 0, 2);
   const axes = flow.axes
     .slice(2)
     .map((_, k) => k + 2)

@@ -124,7 +124,7 @@ export const reduce: Operator = (call) => {
   const keep = node.int('keepdims', 1) === 1;
   const isIn = (k: number): boolean => axes.includes(k);
   if (isConstant(call.inputs[0])) return [{ constant: reducedConstant(call, axes, keep) }];
-  let flow = build.ready(flowAt(call, 0), node);
+  let flow = build.ready(flowAt(call, 0, 1), node);
   // The last axis of an input has features.
   if (flow.axes.at(-1)!.some(({ role }) => role === undefined)) settle(flow, node);
   const atoms = flow.axes.filter((_, k) => isIn(k)).flat();
@@ -223,7 +223,7 @@ function channels(call: Call, flow: Flow, k: number, axis: number, what: string)
 
 export const batchNorm: Operator = (call) => {
   const { node, graph } = call;
-  const flow = graph.build.ready(flowAt(call, 0), node);
+  const flow = graph.build.ready(flowAt(call, 0, 1), node);
   if (node.int('training_mode', 0)) node.refuse('its training mode is not supported');
   const axis = Math.min(1, flow.axes.length - 1);
   asFeatures(flow.axes[axis]!, node);

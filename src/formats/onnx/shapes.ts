@@ -39,6 +39,7 @@ export const unsqueeze: Operator = (call) => {
   const axes = numbersAt(call, 1, 'axes') ?? node.refuse('it has no axes');
   const rank = dimsOfValue(call.inputs[0]!).length + axes.length;
   const at = new Set(axes.map((axis) => node.axis(axis, rank)));
+  if (at.size < axes.length) node.refuse('its axes name one of them twice');
   const widened = <T>(list: readonly T[], one: T): T[] => {
     const rest = [...list];
     return Array.from({ length: rank }, (_, k) => (at.has(k) ? one : rest.shift()!));
