@@ -1,4 +1,7 @@
-/** Operators whose inputs have too few axes, too many, or no numbers: read, or refused by name. */
+/**
+ * Operators whose inputs have too few axes, too many, no numbers, or more than any memory holds:
+ * read, or refused by name.
+ */
 
 import { expect, it } from 'vitest';
 import { GatefoldError } from '../../src/base/errors.ts';
@@ -10,7 +13,7 @@ import { createEngine } from '../support/engines.ts';
 
 const engine = createEngine('baseline');
 const TYPES = new Set([...Object.keys(OPERATORS), ...Object.keys(PROGRAM), 'If', 'Loop', 'Scan']);
-const INPUTS = [[], [3], [2, 3], ['n', 2, 3], [1, 2, 3, 3]];
+const INPUTS = [[], [3], [2, 3], ['n', 2, 3], [1, 2, 3, 3], [1, 2 ** 31 - 1], [1, 2 ** 40, 3]];
 const CONSTANTS = [[], [0], [3], [3, 3], [1, 1, 1]];
 const NAMES = ['a', 'b', 'c', 'd'];
 

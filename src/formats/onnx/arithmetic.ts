@@ -38,6 +38,7 @@ export function widened(flow: Flow, like: Flow, call: Call): Flow {
     if (own.length || !features.length) continue;
     const size = sizeOf(features);
     if (typeof size === 'string') unknownSize(node, size);
+    call.graph.take(size);
     wide = picked(wide, axis, Array<number>(size).fill(0), call);
   }
   return wide;
@@ -129,6 +130,7 @@ function scaled(
       (layer.type === 'linear' || layer.type === 'conv1d' || layer.type === 'convTranspose1d')
     ) {
       const width = widthOf(flow, node);
+      graph.take(width);
       delete layer.options['bias'];
       const data =
         typeof offset === 'number'

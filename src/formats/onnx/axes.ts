@@ -104,7 +104,7 @@ export function picked(
   if (typeof outer === 'string') unknownSize(node, outer);
   if (typeof inner === 'string') unknownSize(node, inner);
   const made = axisOf(places.length, 'features');
-  graph.take(outer * inner * places.length);
+  graph.take(outer * inner * Math.max(places.length, 1));
   const map: number[] = [];
   for (let o = 0; o < outer; o++) {
     for (const place of places) {

@@ -218,6 +218,7 @@ function channels(call: Call, flow: Flow, k: number, axis: number, what: string)
   dims[axis] = constant.data.length;
   const list = perFeature(flow, reshaped(constant, dims), call);
   const width = widthOf(flow, call.node);
+  call.graph.take(width);
   return typeof list === 'number' ? new Float32Array(width).fill(list) : Float32Array.from(list);
 }
 
@@ -251,6 +252,7 @@ export const layerNorm: Operator = (call) => {
   const offset = constantAt(call, 2, 'its bias');
   const bias = offset && perFeature(flow, offset, call);
   const width = widthOf(flow, node);
+  graph.take(2 * width);
   const tensor = (list: number | number[]): { shape: number[]; data: Float32Array } => ({
     shape: [width],
     data: typeof list === 'number' ? new Float32Array(width).fill(list) : Float32Array.from(list),

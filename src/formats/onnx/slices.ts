@@ -235,7 +235,8 @@ export const split: Operator = (call) => {
   const axis = node.axis(node.int('axis', 0), dims.length);
   const size = dims[axis]!;
   if (typeof size === 'string') unknownSize(node, size);
-  const count = node.int('num_outputs', node.outputs.length);
+  const count = node.outputs.length;
+  if (node.int('num_outputs', count) !== count) node.refuse('its num_outputs does not fit');
   const even = Math.ceil(size / count);
   const equal = Array.from({ length: count }, (_, k) => Math.min(even, size - k * even));
   const pieces = numbersAt(call, 1, 'split') ?? equal;
@@ -465,14 +466,16 @@ export const pad: Operator = (call) => {
     }
     if (typeof size === 'string') unknownSize(node, size);
     if (mode === 'constant' && value !== 0) node.refuse(`it pads with ${value}, not with 0`);
-    const map = Array.from({ length: size + front + back }, (_, j) => {
+    const length = size + front + back;
+    if (length < 1) node.refuse('it leaves nothing, which is not supported');
+    graph.take(length);
+    const map = Array.from({ length }, (_, j) => {
       const place = j - front;
       if (place >= 0 && place < size) return place;
       if (mode === 'edge') return place < 0 ? 0 : size - 1;
       if (mode === 'reflect') return place < 0 ? -place : 2 * (size - 1) - place;
       return mode === 'constant' ? -1 : node.refuse(`its mode "${mode}" is not supported`);
     });
-    graph.take(map.length);
     flow = picked(flow, axis, map, call);
   }
   return giving(call, flow);

@@ -316,7 +316,8 @@ const split: ProgramOperator = (call, machine) => {
   const x = machine.tensorAt(call, 0);
   const axis = node.axis(node.int('axis', 0), x.dims.length);
   const whole = x.dims[axis]!;
-  const count = node.int('num_outputs', node.outputs.length);
+  const count = node.outputs.length;
+  if (node.int('num_outputs', count) !== count) node.refuse('its num_outputs does not fit');
   const even = Math.ceil(whole / count);
   const equal = Array.from({ length: count }, (_, k) => Math.min(even, whole - k * even));
   const pieces = numbers(call, 1, 'split') ?? equal;
