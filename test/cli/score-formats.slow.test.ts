@@ -1,4 +1,4 @@
-/** Every format that `gatefold score` reads to every one that it writes, whole, in parts, killed. */
+/** Each format that `gatefold score` reads to each that it writes, whole, in parts, killed. */
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
