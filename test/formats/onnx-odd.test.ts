@@ -1,6 +1,6 @@
 /**
- * Operators whose inputs have too few axes, too many, no numbers, or more than any memory holds:
- * read, or refused by name.
+ * Operators whose inputs have too few axes, too many, no numbers, more than any memory holds, parts
+ * of a number where whole ones belong, or sizes that nobody has said: read, or refused by name.
  */
 
 import { expect, it } from 'vitest';
@@ -17,28 +17,72 @@ const INPUTS = [[], [3], [2, 3], ['n', 2, 3], [1, 2, 3, 3], [1, 2 ** 31 - 1], [1
 const CONSTANTS = [[], [0], [3], [3, 3], [1, 1, 1]];
 const NAMES = ['a', 'b', 'c', 'd'];
 
+interface Odd {
+  readonly type: string;
+  readonly input: (number | string)[];
+  readonly dims: number[];
+  readonly count: number;
+  /** Each number of the constants; 1 unless given. */
+  readonly value?: number;
+  /** Inputs that are the sizes of `x`, unknown ones too. */
+  readonly shape?: number;
+}
+
 /** What is thrown that is no GatefoldError. */
-function fault(type: string, input: (number | string)[], dims: number[], count: number): unknown {
-  const data = new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(1);
+function fault(odd: Odd): unknown {
+  const { type, input, dims, count, value = 1, shape } = odd;
+  const data = new Float32Array(dims.reduce((a, b) => a * b, 1)).fill(value);
+  const inputs = ['x', ...NAMES].slice(0, count);
+  if (shape !== undefined) inputs[shape] = 'sizes';
   const bytes = encodeOnnx({
     inputs: [{ name: 'x', dims: input }],
     outputs: ['y'],
     opset: 17,
     initializers: NAMES.map((name) => ({ name, dims, data })),
-    nodes: [{ opType: type, inputs: ['x', ...NAMES].slice(0, count), outputs: ['y', 'z'] }],
+    nodes: [
+      { opType: 'Shape', inputs: ['x'], outputs: ['sizes'] },
+      { opType: type, inputs, outputs: ['y', 'z'] },
+    ],
   });
+  const isKnown = input.includes('n') && shape === undefined;
   try {
-    loadOnnx(engine, bytes, input.includes('n') ? { dims: { n: 2 } } : {});
+    loadOnnx(engine, bytes, isKnown ? { dims: { n: 2 } } : {});
   } catch (error) {
-    if (!(error instanceof GatefoldError)) return { type, input, dims, count, error };
+    if (!(error instanceof GatefoldError)) return { ...odd, error };
   }
   return undefined;
 }
 
 it.each([1, 2, 5])('%d inputs of any shape', (count) => {
   const all = [...TYPES].flatMap((type) =>
-    INPUTS.flatMap((input) => CONSTANTS.map((dims) => fault(type, input, dims, count))),
+    INPUTS.flatMap((input) => CONSTANTS.map((dims) => fault({ type, input, dims, count }))),
   );
   expect(all.length).toBeGreaterThan(2000);
+  expect(all.filter((one) => one !== undefined)).toEqual([]);
+});
+
+const COUNTS = [1, 2, 3, 4, 5];
+
+it.each([1.5, -0.5, NaN, Infinity, 2 ** 31])('constants of %d', (value) => {
+  const all = [...TYPES].flatMap((type) =>
+    COUNTS.flatMap((count) =>
+      [[], [3], [3, 3]].map((dims) => fault({ type, input: [2, 1, 3], dims, count, value })),
+    ),
+  );
+  expect(all.length).toBeGreaterThan(1500);
+  expect(all.filter((one) => one !== undefined)).toEqual([]);
+});
+
+it('sizes that nobody has said, in the place of any input', () => {
+  const all = [...TYPES].flatMap((type) =>
+    COUNTS.flatMap((count) =>
+      Array.from({ length: count }, (_, shape) => shape).flatMap((shape) =>
+        [['n'], ['n', 2, 3], ['n', 'm', 2, 3]].map((input) =>
+          fault({ type, input, dims: [3], count, shape }),
+        ),
+      ),
+    ),
+  );
+  expect(all.length).toBeGreaterThan(4500);
   expect(all.filter((one) => one !== undefined)).toEqual([]);
 });

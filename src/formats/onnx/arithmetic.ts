@@ -12,7 +12,7 @@ import {
   unknownSize,
 } from './call.ts';
 import type { Call, Operator, Value } from './call.ts';
-import { numbersOf } from './constants.ts';
+import { elementsOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { asFeatures, asRows, isFeature, sizeOf, widthOf } from './flow.ts';
 import type { Axis, Erf, Flow } from './flow.ts';
@@ -346,7 +346,7 @@ export const ACTIVATIONS: Readonly<Record<string, (node: Node, call: Call) => Ro
   Clip: (node, call) => {
     const [low, high] = ['min', 'max'].map((name, k) => {
       const constant = constantAt(call, k + 1, `its "${name}"`);
-      return constant ? numbersOf(constant)![0] : node.get(name)?.float;
+      return constant ? elementsOf(constant)[0] : node.get(name)?.float;
     });
     return clip(low ?? -Infinity, high ?? Infinity);
   },

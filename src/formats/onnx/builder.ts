@@ -169,7 +169,7 @@ export class Builder {
   }
 
   #rearranged(flow: Flow, map: readonly number[], width: number, node: Node): string {
-    const pieces = piecesOf(map);
+    const pieces = piecesOf(map, this.#take);
     const isFew = pieces.length <= MOST_PIECES && pieces.every(({ from }) => from >= 0);
     const parts = isFew && width > 1 ? pieces.map((piece) => [piece]) : stretchesOf(pieces);
     if (parts.length <= MOST_PIECES) {
@@ -188,11 +188,10 @@ export class Builder {
     const isWhole = from === 0 && to === widthOf(flow, node);
     const slice = isWhole ? flow.source : this.add(node, 'slice', { from, to }, [flow]).name;
     if (pieces.length === 1 && own.length === 1) return slice;
-    const map = pieces.flatMap((piece) =>
-      Array.from({ length: piece.to - piece.from }, (_, k) =>
-        piece.from < 0 ? -1 : piece.from + k - from,
-      ),
-    );
+    const map: number[] = [];
+    for (const piece of pieces) {
+      for (let k = piece.from; k < piece.to; k++) map.push(k < 0 ? -1 : k - from);
+    }
     return this.#moved({ ...flow, ...NO_INPUT, source: slice }, map, to - from, node);
   }
 
@@ -421,12 +420,19 @@ interface Piece {
 /** Fewest features of a piece that is copied rather than moved by a matrix with its neighbours. */
 const LONG_PIECE = 32;
 
-function piecesOf(map: readonly number[]): Piece[] {
+/** Elements of a tensor that take the time of a piece. */
+const PIECE = 8;
+
+function piecesOf(map: readonly number[], take: (elements: number) => void): Piece[] {
   const pieces: Piece[] = [];
   for (const index of map) {
     const last = pieces.at(-1);
-    if (last?.to === index && index > 0) last.to++;
-    else pieces.push({ from: index, to: index + 1 });
+    if (last?.to === index && index > 0) {
+      last.to++;
+      continue;
+    }
+    take(PIECE);
+    pieces.push({ from: index, to: index + 1 });
   }
   return pieces;
 }

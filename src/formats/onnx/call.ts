@@ -1,5 +1,6 @@
 /** A node with its inputs, and what an operator may ask of them. */
 import type { Builder, Layer } from './builder.ts';
+import { elementsOf, isZero } from './constants.ts';
 import type { Constant } from './constants.ts';
 import type { Dim } from './dims.ts';
 import { dimsOf } from './flow.ts';
@@ -81,7 +82,10 @@ export function constantAt({ node, inputs }: Call, k: number, what: string): Con
 /** Whole numbers of an input or, as in earlier versions, of an attribute. */
 export function integersOf(call: Call, k: number, name: string): readonly Dim[] | undefined {
   const constant = constantAt(call, k, `its "${name}"`);
-  return constant ? Array.from<Dim>(constant.data as readonly Dim[]) : call.node.ints(name);
+  if (!constant) return call.node.ints(name);
+  const list = Array.from<Dim>(constant.data as readonly Dim[]);
+  const odd = list.find((item) => typeof item === 'number' && !Number.isInteger(item));
+  return odd === undefined ? list : call.node.refuse(`its "${name}" has ${odd}, no whole number`);
 }
 
 /** The same where no size may have a name. */
@@ -89,6 +93,12 @@ export function numbersAt(call: Call, k: number, name: string): readonly number[
   return integersOf(call, k, name)?.map((item) =>
     typeof item === 'number' ? item : unknownSize(call.node, item),
   );
+}
+
+/** Numbers of an input that need not be whole. */
+export function realsAt(call: Call, k: number, name: string): readonly number[] | undefined {
+  const constant = constantAt(call, k, `its "${name}"`);
+  return constant && Array.from(elementsOf(constant));
 }
 
 export function unknownSize(node: Node, name: Dim): never {
@@ -106,6 +116,13 @@ export function flowAt({ node, inputs }: Call, k: number, least = 0): Flow {
   return node.refuse(
     `its input ${k} is ${value ? 'a constant' : 'missing'}, which is not supported`,
   );
+}
+
+/** Whether a value is zeros, of whatever size. */
+export function isZeros(value: Value | undefined): boolean {
+  const spread = value && 'spread' in value ? value.spread.base : undefined;
+  const constant = value && 'constant' in value ? value.constant : spread;
+  return constant?.isFloat === true && isZero(constant);
 }
 
 export const isConstant = (value: Value | undefined): boolean => !value || 'constant' in value;

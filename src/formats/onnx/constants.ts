@@ -206,16 +206,45 @@ export const sizes = (
   dims: readonly number[] = [items.length],
 ): Constant => ({ dims, data: items, isFloat: false });
 
-/** Elements that are numbers, whatever the sizes of the model. */
+/** Whether no element is a size that has a name. */
+export const isKnown = ({ data }: Constant): boolean =>
+  !Array.isArray(data) || (data as readonly Dim[]).every((item) => typeof item === 'number');
+
+/** The elements where all are whole numbers. */
 export function numbersOf({ data }: Constant): number[] | undefined {
   const list = Array.from<Dim>(data as readonly Dim[]);
-  return list.every((item) => typeof item === 'number') ? (list as number[]) : undefined;
+  return list.every((item) => Number.isInteger(item)) ? (list as number[]) : undefined;
 }
 
-/** The elements as float32. */
-export function floatsOf({ data }: Constant): Float32Array {
-  return isOf('Float32Array', data) ? data : Float32Array.from(data as ArrayLike<number>);
+/** A size that has a name stands where a number is needed; its node refuses it. */
+export class OpenSize extends GatefoldError {
+  readonly size: Dim;
+
+  constructor(size: Dim) {
+    super('ERR_UNSUPPORTED', `"${shorten(String(size))}" is not known`);
+    this.size = size;
+  }
 }
+
+/** The elements; a size that has a name is an `OpenSize`. */
+export function elementsOf({ data }: Constant): ArrayLike<number> {
+  if (Array.isArray(data)) {
+    for (const item of data as readonly Dim[]) {
+      if (typeof item === 'string') throw new OpenSize(item);
+    }
+  }
+  return data as ArrayLike<number>;
+}
+
+/** The same as float32. */
+export function floatsOf(constant: Constant): Float32Array {
+  const { data } = constant;
+  return isOf('Float32Array', data) ? data : Float32Array.from(elementsOf(constant));
+}
+
+/** Whether all elements are 0. */
+export const isZero = ({ data }: Constant): boolean =>
+  (data as readonly Dim[]).every((item: Dim) => item === 0);
 
 /** An array as that of another, of so many elements. */
 export function alike(data: Data, count: number): Exclude<Data, readonly Dim[]> | Dim[] {

@@ -1,6 +1,6 @@
 /** Convolutions and pools over the steps of a sequence. */
 import { asBatch, asSteps, retimed } from './axes.ts';
-import { constantAt, flowAt, giving, numbersAt } from './call.ts';
+import { constantAt, flowAt, giving, numbersAt, realsAt } from './call.ts';
 import type { Call, Operator } from './call.ts';
 import { floatsOf } from './constants.ts';
 import { linear } from './linear.ts';
@@ -281,7 +281,7 @@ export const upsample: Operator = (call) => {
   const at = node.type === 'Resize' && node.opset >= 11 ? 2 : 1;
   const given = call.inputs[at];
   const flow = graph.build.ready(flowAt(call, 0), node);
-  let scales = given ? numbersAt(call, at, 'scales') : node.get('scales')?.floats;
+  let scales = given ? realsAt(call, at, 'scales') : node.get('scales')?.floats;
   if (!scales?.length) {
     const wanted = numbersAt(call, 3, 'sizes') ?? node.refuse('it has no scales');
     scales = flow.axes.map((axis, k) => {

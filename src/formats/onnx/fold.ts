@@ -3,7 +3,7 @@
  * the sizes of axes that are known when the model runs.
  */
 import { isOf, kindOf } from '../../base/arrays.ts';
-import { alike, countOf, sizes } from './constants.ts';
+import { alike, countOf, elementsOf, sizes } from './constants.ts';
 import type { Constant, Data } from './constants.ts';
 import { divide, multiply } from './dims.ts';
 import type { Dim, Names } from './dims.ts';
@@ -280,7 +280,7 @@ export function arithmetic(
   const unary = UNARY[type];
   if (unary) {
     folding.take(first.data.length);
-    const numbers = Float64Array.from(first.data as ArrayLike<number>, unary);
+    const numbers = Float64Array.from(elementsOf(first), unary);
     const isSingle = isFloat && !isOf('Float64Array', first.data);
     return { dims: first.dims, data: isSingle ? Float32Array.from(numbers) : numbers, isFloat };
   }
@@ -314,8 +314,8 @@ export function product(a: Constant, b: Constant, node: Node, folding: Folding):
   const [deep, columns] = b.dims.slice(-2) as [number, number];
   if (depth !== deep) node.refuse(`its inputs of ${depth} and ${deep} do not fit together`);
   const stack = broadcast(a.dims.slice(0, -2), b.dims.slice(0, -2), node);
-  const x = expanded(a, [...stack, rows, depth], folding);
-  const y = expanded(b, [...stack, depth, columns], folding);
+  const x = elementsOf(expanded(a, [...stack, rows, depth], folding));
+  const y = elementsOf(expanded(b, [...stack, depth, columns], folding));
   const count = countOf(stack) * rows * columns;
   folding.take(count + count * depth);
   const out = new Float32Array(count);
@@ -324,7 +324,7 @@ export function product(a: Constant, b: Constant, node: Node, folding: Folding):
     const from = Math.floor(row / rows) * depth * columns;
     let sum = 0;
     for (let k = 0; k < depth; k++) {
-      sum += (x.data[row * depth + k] as number) * (y.data[from + k * columns + column] as number);
+      sum += x[row * depth + k]! * y[from + k * columns + column]!;
     }
     out[at] = sum;
   }
@@ -341,12 +341,13 @@ function whichOf({ dims }: Constant, { data }: Constant, axis: number): (k: numb
 
 /** Numbers in the steps of their scales, as they were before they were quantised. */
 export function dequantized([x, scale, zero]: Scaled, axis: number, folding: Folding): Constant {
-  const { dims, data } = x;
+  const { dims } = x;
+  const data = elementsOf(x);
   folding.take(data.length);
   const which = whichOf(x, scale, axis);
   const out = Float32Array.from({ length: data.length }, (_, k) => {
     const offset = (zero?.data[which(k)] as number | undefined) ?? 0;
-    return ((data[k] as number) - offset) * (scale.data[which(k)] as number);
+    return (data[k]! - offset) * (scale.data[which(k)] as number);
   });
   return { dims, data: out, isFloat: true };
 }
@@ -357,14 +358,15 @@ export function quantizedConstant(
   axis: number,
   folding: Folding,
 ): Constant {
-  const { dims, data } = x;
+  const { dims } = x;
+  const data = elementsOf(x);
   folding.take(data.length);
   const which = whichOf(x, scale, axis);
   const isSigned = isOf('Int8Array', zero?.data);
   const [low, high] = isSigned ? [-128, 127] : [0, 255];
   const made = Array.from({ length: data.length }, (_, k) => {
     const offset = (zero?.data[which(k)] as number | undefined) ?? 0;
-    const steps = Math.fround((data[k] as number) / (scale.data[which(k)] as number));
+    const steps = Math.fround(data[k]! / (scale.data[which(k)] as number));
     const floor = Math.floor(steps);
     const isUp = steps - floor > 0.5 || (steps - floor === 0.5 && floor % 2 !== 0);
     return Math.min(Math.max(floor + Number(isUp) + offset, low), high);

@@ -2,7 +2,7 @@
 import { GatefoldError, shorten } from '../../base/errors.ts';
 import { Builder } from './builder.ts';
 import type { Context, StateUse, Value } from './call.ts';
-import { constantOf, isFloatType, numbersOf, scalar } from './constants.ts';
+import { OpenSize, constantOf, isFloatType, numbersOf, scalar } from './constants.ts';
 import type { Constant, ExternalData } from './constants.ts';
 import { Names } from './dims.ts';
 import { GraphInput, axisOf, partOf, sizeOf } from './flow.ts';
@@ -299,6 +299,21 @@ export class Graph implements Context {
   }
 
   #results(
+    proto: NodeProto,
+    node: Node,
+    inputs: readonly (Value | undefined)[],
+    scope: Scope,
+    path: Path,
+  ): readonly (Value | undefined)[] {
+    try {
+      return this.#made(proto, node, inputs, scope, path);
+    } catch (error) {
+      if (error instanceof OpenSize) node.refuseOpen(error.size);
+      throw error;
+    }
+  }
+
+  #made(
     proto: NodeProto,
     node: Node,
     inputs: readonly (Value | undefined)[],

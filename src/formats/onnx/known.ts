@@ -1,7 +1,7 @@
 /** Operators that are supported where all that they read is known. */
-import { constantAt, integersOf, numbersAt, pass } from './call.ts';
+import { constantAt, integersOf, pass, realsAt } from './call.ts';
 import type { Operator } from './call.ts';
-import { numbersOf } from './constants.ts';
+import { elementsOf, isKnown } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { chosen, dequantized, expanded, quantizedConstant, reshaped } from './fold.ts';
 
@@ -12,14 +12,13 @@ export const cast: Operator = (call) => {
   if (!value || !('constant' in value)) return pass(call);
   const { constant } = value;
   if (isFloat === constant.isFloat) return [value];
-  const numbers = numbersOf(constant);
-  if (!numbers)
-    return isFloat ? call.node.refuse('it makes a number of a size that is unknown') : [value];
+  if (!isFloat && !isKnown(constant)) return [value];
+  const numbers = elementsOf(constant);
   call.graph.take(numbers.length);
   const { dims } = constant;
   if (isFloat) return [{ constant: { dims, data: Float32Array.from(numbers), isFloat } }];
-  const whole = numbers.map((x) => (to === 9 ? +(x !== 0) : Math.trunc(x)));
-  return [{ constant: { dims, data: Float64Array.from(whole), isFloat } }];
+  const data = Float64Array.from(numbers, (x) => (to === 9 ? +(x !== 0) : Math.trunc(x)));
+  return [{ constant: { dims, data, isFloat } }];
 };
 
 export const constantOfShape: Operator = (call) => {
@@ -40,7 +39,7 @@ export const constantOfShape: Operator = (call) => {
 
 export const range: Operator = (call) => {
   const { node, graph } = call;
-  const [start, limit, delta] = [0, 1, 2].map((k) => numbersAt(call, k, 'range')![0]!);
+  const [start, limit, delta] = [0, 1, 2].map((k) => realsAt(call, k, 'range')![0]!);
   const count = Math.max(Math.ceil((limit! - start!) / delta!), 0);
   if (!Number.isFinite(count)) node.refuse('it has no end');
   graph.take(count);
@@ -58,12 +57,12 @@ export const range: Operator = (call) => {
 };
 
 export const not: Operator = (call) => {
-  const { dims, data } = constantAt(call, 0, 'its input')!;
+  const constant = constantAt(call, 0, 'its input')!;
   return [
     {
       constant: {
-        dims,
-        data: Float64Array.from(data as ArrayLike<number>, (x) => +!x),
+        dims: constant.dims,
+        data: Float64Array.from(elementsOf(constant), (x) => +!x),
         isFloat: false,
       },
     },

@@ -5,7 +5,7 @@
  */
 import { Algebra } from './algebra.ts';
 import type { Context, Operator, Value } from './call.ts';
-import { dimsOfValue } from './call.ts';
+import { dimsOfValue, isZeros } from './call.ts';
 import { cellAt, weightsOf } from './cells.ts';
 import type { Cell } from './cells.ts';
 import { numbersOf } from './constants.ts';
@@ -14,7 +14,7 @@ import type { Dim } from './dims.ts';
 import { reshaped } from './fold.ts';
 import { Node } from './node.ts';
 import type { GraphProto, NodeProto } from './proto.ts';
-import { attributesOf, isZeros, nodeOf, shapesOf } from './recognise.ts';
+import { attributesOf, nodeOf, shapesOf } from './recognise.ts';
 
 /** What the graph around a body does for it. */
 export interface Around {

@@ -5,11 +5,11 @@
 import { isOf, viewOf } from '../../base/arrays.ts';
 import { encodeUtf8 } from '../../base/utf8.ts';
 import { Algebra } from './algebra.ts';
-import { dimsOfValue } from './call.ts';
+import { dimsOfValue, isZeros } from './call.ts';
 import type { Value } from './call.ts';
 import { cellAt, isSameCell, weightsOf, widthOfInput } from './cells.ts';
 import type { Cell } from './cells.ts';
-import { floatsOf, numbersOf } from './constants.ts';
+import { isKnown, numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { Node } from './node.ts';
 import type { AttributeProto, GraphProto, NodeProto, TensorProto } from './proto.ts';
@@ -105,13 +105,6 @@ export const shapesOf = (cell: Cell): Record<'W' | 'R' | 'B', number[]> => {
   return { W: [1, G * H, I], R: [1, G * H, H], B: [1, 2 * G * H] };
 };
 
-/** Whether a value is zeros, of whatever size. */
-export const isZeros = (value: Value | undefined): boolean => {
-  const spread = value && 'spread' in value ? value.spread.base : undefined;
-  const constant = value && 'constant' in value ? value.constant : spread;
-  return constant?.isFloat === true && floatsOf(constant).every((x) => x === 0);
-};
-
 class Recogniser {
   readonly #graph: GraphProto;
   readonly #known: Known;
@@ -138,7 +131,7 @@ class Recogniser {
     const zeros = new Map<string, boolean>();
     const constantOf = (name: string): Constant | undefined => {
       const value = known.valueOf(name);
-      return value && 'constant' in value ? value.constant : undefined;
+      return value && 'constant' in value && isKnown(value.constant) ? value.constant : undefined;
     };
     const isZero = (name: string): boolean => {
       const is = zeros.get(name) ?? isZeros(known.valueOf(name));

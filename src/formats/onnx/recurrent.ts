@@ -4,7 +4,7 @@ import type { Activation } from '../../ops/activations.ts';
 import { onnx, toStateDict } from '../shared/layouts.ts';
 import type { CellParameters } from '../shared/layouts.ts';
 import { asBatch, asSteps } from './axes.ts';
-import { constantAt, flowAt } from './call.ts';
+import { constantAt, flowAt, isZeros } from './call.ts';
 import type { Call, Operator, StateUse, Value } from './call.ts';
 import { floatsOf, numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
@@ -66,13 +66,6 @@ export function activationsOf(
   const isUsual = list.every((one, k) => one === usual[k % usual.length]);
   return isUsual ? undefined : list;
 }
-
-/** Whether all numbers of a constant are 0. */
-const isZero = (value: Value): boolean => {
-  const constant =
-    'constant' in value ? value.constant : 'spread' in value ? value.spread.base : undefined;
-  return constant !== undefined && floatsOf(constant).every((x) => x === 0);
-};
 
 interface Cell {
   readonly node: Node;
@@ -138,7 +131,7 @@ function initialOf(call: Call, cell: Cell, layer: string): Initial {
   const { hidden, directions, isBatchFirst } = cell;
   for (const [k, letter] of letters.entries()) {
     const value = call.inputs[5 + k];
-    if (!value || isZero(value)) continue;
+    if (!value || isZeros(value)) continue;
     if (!('flow' in value)) {
       constants[letter] = learned(value, cell, call);
       continue;

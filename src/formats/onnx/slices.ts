@@ -23,7 +23,7 @@ import {
   unknownSize,
 } from './call.ts';
 import type { Call, Operator, Spread, Value } from './call.ts';
-import { floatsOf, numbersOf } from './constants.ts';
+import { elementsOf, floatsOf, isZero, numbersOf } from './constants.ts';
 import type { Constant } from './constants.ts';
 import { productOfDims } from './dims.ts';
 import type { Dim } from './dims.ts';
@@ -74,6 +74,7 @@ function sliceFlow(
       if (range.step === -1 && range.count === size && atoms.length === 1 && isTime(atoms[0]!)) {
         return graph.build.map(node, 'reverse', {}, flow);
       }
+      graph.take(range.count);
       const places = Array.from({ length: range.count }, (_, k) => range.from + k * step);
       return picked(flow, axis, places, call);
     }
@@ -390,7 +391,7 @@ function padded(call: Call, axis: number): readonly (Value | undefined)[] {
 function paddedSteps(call: Call, axis: number, at: number): Flow {
   const isPlain = call.inputs.every((value, k) => {
     const constant = value && 'constant' in value ? value.constant : undefined;
-    return k === at || (constant && floatsOf(constant).every((x) => x === 0));
+    return k === at || (constant && isZero(constant));
   });
   if (!isPlain) call.node.refuse('it joins steps that are computed with others than zeros');
   const counts = call.inputs.map((value) => dimsOfValue(value!)[axis] as number);
@@ -449,7 +450,7 @@ export const pad: Operator = (call) => {
     Array.from({ length: rank }, (_, k) => k);
   const mode = node.text('mode', 'constant');
   const given = constantAt(call, 2, 'its value');
-  const value = given?.data.length ? numbersOf(given)![0]! : node.float('value', 0);
+  const value = given?.data.length ? elementsOf(given)[0]! : node.float('value', 0);
   if (pads.length !== 2 * axes.length) node.refuse('its pads do not fit');
   let flow = flowAt(call, 0);
   for (const [k, axis] of axes.entries()) {

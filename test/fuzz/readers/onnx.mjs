@@ -215,11 +215,12 @@ const GRAPHS = [
   ),
 ];
 
+/** Not a Buffer, whose slices would share its bytes. */
+const fixture = (name) =>
+  new Uint8Array(readFileSync(new URL(`../../fixtures/onnx/${name}.onnx`, import.meta.url)));
+
 /** Cells that PyTorch took apart. */
-const CELLS = ['lstm-cell', 'gru-cell', 'joined-cell', 'reset-before', 'packed-state'].map(
-  (name) =>
-    new Uint8Array(readFileSync(new URL(`../../fixtures/onnx/${name}.onnx`, import.meta.url))),
-);
+const CELLS = ['lstm-cell', 'gru-cell', 'joined-cell', 'reset-before', 'packed-state'].map(fixture);
 
 const DESCRIPTIONS = [
   {
@@ -244,9 +245,7 @@ const DESCRIPTIONS = [
 ];
 
 /** Nets that become programs. */
-const PROGRAMS = ['packed', 'second', 'voice'].map((one) =>
-  readFileSync(new URL(`../../fixtures/onnx/${one}.onnx`, import.meta.url)),
-);
+const PROGRAMS = ['packed', 'second', 'voice'].map(fixture);
 
 let made;
 export function seeds(gatefold) {

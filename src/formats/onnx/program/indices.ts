@@ -32,10 +32,10 @@ function fromFront(index: Tensor, size: number, { node }: Call, machine: Machine
 /** The indices that a node has, each within its axis where that is known. */
 function indexAt(call: Call, k: number, sizes: readonly number[], machine: Machine): Tensor {
   const value = call.inputs[k];
-  const list = value && 'constant' in value ? (numbersOf(value.constant) ?? []) : [];
-  const isWithin = list.every((n, at) => {
+  const list = value && 'constant' in value ? numbersOf(value.constant) : [];
+  const isWithin = list?.every((n, at) => {
     const size = sizes[at % sizes.length]!;
-    return Number.isInteger(n) && n >= -size && n < size;
+    return n >= -size && n < size;
   });
   return isWithin ? machine.tensorAt(call, k) : call.node.refuse('an index is none of its axis');
 }

@@ -2,7 +2,7 @@
 import { constantAt, integersOf } from '../call.ts';
 import type { Call } from '../call.ts';
 import { ACTIVATIONS } from '../arithmetic.ts';
-import { floatsOf, numbersOf } from '../constants.ts';
+import { elementsOf, floatsOf, numbersOf } from '../constants.ts';
 import { rangeOf } from '../fold.ts';
 import { shape, size } from '../shapes.ts';
 import { convolution, globalPool, transposedConvolution, windowPool } from './images.ts';
@@ -439,7 +439,7 @@ const pad = one((x, call, machine) => {
     }, x);
   }
   const value = constantAt(call, 2, 'its value');
-  const number = value?.data.length ? numbersOf(value)![0]! : node.float('value', 0);
+  const number = value?.data.length ? elementsOf(value)[0]! : node.float('value', 0);
   const to = machine.make(dims, node, x.isFloat);
   machine.fill(to, 'copy', machine.number(number));
   // Less than none cuts off.

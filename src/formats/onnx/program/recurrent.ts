@@ -1,6 +1,6 @@
 /** RNN, LSTM and GRU: one step of the program for each direction. */
-import { constantAt } from '../call.ts';
-import { floatsOf, numbersOf } from '../constants.ts';
+import { constantAt, isZeros } from '../call.ts';
+import { numbersOf } from '../constants.ts';
 import type { Constant } from '../constants.ts';
 import type { Node } from '../node.ts';
 import { activationsOf, parametersOf } from '../recurrent.ts';
@@ -76,7 +76,7 @@ export const recurrent: ProgramOperator = (call, machine) => {
   const begin = Array.from({ length: states }, (_, k): Tensor | null => {
     const value = inputs[5 + k];
     if (!value) return null;
-    if ('constant' in value && floatsOf(value.constant).every((n) => n === 0)) return null;
+    if (isZeros(value)) return null;
     const own = machine.tensorAt(call, 5 + k);
     const state = isBatchFirst ? turned(own, [1, 0, 2]) : own;
     if (String(state.dims) !== String([directions, batch, H])) {

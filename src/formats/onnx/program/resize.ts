@@ -1,5 +1,5 @@
 /** Resize and Upsample: the nearest elements, or lines between two, axis by axis. */
-import { numbersAt } from '../call.ts';
+import { numbersAt, realsAt } from '../call.ts';
 import type { Call } from '../call.ts';
 import type { Machine, ProgramOperator } from './machine.ts';
 import { pickedBy } from './pick.ts';
@@ -87,7 +87,7 @@ export const resize: ProgramOperator = (call, machine) => {
   const given = node.ints('axes')?.map((axis) => node.axis(axis, rank));
   const full = (list: readonly number[], otherwise: readonly number[]): readonly number[] =>
     given ? otherwise.map((own, k) => (given.includes(k) ? list[given.indexOf(k)]! : own)) : list;
-  const told = numbersAt(call, scalesAt, 'scales') ?? node.get('scales')?.floats;
+  const told = realsAt(call, scalesAt, 'scales') ?? node.get('scales')?.floats;
   const ones = x.dims.map(() => 1);
   const wanted = told?.length ? undefined : numbersAt(call, sizesAt, 'sizes');
   if (!told?.length && !wanted?.length) node.refuse('it has no scales');
