@@ -37,6 +37,8 @@ export class Builder {
   /** Of layers that move features alone. */
   readonly #places = new Map<string, Places>();
   readonly #names: Set<string>;
+  /** How many names like one there are: a node that becomes thousands of layers counts on. */
+  readonly #counts = new Map<string, number>();
   readonly #inner = new Map<Rows, Map<number, Rows>>();
   /** Counts elements that are made, and refuses too many. */
   readonly #take: (elements: number) => void;
@@ -50,7 +52,9 @@ export class Builder {
   #name(like: string): string {
     const short = like.slice(0, 200).replaceAll(/\p{Surrogate}/gu, '?') || 'node';
     let name = short === '__proto__' ? 'node' : short;
-    for (let k = 1; this.#names.has(name); k++) name = `${short}.${k}`;
+    let count = this.#counts.get(short) ?? 0;
+    while (this.#names.has(name)) name = `${short}.${++count}`;
+    this.#counts.set(short, count);
     this.#names.add(name);
     return name;
   }

@@ -79,10 +79,14 @@ export function constantAt({ node, inputs }: Call, k: number, what: string): Con
   );
 }
 
+/** Elements of a tensor that take the time of one of a list. */
+const LISTED = 4;
+
 /** Whole numbers of an input or, as in earlier versions, of an attribute. */
 export function integersOf(call: Call, k: number, name: string): readonly Dim[] | undefined {
   const constant = constantAt(call, k, `its "${name}"`);
   if (!constant) return call.node.ints(name);
+  call.graph.take(LISTED * constant.data.length);
   const list = Array.from<Dim>(constant.data as readonly Dim[]);
   const odd = list.find((item) => typeof item === 'number' && !Number.isInteger(item));
   return odd === undefined ? list : call.node.refuse(`its "${name}" has ${odd}, no whole number`);
