@@ -105,10 +105,12 @@ export function picked(
   if (typeof inner === 'string') unknownSize(node, inner);
   const made = axisOf(places.length, 'features');
   graph.take(outer * inner * Math.max(places.length, 1));
-  const map: number[] = [];
+  const map = Array<number>(outer * places.length * inner);
+  let end = 0;
   for (let o = 0; o < outer; o++) {
     for (const place of places) {
-      for (let k = 0; k < inner; k++) map.push(place < 0 ? -1 : (o * size + place) * inner + k);
+      const first = (o * size + place) * inner;
+      for (let k = 0; k < inner; k++) map[end++] = place < 0 ? -1 : first + k;
     }
   }
   const held = [...own.slice(0, at), ...made, ...own.slice(at + atoms.length)];

@@ -429,14 +429,15 @@ const PIECE = 8;
 
 function piecesOf(map: readonly number[], take: (elements: number) => void): Piece[] {
   const pieces: Piece[] = [];
+  let last: Piece | undefined;
   for (const index of map) {
-    const last = pieces.at(-1);
     if (last?.to === index && index > 0) {
       last.to++;
       continue;
     }
     take(PIECE);
-    pieces.push({ from: index, to: index + 1 });
+    last = { from: index, to: index + 1 };
+    pieces.push(last);
   }
   return pieces;
 }
