@@ -86,3 +86,19 @@ it('sizes that nobody has said, in the place of any input', () => {
   expect(all.length).toBeGreaterThan(4500);
   expect(all.filter((one) => one !== undefined)).toEqual([]);
 });
+
+it('more nodes than are read', () => {
+  const count = 2 ** 14 + 1;
+  const bytes = encodeOnnx({
+    inputs: [{ name: 'x0', dims: ['n', 3] }],
+    outputs: [`x${count}`],
+    opset: 17,
+    initializers: [],
+    nodes: Array.from({ length: count }, (_, k) => ({
+      opType: 'Relu',
+      inputs: [`x${k}`],
+      outputs: [`x${k + 1}`],
+    })),
+  });
+  expect(() => loadOnnx(engine, bytes)).toThrow('it has more than 16384 nodes');
+});

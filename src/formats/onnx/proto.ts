@@ -140,9 +140,10 @@ export interface ModelProto {
 }
 
 export function readModelProto(bytes: Uint8Array, allowance: Allowance): ModelProto {
-  const model = readMessage(bytes, MODEL, allowance);
-  if (!model['graph']) damaged('it has no graph');
-  return model as unknown as ModelProto;
+  const model = readMessage(bytes, MODEL, allowance) as unknown as ModelProto;
+  if (!model.graph) damaged('it has no graph');
+  allowance.takeNodes(model.graph.nodes.length);
+  return model;
 }
 
 /** Graphs of attributes, each read once for all who ask. */
@@ -158,6 +159,7 @@ export class Branches {
     const known = this.#known.get(bytes);
     if (known) return known;
     const graph = readMessage(bytes, GRAPH, this.#allowance) as unknown as GraphProto;
+    this.#allowance.takeNodes(graph.nodes.length);
     this.#known.set(bytes, graph);
     return graph;
   }

@@ -27,11 +27,16 @@ export type Message = Record<string, unknown>;
 
 const [VARINT, FIXED64, DELIMITED, FIXED32] = [0, 1, 2, 5];
 
-/** Bytes of a file for each object and number that it may hold, and those of small files. */
-const BYTES_PER_OBJECT = 16;
-const BYTES_PER_NUMBER = 4;
-const SPARE_OBJECTS = 4096;
-const SPARE_NUMBERS = 65_536;
+/**
+ * Bytes of a file for each object and number that it may hold, and those of small files. A node with
+ * its names and attributes is fifteen objects or so.
+ */
+const BYTES_PER_OBJECT = 128;
+const BYTES_PER_NUMBER = 32;
+const SPARE_OBJECTS = 2 ** 17;
+const SPARE_NUMBERS = 2 ** 17;
+/** Nodes of all graphs of a file. Each takes some kilobytes until it is a layer. */
+const MAX_NODES = 2 ** 14;
 
 export function damaged(problem: string): never {
   throw new GatefoldError('ERR_FORMAT', `this is no ONNX file, or a damaged one: ${problem}`);
@@ -41,6 +46,7 @@ export function damaged(problem: string): never {
 export class Allowance {
   #objects: number;
   #numbers: number;
+  #nodes = MAX_NODES;
 
   constructor(bytes: number) {
     this.#objects = SPARE_OBJECTS + bytes / BYTES_PER_OBJECT;
@@ -50,6 +56,14 @@ export class Allowance {
   takeObject(): void {
     if (--this.#objects < 0)
       damaged('it has many more nodes, names or tensors than bytes for them');
+  }
+
+  takeNodes(count: number): void {
+    if ((this.#nodes -= count) >= 0) return;
+    throw new GatefoldError(
+      'ERR_UNSUPPORTED',
+      `the model cannot be read: it has more than ${MAX_NODES} nodes`,
+    );
   }
 
   takeNumber(): void {
@@ -128,33 +142,35 @@ const WIRES: Readonly<Record<string, readonly number[]>> = {
 
 /** What lists are until they have something: most stay empty. */
 const NONE: readonly unknown[] = Object.freeze([]);
+/** Longest list that is as large as what it holds: longer ones have room to grow. */
+const SHORT = 8;
 
 function push(message: Message, name: string, value: unknown): void {
   const list = message[name] as unknown[];
-  if (list === NONE) message[name] = [value];
+  if (list.length < SHORT) message[name] = [...list, value];
   else list.push(value);
 }
 
-/** Names of the lists of a message, by its table. */
-const LISTS = new WeakMap<Schema, readonly string[]>();
+/** Messages without anything, by their tables: copies of one are of one shape, and small. */
+const EMPTY = new WeakMap<Schema, Message>();
 
-function listsOf(schema: Schema): readonly string[] {
-  const known = LISTS.get(schema);
+function emptyOf(schema: Schema): Message {
+  const known = EMPTY.get(schema);
   if (known) return known;
-  const names = Object.values(schema).flatMap(([name, kind]) => {
+  const fields = Object.values(schema).map(([name, kind]) => {
     const isList =
       typeof kind === 'string' ? kind.endsWith('s') && kind !== 'bytes' : 'many' in kind;
-    return isList ? [name] : [];
+    return [name, isList ? NONE : undefined];
   });
-  LISTS.set(schema, names);
-  return names;
+  const empty = Object.fromEntries(fields) as Message;
+  EMPTY.set(schema, empty);
+  return empty;
 }
 
 /** A message by its table. Lists are there even where they are empty. */
 export function readMessage(bytes: Uint8Array, schema: Schema, allowance: Allowance): Message {
   allowance.takeObject();
-  const message = Object.create(null) as Message;
-  for (const name of listsOf(schema)) message[name] = NONE;
+  const message = { ...emptyOf(schema) };
   const wire = new Wire(bytes);
   while (!wire.isAtEnd) {
     const key = wire.varint();
@@ -194,9 +210,11 @@ function readField(
       message[name] = wire.float();
       return;
     case 'text':
+      allowance.takeObject();
       message[name] = text(wire.delimited());
       return;
     case 'bytes':
+      allowance.takeObject();
       message[name] = wire.delimited();
       return;
     case 'texts':

@@ -68,7 +68,8 @@ export function readOnnx(
 ): ImportedModel {
   const bytes = asBytes(source);
   const given = readOptions('options', options, ['dims', 'set', 'carry', 'data']);
-  const model = readModelProto(bytes, new Allowance(bytes.length));
+  const allowance = new Allowance(bytes.length);
+  const model = readModelProto(bytes, allowance);
   const opset = opsetOf(model);
   const dims = dimsOf(given.dims, model.graph);
   const set = setOf(given.set, model.graph);
@@ -79,7 +80,7 @@ export function readOnnx(
     data.set(name, asBytes(file));
     size += data.get(name)!.length;
   }
-  const branches = new Branches(new Allowance(bytes.length));
+  const branches = new Branches(allowance);
   const all = { dims, set, carry, data, branches, opset };
   const seeming = seemingStates(model.graph, carry);
   const read = (whole: Given['whole'], way: Way = { seeming }): Graph =>

@@ -1,6 +1,6 @@
 // ONNX files: protocol buffers, changed field by field with right lengths, or byte by byte.
 import { readFileSync } from 'node:fs';
-import { ODD, changeBytes, integer, pick } from '../mutations.mjs';
+import { ODD, changeBytes, integer, joined, pick } from '../mutations.mjs';
 
 export const name = 'onnx';
 
@@ -135,7 +135,9 @@ const node = (type, inputs, output, ...attributes) =>
 const number = (key, item) => message(5, text(1, key), whole(3, item), whole(20, 2));
 const branch = (key, ...fields) => message(5, text(1, key), message(6, ...fields), whole(20, 5));
 
-const file = (...fields) => encode([whole(1, 8), message(7, ...fields), message(8, whole(2, 17))]);
+const graphFile = (fields) =>
+  encode([whole(1, 8), [7, DELIMITED, fields], message(8, whole(2, 17))]);
+const file = (...fields) => graphFile(fields);
 
 /** Sizes that are read off, constants, branches, views, windows. */
 const GRAPHS = [
@@ -273,6 +275,12 @@ const many = (size, of) => {
   const count = Math.floor(size / encode([one]).length);
   return Array.from({ length: count }, (_, k) => of(k));
 };
+/** The bytes of a field as often as they fit. */
+const repeated = (size, one) => {
+  const own = encode([one]);
+  return Uint8Array.from({ length: size - (size % own.length) }, (_, k) => own[k % own.length]);
+};
+const graphOf = (...pieces) => graphFile(joined(...pieces));
 export const large = {
   'one matrix': (size) => {
     const width = Math.floor(Math.sqrt(size / 4));
@@ -289,5 +297,25 @@ export const large = {
       value(12, 'x1'),
       ...many(size, (k) => node('Relu', [`x${k}`], `x${k + 1}`)),
     ]),
-  'empty nodes': (size) => graphFile(many(size, () => message(1))),
+  'empty nodes': (size) => graphOf(repeated(size, message(1))),
+  'inputs without an end': (size) => graphOf(repeated(size, value(11, 'x', 'batch', 'time', 3))),
+  'tensors without an end': (size) => graphOf(repeated(size, floats('w', 1))),
+  'attributes without an end': (size) =>
+    graphFile([[1, DELIMITED, joined(encode([text(1, 'x')]), repeated(size, number('axis', 1)))]]),
+  'names without an end': (size) => graphFile([[1, DELIMITED, repeated(size, text(1, 'x'))]]),
+  'numbers without an end': (size) =>
+    graphFile([
+      message(1, text(4, 'Pad'), message(5, text(1, 'pads'), [8, DELIMITED, new Uint8Array(size)])),
+    ]),
+  'branches without an end': (size) =>
+    graphFile([
+      [
+        1,
+        DELIMITED,
+        joined(
+          encode([text(4, 'If')]),
+          repeated(size, branch('then_branch', node('Relu', ['x'], 'y'))),
+        ),
+      ],
+    ]),
 };
