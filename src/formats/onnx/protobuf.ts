@@ -28,8 +28,8 @@ export type Message = Record<string, unknown>;
 const [VARINT, FIXED64, DELIMITED, FIXED32] = [0, 1, 2, 5];
 
 /**
- * Bytes of a file for each object and number that it may hold, and those of small files. A node with
- * its names and attributes is fifteen objects or so.
+ * Bytes of a file for each object and number that it may hold, and those of small files. A node
+ * with its names and attributes is fifteen objects or so.
  */
 const BYTES_PER_OBJECT = 128;
 const BYTES_PER_NUMBER = 32;
