@@ -200,7 +200,7 @@ function takeLengths(call: Call, flow: Flow, timeAxis: number): boolean {
     const constant = constantAt(call, 4, 'its sequence_lens')!;
     const all: readonly unknown[] = Array.from(constant.data as readonly unknown[]);
     if (all.every((length) => length === steps)) return false;
-    lengths = numbersOf(constant) ?? node.refuse('its sequence_lens are unknown sizes');
+    lengths = numbersOf(constant) ?? node.refuse('its sequence_lens are unknown or not whole');
   }
   if (graph.lengths !== undefined && String(graph.lengths) !== String(lengths)) {
     node.refuse('it has other sequence_lens than another node');

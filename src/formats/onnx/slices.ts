@@ -193,7 +193,7 @@ export const gather: Operator = (call) => {
     },
     flow: (flow) => {
       const size = sizeOf(flow.axes[axis]!);
-      const places = numbersOf(which) ?? node.refuse('its indices are unknown sizes');
+      const places = numbersOf(which) ?? node.refuse('its indices are unknown or not whole');
       if (which.dims.length > 1) node.refuse('its indices have several axes');
       const isOne = which.dims.length === 0;
       const [place = 0] = places;

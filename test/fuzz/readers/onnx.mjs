@@ -280,7 +280,6 @@ const repeated = (size, one) => {
   const own = encode([one]);
   return Uint8Array.from({ length: size - (size % own.length) }, (_, k) => own[k % own.length]);
 };
-const graphOf = (...pieces) => graphFile(joined(...pieces));
 export const large = {
   'one matrix': (size) => {
     const width = Math.floor(Math.sqrt(size / 4));
@@ -297,9 +296,9 @@ export const large = {
       value(12, 'x1'),
       ...many(size, (k) => node('Relu', [`x${k}`], `x${k + 1}`)),
     ]),
-  'empty nodes': (size) => graphOf(repeated(size, message(1))),
-  'inputs without an end': (size) => graphOf(repeated(size, value(11, 'x', 'batch', 'time', 3))),
-  'tensors without an end': (size) => graphOf(repeated(size, floats('w', 1))),
+  'empty nodes': (size) => graphFile(repeated(size, message(1))),
+  'inputs without an end': (size) => graphFile(repeated(size, value(11, 'x', 'batch', 'time', 3))),
+  'tensors without an end': (size) => graphFile(repeated(size, floats('w', 1))),
   'attributes without an end': (size) =>
     graphFile([[1, DELIMITED, joined(encode([text(1, 'x')]), repeated(size, number('axis', 1)))]]),
   'names without an end': (size) => graphFile([[1, DELIMITED, repeated(size, text(1, 'x'))]]),

@@ -384,7 +384,7 @@ const scatterNd: ProgramOperator = (call, machine) => {
   const { node, graph } = call;
   if (node.text('reduction', 'none') !== 'none') node.refuse('it adds up, which is not supported');
   const index = constantAt(call, 1, 'its indices')!;
-  const list = numbersOf(index) ?? node.refuse('its indices are unknown');
+  const list = numbersOf(index) ?? node.refuse('its indices are unknown or not whole');
   const data = machine.tensorAt(call, 0);
   const depth = index.dims.at(-1) ?? 0;
   if (depth < 1 || depth > data.dims.length || !list.length) node.refuse('its indices do not fit');
